@@ -4,7 +4,7 @@
 # package, by name the path of each method among the package's attributes, paths of other attributes that may be made with
 # what they replace, by method attributes of the package that reach it, and paths of what is downloaded for a version. `hidden`: the second package's `override` may take
 # arguments that it does not show; one that it does not take ends the evaluation. `taken` are names that the second set has
-# something else under: an "unrelated" package, or an alias that "throws".
+# something else under: an "unrelated" package, an alias that "throws", or "itself", the package's part.
 # A method is the path of an attribute; [ "override" NAME ], an argument; [ "override" NAME FORM PART ], an argument that takes
 # a part in a form of `forms`; [ "table" ROW ], an override of `table`; or [ "follow" PATH… ], one of all that the part at PATH
 # follows, so that it is another one.
@@ -30,6 +30,7 @@
 let
   inherit (builtins)
     any
+    attrNames
     attrValues
     deepSeq
     elemAt
@@ -331,11 +332,21 @@ let
         gives = drvPath (withHashes all);
         downloads = listToAttrs (map held all);
       };
+  # Not by mapAttrs: of its values Nix does not see that they need themselves.
   taking =
-    names: _: _:
-    mapAttrs (
-      name: kind: if kind == "throws" then throw "the package set has no '${name}' any more" else unrelated
-    ) names;
+    package: names: _: prev:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value =
+          if names.${name} == "throws" then
+            throw "the package set has no '${name}' any more"
+          else if names.${name} == "itself" then
+            (at package prev).${name} or unrelated
+          else
+            unrelated;
+      }) (attrNames names)
+    );
 
   # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.
   said = place: value: trace "${sign} ${place}" (deepSeq value value);
@@ -353,7 +364,7 @@ let
     }:
     said "question ${toString number}" (
       let
-        sets = trees // (if taken == { } then { } else { after = trees.after.extend (taking taken); });
+        sets = trees // (if taken == { } then { } else { after = trees.after.extend (taking package taken); });
         pair = mapAttrs (_: tree: attempt (at package tree)) sets;
         paths = mapAttrs (_: drvPath) pair;
         evaluates = !any (path: path == null) (attrValues paths);

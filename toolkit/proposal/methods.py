@@ -227,7 +227,11 @@ def _lines(table: Path, equal: Counter[str], gained: Counter[str]) -> Iterator[s
         yield f"{row}: {counted}"
 
 
-SETS = {"unrelated": "an unrelated package of each part's name", "throws": "an alias of each part's name that throws"}
+SETS = {
+    "unrelated": "an unrelated package of each part's name",
+    "throws": "an alias of each part's name that throws",
+    "itself": "an overlay that takes each part from the package",
+}
 """The kinds of things that a set may have under the names, as in lifted.nix."""
 
 

@@ -5,8 +5,18 @@ rec {
   last = list: builtins.elemAt list (builtins.length list - 1);
   range = first: end: builtins.genList (n: first + n) (end - first + 1);
   genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
-  fix = f: f (fix f);
-  extends = overlay: f: final: f final // overlay final (f final);
+  fix =
+    f:
+    let
+      final = f final;
+    in
+    final;
+  extends =
+    overlay: f: final:
+    let
+      previous = f final;
+    in
+    previous // overlay final previous;
   composeAll = builtins.foldl' (f: g: final: prev: f final prev // g final (prev // f final prev)) (_: _: { });
 
   composeExtensions = f: g: composeAll [ f g ];

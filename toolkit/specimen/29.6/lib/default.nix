@@ -37,10 +37,18 @@ let
   customisation = import ./customisation.nix;
 
   fixedPoints = {
-    fix = f: f (fixedPoints.fix f);
+    fix =
+      f:
+      let
+        final = f final;
+      in
+      final;
     extends =
       overlay: f: final:
-      f final // overlay final (f final);
+      let
+        previous = f final;
+      in
+      previous // overlay final previous;
     composeExtensions =
       first: second: final: previous:
       let

@@ -140,7 +140,7 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(
 def test_times_in_whole_seconds_are_settled_later(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     time.sleep(0.2)
-    monkeypatch.setattr(trees, "_LISTED", [word.replace("%C@", "%Cs") for word in trees._LISTED])
+    monkeypatch.setattr(trees, "_LISTED", [word.replace("%C@", "%Cs") for word in vars(trees)["_LISTED"]])
     found = trees.fingerprint(plain)
     assert not (tmp_path / "cache" / "listings").exists()
     monkeypatch.undo()

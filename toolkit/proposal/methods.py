@@ -1,7 +1,7 @@
 """The effects of overriding parts of packages, by Nix: in a file, after a change of it, and as people write them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -156,9 +156,6 @@ def _works(askings: Iterable[Asking], name: str, path: Sequence[str]) -> set[tup
     return {(each, system) for each, system, method in answers if method.after.effect is Effect.WORKS}
 
 
-_HEAD = "table"
-
-
 def rows(table: Path) -> tuple[str, ...]:
     """Return the rows of a table, which are written as people write the overrides."""
     return tuple(bound_names(spine(Tree(files.read(table).decode(), name=table.name, known=True).root)[-1]))
@@ -171,7 +168,7 @@ def compatible(trees: tuple[Path, Path], table: Path, packages: Sequence[str], s
     """
     # A row may end the evaluation.
     asked = [
-        LiftQuestion(package=package, methods={row: (_HEAD, row)}, table=table)
+        LiftQuestion(package=package, methods={row: ("table", row)}, table=table)
         for row in rows(table)
         for package in packages
     ]
@@ -235,9 +232,8 @@ SETS = {
 """The kinds of things that a set may have under the names, as in lifted.nix."""
 
 
-def untouched(trees: tuple[Path, Path], packages: Sequence[str], names: Iterable[str], system: str) -> Finding:
+def untouched(trees: tuple[Path, Path], packages: Sequence[str], names: Collection[str], system: str) -> Finding:
     """Compare the changed packages with those of sets that have the names for something else."""
-    names = tuple(names)
     asked = [
         LiftQuestion(package=package, taken=dict.fromkeys(names, kind) if kind else {})
         for package in packages

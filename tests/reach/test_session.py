@@ -44,10 +44,17 @@ def test_a_file_that_ends_too_early_is_said_at_once(reached: Callable[..., Reach
     assert found.overrides[0].reason == "a file that it reads is cut: syntax error, unexpected end of file"
 
 
-def test_an_override_of_itself_is_no_lack_of_memory(reached: Callable[..., Reach]) -> None:
-    (found,) = reached("tool = final.tool.overrideAttrs { doCheck = true; };").overrides
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("tool = final.tool.overrideAttrs { doCheck = true; };", "infinite recursion encountered"),
+        ("tool = let f = n: { v = (f (n + 1)).v; }; in (f 0).v;", "stack overflow (possible infinite recursion)"),
+    ],
+)
+def test_an_override_of_itself_is_no_lack_of_memory(reached: Callable[..., Reach], text: str, reason: str) -> None:
+    (found,) = reached(text).overrides
     assert found.status is Outcome.FAILS
-    assert found.reason == "stack overflow (possible infinite recursion)"
+    assert found.reason == reason
 
 
 @pytest.mark.parametrize("name", ["übér", "a${b", 'quo"te', "back\\slash", "line\nbreak", "tab\t"])

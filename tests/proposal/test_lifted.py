@@ -51,7 +51,8 @@ GOOD = method()
 FAULTS = [
     (answer(GOOD, after="/b.drv"), "failed", "the derivation differs"),
     (answer(GOOD, after=None), "failed", "the derivation differs"),
-    (answer(GOOD, method(ABSENT)), "failed", "the part is not in passthru here"),
+    (answer(GOOD, method(ABSENT)), "failed", "the attribute is not there"),
+    (answer(method(ABSENT)), "failed", "no part is in passthru here"),
     (
         answer(GOOD, method(before=Method(there=False, named=True))),
         "refused",

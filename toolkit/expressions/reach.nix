@@ -506,7 +506,7 @@ in
     scope: index: path:
     say (
       let
-        # What makes a set adds its methods to it.
+        # callPackage and recurseIntoAttrs add these to a set.
         apart = [
           "override"
           "overrideDerivation"

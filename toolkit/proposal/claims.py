@@ -95,7 +95,8 @@ def arrives(asking: Asking) -> Finding:
         left = f"an override of {method} works in part: the replaced package is still built in, by"
         failures += [f"{name}: {left} {way} ({', '.join(systems)})" for way, systems in partly.items()]
         evidence += [f"{name}: {fact} ({', '.join(systems)})" for fact, systems in reached.items()]
-        found = [f"{name}: an override of {method} {effect} on {', '.join(where)}" for effect, where in others.items()]
+        said = {each: f"an override of {method} {each}" for each in Effect} | {Effect.NONE: f"there is no {method}"}
+        found = [f"{name}: {said[effect]} on {', '.join(where)}" for effect, where in others.items()]
         if reached or partly:
             evidence += found
         else:

@@ -33,8 +33,7 @@ _KIND, _DOCUMENT = "lifts", "answer.json"
 # What a dozen packages of two whole trees may take, on a slow machine; one has what any evaluation has.
 _SECONDS = 180.0
 
-UNREACHED = "no override has an effect here"
-ABSENT = "the part is not in passthru here"
+UNREACHED, ABSENT = "no override has an effect here", "no part is in passthru here"
 ELSEWHERE = frozenset([UNREACHED, ABSENT])
 """The messages about a lift without effect on the systems that were tried; it may have one elsewhere."""
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
@@ -176,9 +175,10 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     if answer.before is None:
         return None
     methods = answer.methods.values()
+    there = [method.after.there for method in methods]
     faults = {
         ("failed", "the derivation differs"): answer.after != answer.before,
-        ("failed", ABSENT): not all(method.after.there for method in methods),
+        ("failed", "the attribute is not there" if any(there) else ABSENT): not all(there),
         ("refused", "a different attribute of the package has the name"): any(method.hides for method in methods),
         ("refused", IN_PART): any(method.after.effect is Effect.PARTLY for method in methods),
         ("refused", UNREACHED): not all(method.after.has_effect for method in methods),

@@ -36,11 +36,10 @@ _OF_DIRECTORY = ("-type", "d", "-printf", r"%p\0names %C@\0\0")
 _OF_FILE = ("(", "-type", "f", "-o", "-type", "l", ")", "-printf", r"%p\0%m %s %T@\0%l\0")
 _LISTED = ("-name", ".git", "-prune", "-o", *_OF_DIRECTORY, "-o", *_OF_FILE)
 _LISTED_ONE = ("find", "-files0-from", "-", "-maxdepth", "0", *_OF_DIRECTORY, "-o", *_OF_FILE)
-# By the number of the directory, which stays if it is renamed.
+# Each by the inode of the tree's root, which a rename keeps.
 _LISTINGS = "listings"
-# A directory that is so old at the start of a listing gets another time if its names change afterwards. Some file
-# systems keep whole seconds.
-_SETTLED_SECONDS, _WHOLE_SECONDS = 0.1, 2.0
+# A directory that is so old gets another time if its names change afterwards. Some file systems keep whole seconds.
+_SETTLED_SECONDS, _WHOLE_SECONDS = 0.03, 2.0
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
@@ -178,7 +177,7 @@ def _obtain(key: str, make: Callable[[Path], None]) -> NixpkgsTree:
     def whole_entry(directory: Path) -> None:
         made.append(directory)
         make(directory / _TREE)
-        time.sleep(_SETTLED_SECONDS)
+        time.sleep(_SETTLED_SECONDS)  # Else the listing is not kept.
         (directory / _FINGERPRINT).write_text(fingerprint(directory / _TREE))
 
     def check(directory: Path) -> bool:

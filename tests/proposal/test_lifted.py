@@ -52,7 +52,7 @@ FAULTS = [
     (answer(GOOD, after="/b.drv"), "failed", "the derivation differs"),
     (answer(GOOD, after=None), "failed", "the derivation differs"),
     (answer(GOOD, method(ABSENT)), "failed", "the attribute is not there"),
-    (answer(method(ABSENT)), "failed", "no part is in passthru here"),
+    (answer(method(ABSENT)), "failed", "no part is in passthru"),
     (
         answer(GOOD, method(before=Method(there=False, named=True))),
         "refused",

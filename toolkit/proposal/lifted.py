@@ -33,7 +33,7 @@ _KIND, _DOCUMENT = "lifts", "answer.json"
 # What a dozen packages of two whole trees may take, on a slow machine; one has what any evaluation has.
 _SECONDS = 180.0
 
-UNREACHED, ABSENT = "no override has an effect here", "no part is in passthru here"
+UNREACHED, ABSENT = "a replacement of a part changes nothing that is built", "no part is in passthru"
 ELSEWHERE = frozenset([UNREACHED, ABSENT])
 """The messages about a lift without effect on the systems that were tried; it may have one elsewhere."""
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"

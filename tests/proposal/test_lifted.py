@@ -12,7 +12,6 @@ from toolkit.cache import VARIABLE
 from toolkit.nix import limits
 from toolkit.nix.questions import MARK
 from toolkit.proposal.lifted import (
-    ELSEWHERE,
     IN_PART,
     LIFTED,
     NO_FUNCTION,
@@ -70,7 +69,7 @@ FAULTS = [
 def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) -> None:
     assert verdict(found) == LiftVerdict(outcome=outcome, why=why)
     said = joint_verdict([answer(GOOD), found])
-    assert said == (LIFTED if why in ELSEWHERE else LiftVerdict(outcome=outcome, why=why))
+    assert said == (LIFTED if why in {UNREACHED, "no part is in passthru"} else LiftVerdict(outcome=outcome, why=why))
     assert joint_verdict([found, answer(GOOD)]) == said
     assert joint_verdict([found]) == LiftVerdict(outcome=outcome, why=why)
 

@@ -34,8 +34,8 @@ _KIND, _DOCUMENT = "lifts", "answer.json"
 _SECONDS = 180.0
 
 UNREACHED, ABSENT = "a replacement of a part changes nothing that is built", "no part is in passthru"
-ELSEWHERE = frozenset([UNREACHED, ABSENT])
 """The messages about a lift without effect on the systems that were tried; it may have one elsewhere."""
+_ELSEWHERE = frozenset([UNREACHED, ABSENT])
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"
@@ -161,7 +161,7 @@ LIFTED = LiftVerdict(outcome="lifted")
 def joint_verdict(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
     verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
-    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in ELSEWHERE), None)
+    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in _ELSEWHERE), None)
     return wrong or next((found for found in verdicts if found.outcome == "lifted"), verdicts[0] if verdicts else None)
 
 
@@ -430,7 +430,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         said: LiftVerdict | None = None
         for end in range(TOGETHER, len(self.systems) + TOGETHER, TOGETHER):
             said = joint_verdict([*self.answers(self.systems[:end]).values()])
-            if said is not None and said.why not in ELSEWHERE:
+            if said is not None and said.why not in _ELSEWHERE:
                 break
         return said
 

@@ -151,12 +151,9 @@ def test_program_is_looked_for_neither_in_the_directory_nor_on_a_path_of_ours(
         ("trap '' TERM; echo $$ > pid; while :; do sleep 1; done", r"still running after 0\.3 s"),
     ],
 )
-def test_a_time_out_ends_the_program_and_its_children(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, fact: str
-) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
+def test_a_time_out_ends_the_program_and_its_children(tmp_path: Path, script: str, fact: str) -> None:
     with pytest.raises(CommandError, match=fact):
-        run(["sh", "-c", script], cwd=tmp_path, timeout=0.3)
+        process.execute(Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.3, grace=0.1))
     wait_until_gone(read_pid(tmp_path))
 
 
@@ -176,13 +173,13 @@ def test_the_end_of_a_long_stderr_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
     assert done.stderr.endswith("y\nlast\n")
 
 
-@pytest.mark.parametrize("abrupt", [True, False])
-def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(tmp_path: Path, *, abrupt: bool) -> None:
+@pytest.mark.parametrize("grace", [0.0, 3.0])
+def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(tmp_path: Path, grace: float) -> None:
     script = "trap 'touch asked; exit' TERM; echo $$ > pid; while :; do sleep 0.01; done"
     with pytest.raises(CommandError):
-        process.execute(Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.5, abrupt=abrupt))
+        process.execute(Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.5, grace=grace))
     wait_until_gone(read_pid(tmp_path))
-    assert (tmp_path / "asked").exists() is not abrupt
+    assert (tmp_path / "asked").exists() is bool(grace)
 
 
 @pytest.mark.parametrize("woken", [True, False])

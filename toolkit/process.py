@@ -32,9 +32,6 @@ from toolkit import environment, landlock
 from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
 from toolkit.pipes import Stream, drain, exchange
 
-# What a program gets between SIGTERM and SIGKILL: Nix ends its builders and unlocks its paths in that time.
-GRACE_SECONDS = 3.0
-
 # What is kept of stderr: a program that never stops complaining must not fill the memory.
 _KEPT_BYTES = 16 << 20
 
@@ -85,8 +82,8 @@ class Command(Struct, frozen=True, kw_only=True):
     Such a program ends by itself after the processor time of its `timeout` on all cores, even if this one was killed.
     """
     pace: Pace | None = None
-    abrupt: bool = False
-    """It has nothing to tidy up, and is ended by SIGKILL alone."""
+    grace: float = 3.0
+    """It has so many seconds between SIGTERM and SIGKILL, for Nix to end its builders; with none, SIGKILL is all."""
     shown: Callable[[str, Sequence[str]], str] | None = None
     """Makes of a line on stderr and `argv` what may be shown."""
 
@@ -221,16 +218,16 @@ def _execute(command: Command) -> Completed:
         outputs = ((process.stdout, stdout), (process.stderr, stderr))
         exchange(process.stdin, command.stdin or b"", outputs, left, process.poll)
         if stdout.is_full:
-            end(process, at_once=command.abrupt)
+            end(process, grace=command.grace)
             drain(process.stderr, stderr)
         else:
             process.wait(None if isinf(seconds := left()) else seconds)
     except (TimeoutError, subprocess.TimeoutExpired):
-        end(process, at_once=command.abrupt)
+        end(process, grace=command.grace)
         drain(process.stderr, stderr)
         raise _too_long(command, _shown(command, stderr.text, -signal.SIGTERM), missed) from None
     except BaseException:
-        end(process, at_once=command.abrupt)
+        end(process, grace=command.grace)
         raise
     finally:
         living.ended(process)
@@ -284,7 +281,7 @@ class _Living:
 
     def __init__(self, around: _Living | None = None) -> None:
         self._lock = threading.Lock()
-        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._processes: dict[subprocess.Popen[bytes], float] = {}
         self._stopped = False
         self._around = around
 
@@ -294,24 +291,25 @@ class _Living:
             if self._stopped:
                 raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
             process = _start(command) if self._around is None else self._around.start(command)
-            self._processes.add(process)
+            self._processes[process] = command.grace
             return process
 
     def ended(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
-            self._processes.discard(process)
+            self._processes.pop(process, None)
         if self._around is not None:
             self._around.ended(process)
 
     def stop(self) -> None:
-        """End all processes: SIGTERM, then SIGKILL for the rest; the threads that wait for them reap them."""
+        """End all processes as `end` does; the threads that wait for them reap them."""
         with self._lock:
             self._stopped = True
-            processes = tuple(self._processes)
-        for process in processes:
+            processes = self._processes.copy()
+        patient = [process for process, grace in processes.items() if grace]
+        for process in patient:
             _signal(process, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+        deadline = time.monotonic() + max(processes.values(), default=0.0)
+        while any(process.poll() is None for process in patient) and time.monotonic() < deadline:
             time.sleep(0.01)
         for process in processes:
             _signal(process, signal.SIGKILL)
@@ -390,13 +388,13 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
-    """End a process and its group: SIGTERM, unless `at_once`, then SIGKILL for the rest."""
+def end(process: subprocess.Popen[bytes], *, grace: float) -> None:
+    """End a process and its group: SIGTERM, unless it has no grace, then SIGKILL after so many seconds."""
     try:
-        if not at_once:
+        if grace:
             _signal(process, signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE_SECONDS)
+                process.wait(grace)
     finally:
         _signal(process, signal.SIGKILL)
         process.wait()

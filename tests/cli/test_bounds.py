@@ -24,7 +24,7 @@ NATIVE = ("--system", "x86_64-linux")
 LITTLE = ("--max-memory", "64")
 
 LIMITS = {
-    "time": (SLOW, "--timeout", "2", "still running after "),
+    "time": (SLOW, "--timeout", "1", "still running after "),
     "memory": (HOG, *LITTLE, "out of memory"),
 }
 """By the limit that is reached: how, the option that sets it, to how much, and the fact that is shown."""

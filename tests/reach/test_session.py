@@ -24,8 +24,8 @@ def test_between_two_questions_it_ends_by_itself(tmp_path: Path, monkeypatch: py
     ended: list[int | None] = []
     end = process.end
 
-    def observed(running: Popen[bytes], *, at_once: bool) -> None:
-        end(running, at_once=at_once)
+    def observed(running: Popen[bytes], *, grace: float) -> None:
+        end(running, grace=grace)
         ended.append(running.returncode)
 
     monkeypatch.setattr(process, "end", observed)

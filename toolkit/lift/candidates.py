@@ -12,7 +12,7 @@ from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.lift.bindings import PASSTHRU, Binding, BindingKind, Reachability, find, shown_attributes
 from toolkit.lift.shape import callee, read, selection
 from toolkit.nix.scope import formals
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 
 OVERRIDE = "override"
 _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
@@ -71,7 +71,7 @@ def candidates(name: str, shown: Iterable[tuple[str, ...]]) -> tuple[tuple[str, 
 def file_bindings(content: bytes) -> FileBindings:
     """Read a package's file; if that fails, set `problem`."""
     try:
-        tree = Tree(content.decode(), name="file")
+        tree = parsed(content.decode(), name="file")
         shape = read(tree)
         found = [each for each in find(shape) if each.kind is BindingKind.PACKAGE]
     except (UnicodeDecodeError, NixSyntaxError, RefusalError) as error:

@@ -14,7 +14,7 @@ from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift, rewrite
 from toolkit.lift.shape import Shape, read
 from toolkit.lift.wanted import REQUEST, equals, wanted, with_reason
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import parsed
 
 MOST_LINES = 300
 """So many lines a change may have that nobody insists on."""
@@ -38,7 +38,7 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
 
     Raise as `lift` does.
     """
-    shape = read(Tree(text, name=name))
+    shape = read(parsed(text, name=name))
     asked = LiftWay(bindings=choice.bindings, follow=choice.follow, called=choice.called)
     if choice.design is not None or choice.follow:
         way = replace(asked, design=choice.design or Design.MOVE)

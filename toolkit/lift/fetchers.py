@@ -8,7 +8,7 @@ from toolkit.errors import LayoutError
 from toolkit.lift.shape import callee
 from toolkit.nix.attributes import statements, value
 from toolkit.nix.edit import Edit, apply
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 
 _TAGGED = re.compile(r"fetchFrom(GitHub|GitLab|Gitea|Forgejo|Codeberg)|fetchgit")
 _HASHED = re.compile(
@@ -25,7 +25,7 @@ def renewed(text: str, *, name: str) -> str:
 
     `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError if there is nothing to change.
     """
-    tree = Tree(text, name=name)
+    tree = parsed(text, name=name)
     edits = [edit for node in tree.nodes if node.kind == "apply_expression" for edit in _renewed(node)]
     if not edits:
         raise LayoutError(f"{name}: no fetcher has a tag as its rev, or a sha256", hint="nothing to propose")

@@ -13,7 +13,7 @@ from toolkit.lift.statements import StatementEdit
 from toolkit.lift.wanted import at, construction
 from toolkit.nix.edit import Edit, apply, is_first
 from toolkit.nix.scope import formals
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 
 
 def final_attrs(text: str, *, name: str) -> str:
@@ -29,7 +29,7 @@ def final_attrs(text: str, *, name: str) -> str:
 
 
 def _without_rec(text: str, *, name: str) -> Lifted:
-    shape = read(Tree(text, name=name))
+    shape = read(parsed(text, name=name))
     call = construction(shape)
     if not recursive(call):
         raise LayoutError(f"{at(call.argument)}: the package's attributes are no 'rec' set", hint="nothing to propose")
@@ -43,7 +43,7 @@ def final_package(text: str, *, name: str) -> str:
     NixSyntaxError for invalid Nix, LayoutError if no test uses the argument, RefusalError as `final_attrs` does. What
     overrides the argument stays: callPackage adds `override`, and the final package has none.
     """
-    shape = read(Tree(text, name=name))
+    shape = read(parsed(text, name=name))
     call, own = construction(shape), PurePosixPath(name).parent.name
     uses = [use.node for use in shape.references if use.name == own and use.scope is not None]
     every = (formals(function).get(own) for function in shape.functions)

@@ -10,7 +10,7 @@ from toolkit.lift.statements import MovedDefinition, after
 from toolkit.lift.wanted import construction
 from toolkit.nix.attributes import body, statements
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, moves
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 
 
 def bind(text: str, definitions: Sequence[MovedDefinition], *, name: str) -> str:
@@ -18,7 +18,7 @@ def bind(text: str, definitions: Sequence[MovedDefinition], *, name: str) -> str
 
     `name` is the file's in messages.
     """
-    call = construction(read(Tree(text, name=name))) if definitions else None
+    call = construction(read(parsed(text, name=name))) if definitions else None
     if call is None or call.final is None:
         return text
     parts = [replace(each, text=style.filled(text, each.text)) for each in definitions]

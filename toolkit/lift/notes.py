@@ -10,7 +10,7 @@ from toolkit.lift.planning import is_made_with
 from toolkit.lift.shape import Shape, path_of, read, selection
 from toolkit.lift.wanted import equals
 from toolkit.nix.attributes import inherited, value
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
 _LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
@@ -105,7 +105,7 @@ def downloads(planned: LiftPlan) -> tuple[tuple[str, ...], ...]:
 
 def is_fetched(planned: LiftPlan, text: str, parameter: str) -> bool:
     """Return whether in the new text a hash fetches the package's source, which takes a version that others follow."""
-    call = read(Tree(text, name=planned.shape.tree.name)).construction
+    call = read(parsed(text, name=planned.shape.tree.name)).construction
     sources = [node for path, node in (call.attributes if call is not None else ()) if path == ("src",)]
     version = re.compile(rf"\b{parameter}(\.|\) [^;]*\b)version\b")
     fetched = (around is node for node in sources if version.search(node.text) for _, around in _downloads(node))

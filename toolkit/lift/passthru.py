@@ -14,7 +14,7 @@ from toolkit.lift.wanted import at, home
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, moves
 from toolkit.nix.scope import static_name
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
 _MOST_SHIFTED = 5
@@ -172,7 +172,7 @@ def with_subpackages(text: str, parts: Sequence[str], *, name: str) -> tuple[str
 
     A script of another program, or with computed arguments, stays. `name` is the file's in messages.
     """
-    shape = read(Tree(text, name=name))
+    shape = read(parsed(text, name=name))
     attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
     script = attributes.get((PASSTHRU, "updateScript"))
     call = value(script) if script is not None and script.kind == "binding" else None

@@ -20,7 +20,7 @@ from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first
 from toolkit.nix.scope import static_name
-from toolkit.nix.tree import Node, Tree, lost_comments
+from toolkit.nix.tree import Node, lost_comments, parsed
 
 _STAY = LiftWay()
 _LONG, _FAR = 24, 100
@@ -74,7 +74,7 @@ def lift(text: str, way: LiftWay = _STAY, *, name: str) -> Lifted:
 
     Raise NixSyntaxError for invalid Nix, LayoutError for a file of another shape, RefusalError for a wrong lift.
     """
-    return rewrite(read(Tree(text, name=name)), way)
+    return rewrite(read(parsed(text, name=name)), way)
 
 
 def rewrite(shape: Shape, way: LiftWay) -> Lifted:
@@ -150,7 +150,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
 
 def _require_comments(shape: Shape, new: str) -> None:
     """Raise RefusalError for a comment that a new text lacks."""
-    if lost := lost_comments(shape.tree, Tree(new, name=shape.tree.name)):
+    if lost := lost_comments(shape.tree, parsed(new, name=shape.tree.name)):
         raise RefusalError(f"{at(lost[0])}: this comment would be lost: the code around it is rewritten, not moved")
 
 

@@ -13,7 +13,7 @@ from toolkit.lift.style import WIDTH
 from toolkit.nix.attributes import inherited, statements, value
 from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 
 _COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
 """Text at the end of a line: comments in `/* … */` with no code after them, and one with `#`."""
@@ -36,7 +36,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
 
     def at(self, column: int, *, prefix: str = "") -> str:
         """Write it for another column, with a prefix before its name."""
-        tree = Tree(f"{{{self.text}\n}}", name=self.place)
+        tree = parsed(f"{{{self.text}\n}}", name=self.place)
         written = shifted(tree, 1, 1 + len(self.text), column - self.column)
         if not prefix:
             return written
@@ -52,7 +52,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
 
     def _binding(self, written: str) -> Node:
         """Return the binding, in a text that has one character more before it."""
-        return next(node for node in Tree(f"{{{written}\n}}", name=self.place).nodes if node.kind == "binding")
+        return next(node for node in parsed(f"{{{written}\n}}", name=self.place).nodes if node.kind == "binding")
 
 
 def extent(node: Node) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
 from toolkit.lift.locating import PACKAGES, CalledNames, locate
 from toolkit.lift.shape import read
 from toolkit.nix import limits
-from toolkit.nix.tree import Tree, readable
+from toolkit.nix.tree import parsed, readable
 
 _LET = re.compile(rb"\blet\b")
 _CHUNK = 8
@@ -205,7 +205,7 @@ def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[S
             if not parsable or _used() >= end:
                 yield SurveyedFile(path=path, readable=False, late=_used() >= end)
                 continue
-            shape = read(Tree(text, name=path, known=True))
+            shape = read(parsed(text, name=path, known=True))
             yield SurveyedFile(path=path, bindings=find(shape), returns_function=len(shape.functions) > 1)
         except (NixSyntaxError, RefusalError, RecursionError):
             yield SurveyedFile(path=path, readable=False)

@@ -230,7 +230,7 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
         within=None if writes is None else confinement(*readable, writes=writes, lists=tops),
         turn=_turn if together else None,
         # An evaluation heeds no signal while a function runs.
-        abrupt=True,
+        grace=0.0,
     )
 
 

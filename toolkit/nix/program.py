@@ -47,7 +47,7 @@ def version() -> Version:
 def parse_command(paths: Sequence[Path]) -> Command:
     """Return the command that parses files."""
     argv = (*_PARSE, *map(str, paths))
-    return Command(argv=argv, env=variables(), within=confinement(*paths))
+    return Command(argv=argv, env=variables(), within=confinement(*paths), grace=0.0)
 
 
 def parse(paths: Sequence[Path]) -> None:
@@ -66,9 +66,9 @@ def parse_text(content: bytes, *, name: str) -> str:
     Relative paths start at the working directory. Raise NixSyntaxError if Nix rejects it, with `name` as the file's
     name, RefusalError for a content that takes Nix too long: some words take it quadratic time.
     """
-    argv = (*_PARSE, "-")
     try:
-        return process.run(argv, env=variables(), stdin=content, timeout=_PARSE_SECONDS, within=confinement()).text
+        command = replace(parse_command(()), argv=(*_PARSE, "-"), stdin=content, timeout=_PARSE_SECONDS)
+        return process.execute(command).text
     except CommandError as error:
         raise _unparsed(error, r"«stdin»", name, content) from error
 

@@ -93,7 +93,7 @@ class Tree:
         Raise RefusalError for a file that keeps the parser for too long, if it is not `known` that it does not, and for
         one whose expressions are nested more deeply than the functions below can follow.
         """
-        if not known and not _is_readable(text):
+        if not known and not all(readable([text])):
             raise RefusalError(f"{name}: takes unlet's parser more than {_limit([text]):.1f} s of processor time")
         self.text = text
         self.name = name
@@ -166,6 +166,12 @@ class Tree:
         return f"{line}:{column}"
 
 
+@lru_cache(maxsize=32)
+def parsed(text: str, *, name: str, known: bool = False) -> Tree:
+    """Return a text's Tree, which nobody changes; raise as that does."""
+    return Tree(text, name=name, known=known)
+
+
 def readable(texts: Sequence[str], *, most: float = inf) -> list[bool]:
     """Return for each text whether the parser finishes in time; many texts together take hardly longer than one.
 
@@ -185,11 +191,6 @@ def readable(texts: Sequence[str], *, most: float = inf) -> list[bool]:
         return [*are(some[:middle]), *are(some[middle:])] if middle else [False]
 
     return are(texts)
-
-
-@lru_cache(maxsize=16)
-def _is_readable(text: str) -> bool:
-    return all(readable([text]))
 
 
 def _limit(texts: Sequence[str]) -> float:

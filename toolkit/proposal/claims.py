@@ -14,7 +14,7 @@ from toolkit.lift.recursion import source
 from toolkit.lift.shape import read
 from toolkit.model import Progress, Proof, Tier
 from toolkit.nix.attributes import call, inside
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import parsed
 from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.judged import Aspect, Judging
@@ -153,7 +153,7 @@ def source_follows(case: LiftCase) -> Finding:
 
 def tests_follow(case: LiftCase) -> Finding:
     """Override the package's source: each test that takes the final package must change, but not before."""
-    call = read(Tree(case.after.content.decode(), name=str(case.target))).construction
+    call = read(parsed(case.after.content.decode(), name=str(case.target))).construction
     attributes = [*call.attributes] if call is not None else []
     paths = [path for path, node in attributes if path[:2] == ("passthru", "tests") and ".finalPackage" in node.text]
     leaves = [path for path in paths if len(path) == len(("passthru", "tests", "NAME"))]
@@ -343,7 +343,7 @@ OWN = "the package's own function"
 
 def _meanings(stage: Stage, renamed: Mapping[str, str]) -> Counter[tuple[str, str]]:
     """Count the names that a file uses, each with the kind of scope that binds it; new names count as the old ones."""
-    shape = read(Tree(stage.content.decode(), name=str(stage.path)))
+    shape = read(parsed(stage.content.decode(), name=str(stage.path)))
     parts = call(shape.body)
     function, argument = parts[0], parts[-1]
     # Within a layer, the builder's own function has the same attributes.

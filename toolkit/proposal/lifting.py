@@ -27,7 +27,7 @@ from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Patch, Progress, Proposal, Step
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import parsed
 from toolkit.proposal import choosing, overlays, prove, recipes, texts
 from toolkit.proposal.choosing import LiftCase, Opened, series_in
 from toolkit.proposal.claims import CLAIMS, of_builds
@@ -159,7 +159,7 @@ class Lifts(Leaf[LiftCase]):
 
 def _override(series: LiftCase) -> str:
     """Return which override replaces the parts already, or what they are made of; empty if none does."""
-    shape, lifted = read(Tree(series.opened.text, name=str(series.target))), series.lifted
+    shape, lifted = read(parsed(series.opened.text, name=str(series.target))), series.lifted
     parts = ", ".join(lifted.methods)
     sources = [source_argument(shape, name) for name in lifted.methods]
     arguments = dict.fromkeys(name for name in sources if name is not None)
@@ -192,7 +192,7 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
 
 def _packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
     """Return the packages in the lets of the unchanged file."""
-    shape = read(Tree(content.decode(), name=str(file)))
+    shape = read(parsed(content.decode(), name=str(file)))
     names = tuple(each.name for each in find(shape) if each.kind is BindingKind.PACKAGE)
     if not names:
         raise LayoutError(f"{file}: no let around the package binds a package", hint="name a binding with --binding")

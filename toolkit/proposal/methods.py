@@ -11,7 +11,7 @@ from toolkit import files, process
 from toolkit.lift.candidates import OVERRIDE, candidates, question_name
 from toolkit.nix.attributes import spine
 from toolkit.nix.scope import bound_names
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import parsed
 from toolkit.parallel import side_by_side
 from toolkit.proposal.lifted import TOGETHER, Asking, ChangedMethod, Derivations, Effect, LiftQuestion, ask, command
 from toolkit.proposal.prove import Finding
@@ -158,7 +158,7 @@ def _works(askings: Iterable[Asking], name: str, path: Sequence[str]) -> set[tup
 
 def rows(table: Path) -> tuple[str, ...]:
     """Return the rows of a table, which are written as people write the overrides."""
-    return tuple(bound_names(spine(Tree(files.read(table).decode(), name=table.name, known=True).root)[-1]))
+    return tuple(bound_names(spine(parsed(files.read(table).decode(), name=table.name, known=True).root)[-1]))
 
 
 def compatible(trees: tuple[Path, Path], table: Path, packages: Sequence[str], systems: Sequence[str]) -> Finding:

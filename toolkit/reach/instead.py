@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import ToolkitError
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 from toolkit.proposal.texts import rehashed
 from toolkit.reach.answers import Place, SetOption
 from toolkit.reach.effects import OLD_HASH, Left
@@ -89,7 +89,7 @@ def names_at(place: Place | None) -> Names:
     if place is None:
         return Names()
     try:
-        root = Tree(files.read(Path(place.file)).decode(), name=place.file).root
+        root = parsed(files.read(Path(place.file)).decode(), name=place.file).root
     except (ToolkitError, UnicodeDecodeError):
         return Names()
     line = place.line or 0

@@ -91,7 +91,8 @@ class Session:
         features = ("--extra-experimental-features", "nix-command" if is_sealed() else "nix-command flakes")
         options = [word for name, value in _SETTINGS.items() for word in ("--option", name, value)]
         argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
-        command = Command(argv=argv, env=of(BUILDING, {"NIX_REMOTE": remote(own())}))
+        # A fetch heeds SIGTERM at once, a function that runs does not.
+        command = Command(argv=argv, env=of(BUILDING, {"NIX_REMOTE": remote(own())}), grace=0.5)
         within = command if is_sealed() else bounded(command, memory(_MEBIBYTES))
         sealed = restrict(within, expression.parent, writes=(own(),))
         # <nixpkgs> of an overlay is the one that it is tried on; a link comes after what it leads to.
@@ -202,7 +203,7 @@ class Session:
     def _close(self) -> None:
         # Between two questions it is the end of its input that ends it: SIGTERM ends an evaluation alone.
         _shut(self._process.stdin)
-        process.end(self._process, at_once=self._command.abrupt)
+        process.end(self._process, grace=self._command.grace)
         for thread in self._readers:
             thread.join()
         _shut(self._process.stdout)

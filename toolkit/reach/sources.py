@@ -13,7 +13,7 @@ from toolkit.nix.attributes import SETS, spine, statements
 from toolkit.nix.attributes import path as path_of
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import parsed
 from toolkit.proposal.overlays import OWN
 from toolkit.reach.answers import OverlaySource
 
@@ -70,7 +70,7 @@ def overlays(path: Path) -> list[OverlaySource]:
 def write_input(path: Path) -> None:
     """Write the Nix code on standard input to a file; its paths start at the working directory, as for Nix."""
     text = files.read(Path("/dev/stdin")).decode(errors="surrogateescape")
-    literals = (each for each in Tree(text, name="standard input").root.walk() if each.kind == "path_expression")
+    literals = (each for each in parsed(text, name="standard input").root.walk() if each.kind == "path_expression")
     edits = [
         Edit(each.start, each.end, f"(/. + {quoted(str(Path.cwd() / each.text))})")
         for each in literals
@@ -128,7 +128,7 @@ def _file(path: Path) -> OverlaySource:
 def _is_module(path: Path) -> bool:
     """Return whether a file is written as a NixOS configuration: by its arguments, or by what it sets."""
     try:
-        root = Tree(files.read(path).decode(errors="replace"), name=str(path)).root
+        root = parsed(files.read(path).decode(errors="replace"), name=str(path)).root
     except ToolkitError:
         # Nix says where it is wrong.
         return False

@@ -17,7 +17,7 @@ from toolkit.lift.shape import read
 from toolkit.lift.style import Style
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import bound_names, formals
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, parsed
 from toolkit.track.readings import Component
 
 GENERATOR = "dockerGen"
@@ -36,7 +36,7 @@ class DockerFile:
 
         Raise NixSyntaxError for what is no Nix, LayoutError if there is no dockerGen as in nixpkgs.
         """
-        self.tree = Tree(text, name=name, known=known)
+        self.tree = parsed(text, name=name, known=known)
         self.binding = self._find_generator()
         self.function = _value(self.binding)
         self.formals = formals(self.function)

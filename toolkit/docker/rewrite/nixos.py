@@ -10,7 +10,7 @@ from toolkit.errors import LayoutError
 from toolkit.nix.attributes import call, full_path, path, statements, value
 from toolkit.nix.edit import Edit, apply, is_first
 from toolkit.nix.scope import formals
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, Tree, parsed
 
 OPTIONS = "virtualisation.docker.rootless"
 """The path of the module's options."""
@@ -59,7 +59,7 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
     `description` is Markdown, with roles such as {command}`…`, in lines. Raise LayoutError if the module is not
     understood, or already has such an option or wrapper.
     """
-    tree = Tree(text, name=name)
+    tree = parsed(text, name=name)
     options = _set_at(tree, f"options.{OPTIONS}")
     body, library, prefix = _configuration(tree)
     _refuse_twice(tree, options, option)
@@ -82,7 +82,7 @@ def publish(text: str, *, name: str, option: str) -> str | None:
 
     None if no machine enables docker in one line, or no `machine.succeed("… docker run …")` exists.
     """
-    tree = Tree(text, name=name)
+    tree = parsed(text, name=name)
     enabled = [node for node in tree.nodes if node.kind == "binding" and full_path(node).endswith(f"{OPTIONS}.enable")]
     scripts = [node for node in tree.nodes if node.kind == "indented_string_expression" and _RUN.search(node.text)]
     if len(enabled) != 1 or len(scripts) != 1 or not is_first(text, enabled[0].start):

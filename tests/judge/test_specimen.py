@@ -307,6 +307,25 @@ def test_readers_are_asked_beside_the_package_if_a_processor_is_idle(
     assert reading == ([True, False] if jobs > 1 else [False, True])
 
 
+def test_a_part_of_a_package_is_asked_with_it_on_the_other_systems(
+    asked: list[set[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def two(*, each: int) -> int:
+        assert each
+        return 2
+
+    monkeypatch.setattr(limits, "jobs", two)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    tool = "tool = docker;"
+    second(
+        {RUNNER: ("[ docker ];", f"[ docker ]; {tool}")},
+        {RUNNER: (tool, "tool = docker // { };")},
+        systems=(NATIVE, "aarch64-linux"),
+    )
+    assert ["hosted-runner.tool" in each for each in asked if "hosted-runner" in each] == [True] * 4
+    assert sum("hosted-runner.tool" in each for each in asked) == 4
+
+
 def test_who_reads_a_value_of_the_library_is_asked() -> None:
     licenses = "lib/licenses.nix"
     library = source("lib/default.nix")

@@ -13,9 +13,9 @@ from toolkit.judge.asking import PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
-from toolkit.judge.made import MOST, Made, candidates
+from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
 from toolkit.judge.mapping import AttrPath
-from toolkit.judge.record import SAMPLE, Record
+from toolkit.judge.record import SAMPLE, STATIC, Record
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW
 from toolkit.nix import limits
@@ -157,10 +157,15 @@ class Extent:
             if is_known:
                 # The last ones, cross and static, take the longest.
                 for system in reversed([each for each in self.systems if each != self.native]):
-                    questions = [self.record.question(system, (name,)) for name in sorted(names)]
-                    self.sides.foresee(system, partial(list[Question], questions))
+                    self.sides.foresee(system, partial(self._foreseen, system, asked))
                 self.sides.foresee(self.native, stack.enter_context(beside(partial(self.audience.foreseen, names))))
             self.made.ask(asked)
+
+    def _foreseen(self, system: str, asked: Iterable[AttrPath]) -> list[Question]:
+        """Return the questions about what was there natively, of which static has no part of a package."""
+        paths = [path for path in mapping.shortest(asked)[:MOST_DEEP] if len(path) == 1 or system != STATIC]
+        native, question = self.native, self.record.question
+        return [question(system, path) for path in paths if self.sides.was_there(native, question(native, path))]
 
     def _ask_references(self, made: set[AttrPath]) -> None:
         """Ask about what reads or overrides what is made."""

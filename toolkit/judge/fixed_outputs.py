@@ -1,5 +1,6 @@
 """Fixed outputs with an old hash and new content, or made by a derivation that a text still names."""
 
+import re
 from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ _BESIDE_PLACES = {"env", "version"}
 # A new version brings these with it.
 _NAMES = {*_MANNERS, *_BESIDE_PLACES, "name", "pname"}
 _REF = {"rev", "tag", "ref"}
+_TAG = re.compile(r"refs(?:/|%2F)tags(?:/|%2F)")  # A tag is named in full or not.
 # What tells most of a fetch is named first.
 _TELLING = ("urls", "rev", "fetcher", "fetchSubmodules", "sparseCheckout", "leaveDotGit", "postFetch", "patches")
 _MOST_SHOWN = 4
@@ -125,13 +127,9 @@ def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
     """Return what is fetched, without how the hash is written, and store paths by their names."""
 
-    def untagged(text: str) -> str:
-        # A tag is named in full or not.
-        return text.replace("refs/tags/", "").replace("refs%2Ftags%2F", "")
-
     def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-        is_read = name in {"src", "patches"}
-        return with_strings(value if is_read else with_strings(value, partial(STORE.sub, "/nix/store/…-")), untagged)
+        text = value if name in {"src", "patches"} else with_strings(value, partial(STORE.sub, "/nix/store/…-"))
+        return with_strings(text, partial(_TAG.sub, ""))
 
     attributes: dict[str, Any] = fetch["attributes"]
     shown = {name: normal(name, value) for name, value in attributes.items() if name not in HASHES}

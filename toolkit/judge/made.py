@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
+from posixpath import dirname
 
 from msgspec.structs import replace
 
@@ -263,7 +264,7 @@ class Made:
 
     def _is_own(self, file: ChangedText, path: AttrPath) -> bool:
         """Return whether a file can change an attribute; a language's function only if the change names it."""
-        is_of_language = mapping.has_packages(file.path) and file.names and not file.rest
+        is_of_language = dirname(file.path) in mapping.DIRECTORIES and file.names and not file.rest
         if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
             return True
         return path[-1] in {name[-1] for name in file.names}

@@ -59,8 +59,8 @@ _FAMILIES = {
     "wine-packages.nix": "wine winePackages",
     "release-python.nix": "",
 }
-# Whose way to their set leads through many functions.
-_DIRECTORIES = {"pkgs/development/haskell-modules": "haskellPackages", "pkgs/development/lua-modules": "luaPackages"}
+# Whose files list packages of a language, and whose way to their set leads through many functions.
+DIRECTORIES = {"pkgs/development/haskell-modules": "haskellPackages", "pkgs/development/lua-modules": "luaPackages"}
 # Functions of all-packages.nix with a set in them.
 _MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
 _OTHER_NAME = re.compile(r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+){,3});", re.MULTILINE)
@@ -115,7 +115,7 @@ class Map:
         """Return the possible attributes of a file (`names` limits the search in it), and whether that is all."""
         found: set[AttrPath] = set()
         is_all = _EVERYTHING.match(file) is not None
-        if (family := _DIRECTORIES.get(dirname(file))) is not None:
+        if (family := DIRECTORIES.get(dirname(file))) is not None:
             found |= {(family, *name[-1:]) for name in names}
         # A file may not be what another is named by: its directory is read, or put together.
         waiting: list[_Named] = [(file, frozenset({(), *names}))]
@@ -273,11 +273,6 @@ def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
 def is_top(file: str) -> bool:
     """Return whether a file is at the top level: it makes package sets and belongs to none."""
     return file.startswith(TOP)
-
-
-def has_packages(file: str) -> bool:
-    """Return whether a file lists packages of a language by name."""
-    return dirname(file) in _DIRECTORIES
 
 
 def is_package(file: str) -> bool:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.git.reading import TreeFile
-from toolkit.judge.asking import FILES, NATIVE, Answer, Question, Times, ask, is_unreached, why_not
+from toolkit.judge.asking import FILES, MISSING, NATIVE, Answer, Question, Times, ask, is_unreached, why_not
 from toolkit.judge.ground import Ground
 from toolkit.model import Progress
 from toolkit.nix import limits, program
@@ -90,6 +90,11 @@ class Sides(Struct, frozen=True, kw_only=True):
             system: [(each, each if is_unreached(each) else next(afters[system])) for each in answers]
             for system, answers in befores.items()
         }
+
+    def was_there(self, system: str, question: Question) -> bool:
+        """Return whether a question was answered before, and not by a missing attribute."""
+        answer = self._known(self.before, system).get(_key(question))
+        return answer is not None and answer.kind != MISSING
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
         """Return in one line why an attribute no longer evaluates."""

@@ -59,7 +59,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(cell=_cell, code=_code, change=table.change)
+    environment.filters.update(cell=lambda text: Markup(cell(_plain(text))), code=_code, change=table.change)  # noqa: S704 - it is Markdown
     return environment
 
 
@@ -67,10 +67,6 @@ def _plain(text: str) -> Markup:
     """Return text in which nothing is Markdown; `@name` and `#1` become no mention and no link."""
     escaped = re.sub(r"([\\`*_\[\]<>~&])", r"\\\1", " ".join(harmless(text).split()))
     return Markup(unlinked(escaped))  # noqa: S704 - it is Markdown
-
-
-def _cell(text: str) -> Markup:
-    return Markup(cell(_plain(text)))  # noqa: S704 - it is Markdown
 
 
 def _code(text: str) -> Markup:

@@ -16,6 +16,8 @@ from toolkit.confined import TOO_LARGE, Unread
 from toolkit.docker import meaning
 from toolkit.files import MAXIMUM_BYTES
 
+pytestmark = pytest.mark.clock
+
 GOOD = b"{ }: { }"
 
 

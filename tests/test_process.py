@@ -142,6 +142,7 @@ def test_program_is_looked_for_neither_in_the_directory_nor_on_a_path_of_ours(
     assert run(["env"], env={"PATH": os.devnull}).text == "PATH=/dev/null"
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     ("script", "fact"),
     [
@@ -226,6 +227,7 @@ def test_an_interrupt_at_any_moment_leaves_no_program(tmp_path: Path) -> None:
             wait_until_gone(read_pid(directory))
 
 
+@pytest.mark.clock
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
 def test_a_bounded_program_ends_though_nobody_is_left_to_end_it(tmp_path: Path) -> None:
     script = (

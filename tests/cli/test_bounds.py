@@ -12,6 +12,8 @@ from tests.clones import NOTES, TARGET, edit, git, patched
 from toolkit import landlock
 from toolkit.nix import limits
 
+pytestmark = pytest.mark.clock
+
 __all__ = ["cache_place"]
 
 BOARD = "pkgs/by-name/st/status-board/package.nix"

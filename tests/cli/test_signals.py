@@ -12,6 +12,8 @@ from tests.cli.conftest import Unlet
 from tests.clones import NOTES, TARGET, edit
 from tests.test_process import wait_for_child, working_below
 
+pytestmark = pytest.mark.clock
+
 ENDLESS = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in builtins.toJSON (f 60))"
 SECONDS = 5.0
 INTERRUPTED = 130

@@ -101,6 +101,7 @@ def test_what_ends_an_evaluation_costs_no_other_attribute_and_forges_nothing(
     assert {"passthru"} == found["forges"].parts.keys() - found["half"].parts.keys()
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     ("package", "seconds", "mebibytes", "limit"),
     [

@@ -579,6 +579,7 @@ def test_each_commit_of_a_range_is_judged_by_itself() -> None:
     assert "change derivation notes-server" in serious(judgement)
 
 
+@pytest.mark.clock
 def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     # The last one, which takes the longest, is asked beside it.
     monkeypatch.setattr(os, "cpu_count", partial(int, 2))
@@ -616,6 +617,7 @@ def test_what_has_no_answer_in_the_time_of_all_is_unknown(monkeypatch: pytest.Mo
     assert (judgement.unknown, "notes-server" in judgement.reached[NATIVE]) == ((), True)
 
 
+@pytest.mark.clock
 def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one_stands_apart(tmp_path: Path) -> None:
     long = "builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000"
     table = """  pkgsStatic = final // {
@@ -641,6 +643,7 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
     assert f"not answered: 1 attribute on static (notes-server): {limit}" in said
 
 
+@pytest.mark.clock
 def test_parts_of_an_attribute_have_the_time_of_one_evaluation_together() -> None:
     # Each takes some seconds, and less than there are.
     slow = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 24))"

@@ -22,6 +22,8 @@ from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
 from toolkit.process import Command
 
+pytestmark = pytest.mark.clock
+
 Configure = Callable[[str], None]
 
 

@@ -44,6 +44,7 @@ def test_many_take_few_processes_and_one_that_fails_keeps_no_other(tmp_path: Pat
     assert found[501] == "({  }: { a = 501; })"
 
 
+@pytest.mark.clock
 def test_one_that_takes_long_keeps_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_PARSE_SECONDS", 0.5)
     slow = b"[" + b" { }" * 1_500_000 + b" ] ++ undefined"

@@ -174,6 +174,7 @@ def test_one_that_ends_nix_has_its_own_answer_and_the_others_theirs(tree: Path) 
     assert (notes.before is None, notes.after) == (notes.error is not None, None)
 
 
+@pytest.mark.clock
 def test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer(nixpkgs: Nixpkgs) -> None:
     slow = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 60))"
     nixpkgs.edit('version = "4.2.0"', f"version = {slow}")

@@ -112,6 +112,7 @@ def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(tmp_path: Path, 
     assert found.proposal.package == "docker"
 
 
+@pytest.mark.clock
 def test_the_judge_and_the_claims_have_the_time_of_an_attribute_together(
     reviewed: Callable[..., Review], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
 HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 9000000))"
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     ("value", "seconds", "mebibytes", "fact"),
     [(SLOW, 1, None, "takes more than 1 s; --timeout raises"), (HOG, None, 150, "out of memory; --max-memory raises")],

@@ -14,6 +14,8 @@ from toolkit.track import memory as memories
 from toolkit.track.memory import Memory
 from toolkit.track.readings import Reading, State, unknown
 
+pytestmark = pytest.mark.clock
+
 
 def read(text: str | bytes, *, memory: Memory | None = None) -> Reading:
     content = text if isinstance(text, bytes) else text.encode()

@@ -501,7 +501,7 @@ in
     scope: index: path:
     say (shown (at path (entry index scope).prev) (at path (entry index scope).given));
 
-  # Whether two values that are no packages are the same.
+  # Whether two values that are no packages are the same; null if one is a function, unless they make different packages.
   equal =
     scope: index: path:
     say (
@@ -513,8 +513,25 @@ in
           "recurseForDerivations"
         ];
         plain = value: if isAttrs value then removeAttrs value apart else value;
-        old = plain (at path (entry index scope).prev);
-        new = plain (at path (entry index scope).given);
+        before = at path (entry index scope).prev;
+        after = at path (entry index scope).given;
+        old = plain before;
+        new = plain after;
+        # What a builder makes of a package's arguments, null for no package.
+        made =
+          builder:
+          let
+            package = builder {
+              pname = "unlet";
+              version = "0";
+              src = null;
+              pyproject = true;
+              cargoHash = "";
+              npmDepsHash = "";
+              vendorHash = null;
+            };
+          in
+          guarded null (if isCallable builder && isPackage package then text package.drvPath else null);
         # What is written in the same place is the same, as packages that differ are known already.
         place = set: name: unsafeGetAttrPos name set;
         differ =
@@ -533,7 +550,9 @@ in
               !guarded false (here == there)
           );
       in
-      if isAttrs old && isAttrs new then
+      if isCallable before || isCallable after then
+        (if guarded false (before == after) then true else if elem (made after) [ null (made before) ] then null else false)
+      else if isAttrs old && isAttrs new then
         attrNames old == attrNames new && filter differ (attrNames new) == [ ]
       else
         guarded false (old == new)

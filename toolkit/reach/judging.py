@@ -120,11 +120,11 @@ class Judge:
             return Override(status=Outcome.REACHES)
         if new == "set" and (within := self._within(asked)) is not None:
             return within
-        equal = self._sets.ask(f"equal {asked.call}", bool)
+        equal = self._sets.ask(f"equal {asked.call}", object)
         if equal is True:
             return _ALREADY
-        if new in {"value", "set"} and equal is False:
-            return Override(status=Outcome.REACHES)
+        if equal is False:
+            return Override(status=Outcome.REACHES, reason="what it makes differs" if new == "function" else None)
         return Override(status=Outcome.UNKNOWN, reason=f"is a {new}, not a package")
 
     def _within(self, asked: ScopedPath) -> Override | None:

@@ -382,6 +382,14 @@ let
         inherit (self) tool;
         lost = { }.lost;
       };
+    # A builder, as callPackage makes one: a set that can be called and overridden.
+    buildTool = lib.makeOverridable (
+      { compiler, flags }:
+      {
+        __functor = _: arguments: mkDerivation (arguments // { inherit compiler flags; });
+      }
+    ) { compiler = self.tool; flags = [ ]; };
+
     spare = mkDerivation {
       pname = "spare";
       version = "1.0";

@@ -13,7 +13,7 @@ from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.model import Report, Silence, Status
 from toolkit.nix import limits
-from toolkit.proposal import proposing, recipes
+from toolkit.proposal import claims, proposing, recipes
 from toolkit.proposal.checking import check
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.recipes import Rewrite
@@ -273,9 +273,17 @@ def test_the_tests_of_a_package_become_those_of_an_overridden_one(nixpkgs: Nixpk
     assert b"  curl,\n}" in commit.after
     proof = next(proof for proof in report.proofs if proof.name == "tests-follow")
     passes = (Status.PASSED, None)
+    assert (proof.covers or "").startswith("notes-server.tests.version on ")
     assert (proof.status, proof.reason) == (
         passes if kind == "own" else (Status.FAILED, "tests.version is another one")
     )
+
+
+def test_a_file_whose_tests_are_elsewhere_says_nothing_of_them(nixpkgs: Nixpkgs) -> None:
+    nixpkgs.edit("  passthru = {\n", "  passthru = {\n    inherit tests;\n")
+    nixpkgs.edit("let\n", "let\n  tests.version = curl;\n\n")
+    found = claims.tests_follow(nixpkgs.chosen())
+    assert (found.covers, found.not_run) == ("nothing", "because no test is written out in the file")
 
 
 def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change(nixpkgs: Nixpkgs) -> None:

@@ -33,6 +33,18 @@ def test_of_a_package_that_does_not_evaluate_the_one_file_with_a_let_is_meant(ni
     assert find_target(nixpkgs.root, "notes-server").file == PurePosixPath(file)
 
 
+@pytest.mark.parametrize("beside", [("generic.nix",), ("generic.nix", "another.nix")])
+def test_of_several_files_with_lets_the_one_that_is_called_is_meant(nixpkgs: Nixpkgs, beside: tuple[str, ...]) -> None:
+    text = nixpkgs.text().replace('version = "4.2.0"', "version = throw name")
+    for name in ("package.nix", *beside):
+        nixpkgs.write(NOTES.with_name(name), text)
+    assert find_target(nixpkgs.root, "notes-server").file == PurePosixPath(NOTES)
+    (nixpkgs.root / NOTES).unlink()
+    if len(beside) > 1:
+        with pytest.raises(LayoutError, match="several files bind packages"):
+            find_target(nixpkgs.root, str(NOTES.parent))
+
+
 @pytest.mark.parametrize("name", ["package.nix", "default.nix"])
 def test_a_file_without_a_let_is_found_as_well_and_one_that_cannot_be_read_is_named(
     nixpkgs: Nixpkgs, name: str

@@ -48,6 +48,10 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     assert "Name the frontend in updateScript, so that nix-update updates its hash, too." in body(change)
     texts = pull_request_texts(("app",), message(("app",), change), STEP, change, None, bumps=True)
     assert "so that nix-update updates its hash, too" in texts.steps[0].why
+    two = replace(change, updated=("frontend", "backend"))
+    assert "Name the frontend and the backend in updateScript, so that nix-update updates their hashes, too." in body(
+        two
+    )
     *_, usage = texts.steps[0].usage.partition("```nix\n")
     lines = usage.removesuffix("\n```").split("\n")
     fetched = "overrideAttrs (_: { outputHash = lib.fakeHash; });"

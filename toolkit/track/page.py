@@ -59,7 +59,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(cell=lambda text: Markup(cell(_plain(text))), code=_code, change=table.change)  # noqa: S704 - it is Markdown
+    environment.filters.update(cell=lambda text: Markup(cell(_plain(str(text)))), code=_code, change=table.change)  # noqa: S704 - it is Markdown
     return environment
 
 

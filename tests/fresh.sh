@@ -18,12 +18,11 @@ propose() { # HOME COMMAND…
 # Nix kills what runs as a build user that it takes: those of the machine stay locked here, whatever it builds meanwhile.
 empty_nix() {
   local users=/nix/var/nix/userpool
-  [[ ! -d $users ]] || mount --bind $users "$place/users"
+  mkdir -p $users
+  mount --bind $users "$place/users"
   mount -t tmpfs -o mode=755 tmpfs /nix
-  if mountpoint -q "$place/users"; then
-    mkdir -p $users
-    mount --move "$place/users" $users
-  fi
+  mkdir -p $users
+  mount --move "$place/users" $users
 }
 
 emulated() {
@@ -49,7 +48,7 @@ if [[ ${1-} == emulated ]]; then
 fi
 place=$(mktemp -d /var/tmp/unlet-fresh-XXXXXX)
 trap 'rm -rf "$place"' EXIT
-mkdir -p /nix "$place"/{checkout/.venv-dev,root,user,users}
+mkdir -p "$place"/{checkout/.venv-dev,root,user,users}
 chmod 755 "$place"
 chown $uid:$uid "$place/user"
 # Other checks may write what they remember meanwhile.

@@ -29,6 +29,10 @@ PACKAGES = """
     passthru = _: { part = final.showing; };
     uses = own: with own.passthru.part; "${own.passthru.part}/${passthru.file} ${meta.description}";
   };
+  fixed = final.app {
+    passthru = _: { part = final.part // { overrideAttrs = _: throw "it stays"; }; };
+    uses = own: own.passthru.part;
+  };
   worded = final.app { uses = own: own.passthru.part; passthru = _: { part = "words"; }; };
   strange = final.reached // { overrideAttrs = _: final.reached // { drvPath = "/no/derivation.drv"; }; };
   argument = final.callPackage (
@@ -66,6 +70,7 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
         "picky": (Effect.UNKNOWN, ()),
         "unread": (Effect.INEFFECTIVE, ()),
         "asking": (Effect.WORKS, ()),
+        "fixed": (Effect.WORKS, ()),
         "worded": (Effect.WORKS, ()),
         "strange": (Effect.UNKNOWN, ()),
         "argument": (Effect.WORKS, ()),
@@ -84,6 +89,7 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
         "reached",
         "elsewhere",
         "asking",
+        "fixed",
         "worded",
         "argument",
     }

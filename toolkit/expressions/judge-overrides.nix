@@ -1,8 +1,10 @@
 # What the override functions of a package take, and what they give.
-# Arguments: functions of judge.nix about a value, and `probe`, a package to take the place of one.
+# Arguments: functions of judge.nix about a value, `probe`, a package to take the place of one, and `arrives`, which says on
+# stderr that an argument is used.
 # Result: `called`, the parameters of a function; `override`, an object by the name of the override function; `follows`, which
 # attributes of the derivation are others if one is overridden.
 {
+  arrives,
   inValue,
   isPackage,
   kind,
@@ -239,7 +241,8 @@ let
       ++ (if length switches < 2 || elem "switches=" leaving then [ ] else together)
     );
 
-  # Which packages that `override` replaces arrive in what is built: each is one of another name there, or an input of one.
+  # Which packages that `override` replaces arrive in what is built, all of them at once: `arrives` says it of one as soon as
+  # a derivation needs its name.
   reached =
     package:
     let
@@ -251,37 +254,18 @@ let
         in
         isPackage given && (given ? overrideAttrs || (given ? mkDerivation && given ? override));
       rename =
-        name: value:
-        if value ? overrideAttrs then
-          value.overrideAttrs (_: { name = "${name}-unlet"; })
-        else
-          value.override { name = "${name}-unlet"; };
-      probed =
-        wanted:
-        package.override (
-          old:
-          mapAttrs rename (removeAttrs old (filter (name: !(isProbed old.${name} && wanted name)) (attrNames old)))
-        );
-      all = probed (name: match "[a-zA-Z_0-9-]+" name != null);
-      text = orElse null (if all ? drvAttrs then toJSON all.drvAttrs else null);
-      arrived = concatLists (
-        map (
-          input:
-          let
-            found = match "/nix/store/[0-9a-z]+-(.*)-unlet.*" input;
-          in
-          if found == null then [ ] else found
-        ) (attrNames (getContext text))
+        argument: value:
+        let
+          name = arrives argument "${argument}-unlet";
+        in
+        if value ? overrideAttrs then value.overrideAttrs (_: { inherit name; }) else value.override { inherit name; };
+      probed = package.override (
+        old: mapAttrs rename (removeAttrs old (filter (name: !(isProbed old.${name})) (attrNames old)))
       );
-      left = filter (name: !(elem name arrived)) (attrNames names);
-      differs = wanted: output (probed wanted) != output package;
-      deeper =
-        if isString (output package) && differs (name: elem name left) then
-          filter (name: differs (each: each == name)) left
-        else
-          [ ];
+      # What is not for this system shows what it is made with.
+      evaluates = isString (output probed) || orElse null (if probed ? drvAttrs then toJSON probed.drvAttrs else null) != null;
     in
-    if names == { } || text == null then { } else mapAttrs (name: _: elem name (arrived ++ deeper)) names;
+    if names == { } || !evaluates then { } else mapAttrs (_: _: false) names;
 
   called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 

@@ -264,6 +264,7 @@ let
         plain
         summary
         ;
+      arrives = name: trace "${sign} arrives ${name}";
       probe = probe "0";
     })
     called

@@ -239,7 +239,9 @@ let
             inherit (value) new;
             package = override value;
           }) (if isArgument && old == null then [ { new = unrelated; attributes = { }; } ] else attemptList (replacements old));
-      evaluates = filter (try: drvPath try.package != null) tries;
+      # The first that evaluates; what comes after it is not tried.
+      first = tries: if tries == [ ] || drvPath (head tries).package != null then tries else first (tail tries);
+      evaluates = first tries;
       others = package: map (path: drvPaths (at path package)) shown;
       there =
         if isRow then

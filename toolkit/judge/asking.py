@@ -160,9 +160,6 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     return sealed_command(EXPRESSION, arguments, count, attribute="answers", seconds=_SECONDS)
 
 
-_FAILED = Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})
-
-
 class Times:
     """The time limits of one judgement, across all trees and systems.
 
@@ -238,6 +235,7 @@ class _Conversation(Struct, kw_only=True):
     allowed: Allowance
     tell: Callable[[], None] | None
     mark: str = field(default_factory=new_mark)
+    arrived: set[str] = field(default_factory=set[str])
     heard: dict[Question, Answer] = field(default_factory=dict["Question", "Answer"])
     broken: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
 
@@ -254,12 +252,12 @@ class _Conversation(Struct, kw_only=True):
         left = {number: each for number, each in enumerate(questions) if each not in self.heard}
         if left:
             asking = command(self.root, self.system, left, nixos=self.nixos, mark=self.mark, hashed=self.hashed)
-            asking = replace(asking, on_stderr=partial(self._hear, questions))
             things = [(self.system, each.path) for each in left.values()]
-            began, left_over = time.monotonic(), self.times.left
-            if left_over <= 0:
+            began, seconds = time.monotonic(), self.times.left
+            if seconds <= 0:
                 return self._so_far(questions)
-            asking = replace(asking, timeout=min(asking.timeout or left_over, left_over))
+            asking = replace(asking, on_stderr=partial(self._hear, questions))
+            asking = replace(asking, timeout=min(asking.timeout or seconds, seconds))
             try:
                 self.allowed.execute(asking, things, mark=f"{self.mark} question")
             except CommandError as error:
@@ -270,18 +268,21 @@ class _Conversation(Struct, kw_only=True):
                 if is_over:
                     return self._so_far(questions)
                 raise
-        return [self.heard.get(each, _FAILED) for each in questions]
+        return [self.heard.get(each, Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})) for each in questions]
 
     def _so_far(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers that Nix has given; no others are waited for."""
-        return [self.heard.get(each) or _unreached(each) for each in questions]
+        return [self.heard.get(each) or _limited(each.parts or ALL, limits.no_time()) for each in questions]
 
     def _hear(self, questions: Sequence[Question], line: str) -> None:
         """Take the answer that a line of Nix has, if it has one; a second one has further parts."""
-        if (found := re.match(rf"trace: {self.mark} answer (\d+) ", line)) is not None:
-            question = questions[int(found[1])]
+        if (found := re.match(rf"trace: {self.mark} (question|arrives) (\S+)", line)) is not None:
+            self.arrived = {*self.arrived, found[2]} if found[1] == "arrives" else set()
+        elif (found := re.match(rf"trace: {self.mark} answer (\d+) ", line)) is not None:
+            question, known = questions[int(found[1])], self.heard.get(questions[int(found[1])])
             parts = documents.read(line[found.end() :], dict[str, Any], document="Nix's answer")
-            known = self.heard.get(question)
+            reached = parts.get("override", {}).get("override", {}).get("reached", {})
+            reached |= dict.fromkeys(reached.keys() & self.arrived, True)
             self.heard[question] = Answer(kind=parts.pop("kind"), parts={**known.parts, **parts} if known else parts)
             if self.tell is not None and known is None:
                 self.tell()
@@ -317,8 +318,8 @@ class _Conversation(Struct, kw_only=True):
             ends |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
         left = tuple(part for part in wanted if at is not None and part not in ends)
         if is_late := self._is_late(question, error):
-            ended: dict[str, str] = dict.fromkeys(ALL, f"it reached the limit on {self.system}: {reason}")
-            self.times.late[self.system, question.path] = Answer(kind=ENDS, ends=ended, limited=ALL)
+            reached = f"it reached the limit on {self.system}: {reason}"
+            self.times.late[self.system, question.path] = _limited(ALL, reached)
         if at is None or left == wanted or not left or is_late:
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
@@ -336,9 +337,8 @@ class _Conversation(Struct, kw_only=True):
         return of_time or (program.reached_limit(error) and left < self.allowed.seconds / 2)
 
 
-def _unreached(question: Question) -> Answer:
-    wanted = question.parts or ALL
-    return Answer(kind=ENDS, ends=dict.fromkeys(wanted, limits.no_time()), limited=wanted)
+def _limited(parts: tuple[str, ...], reason: str) -> Answer:
+    return Answer(kind=ENDS, ends=dict.fromkeys(parts, reason), limited=parts)
 
 
 def is_unreached(answer: Answer) -> bool:

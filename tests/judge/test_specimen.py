@@ -280,9 +280,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
 
 @pytest.mark.parametrize(
     ("said", "readers"),
-    [("# notes-server\n1", 0), ("''\n  runs notes-server.out\n''", 0), ('"${final.notes-server.name}"', 2)],
+    [
+        ("# notes-server\n1", 0),
+        ("''\n  runs notes-server.out\n''", 0),
+        ("builtins.attrNames { notes-server = 1; }", 0),
+        ("toString (final.notes-server == 1)", 2),
+        ('"${final.notes-server.name}"', 2),
+    ],
 )
-def test_a_comment_or_a_text_reads_nothing(said: str, readers: int, asked: list[set[str]]) -> None:
+def test_a_comment_a_text_or_a_definition_reads_nothing(said: str, readers: int, asked: list[set[str]]) -> None:
     thing = f"  thing = final.docker-client.overrideAttrs {{ said = {said}; }};"
     first: Edits = {ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{thing}")}
     judged(first, {NOTES: ("echo notes", "echo others")})

@@ -100,10 +100,10 @@ def _differing(differences: Iterable[Difference]) -> set[str]:
 
 @lru_cache(maxsize=1024)
 def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
-    """Return the offsets of names in a text, as words."""
+    """Return the offsets of names in a text, as words, but not where they are defined."""
     words = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for match in re.finditer(rf"(?<![\w'-])(?:{words})(?![\w'-])", text):
+    for match in re.finditer(rf"(?<![\w'-])(?:{words})(?![\w'-]|\s*=(?!=))", text):
         found[match[0]].append(match.start())
     return found
 

@@ -24,9 +24,9 @@ from toolkit.proposal.lifted import (
     LiftVerdict,
     Method,
     ask,
-    ask_one,
     command,
     joint_verdict,
+    recall,
     verdict,
     why_not,
 )
@@ -203,7 +203,7 @@ def test_what_is_known_is_not_asked_again_but_anything_else_is(
         (overlay / "default.nix").write_text(text.replace("NUMBER", str(number)))
         lines: list[str] = []
         with process.echoing(lines.append):
-            answer = ask_one(trees, system, question, overlay if number is not None else None)
+            (answer,) = recall(*trees, system, [question], overlay if number is not None else None)
         return answer, any("lifted.nix" in line for line in lines)
 
     known, is_new = asked(question)
@@ -217,6 +217,11 @@ def test_what_is_known_is_not_asked_again_but_anything_else_is(
     assert (first.before, second.before) == (known.before, known.before)
     assert len({known.after, first.after, second.after}) == 3
     assert asked(question, 1) == (first, False)
+    # And so it does of a table.
+    row = replace(question, methods={"row": ("table", "row")}, table=tmp_path / "table.nix")
+    for version, is_new in (("5", True), ("5", False), ("6", True)):
+        (tmp_path / "table.nix").write_text(f'_: old: {{ row = old.overrideAttrs {{ version = "{version}"; }}; }}\n')
+        assert asked(row)[1] is is_new
 
 
 def test_what_ends_nix_is_asked_again(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,6 +231,8 @@ def test_what_ends_nix_is_asked_again(tree: Path, tmp_path: Path, monkeypatch: p
     for _ in range(2):
         lines: list[str] = []
         with process.echoing(lines.append):
-            found = ask_one((tree, spoiled.root), SYSTEM, LiftQuestion(package="notes-server"))
+            questions = [LiftQuestion(package=name) for name in ("notes-server", "image-scan")]
+            found, other = recall(tree, spoiled.root, SYSTEM, questions)
         assert found.error is not None
+        assert other.before == other.after is not None
         assert any("lifted.nix" in line for line in lines)

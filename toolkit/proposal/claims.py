@@ -19,7 +19,7 @@ from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import FOLLOW, LIFTED, Asking, Derivations, Effect, LiftQuestion, ask_one, command, verdict
+from toolkit.proposal.lifted import FOLLOW, LIFTED, Asking, Derivations, Effect, LiftQuestion, command, recall, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
@@ -168,7 +168,7 @@ def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Findin
     package, system = case.asking.own.package, case.asking.systems[0]
     methods = {".".join(path[-1:] if path == ("src",) else path[1:]): path for path in paths}
     question = LiftQuestion(package=package, methods=methods, follows=dict.fromkeys(methods, (given,)))
-    found = [ask_one((before, tree), system, question).methods for tree in (before, after)]
+    found = [recall(before, tree, system, [question])[0].methods for tree in (before, after)]
     was, now = ({name: each.follows[given] for name, each in said.items() if each.follows} for said in found)
     again = command(after, after, system, [question]).line
     failures = [f"an override of {given} does not change {name}" for name, changes in now.items() if not changes]
@@ -208,7 +208,7 @@ def overlaid(case: LiftCase) -> Finding:
     lifted = [system for system in evaluated if reached[system] == LIFTED]
     system = (*lifted, *evaluated, *case.asking.systems)[0]
     asked = replace(case.asking.own, downloads=())
-    answer = ask_one((tree, tree), system, asked, case.overlay)
+    (answer,) = recall(tree, tree, system, [asked], case.overlay)
     if answer.limited:
         return Finding(covers="nothing", not_run=f"because {answer.error}")
     if (said := verdict(answer)) is None:

@@ -269,30 +269,31 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     ]
 
 
-def ask_one(
-    trees: tuple[Path, Path],
+def recall(  # noqa: PLR0913 - as `ask`
+    before: Path,
+    after: Path,
     system: str,
-    question: LiftQuestion,
+    questions: Sequence[LiftQuestion],
     overlay: Path | None = None,
     *,
     allowed: Allowance | None = None,
-) -> Derivations:
-    """Ask about one package as `ask` does, but not again if the cache has the answer.
+) -> list[Derivations]:
+    """Return the answers of `ask`, from the cache if it has them; the store may lack what they name.
 
     The trees are those of the cache or a store, whose names change with their contents.
     """
-    contents = [files.read(path) for path in _FILES]
+    tables = {each.table for each in questions if each.table is not None}
+    contents = [files.read(path) for path in (*_FILES, *sorted(tables))]
     if overlay is not None:
         paths = sorted(each.path for each in inside.entries(overlay) if each.kind is EntryKind.FILE)
         contents += [path.encode() + inside.read(overlay, path) for path in paths]
-    facts = (trees, system, question, program.version(), contents)
-    key = hashlib.sha256(repr(facts).encode()).hexdigest()
+    key = hashlib.sha256(repr((before, after, system, questions, program.version(), contents)).encode()).hexdigest()
     if (known := default_cache().read(_KIND, key, _DOCUMENT)) is not None:
-        return documents.read(known, Derivations, document=_DOCUMENT)
-    (answer,) = ask(*trees, system, [question], overlay, allowed=allowed)
-    if answer.error is None and not answer.limited:
-        default_cache().keep(_KIND, key, _DOCUMENT, documents.write(answer))
-    return answer
+        return documents.read(known, list[Derivations], document=_DOCUMENT)
+    answers = ask(before, after, system, questions, overlay, allowed=allowed)
+    if not any(answer.error is not None or answer.limited for answer in answers):
+        default_cache().keep(_KIND, key, _DOCUMENT, documents.write(answers))
+    return answers
 
 
 def thing(system: str, question: LiftQuestion) -> tuple[str, tuple[str, ...]]:
@@ -413,7 +414,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         if self.late:
             return self.late[0]
         allowed = limits.allowance()
-        answer = ask_one(self.trees, system, self.own, allowed=allowed)
+        (answer,) = recall(*self.trees, system, [self.own], allowed=allowed)
         if answer.limited and allowed.left(thing(system, self.own)) <= 0:
             self.late.append(replace(answer, error=f"it reached the limit on {system}: {answer.error}"))
         self.known[system] = answer

@@ -7,13 +7,13 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, process
+from toolkit import files
 from toolkit.lift.candidates import OVERRIDE, candidates, question_name
 from toolkit.nix.attributes import spine
 from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import parsed
 from toolkit.parallel import side_by_side
-from toolkit.proposal.lifted import TOGETHER, Asking, ChangedMethod, Derivations, Effect, LiftQuestion, ask, command
+from toolkit.proposal.lifted import TOGETHER, Asking, ChangedMethod, Derivations, Effect, LiftQuestion, command, recall
 from toolkit.proposal.prove import Finding
 
 FORMS = (
@@ -90,7 +90,7 @@ def tried(
 
 
 def _arrives(tree: Path, system: str, question: LiftQuestion) -> bool:
-    (answer,) = ask(tree, tree, system, [question])
+    (answer,) = recall(tree, tree, system, [question])
     return any(method.after.effect is Effect.WORKS for method in answer.methods.values())
 
 
@@ -136,8 +136,7 @@ def _asked(
 ) -> list[Asking]:
     """Ask about all packages in one evaluation for each system."""
     own = [LiftQuestion(package=package, methods=methods, hidden=hidden) for package in packages]
-    with process.ending_together():
-        answers = side_by_side(lambda system: ask(*trees, system, own), systems, jobs=TOGETHER)
+    answers = side_by_side(lambda system: recall(*trees, system, own), systems, jobs=TOGETHER)
     known = (dict(zip(systems, each, strict=True)) for each in zip(*answers, strict=True))
     return [Asking(trees=trees, own=each, systems=systems, known=found) for each, found in zip(own, known, strict=True)]
 
@@ -177,7 +176,7 @@ def compatible(trees: tuple[Path, Path], table: Path, packages: Sequence[str], s
     failures: list[str] = []
     gaps: list[str] = []
     for system in systems:
-        for question, answer in zip(asked, ask(*trees, system, asked), strict=True):
+        for question, answer in zip(asked, recall(*trees, system, asked), strict=True):
             (row,) = question.methods
             if answer.limited:
                 gaps.append(f"{row}: {question.package} on {system}: {answer.error}")
@@ -239,7 +238,7 @@ def untouched(trees: tuple[Path, Path], packages: Sequence[str], names: Collecti
         for package in packages
         for kind in ("", *SETS)
     ]
-    answers = iter(ask(*trees, system, asked))
+    answers = iter(recall(*trees, system, asked))
     failures: list[str] = []
     gaps: list[str] = []
     known: list[str] = []

@@ -44,7 +44,7 @@ _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
 _PARTS = ("default.nix", "lib/default.nix", "pkgs/top-level/all-packages.nix")
-_HINT = "--tier tree and those above it need a checkout, a channel, a git clone or URL, or the specimen"
+_HINT = "--tier tree and those above it need --nixpkgs: a checkout, a channel, a git clone or URL, or the specimen"
 
 
 class NotWholeError(UsageError):

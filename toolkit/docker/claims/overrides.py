@@ -20,11 +20,10 @@ TABLE = EXPRESSIONS / "overrides.nix"
 
 def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
     """Try all override methods of the parts before and after the series, once; return the new ones as well."""
-    packages = spread(case.releases)
 
     def ask() -> tuple[MethodTrial, tuple[Asking, ...]]:
         parts = arguments(case.after.file, before=case.before.file)
-        found = methods.tried(_trees(case, case.after), packages, parts, case.tried_on)
+        found = methods.tried(_trees(case, case.after), spread(case.releases), parts, case.tried_on)
         return found, methods.chosen(found, COMPONENTS)
 
     return case.once("trial", ask)
@@ -72,8 +71,7 @@ def capture_safe(case: DockerCase) -> Finding:
     _, askings = trial(case)
     paths = askings[0].own.methods.values()
     packages = [path[1] for path in paths if path[0] == OVERRIDE and path[2:3] in {(), ("…",)}]
-    releases = spread(case.releases)
-    ends = tuple(dict.fromkeys((releases[0], releases[-1])))
+    ends = tuple(dict.fromkeys((case.releases[-1], case.releases[0])))
     names = dict.fromkeys((*COMPONENTS, *packages))
     return together([methods.untouched(_trees(case, case.after), ends, names, system) for system in case.tried_on])
 

@@ -14,7 +14,8 @@ from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import stores
 from toolkit.nix.derivations import Derivation, DerivationStore
-from toolkit.proposal.lifted import Derivations, LiftQuestion, ask, command
+from toolkit.parallel import side_by_side
+from toolkit.proposal.lifted import TOGETHER, Derivations, LiftQuestion, ask, command, recall
 from toolkit.proposal.prove import Finding
 from toolkit.text import few
 
@@ -34,7 +35,8 @@ def exact_change(case: DockerCase) -> Finding:
     failures: list[str] = []
     gaps: list[str] = []
     changes: dict[str, _Change] = {}
-    for name, form in (each for system, questions in asked.items() for each in _forms(trees, system, questions)):
+    forms = side_by_side(lambda system: [*_forms(trees, system, asked[system])], [*asked], jobs=TOGETHER)
+    for name, form in (each for found in forms for each in found):
         if form.limited or (form.before is None and form.error is None):
             gaps.append(f"not compared: {name}: {form.error or 'the unchanged file throws'}")
         elif form.before is None or form.after is None:
@@ -178,7 +180,7 @@ def equals_series(case: DockerCase) -> Finding:
         raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
     system, questions = case.native, [LiftQuestion(package=release) for release in case.releases]
     trees = (case.tree_of(case.after).root, case.tree_of(case.before).root)
-    answers = dict(zip(case.releases, ask(*trees, system, questions, case.overlay), strict=True))
+    answers = dict(zip(case.releases, recall(*trees, system, questions, case.overlay), strict=True))
     known = {release: each for release, each in answers.items() if each.before is not None or each.error is not None}
     return Finding(
         covers=f"{len(known)} releases, {system}",

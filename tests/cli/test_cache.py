@@ -61,7 +61,7 @@ def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_
         _, stderr = process.communicate(timeout=60)
     assert done.returncode == 0
     assert re.fullmatch(
-        r"deleted 0 entries, 0 bytes, kept \d entr(y|ies), .* for an unlet that is running\n", done.stdout
+        r"deleted 0 entries, 0 bytes, kept \d+ entr(y|ies), .* for an unlet that is running\n", done.stdout
     )
     assert (process.returncode, stderr) == (0, b"")
     assert unlet("cache", "clean").stdout.startswith("deleted ")

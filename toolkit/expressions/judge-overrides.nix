@@ -256,7 +256,7 @@ let
       rename =
         argument: value:
         let
-          name = arrives argument "${argument}-unlet";
+          name = arrives argument "${replaceStrings [ "'" ] [ "-" ] argument}-unlet";
         in
         if value ? overrideAttrs then value.overrideAttrs (_: { inherit name; }) else value.override { inherit name; };
       probed = package.override (

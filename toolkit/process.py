@@ -330,7 +330,7 @@ class HeldSignals:
             handler = signal.getsignal(number)
             if callable(handler):
                 self._handlers[number] = handler
-                signal.signal(number, self._hold)
+                signal.signal(number, lambda number, frame: self._came.append((number, frame)))
 
     def release(self) -> None:
         """Restore the handlers, and call them for the signals that arrived meanwhile."""
@@ -338,9 +338,6 @@ class HeldSignals:
             signal.signal(number, handler)
         for number, frame in self._came:
             self._handlers[number](number, frame)
-
-    def _hold(self, number: int, frame: FrameType | None) -> None:
-        self._came.append((number, frame))
 
 
 def _start(command: Command) -> subprocess.Popen[bytes]:

@@ -119,6 +119,11 @@ STAYS = "works in part: the replaced package is still built in, by"
             ),
         ),
         (
+            (tried(Effect.WORKS), tried(Effect.WORKS, before=Effect.UNASKED)),
+            (),
+            (f"{ARRIVES} the build, and did not before (x86_64-linux)", f"{ARRIVES} the build (aarch64-linux)"),
+        ),
+        (
             (tried(Effect.WORKS, before=Effect.PARTLY),),
             (),
             (f"{ARRIVES} the build, and did so in part before (x86_64-linux)",),

@@ -17,6 +17,7 @@ from toolkit.proposal.lifted import (
     NO_FUNCTION,
     UNFOLLOWED,
     UNREACHED,
+    Asking,
     ChangedMethod,
     Derivations,
     Effect,
@@ -115,6 +116,7 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
             "downloads": [],
             "hidden": False,
             "taken": {},
+            "compared": True,
         },
         {
             "package": ["c"],
@@ -124,6 +126,7 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
             "downloads": [["d"]],
             "hidden": False,
             "taken": {},
+            "compared": True,
         },
     ]
     assert given == {"sign": MARK, "before": "/before", "after": "/after", "system": SYSTEM}
@@ -236,3 +239,21 @@ def test_what_ends_nix_is_asked_again(tree: Path, tmp_path: Path, monkeypatch: p
         assert found.error is not None
         assert other.before == other.after is not None
         assert any("lifted.nix" in line for line in lines)
+
+
+def test_further_systems_are_asked_about_the_change_alone(nixpkgs: Nixpkgs) -> None:
+    """The tree before it counts where a package evaluates first; one that only later systems have is compared there."""
+    nixpkgs.edit('version = "4.2.0"', 'version = "4.2.1"')
+    question = LiftQuestion(package="notes-server", methods={"src": ("src",)})
+    systems = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
+    asking = Asking(trees=(specimen.path(), nixpkgs.root), own=question, systems=systems)
+    answers = asking.answers()
+    assert [answers[each].before != answers[each].after for each in systems] == [True, True, False]
+    assert answers[systems[2]].after == ask(*asking.trees, systems[2], [question])[0].after
+    effects = [answers[each].methods["src"].before.effect for each in systems]
+    assert effects == [answers[systems[0]].methods["src"].after.effect] * 2 + [Effect.UNASKED]
+    assert [json.dumps({"compared": False})[1:-1] in each for each in asking.commands] == [False, False, True]
+    nowhere = dict.fromkeys(systems[:2], Derivations(methods={}))
+    later = replace(asking, known=nowhere).answer(systems[2])
+    assert later.before != later.after
+    assert later.methods["src"].before.effect is effects[0]

@@ -45,10 +45,12 @@ COVERS = {
     "overrides": JUDGED,
     "readers": "nothing in pkgs reads or overrides it",
 }
+ARRIVES = "web-ui: a replacement of passthru.web-ui arrives in the build"
 EVIDENCE = {
     "overridable": (
         "by overrideAttrs of passthru.web-ui (before: none)",
-        f"web-ui: a replacement of passthru.web-ui arrives in the build, and did not before ({ALL})",
+        f"{ARRIVES}, and did not before (x86_64-linux, aarch64-linux)",
+        f"{ARRIVES} (aarch64-darwin, x86_64-linux → aarch64-linux)",
     ),
     "passthru": (f"notes-server: web-ui is new ({NATIVE}, cross)",),
     "overrides": tuple(f"notes-server: {each} (x86_64-linux)" for each in REACHES),

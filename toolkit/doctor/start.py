@@ -138,9 +138,8 @@ def _security_wrapper(sight: Sight) -> Examined:
     return Examined(role=role, fact=fact, evidence=evidence, remedies=remedies)
 
 
-def _session(sight: Sight) -> Examined:
-    problem = machine.runtime_problem(sight.machine)
-    return ok(f"{sight.machine.runtime} can be used") if problem is None else cause(problem)
+def _usable(path: Path, problem: str | None) -> Examined:
+    return ok(f"{path} can be used") if problem is None else cause(problem)
 
 
 def _subordinate_ids(sight: Sight) -> Examined:
@@ -211,11 +210,6 @@ def _apparmor(sight: Sight) -> Examined:
     )
 
 
-def _tun(sight: Sight) -> Examined:
-    problem = machine.tun_problem(sight.machine)
-    return ok(f"{sight.machine.dev / machine.TUN} can be used") if problem is None else cause(problem)
-
-
 def _service(sight: Sight) -> Examined:
     service = sight.service
     if service.missing:
@@ -231,12 +225,12 @@ CHECKS: Mapping[str, Callable[[Sight], Examined]] = {
     "network-program": _network_program,
     "no-new-privileges": _no_new_privileges,
     "security-wrapper": _security_wrapper,
-    "session": _session,
+    "session": lambda sight: _usable(sight.machine.runtime, machine.runtime_problem(sight.machine)),
     "subordinate-ids": _subordinate_ids,
     "newuidmap": _newuidmap,
     "user-namespaces": _user_namespaces,
     "apparmor": _apparmor,
-    "tun": _tun,
+    "tun": lambda sight: _usable(sight.machine.dev / machine.TUN, machine.tun_problem(sight.machine)),
     "service": _service,
 }
 """The conditions by name, the most important one first; the last is never a cause."""

@@ -1,10 +1,11 @@
 # Compares packages of two trees, and tries methods of the second: what does an override of an attribute reach?
 #
-# `questions` is a JSON list of { package, methods, shown, follows, downloads, hidden, taken }: the attribute path of a
+# `questions` is a JSON list of { package, methods, shown, follows, downloads, hidden, taken, compared }: the attribute path of a
 # package, by name the path of each method among the package's attributes, paths of other attributes that may be made with
 # what they replace, by method attributes of the package that reach it, and paths of what is downloaded for a version. `hidden`: the second package's `override` may take
 # arguments that it does not show; one that it does not take ends the evaluation. `taken` are names that the second set has
-# something else under: an "unrelated" package, an alias that "throws", or "itself", the package's part.
+# something else under: an "unrelated" package, an alias that "throws", or "itself", the package's part. If a question is not
+# `compared`, nobody looks at the first tree: the derivation before counts as that afterwards.
 # A method is the path of an attribute; [ "override" NAME ], an argument; [ "override" NAME FORM PART ], an argument that takes
 # a part in a form of `forms`; [ "table" ROW ], an override of `table`; or [ "follow" PATH… ], one of all that the part at PATH
 # follows, so that it is another one.
@@ -363,17 +364,21 @@ let
       downloads,
       hidden,
       taken,
+      compared,
     }:
     said "question ${toString number}" (
       let
-        sets = trees // (if taken == { } then { } else { after = trees.after.extend (taking package taken); });
+        sets =
+          (if compared then trees else { inherit (trees) after; })
+          // (if taken == { } then { } else { after = trees.after.extend (taking package taken); });
         pair = mapAttrs (_: tree: attempt (at package tree)) sets;
         paths = mapAttrs (_: drvPath) pair;
         evaluates = !any (path: path == null) (attrValues paths);
       in
       {
-        inherit (paths) before after;
-        marks = filter (mark: attempt (pair.before.meta.${mark} or false) == true) [
+        inherit (paths) after;
+        before = paths.before or paths.after;
+        marks = filter (mark: attempt ((pair.before or pair.after).meta.${mark} or false) == true) [
           "broken"
           "insecure"
           "unfree"
@@ -381,10 +386,9 @@ let
         methods =
           if evaluates then
             mapAttrs (name: path: {
-              before = tried shown false follows.${name} path pair.before;
               after = tried shown hidden follows.${name} path pair.after;
               follows = following follows.${name} path pair.after;
-            }) methods
+            } // (if compared then { before = tried shown false follows.${name} path pair.before; } else { })) methods
           else
             { };
         bump = if evaluates then attempt (bumped downloads pair.after) else null;

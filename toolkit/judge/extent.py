@@ -114,7 +114,9 @@ class Extent:
         self._ask_made(changed)
         special = [file for file in changed if file.path not in general]
         self.made.widen(special)
-        self._compare_moved(files)
+        # A file that Nix reads as before may differ by positions alone.
+        moved = {path for file in files if file.equal for path in self.record.reached.get(file.path, ())}
+        self.record.compare({self.native: self.made.few_enough(moved - {*self.record.kinds})})
         if self._moves_names(files):
             self._compare_names()
         self._compare_other_names(changed)
@@ -129,11 +131,6 @@ class Extent:
                 self._require_needed(file, found & made, made)
             else:
                 self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
-
-    def _compare_moved(self, files: Sequence[ChangedText]) -> None:
-        """Compare the attributes of files that Nix reads as before: they can differ by their positions alone."""
-        moved = {path for file in files if file.equal for path in self.record.reached.get(file.path, ())}
-        self.record.compare({self.native: self.made.few_enough(moved - {*self.record.kinds})})
 
     def _look_beyond(self, general: Sequence[str], special: Sequence[ChangedText]) -> None:
         """Add that everything may differ: by files that all packages are made with, or by another stdenv."""

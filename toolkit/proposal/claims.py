@@ -86,9 +86,10 @@ def arrives(asking: Asking) -> Finding:
                 partly.setdefault(" → ".join(tried.after.way), []).append(system)
             elif tried.after.has_effect:
                 what = "the build" if tried.after.effect is Effect.WORKS else "other attributes of passthru"
-                was = _BEFORE.get(tried.before.effect, "did not")
-                earlier.add(was)
-                fact = f"a replacement of {method} arrives in {what}, and {was} before"
+                fact = f"a replacement of {method} arrives in {what}"
+                if tried.before.effect is not Effect.UNASKED:
+                    earlier.add(was := _BEFORE.get(tried.before.effect, "did not"))
+                    fact += f", and {was} before"
                 reached.setdefault(fact, []).append(system)
             else:
                 others.setdefault(tried.after.effect, []).append(system)
@@ -207,15 +208,15 @@ def overlaid(case: LiftCase) -> Finding:
     evaluated = [system for system, said in reached.items() if said is not None]
     lifted = [system for system in evaluated if reached[system] == LIFTED]
     system = (*lifted, *evaluated, *case.asking.systems)[0]
-    asked = replace(case.asking.own, downloads=())
-    (answer,) = recall(tree, tree, system, [asked], case.overlay)
+    known, asked = case.asking.answers()[system], replace(case.asking.own, downloads=())
+    (answer,) = recall(tree, tree, system, [replace(asked, compared=known.before is None)], case.overlay)
+    answer = replace(answer, before=known.before or answer.before)
     if answer.limited:
         return Finding(covers="nothing", not_run=f"because {answer.error}")
     if (said := verdict(answer)) is None:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
     # A recipe may change how a source is fetched, which no output shows.
-    changed = case.asking.answers().get(system) if case.opened.recipe is not None else None
-    same = changed is not None and changed.after == answer.after is not None
+    same = case.opened.recipe is not None and known.after == answer.after is not None
     failures = () if said == LIFTED or same else (said.why,)
     again = command(tree, tree, system, [asked], case.overlay).line
     return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))

@@ -50,7 +50,7 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
     `follows` maps each method to the package's attributes that its part takes. `downloads` are the paths of what is
     downloaded by hashes that a new version changes. `hidden`: the changed package's override may take arguments that it
     does not show. `table` is a file of overrides that people write, see lifted.nix; `taken` maps names to what the
-    changed set has under them.
+    changed set has under them. If it is not `compared`, the tree before the change is not asked.
     """
 
     package: str
@@ -61,6 +61,7 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
     hidden: bool = False
     table: Path | None = None
     taken: Mapping[str, str] = field(default_factory=dict[str, str])
+    compared: bool = True
 
 
 class Effect(StrEnum):
@@ -72,6 +73,7 @@ class Effect(StrEnum):
     PARTLY = "works in part"
     WORKS = "works"
     UNKNOWN = "does not evaluate"
+    UNASKED = "was not tried"
 
 
 class Method(Struct, frozen=True, kw_only=True):
@@ -104,7 +106,7 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
     `follows` shows for attributes of the package whether a different value changes the part.
     """
 
-    before: Method
+    before: Method = Method(there=False, effect=Effect.UNASKED)
     after: Method
     follows: dict[str, bool] = field(default_factory=dict[str, bool])
 
@@ -390,7 +392,8 @@ TOGETHER = 2
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
     """The questions to Nix about a lifted package's override methods, on each system.
 
-    `trees` are the roots of the trees before and after. All claims share the answers.
+    `trees` are the roots of the trees before and after. All claims share the answers. The tree before the change is
+    asked on the first systems alone, if the package evaluates on one of them.
     """
 
     trees: tuple[Path, Path]
@@ -405,7 +408,12 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def commands(self) -> tuple[str, ...]:
         """The commands that ask Nix the questions."""
-        return tuple(command(*self.trees, system, [self.own]).line for system in self.systems)
+        return tuple(command(*self.trees, system, [self._question(system)]).line for system in self.systems)
+
+    def _question(self, system: str) -> LiftQuestion:
+        first = self.systems[:TOGETHER]
+        evaluates = any(self.known[each].before is not None for each in first if each in self.known)
+        return replace(self.own, compared=system in first or not evaluates)
 
     def answer(self, system: str) -> Derivations:
         """Return Nix's answer on one system."""
@@ -414,7 +422,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         if self.late:
             return self.late[0]
         allowed = limits.allowance()
-        (answer,) = recall(*self.trees, system, [self.own], allowed=allowed)
+        (answer,) = recall(*self.trees, system, [self._question(system)], allowed=allowed)
         if answer.limited and allowed.left(thing(system, self.own)) <= 0:
             self.late.append(replace(answer, error=f"it reached the limit on {system}: {answer.error}"))
         self.known[system] = answer
@@ -422,9 +430,11 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     def answers(self, systems: Sequence[str] | None = None) -> Mapping[str, Derivations]:
         """Return Nix's answers by system, by default on all of them."""
-        chosen = self.systems if systems is None else systems
+        chosen, first = self.systems if systems is None else systems, {*self.systems[:TOGETHER]}
         with self._lock, process.ending_together():
-            return dict(zip(chosen, side_by_side(self.answer, chosen, jobs=TOGETHER), strict=True))
+            for part in (first.intersection(chosen), {*chosen} - first):
+                side_by_side(self.answer, sorted(part, key=self.systems.index), jobs=TOGETHER)
+            return {system: self.answer(system) for system in chosen}
 
     def judged(self) -> LiftVerdict | None:
         """Judge the lift by the first systems that decide it; None if the package evaluates on none."""

@@ -34,7 +34,7 @@ JUDGED = f"notes-server on {NATIVE}, cross"
 REACHES = (
     "overrideAttrs of passthru.web-ui now reaches the derivation; a whole new passthru has to keep it",
     "overrideAttrs with another src now reaches installPhase",
-    "overrideAttrs with a version now reaches installPhase, src",
+    "overrideAttrs with a version now reaches installPhase, src, web-ui.version",
 )
 COVERS = {
     "parse": "2 files",

@@ -132,8 +132,9 @@ let
       }) (attrNames values)
     );
 
-  # What differs of a package if something is overridden: attributes of the derivation, tests, `out` for all of it. Of
-  # `passthru`, what the derivation is made with. `given` are names by what the text of the file does with them.
+  # What differs of a package if something is overridden: attributes of the derivation, tests, `out` for all of it;
+  # of a version, that of parts, too. Of `passthru`, what the derivation is made with. `given` are names by what the text of
+  # the file does with them.
   follows =
     leaving: given: package:
     let
@@ -184,8 +185,17 @@ let
           version =
             let
               value = orElse null (package.version or null);
+              made = by (_: {
+                version = another value;
+              });
+              versionOf = package: name: orElse null (package.${name}.version or null);
+              isNew = name: isString (versionOf made name) && versionOf made name != versionOf package name;
             in
-            if isString value then set "version" (another value) else [ ];
+            if isString value then
+              # A part that takes the source, too, is another one in any case.
+              others "version" made ++ map (name: "${name}.version") (filter isNew (attrNames attributes ++ held))
+            else
+              [ ];
           passthru =
             if !isString (path package) || isString (throwing held) then
               [ ]

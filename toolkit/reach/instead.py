@@ -134,8 +134,8 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
     wrapped = f"{name}-unwrapped"
     inner = f"{base}.{wrapped}.overrideAttrs (old: {{ {_given(given, last)} }})"
     yield way(f"{package}.overridePythonAttrs (old: {{ {_given(given, last)} }})")
-    texts = [text for each in _DOWNLOADS if each in environment or each in stays for text in _DOWNLOADS[each]]
-    for more in product(_SOURCES, ("", *texts)) if "src" in stays else [("", text) for text in texts]:
+    texts = [("", *_DOWNLOADS[each]) for each in _DOWNLOADS if each in environment or each in stays]
+    for more in filter(any, product(_SOURCES if "src" in stays else ("",), *texts)):
         lines = _bumped([each for each in more if each], name, calls[-1], last, names, case.tag)
         yield way(f"{package}.overrideAttrs {lines}")
     yield way(f"{package}.override {{\n  {wrapped} = {inner};\n}}")

@@ -264,6 +264,23 @@ let
         hash = hash (if arguments.hash == "" then "d" else "a");
         from = arguments.src;
       };
+    # Two downloads: one follows the source and has a hash of its own, the other does not follow it.
+    doubled = mkDerivation (final: {
+      pname = "doubled";
+      version = "1.0.0";
+      inherit (self.crate) src;
+      vendorHash = hash "b";
+      goModules = mkDerivation {
+        pname = "doubled";
+        version = "${final.version}-go-modules";
+        from = final.src;
+        outputHash = final.vendorHash;
+        outputHashAlgo = "sha256";
+        outputHashMode = "recursive";
+      };
+      npmDeps = self.fetchNpmDeps { inherit (self.crate) src; hash = "3"; };
+    });
+    fetchNpmDeps = arguments: self.rustPlatform.fetchCargoVendor (arguments // { name = "npm-deps"; });
     # A package of its own is made of the same source.
     kit = mkDerivation {
       pname = "kit";

@@ -20,13 +20,7 @@ from toolkit.report.report import outcome
 _WORST = (1, 3, 2, 0)
 
 
-def _recipes() -> tuple[str, list[tuple[str, str]]]:
-    """List the recipes for --help-all."""
-    return "Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]
-
-
 def _pins() -> tuple[str, list[tuple[str, str]]]:
-    """List the known commits for --help-all."""
     *_, last = pins = patches.upstream().pins
     return "Known commits", [(pin.name, f"{pin.commit}{' (default)' if pin is last else ''}") for pin in pins]
 
@@ -38,7 +32,7 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
         "unlet propose forgejo authentik gitea --out lifts",
     ),
-    listed=(_recipes, _pins),
+    listed=(lambda: ("Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]), _pins),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options

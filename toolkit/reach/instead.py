@@ -23,6 +23,8 @@ from toolkit.reach.overridden import Call, Overridden
 _SOURCES = (
     'src = old.src.override {{ tag = "{tag}"; hash = ""; }};',
     'src = old.src.override {{ rev = "{tag}"; hash = ""; }};',
+    'src = old.src.override {{ tag = "{tag}"; sha256 = ""; }};',
+    'src = old.src.override {{ rev = "{tag}"; sha256 = ""; }};',
     'src = {final}.fetchurl {{ url = "https://example.org/{name}-${{version}}.tar.gz"; hash = ""; }};',
 )
 """A source of another version."""

@@ -237,25 +237,26 @@ let
       };
     });
     # What is downloaded for the source does not follow it.
-    crate = self.tagged "v1.0.0";
-    bare = self.tagged "1.0.0";
+    crate = self.tagged "hash" "v1.0.0";
+    bare = self.tagged "hash" "1.0.0";
+    aged = self.tagged "sha256" "v1.0.0";
     tagged =
-      tag:
+      digest: tag:
       let
         source =
           arguments:
           fetch {
             name = "crate-${arguments.tag}";
             url = "https://example.org/${arguments.tag}.tar.gz";
-            hash = hash (if arguments.hash == "" then "d" else "3");
+            hash = hash (if arguments.${digest} == "" then "d" else "3");
           }
           // { override = new: source (arguments // new); };
       in
       mkDerivation {
         pname = "crate";
         version = "1.0.0";
-        src = source { inherit tag; hash = "3"; };
-        cargoDeps = self.rustPlatform.fetchCargoVendor { src = source { inherit tag; hash = "3"; }; name = "crate-vendor"; hash = "3"; };
+        src = source { inherit tag; ${digest} = "3"; };
+        cargoDeps = self.rustPlatform.fetchCargoVendor { src = source { inherit tag; ${digest} = "3"; }; name = "crate-vendor"; hash = "3"; };
       };
     rustPlatform.fetchCargoVendor =
       arguments:

@@ -15,7 +15,7 @@ from toolkit.lift.shape import BuilderCall, Shape, callee, path_of, result, sele
 from toolkit.lift.shape import construction as builder_call
 from toolkit.lift.wanted import at, construction, wanted
 from toolkit.nix.attributes import inherited_from, inside, value
-from toolkit.nix.conditions import Condition, climb, guards
+from toolkit.nix.conditions import climb, guards
 from toolkit.nix.tree import Node
 
 _TAKEN = frozenset(
@@ -303,7 +303,10 @@ def _require_all_there(planned: LiftPlan) -> None:
     """Raise RefusalError for a use under conditions under which the package does not have the attribute."""
     shape = planned.shape
     taken = {name: route.shown for name, route in planned.routes.items() if route.shown is not None}
-    needed = {name: _conditions(planned, shown.node) for name, shown in taken.items()}
+    whole = planned.construction.argument
+    needed = {
+        name: [part for each in climb(shown.node, whole) for part in each.conjuncts()] for name, shown in taken.items()
+    }
     for use in shape.uses:
         if use.node.index in planned.rerouted and needed.get(use.name):
             owner = shape.owner(use.node)
@@ -313,12 +316,6 @@ def _require_all_there(planned: LiftPlan) -> None:
                 raise RefusalError(
                     f"{at(use.node)}: '{use.name}' is used here even if the package has no such attribute"
                 )
-
-
-def _conditions(planned: LiftPlan, node: Node) -> list[Condition]:
-    """Return what has to hold for an attribute to be there."""
-    conditions = climb(node, planned.construction.argument)
-    return [part for condition in conditions for part in condition.conjuncts()]
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:

@@ -147,14 +147,22 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
         yield way(f"{package}.override {{ {_given(arguments, last, 'null')} }}")
 
 
-def updated(name: str, calls: Sequence[Call], downloads: Sequence[Sequence[str]], names: Names) -> Way | None:
-    """Return the last call of an override with other hashes for what the package and its parts in passthru download."""
+def updated(
+    name: str, case: Overridden, left: Sequence[Left], downloads: Sequence[Sequence[str]], names: Names
+) -> Iterator[Way]:
+    """Yield the last call of an override with other hashes for what the package and its parts in passthru download."""
+    calls = case.calls
     downloads = unset(downloads, calls)
     if not downloads or calls[-1].method != "overrideAttrs" or "passthru" in calls[-1].names:
-        return None
-    package = _package(f"{names.prev}.{name}", calls)
-    lines = "\n  ".join([_given(calls[-1].names, len(calls) - 1), *_rehashed(downloads, names)])
-    return _way(names, name, f"{package}.overrideAttrs (old: {{\n  {lines}\n}})")
+        return
+    package, given = _package(f"{names.prev}.{name}", calls), _given(calls[-1].names, len(calls) - 1)
+    sources = _SOURCES if any(each.name == "src" for each in left) else ("",)
+    own = [path for path in downloads if not path[1:]]
+    for source, those, more in product(sources, [own, downloads] if own != downloads else [own], ("", "inherit src; ")):
+        if those and (source or not more):
+            src = [source.format(final=names.final, name=name, tag=case.tag)] if source else []
+            lines = "\n  ".join([given, *src, *_rehashed(those, names, more=more)])
+            yield _way(names, name, f"{package}.overrideAttrs (old: {'rec ' if source else ''}{{\n  {lines}\n}})")
 
 
 def unset(downloads: Sequence[Sequence[str]], calls: Sequence[Call]) -> list[Sequence[str]]:
@@ -211,14 +219,16 @@ def obstacle(left: Sequence[Left]) -> str:
     return f"'{part}' stays, and no overlay of unlet's makes it overridable"
 
 
-def _rehashed(downloads: Sequence[Sequence[str]], names: Names, moved: Sequence[str] = ()) -> Iterator[str]:
-    """Yield bindings that give downloads another hash; those of passthru set what has `moved` there as well."""
+def _rehashed(
+    downloads: Sequence[Sequence[str]], names: Names, moved: Sequence[str] = (), more: str = ""
+) -> Iterator[str]:
+    """Yield bindings that give downloads another hash, and `more`; passthru's set what has `moved` there as well."""
     parts = defaultdict[str, list[str]](list)
     for *part, name in downloads:
         if part:
             parts[part[0]].append(rehashed(name, "part", f"{names.final}.lib"))
         else:
-            yield rehashed(name, "old", f"{names.final}.lib")
+            yield rehashed(name, "old", f"{names.final}.lib", more)
     inner = [f"{each} = …;" for each in moved]
     inner += [
         f"{part} = old.passthru.{part}.overrideAttrs (part: {{ {' '.join(bindings)} }});"

@@ -57,7 +57,7 @@ class Others:
         if left and len(asked.path) == 1:
             question = f"downloads {asked.member} {listed(rules.DEPENDENCIES)}"
             downloads = self._sets.known(question, tuple[tuple[str, ...], ...], ())
-            found += filter(None, [ways.updated(name, case.calls, downloads, names)])
+            found += ways.updated(name, case, left, downloads, names)
         for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
             pair = self._sets.ask(f"way {asked.member} {quoted(way.attribute)} {function}", Pair)

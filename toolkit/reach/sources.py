@@ -61,7 +61,8 @@ def overlays(path: Path) -> list[OverlaySource]:
         return [_source("file", path / _HERE)]
     # The order and the choice are those of nixpkgs.
     names = sorted(path.iterdir(), key=lambda each: each.name)
-    found = [_source("file", place) for each in names if (place := _overlay(each)) is not None]
+    places = (each if each.suffix == ".nix" and each.is_file() else each / _HERE for each in names)
+    found = [_source("file", place) for place in places if place.is_file()]
     if not found:
         raise ToolkitError(f"{path}: has no overlays", hint="a directory of overlays has files NAME.nix")
     return found
@@ -140,12 +141,6 @@ def _is_module(path: Path) -> bool:
     settings = {path_of(binding).partition(".")[0] for value in values for binding in statements(value, "binding")}
     known = _SETTINGS if "pkgs" in arguments else {"imports", "nixpkgs"}
     return bool(arguments & _MODULE or known & settings)
-
-
-def _overlay(path: Path) -> Path | None:
-    if path.suffix == ".nix" and path.is_file():
-        return path
-    return path / _HERE if (path / _HERE).is_file() else None
 
 
 def _source(kind: str, path: Path, file: Path | None = None) -> OverlaySource:

@@ -281,6 +281,29 @@ let
       };
       npmDeps = self.fetchNpmDeps { inherit (self.crate) src; hash = "3"; };
     });
+    # A download, once of the final source, which a part in passthru has, too, and once of the old one.
+    packed = self.pack (final: final.src);
+    stacked = self.pack (_: self.crate.src);
+    pack =
+      source:
+      mkDerivation (final: {
+        pname = "pack";
+        version = "1.0.0";
+        inherit (self.crate) src;
+        buildPhase = "cp -r $pnpmDeps .";
+        pnpmDeps = mkDerivation {
+          pname = "pack";
+          version = "pnpm-deps";
+          src = source final;
+          outputHash = hash "b";
+          outputHashAlgo = "sha256";
+          outputHashMode = "recursive";
+        };
+        passthru.web = mkDerivation {
+          pname = "web";
+          inherit (final) version src pnpmDeps;
+        };
+      });
     fetchNpmDeps = arguments: self.rustPlatform.fetchCargoVendor (arguments // { name = "npm-deps"; });
     # A package of its own is made of the same source.
     kit = mkDerivation {

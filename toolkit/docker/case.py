@@ -160,7 +160,7 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
             except CommandError as error:
                 if error.status < 0 or program.reached_limit(error):
                     raise
-                if stage is not self.before and not program.lacks_something(error):
+                if stage is not self.before and program.LACKING.match(program.reason(error)) is None:
                     return
                 what = "file" if stage is self.before else "change"
                 fact = f"the {what} cannot be evaluated in {self.place}: {program.reason(error)}"

@@ -214,7 +214,7 @@ class Made:
         A whole directory may be read, and its packages put where no text names them.
         """
         path = PurePosixPath(file.path)
-        if path.suffix != ".nix" or mapping.by_name(file.path) is not None or mapping.is_top(file.path):
+        if path.suffix != ".nix" or mapping.by_name(file.path) is not None or file.path.startswith(mapping.TOP):
             return set()
         name = _called(file)
         packages = sorted(each for each in reached if self._record.kinds.get(each) == PACKAGE)

@@ -214,7 +214,7 @@ class Map:
         direct = {other for name in names for other in self._who_name(name) if other != file}
         for other in sorted(direct):
             yield other, names, ()
-        if direct or is_top(file) or is_package(file):
+        if direct or file.startswith(TOP) or is_package(file):
             return
         path = PurePosixPath(file)
         # A package of pkgs/by-name is a directory with all that it has.
@@ -268,11 +268,6 @@ def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
     """Return paths with what a function makes in place of the function."""
     return {(*made, *path[1:]) for path in paths for made in _MAKERS.get(path[0], [path[:1]])}
-
-
-def is_top(file: str) -> bool:
-    """Return whether a file is at the top level: it makes package sets and belongs to none."""
-    return file.startswith(TOP)
 
 
 def is_package(file: str) -> bool:

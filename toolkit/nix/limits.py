@@ -215,7 +215,7 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
     # Nix follows a link only to where it may already read.
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
     tops = [root for root in roots if roots.keys().isdisjoint(root.parents)]
-    readable = [place for root in tops for place in _without_git(root)]
+    readable = [place for root in tops for place in without_git(root)]
     # What stands before the first `=` in an entry would be a name.
     entries = (f"reach={place}" if "=" in str(place) else str(place) for place in readable)
     words = [word for entry in entries for word in ("-I", entry)]
@@ -239,13 +239,8 @@ def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     return of(EVALUATING, CONFIGURATION, among=among)
 
 
-def has_git(root: Path) -> bool:
-    """Return whether a root has a `.git`, so that parts of it are unreadable."""
-    return _without_git(root) != (root,)
-
-
 @cache
-def _without_git(root: Path) -> tuple[Path, ...]:
+def without_git(root: Path) -> tuple[Path, ...]:
     """Return what of a root can be read: all but each `.git` in it, which may hold a password.
 
     Nix lets what is above these paths be listed, without the rest. A link comes after what it leads to, and is left out

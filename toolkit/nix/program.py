@@ -150,12 +150,8 @@ def at_limit(error: CommandError) -> str:
 GOT_FUNCTION = "expected a set but found a function"
 """Nix's reason if an evaluation got a function instead of a set."""
 
-_LACKING = re.compile(rf"attribute '.*' missing|.* called with(out)? \S+ argument '.*'|{GOT_FUNCTION}")
-
-
-def lacks_something(error: CommandError) -> bool:
-    """Return whether an evaluation failed because of a missing attribute or argument, or a wrong type."""
-    return _LACKING.match(reason(error)) is not None
+LACKING = re.compile(rf"attribute '.*' missing|.* called with(out)? \S+ argument '.*'|{GOT_FUNCTION}")
+"""Nix's reason if an evaluation lacked an attribute or argument, or got a wrong type."""
 
 
 _ANNOUNCED = re.compile(r"building '|copying path '|/nix/store/\S+$|(this|these) .*(derivation|path)s? will be ")

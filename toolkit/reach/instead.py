@@ -25,7 +25,7 @@ _SOURCES = (
     'src = old.src.override {{ rev = "{tag}"; hash = ""; }};',
     'src = old.src.override {{ tag = "{tag}"; sha256 = ""; }};',
     'src = old.src.override {{ rev = "{tag}"; sha256 = ""; }};',
-    'src = {final}.fetchurl {{ url = "https://example.org/{name}-${{version}}.tar.gz"; hash = ""; }};',
+    'src = {final}.fetchurl {{ url = "{url}"; hash = ""; }};',
 )
 """A source of another version."""
 
@@ -138,7 +138,7 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
     yield way(f"{package}.overridePythonAttrs (old: {{ {_given(given, last)} }})")
     texts = [("", *_DOWNLOADS[each]) for each in _DOWNLOADS if each in environment or each in stays]
     for more in filter(any, product(_SOURCES if "src" in stays else ("",), *texts)):
-        lines = _bumped([each for each in more if each], name, calls[-1], last, names, case.tag)
+        lines = _bumped([each for each in more if each], name, case, names)
         yield way(f"{package}.overrideAttrs {lines}")
     yield way(f"{package}.override {{\n  {wrapped} = {inner};\n}}")
     if names.option is None:
@@ -160,7 +160,7 @@ def updated(
     own = [path for path in downloads if not path[1:]]
     for source, those, more in product(sources, [own, downloads] if own != downloads else [own], ("", "inherit src; ")):
         if those and (source or not more):
-            src = [source.format(final=names.final, name=name, tag=case.tag)] if source else []
+            src = [_filled(source, name, case, names)] if source else []
             lines = "\n  ".join([given, *src, *_rehashed(those, names, more=more)])
             yield _way(names, name, f"{package}.overrideAttrs (old: {'rec ' if source else ''}{{\n  {lines}\n}})")
 
@@ -191,11 +191,17 @@ def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> 
     return f"{package}.override {{\n  argsOverride = rec {{\n    " + "\n    ".join((*lines, *src)) + "\n  };\n}"
 
 
-def _bumped(more: Sequence[str], name: str, call: Call, number: int, names: Names, tag: str) -> str:  # noqa: PLR0913, PLR0917 - a call, and what its texts are made of
-    """Return the values of a call with another source, or with what is downloaded for it."""
+def _filled(template: str, name: str, case: Overridden, names: Names, src: str = "src") -> str:
+    url = case.url or f"https://example.org/{name}-${{version}}.tar.gz"
+    return template.format(final=names.final, name=name, src=src, sha="sha256", tag=case.tag, url=url)
+
+
+def _bumped(more: Sequence[str], name: str, case: Overridden, names: Names) -> str:
+    """Return the values of the last call with another source, or with what is downloaded for it."""
+    call, number = case.calls[-1], len(case.calls) - 1
     is_source = any(each in _SOURCES for each in more)
     src = "src" if is_source or "src" in call.names else "(old) src"
-    written = [each.format(final=names.final, name=name, src=src, sha="sha256", tag=tag) for each in more]
+    written = [_filled(each, name, case, names, src) for each in more]
     replaced = {one for each in written for one in _REPLACED.get(each.partition(" ")[0], (each.partition(" ")[0],))}
     kept = _given([each for each in call.names if each not in replaced], number)
     rec = "rec " if is_source or src == "src" else ""

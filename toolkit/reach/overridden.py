@@ -75,9 +75,20 @@ class Overridden(Struct, frozen=True, kw_only=True):
     @property
     def tag(self) -> str:
         """The tag of the new version, in Nix: with a `v` in front, unless the old tag has none."""
+        is_plain = re.search(rf"/{re.escape(self.old.version)}(?![^.])", self._address) is not None
+        return "${version}" if is_plain else "v${version}"
+
+    @property
+    def url(self) -> str:
+        """The URL of the new version's source, in Nix; empty if the old version is not in the old source's."""
+        first = self._address.partition(" ")[0]
+        is_usable = self.old.version in first and re.fullmatch(r"[\w.:/@%?&=+~,-]+", first) is not None
+        return first.replace(self.old.version, "${version}") if is_usable else ""
+
+    @property
+    def _address(self) -> str:
         maker = self.store.maker(self.old, self.source(self.old))
-        address = self.store.address(maker.path) if maker is not None else ""
-        return "${version}" if re.search(rf"/{re.escape(self.old.version)}(?![^.])", address) else "v${version}"
+        return self.store.address(maker.path) if maker is not None else ""
 
     @property
     def source_changes(self) -> bool:

@@ -118,7 +118,7 @@ def _apart(overrides: Sequence[Override], known: Sequence[Override], label: str)
 
 def _lookup(root: Path, scratch: Path) -> Path:
     """Return what `<nixpkgs>` is to be: a link, if to name the tree would let Nix read all of it."""
-    if not limits.is_sealed() or not limits.has_git(root):
+    if not limits.is_sealed() or limits.without_git(root) == (root,):
         return root
     place = scratch / "nixpkgs"
     place.symlink_to(root)

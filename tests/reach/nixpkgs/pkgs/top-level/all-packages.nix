@@ -281,6 +281,23 @@ let
       };
       npmDeps = self.fetchNpmDeps { inherit (self.crate) src; hash = "3"; };
     });
+    # Their sources come from plain addresses, of which one says no version.
+    archived = self.archive "1.5.0/archived-1.5.0.tar.gz";
+    latest = self.archive "latest.tar.gz";
+    archive =
+      file:
+      mkDerivation {
+        pname = "archive";
+        version = "1.5.0";
+        src = removeAttrs (self.fetchurl { url = "mirror://example/${file}"; hash = "9"; }) [ "override" ];
+      };
+    fetchurl =
+      arguments:
+      fetch {
+        name = baseNameOf arguments.url;
+        hash = hash (if arguments.hash == "" then "d" else arguments.hash);
+        inherit (arguments) url;
+      };
     # A download, once of the final source, which a part in passthru has, too, and once of the old one.
     packed = self.pack (final: final.src);
     stacked = self.pack (_: self.crate.src);

@@ -340,8 +340,8 @@ def test_temporary_directory_goes_with_an_exception(tmp_path: Path, left: Callab
 def test_what_is_deleted_later_is_no_child_of_the_process(tmp_path: Path) -> None:
     (tmp_path / "- a name/inner").mkdir(parents=True)
     script = (
-        "import os, sys; from pathlib import Path; from toolkit import files\n"
-        "files.remove_later([Path(sys.argv[1])])\n"
+        "import os, sys; from toolkit import files\n"
+        "files.run_later('rm -rf -- \"$@\"', sys.argv[1])\n"
         "try: os.waitpid(-1, os.WNOHANG)\n"
         "except ChildProcessError: print('none')"
     )

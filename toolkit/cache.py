@@ -194,7 +194,7 @@ class Cache(Struct, frozen=True):
                 excess -= entry.size
             self.use(entry.kind)
         if doomed := _children(self.root / _DOOMED):
-            files.remove_later(doomed)
+            files.run_later('rm -rf -- "$@"', *map(str, doomed))
 
     def clean(self) -> Cleaning:
         """Delete all entries except those of a kind that another process uses.

@@ -10,7 +10,7 @@ import os
 import select
 import stat
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from glob import escape
@@ -285,13 +285,8 @@ def remove(path: Path) -> None:
         raise
 
 
-def remove_later(paths: Sequence[Path]) -> None:
-    """Delete directories in a process that outlives this one, and that is no child of it."""
-    run_later('rm -rf -- "$@"', *map(str, paths))
-
-
 def run_later(script: str, *arguments: str) -> None:
-    """Run a shell's script, without output, as `remove_later` does."""
+    """Run a shell's script, without output, in a process that outlives this one, and that is no child of it."""
     nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     argv = ["sh", "-c", f"{{ {script}; }} &", "sh", *arguments]
     path = {"PATH": os.environ.get("PATH", os.defpath)}

@@ -13,8 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import stores
 from toolkit.nix.derivations import digest
-from toolkit.reach import instead
-from toolkit.reach.effects import OLD_HASH, Left, Outcome, Reach
+from toolkit.reach.effects import Outcome, Reach
 from toolkit.reach.session import EvaluationError
 
 NEW = 'fetch { name = "new"; hash = hash "c"; }'
@@ -28,6 +27,7 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stays: str | None = None
     reason: str = ""
     instead: str | None = None
+    closest: str | None = None
 
 
 class Files(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +55,7 @@ def test_of_each_override_it_is_said_what_it_reaches(apart: Apart) -> None:
         assert row.stays in {None, *left(first)}, row.text
         assert row.reason in (first.reason or ""), row.text
         assert row.instead is None or (first.instead or "") == row.instead, row.text
+        assert row.closest in {None, first.closest}, row.text
 
 
 @pytest.mark.parametrize("row", TABLE.files, ids=range(len(TABLE.files)))
@@ -96,12 +97,6 @@ def test_what_other_overrides_give_as_well_has_no_effect(reached: Callable[..., 
         "plain": "your other overrides give the same, you can remove it",
         "tool": None,
     }
-
-
-def test_a_hash_that_the_user_has_to_update_first_is_the_obstacle() -> None:
-    part, modules = Left(name="ui", why="made from the old src", part=True), Left(name="go-modules", why=OLD_HASH)
-    assert instead.obstacle([part, modules]) == "'go-modules' needs its new hash first: set that, and run reach again"
-    assert instead.obstacle([part]).startswith("'ui' stays")
 
 
 def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:

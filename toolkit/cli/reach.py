@@ -100,7 +100,6 @@ def _more(override: Override) -> Iterator[str]:
         yield f"{' → '.join(left.way) or left.name}: {left.why}"
     if override.reason is not None:
         yield override.reason
-    if override.instead is not None:
-        first, *others = override.instead.splitlines()
-        yield f"instead: {first}"
-        yield from (f"         {line}" for line in others)
+    for label, text in (("instead:", override.instead), ("closest:", override.closest)):
+        for number, line in enumerate((text or "").splitlines()):
+            yield f"{'' if number else label:8} {line}"

@@ -7,7 +7,6 @@ from pathlib import Path
 from msgspec import Struct
 
 SCHEMA = 2
-OLD_HASH = "vendored dependencies still use the old hash; update it"
 
 
 class Outcome(StrEnum):
@@ -45,8 +44,8 @@ class Replacement(Struct, frozen=True, kw_only=True):
 class Override(Struct, frozen=True, kw_only=True):
     """An attribute that an overlay changes, on one system; `file` and `line` are the place of its value.
 
-    `reason` explains the status in one line, `instead` is Nix code that does reach. Attribute, system and place may
-    come later than the status.
+    `reason` explains the status in one line. `instead` is Nix code that does reach; if there is none, `closest` leaves
+    less than the override. Attribute, system and place may come later than the status.
     """
 
     attribute: str = ""
@@ -57,6 +56,7 @@ class Override(Struct, frozen=True, kw_only=True):
     left: tuple[Left, ...] = ()
     reason: str | None = None
     instead: str | None = None
+    closest: str | None = None
     replaced_by: Replacement | None = None
 
 

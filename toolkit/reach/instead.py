@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.nix.tree import Node, parsed
 from toolkit.proposal.texts import rehashed
 from toolkit.reach.answers import Place, SetOption
-from toolkit.reach.effects import OLD_HASH, Left
+from toolkit.reach.effects import Left
 from toolkit.reach.overridden import Call, Overridden
 
 _SOURCES = (
@@ -101,20 +101,17 @@ def names_at(place: Place | None) -> Names:
     if not pairs:
         return Names()
     (final, prev), (own, before) = pairs[0], (pairs[-1] if pairs[1:] else ("self", "super"))
-    return Names(final=_usable(final, prev), prev=prev, own=_usable(own, before), before=before)
+    return Names(final=final, prev=prev, own=own, before=before)
 
 
 def _arguments(node: Node) -> tuple[str, str] | None:
-    """Return the last two arguments of a function, which have no patterns."""
+    """Return the last two arguments of a function, which have no patterns; the second also for an unused first one."""
     inner = node.child("function_expression")
     if inner is not None and inner.child("function_expression") is not None:
         return None
     first, second = (each.child("identifier") if each is not None else None for each in (node, inner))
-    return (first.text, second.text) if first is not None and second is not None else None
-
-
-def _usable(final: str, prev: str) -> str:
-    return prev if final.startswith("_") else final
+    final = second if first is not None and first.text.startswith("_") else first
+    return (final.text, second.text) if final is not None and second is not None else None
 
 
 def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names) -> Iterator[Way]:
@@ -192,8 +189,7 @@ def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> 
 
 
 def _filled(template: str, name: str, case: Overridden, names: Names, src: str = "src") -> str:
-    url = case.url or f"https://example.org/{name}-${{version}}.tar.gz"
-    return template.format(final=names.final, name=name, src=src, sha="sha256", tag=case.tag, url=url)
+    return template.format(final=names.final, name=name, src=src, sha="sha256", tag=case.tag, url=case.url)
 
 
 def _bumped(more: Sequence[str], name: str, case: Overridden, names: Names) -> str:
@@ -216,13 +212,13 @@ def _way(names: Names, attribute: str, template: str) -> Way:
     return Way(attribute=attribute, text=text, question=" ".join(question.split()))
 
 
-def obstacle(left: Sequence[Left]) -> str:
-    """Return why no alternative reaches, in words."""
-    if (part := next((each.name for each in left if each.part), None)) is None:
-        return "each form that was tried leaves something behind too, or does not evaluate"
-    if stale := next((each.name for each in left if each.why == OLD_HASH), None):
-        return f"'{stale}' needs its new hash first: set that, and run reach again"
-    return f"'{part}' stays, and no overlay of unlet's makes it overridable"
+def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str:
+    """Return why no alternative reaches, in words; `closest` is what the best one leaves."""
+    if closest:
+        return f"no way found; the closest leaves {', '.join(f'{each.name} ({each.why})' for each in closest)}"
+    if (part := next((each.name for each in left if each.part), None)) is not None:
+        return f"no way found, because '{part}' stays, and no overlay of unlet's makes it overridable"
+    return "no way found, because each form that was tried leaves something behind too, or does not evaluate"
 
 
 def _rehashed(

@@ -224,7 +224,7 @@ class Judge:
                 same = Override(status=Outcome.NO_EFFECT, reason=reason)
         if same is _ALREADY and self._sets.drv("plain", asked.path) not in {"", case.new.path}:
             same = _BY_OTHERS
-        other = self._others.instead(asked, case, (), _names(asked.subject, asked.place))
+        other, _ = self._others.instead(asked, case, (), _names(asked.subject, asked.place))
         return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
 
     def _changed(self, asked: ScopedPath, pair: Pair, case: Overridden) -> Override:
@@ -247,12 +247,14 @@ class Judge:
             )
             return Override(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
         names = _names(asked.subject, asked.place)
-        others = [self._others.instead(asked, case, left, names)] if left else []
+        found, stays = self._others.instead(asked, case, left, names) if left else ("", ())
+        others = [None if stays else found]
         if rest and None not in others:
             others.append(self._beside(asked, rest, names))
         other = "\n".join(filter(None, others)) or None
-        reason = None if other is not None else f"no way found, because {instead.obstacle(left)}"
-        return Override(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other)
+        reason = instead.obstacle(left, stays) if other is None else None
+        closest = found or None if other is None else None
+        return Override(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other, closest=closest)
 
     def _beside(self, asked: ScopedPath, rest: Sequence[Left], names: Names) -> str | None:
         """Return what reaches other names of a package, the first of which is still without the override."""

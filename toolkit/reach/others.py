@@ -42,15 +42,17 @@ class Others:
         found = self._sets.known(f"top {scope} {listed(names)}", tuple[str | None, ...], ())
         return {name: path for name, path in zip(names, found, strict=False) if path is not None}
 
-    def _reaches(self, pair: Pair | EvaluationError, case: Overridden) -> bool:
-        """Return whether the package of a case differs in a pair and nothing stays in it of the old version."""
+    def _left(self, pair: Pair | EvaluationError, case: Overridden) -> tuple[Left, ...] | None:
+        """Return what stays of the old version in a pair; None if it does not evaluate, or does not differ."""
         if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
-            return False
+            return None
         old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-        return old.path != new.path and not rules.left(replace(case, old=old, new=new))
+        return rules.left(replace(case, old=old, new=new)) if old.path != new.path else None
 
-    def instead(self, asked: ScopedPath, case: Overridden, left: Sequence[Left], names: Names) -> str | None:
-        """Return the first alternative that reaches, as Nix has evaluated it."""
+    def instead(
+        self, asked: ScopedPath, case: Overridden, left: Sequence[Left], names: Names
+    ) -> tuple[str | None, Sequence[Left]]:
+        """Return the first alternative that reaches, as Nix has evaluated it, else the best, and what that leaves."""
         arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
         name = asked.path[0]
         found = [*ways.ways(asked.path, case, left, names)]
@@ -58,13 +60,23 @@ class Others:
             question = f"downloads {asked.member} {listed(rules.DEPENDENCIES)}"
             downloads = self._sets.known(question, tuple[tuple[str, ...], ...], ())
             found += ways.updated(name, case, left, downloads, names)
+        closest, least = None, left
+
+        def rank(left: Sequence[Left]) -> tuple[bool, int]:
+            # Beside an old source, nothing else shows.
+            return any(each.name == "src" for each in left), len(left)
+
         for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
             pair = self._sets.ask(f"way {asked.member} {quoted(way.attribute)} {function}", Pair)
-            if self._reaches(pair, replace(case, calls=(), named=())):
-                return way.text
+            stays = self._left(pair, replace(case, calls=(), named=()))
+            if stays == ():
+                return way.text, ()
+            if stays and rank(stays) < rank(least):
+                closest, least = way.text, stays
         is_of_file = len(asked.path) == 1 and any(each.part for each in left)
-        return self._brought(asked.member, name, case, names) if is_of_file else None
+        text = self._brought(asked.member, name, case, names) if is_of_file else None
+        return (text, ()) if text is not None else (closest, least if closest is not None else ())
 
     def _brought(self, words: str, name: str, case: Overridden, names: Names) -> str | None:
         """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
@@ -75,7 +87,7 @@ class Others:
         for attempt in range(3):
             more = f"[ {' '.join(map(listed, downloads))} ] {listed(rules.DEPENDENCIES)}"
             pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}", Pair)
-            if self._reaches(pair, case):
+            if self._left(pair, case) == ():
                 return ways.behind(made.command, name, case.calls, moved, downloads, names)
             if isinstance(pair, EvaluationError):
                 break
@@ -109,7 +121,7 @@ class Others:
             pair = self._sets.ask(question, Pair)
             if isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
                 continue
-            if self._reaches(pair, self.case(asked, pair)):
+            if self._left(pair, self.case(asked, pair)) == ():
                 value = f"old.{part}.…" if subject.name == part else "…"
                 return ways.part(made.command, package, f"{part} = {value};", names, in_passthru=in_passthru)
         return None

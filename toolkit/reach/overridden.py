@@ -75,15 +75,15 @@ class Overridden(Struct, frozen=True, kw_only=True):
     @property
     def tag(self) -> str:
         """The tag of the new version, in Nix: with a `v` in front, unless the old tag has none."""
-        is_plain = re.search(rf"/{re.escape(self.old.version)}(?![^.])", self._address) is not None
-        return "${version}" if is_plain else "v${version}"
+        return "${version}" if re.search(rf"/{re.escape(self.old.version)}(?![^.])", self._address) else "v${version}"
 
     @property
     def url(self) -> str:
-        """The URL of the new version's source, in Nix; empty if the old version is not in the old source's."""
+        """The URL of the new version's source, in Nix; a made-up one if the old version is not in the old source's."""
         first = self._address.partition(" ")[0]
         is_usable = self.old.version in first and re.fullmatch(r"[\w.:/@%?&=+~,-]+", first) is not None
-        return first.replace(self.old.version, "${version}") if is_usable else ""
+        made_up = f"https://example.org/{self.old.pname}-${{version}}.tar.gz"
+        return first.replace(self.old.version, "${version}") if is_usable else made_up
 
     @property
     def _address(self) -> str:

@@ -116,15 +116,6 @@ def _apart(overrides: Sequence[Override], known: Sequence[Override], label: str)
             yield replace(each, reason=f"in {label}{f': {each.reason}' if each.reason is not None else ''}")
 
 
-def _lookup(root: Path, scratch: Path) -> Path:
-    """Return what `<nixpkgs>` is to be: a link, if to name the tree would let Nix read all of it."""
-    if not limits.is_sealed() or limits.without_git(root) == (root,):
-        return root
-    place = scratch / "nixpkgs"
-    place.symlink_to(root)
-    return place
-
-
 def _on(
     system: str, root: Path, groups: Sequence[Path | list[OverlaySource]], request: ReachRequest, progress: Progress
 ) -> Reach:
@@ -137,7 +128,11 @@ def _on(
         scratch = around.enter_context(files.temporary())
         if request.sealed:
             around.enter_context(sealed(*(path.absolute() for path in request.paths), root, scratch))
-        lookup = _lookup(root, scratch)
+        lookup = root
+        if limits.is_sealed() and limits.without_git(root) != (root,):
+            # By its name, Nix could read all of the tree.
+            lookup = scratch / "nixpkgs"
+            lookup.symlink_to(root)
         sets = around.enter_context(Sets(_EXPRESSION, arguments, lookup=lookup, seconds=seconds))
 
         def bring(package: str) -> Brought | None:

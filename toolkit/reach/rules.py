@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from toolkit.nix.derivations import Derivation
 from toolkit.reach import unread
-from toolkit.reach.effects import OLD_HASH, Left
+from toolkit.reach.effects import Left
 from toolkit.reach.overridden import FEWEST, Overridden
 
 DEPENDENCIES = (
@@ -146,7 +146,7 @@ def stale_download(case: Overridden) -> Iterator[Left]:
         is_made_of_it = source is not None and source.path in each.inputs
         if is_made_of_it or (each.name != old.name and case.new.pname in each.name):
             way = case.names_of(case.store.way(case.new.path, each.path.__eq__))
-            yield Left(name=each.name, way=way, why=OLD_HASH)
+            yield Left(name=each.name, way=way, why="vendored dependencies still use the old hash; update it")
 
 
 def old_version(case: Overridden) -> Iterator[Left]:

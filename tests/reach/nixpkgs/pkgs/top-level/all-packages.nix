@@ -281,6 +281,21 @@ let
       };
       npmDeps = self.fetchNpmDeps { inherit (self.crate) src; hash = "3"; };
     });
+    # A part is made of the old source, whatever the new one is.
+    fronted =
+      let
+        front = mkDerivation {
+          pname = "front";
+          version = "1";
+          inherit (self.crate) src;
+        };
+      in
+      mkDerivation {
+        pname = "fronted";
+        version = "1.0.0";
+        inherit (self.crate) src;
+        buildPhase = "cp -r ${front} .";
+      };
     # Their sources come from plain addresses, of which one says no version.
     archived = self.archive "1.5.0/archived-1.5.0.tar.gz";
     latest = self.archive "latest.tar.gz";

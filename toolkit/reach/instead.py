@@ -215,7 +215,8 @@ def _way(names: Names, attribute: str, template: str) -> Way:
 def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str:
     """Return why no alternative reaches, in words; `closest` is what the best one leaves."""
     if closest:
-        return f"no way found; the closest leaves {', '.join(f'{each.name} ({each.why})' for each in closest)}"
+        names = {" → ".join(each.way[1:]) or each.name: each.why for each in closest}
+        return f"no way found; the closest leaves {', '.join(f'{name} ({why})' for name, why in names.items())}"
     if (part := next((each.name for each in left if each.part), None)) is not None:
         return f"no way found, because '{part}' stays, and no overlay of unlet's makes it overridable"
     return "no way found, because each form that was tried leaves something behind too, or does not evaluate"

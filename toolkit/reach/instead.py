@@ -127,7 +127,7 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
         yield from (
             way(_versioned(package, last, more, names)) for more in (("version", "modDirVersion"), ("version",))
         )
-    if calls[-1].method != "overrideAttrs":
+    if (method := calls[-1].method) not in {"overrideAttrs", "overridePythonAttrs"}:
         return
     stays = {each.name for each in left}
     wrapped = f"{name}-unwrapped"
@@ -136,7 +136,7 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
     texts = [("", *_DOWNLOADS[each]) for each in _DOWNLOADS if each in environment or each in stays]
     for more in filter(any, product(_SOURCES if "src" in stays else ("",), *texts)):
         lines = _bumped([each for each in more if each], name, case, names)
-        yield way(f"{package}.overrideAttrs {lines}")
+        yield way(f"{package}.{method} {lines}")
     yield way(f"{package}.override {{\n  {wrapped} = {inner};\n}}")
     if names.option is None:
         yield _way(names, wrapped, inner)

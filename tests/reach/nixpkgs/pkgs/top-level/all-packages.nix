@@ -491,6 +491,18 @@ let
         doCheck = true;
         installCheckPhase = "runHook preCheck";
       };
+    # A package of Python's, with a source.
+    snake =
+      let
+        make = given: mkDerivation given // {
+            overridePythonAttrs = change: make (given // (if builtins.isFunction change then change given else change));
+          };
+      in
+      make {
+        pname = "archive";
+        version = "1.5.0";
+        inherit (self.archived) src;
+      };
     second = self.tool;
     # Its builder reads both variables, and makes neither of the other.
     plugin = mkDerivation {

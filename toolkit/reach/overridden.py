@@ -80,10 +80,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """The URL of the new version's source, in Nix; a made-up one if the old version is not in the old source's."""
-        first = self._address.partition(" ")[0]
-        is_usable = self.old.version in first and re.fullmatch(r"[\w.:/@%?&=+~,-]+", first) is not None
-        made_up = f"https://example.org/{self.old.pname}-${{version}}.tar.gz"
-        return first.replace(self.old.version, "${version}") if is_usable else made_up
+        first = re.match(r"[\w.:/@%?&=+~,-]+(?= |$)", self._address)
+        version = rf"(?<!\d)(?<!\d\.){re.escape(self.old.version)}(?!\.?\d)"
+        url = re.sub(version, "${version}", first[0]) if first is not None and self.old.version else ""
+        return url if "${" in url else f"https://example.org/{self.old.pname}-${{version}}.tar.gz"
 
     @property
     def _address(self) -> str:

@@ -296,9 +296,9 @@ let
         inherit (self.crate) src;
         buildPhase = "cp -r ${front} .";
       };
-    # Their sources come from plain addresses, of which one says no version.
+    # Their sources come from plain addresses, of which one has only a part of another version.
     archived = self.archive "1.5.0/archived-1.5.0.tar.gz";
-    latest = self.archive "latest.tar.gz";
+    latest = self.archive "11.5.0/latest.tar.gz";
     archive =
       file:
       mkDerivation {

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from urllib.parse import unquote
 
 from msgspec import Struct, field
 
@@ -11,6 +12,7 @@ from toolkit.nix.derivations import Derivation, DerivationStore, digest
 FEWEST = 3
 """The fewest characters of a word or version that says something."""
 _INTERPRETER = re.compile(r"(?:python|pypy|perl|lua|luajit|ruby|php|ocaml|R)[\d.]*-")
+_MOST_CHARACTERS = 2000
 _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 
 
@@ -74,21 +76,25 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def tag(self) -> str:
-        """The tag of the new version, in Nix: with a `v` in front, unless the old tag has none."""
-        return "${version}" if re.search(rf"/{re.escape(self.old.version)}(?![^.])", self._address) else "v${version}"
+        """The tag of the new version, in Nix: as the old one is written, by default with a `v` in front."""
+        found = re.search(rf"([\w.+-]*?){self._written}([\w+-]*)", unquote(self._address))
+        return f"{found[1]}${{version}}{found[2]}" if found is not None else "v${version}"
 
     @property
     def url(self) -> str:
         """The URL of the new version's source, in Nix; a made-up one if the old version is not in the old source's."""
         first = re.match(r"[\w.:/@%?&=+~,-]+(?= |$)", self._address)
-        version = rf"(?<!\d)(?<!\d\.){re.escape(self.old.version)}(?!\.?\d)"
-        url = re.sub(version, "${version}", first[0]) if first is not None and self.old.version else ""
+        url = re.sub(self._written, "${version}", first[0]) if first is not None else ""
         return url if "${" in url else f"https://example.org/{self.old.pname}-${{version}}.tar.gz"
+
+    @property
+    def _written(self) -> str:
+        return rf"(?<!\d)(?<!\d\.){re.escape(self.old.version)}(?!\.?\d)" if self.old.version else "(?!)"
 
     @property
     def _address(self) -> str:
         maker = self.store.maker(self.old, self.source(self.old))
-        return self.store.address(maker.path) if maker is not None else ""
+        return self.store.address(maker.path)[:_MOST_CHARACTERS] if maker is not None else ""
 
     @property
     def source_changes(self) -> bool:

@@ -31,14 +31,8 @@ _OF_PYTHON = frozenset(["dependencies", "build-system"])
 _PYTHON = re.compile(r"python-.*hook")
 
 _OF_SOURCE = (
-    "src",
-    "srcs",
-    "patches",
-    "configureFlags",
-    "cmakeFlags",
-    "mesonFlags",
-    "NIX_CFLAGS_COMPILE",
-    "NIX_LDFLAGS",
+    *("src", "srcs", "patches", "configureFlags", "cmakeFlags", "mesonFlags"),
+    *("NIX_CFLAGS_COMPILE", "NIX_LDFLAGS"),
 )
 """Variables that nothing reads in a package without a source."""
 

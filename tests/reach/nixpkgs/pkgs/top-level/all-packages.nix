@@ -240,13 +240,14 @@ let
     crate = self.tagged "hash" "v1.0.0";
     bare = self.tagged "hash" "1.0.0";
     aged = self.tagged "sha256" "v1.0.0";
+    titled = self.tagged "hash" "sha%3Dcrate-v1.0.0-final";
     tagged =
       digest: tag:
       let
         source =
           arguments:
           fetch {
-            name = "crate-${arguments.tag}";
+            name = "crate-${builtins.replaceStrings [ "%" ] [ "." ] arguments.tag}";
             url = "https://example.org/${arguments.tag}.tar.gz";
             hash = hash (if arguments.${digest} == "" then "d" else "3");
           }

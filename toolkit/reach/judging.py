@@ -247,12 +247,12 @@ class Judge:
             )
             return Override(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
         names = _names(asked.subject, asked.place)
-        found, stays = self._others.instead(asked, case, left, names) if left else ("", ())
-        others = [None if stays else found]
+        found, remains = self._others.instead(asked, case, left, names) if left else ("", ())
+        others = [None if remains else found]
         if rest and None not in others:
             others.append(self._beside(asked, rest, names))
         other = "\n".join(filter(None, others)) or None
-        reason = instead.obstacle(left, stays) if other is None else None
+        reason = instead.obstacle(left, remains) if other is None else None
         closest = found or None if other is None else None
         return Override(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other, closest=closest)
 

@@ -62,9 +62,10 @@ class Others:
             found += ways.updated(name, case, left, downloads, names)
         closest, least = None, left
 
-        def rank(left: Sequence[Left]) -> tuple[bool, int]:
-            # Beside an old source, nothing else shows.
-            return any(each.name == "src" for each in left), len(left)
+        def rank(left: Sequence[Left]) -> tuple[bool, bool, int]:
+            # Beside an old version or source, other remains do not show.
+            names = [each.name for each in left]
+            return any(case.old.version in each for each in names), "src" in names, len(names)
 
         for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"

@@ -12,7 +12,6 @@ from toolkit.nix.derivations import Derivation, DerivationStore, digest
 FEWEST = 3
 """The fewest characters of a word or version that says something."""
 _INTERPRETER = re.compile(r"(?:python|pypy|perl|lua|luajit|ruby|php|ocaml|R)[\d.]*-")
-_MOST_CHARACTERS = 2000
 _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 
 
@@ -94,7 +93,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
     @property
     def _address(self) -> str:
         maker = self.store.maker(self.old, self.source(self.old))
-        return self.store.address(maker.path)[:_MOST_CHARACTERS] if maker is not None else ""
+        return self.store.address(maker.path)[:2000] if maker is not None else ""
 
     @property
     def source_changes(self) -> bool:

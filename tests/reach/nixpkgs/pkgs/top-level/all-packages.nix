@@ -370,7 +370,7 @@ let
       { editor-unwrapped }:
       mkDerivation {
         pname = "editor";
-        version = "1.0.0";
+        inherit (editor-unwrapped) version;
         inherit editor-unwrapped;
         buildCommand = "ln -s $editor_unwrapped $out";
       }

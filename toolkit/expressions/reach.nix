@@ -164,7 +164,9 @@ let
         map (name: path ++ [ (if name == "goModules" then "vendorHash" else name) ]) (
           filter (name: guarded false (isDownload (holder.${name} or null))) names
         );
-      within = part: if guarded false (isPackage parts.${part}) then of [ part ] parts.${part} else [ ];
+      # Other names would be code where an override names them.
+      isName = part: match "[A-Za-z_][A-Za-z0-9_'-]*" part != null;
+      within = part: if isName part && guarded false (isPackage parts.${part}) then of [ part ] parts.${part} else [ ];
     in
     of [ ] package ++ builtins.concatMap within (attrNames parts);
 

@@ -297,6 +297,27 @@ let
         inherit (self.crate) src;
         buildPhase = "cp -r ${front} .";
       };
+    # A part has another name, which is code.
+    spelt = mkDerivation (final: {
+      pname = "spelt";
+      version = "1.0.0";
+      inherit (self.crate) src;
+      buildPhase = "cp -r $part .";
+      part = final.passthru.ui;
+      passthru."\${\"ui\"}" = final.passthru.ui;
+      passthru.ui = mkDerivation {
+        pname = "part";
+        version = "1";
+        offlineCache = mkDerivation {
+          pname = "offline";
+          version = "1";
+          from = final.src;
+          outputHash = hash "b";
+          outputHashAlgo = "sha256";
+          outputHashMode = "recursive";
+        };
+      };
+    });
     # Their sources come from plain addresses, of which one has only a part of another version.
     archived = self.archive "1.5.0/archived-1.5.0.tar.gz";
     latest = self.archive "11.5.0/latest.tar.gz";

@@ -152,14 +152,13 @@ def updated(
     downloads = unset(downloads, calls)
     if not downloads or calls[-1].method != "overrideAttrs" or "passthru" in calls[-1].names:
         return
-    package, given = _package(f"{names.prev}.{name}", calls), _given(calls[-1].names, len(calls) - 1)
+    package = _package(f"{names.prev}.{name}", calls)
     sources = _SOURCES if any(each.name == "src" for each in left) else ("",)
     own = [path for path in downloads if not path[1:]]
     for source, those, more in product(sources, [own, downloads] if own != downloads else [own], ("", "inherit src; ")):
         if those and (source or not more):
-            src = [_filled(source, name, case, names)] if source else []
-            lines = "\n  ".join([given, *src, *_rehashed(those, names, more=more)])
-            yield _way(names, name, f"{package}.overrideAttrs (old: {'rec ' if source else ''}{{\n  {lines}\n}})")
+            src, hashes = [source] if source else [], [*_rehashed(those, names, more=more)]
+            yield _way(names, name, f"{package}.overrideAttrs {_bumped(src, name, case, names, hashes)}")
 
 
 def unset(downloads: Sequence[Sequence[str]], calls: Sequence[Call]) -> list[Sequence[str]]:
@@ -188,20 +187,17 @@ def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> 
     return f"{package}.override {{\n  argsOverride = rec {{\n    " + "\n    ".join((*lines, *src)) + "\n  };\n}"
 
 
-def _filled(template: str, name: str, case: Overridden, names: Names, src: str = "src") -> str:
-    return template.format(final=names.final, name=name, src=src, sha="sha256", tag=case.tag, url=case.url)
-
-
-def _bumped(more: Sequence[str], name: str, case: Overridden, names: Names) -> str:
-    """Return the values of the last call with another source, or with what is downloaded for it."""
-    call, number = case.calls[-1], len(case.calls) - 1
+def _bumped(more: Sequence[str], name: str, case: Overridden, names: Names, rest: Sequence[str] = ()) -> str:
+    """Return the values of the last call with another source, or with what is downloaded for it, and the `rest`."""
+    call, final = case.calls[-1], names.final
     is_source = any(each in _SOURCES for each in more)
     src = "src" if is_source or "src" in call.names else "(old) src"
-    written = [_filled(each, name, case, names, src) for each in more]
+    values = {"final": final, "name": name, "src": src, "sha": "sha256", "tag": case.tag, "url": case.url(final)}
+    written = [each.format(**values) for each in more]
     replaced = {one for each in written for one in _REPLACED.get(each.partition(" ")[0], (each.partition(" ")[0],))}
-    kept = _given([each for each in call.names if each not in replaced], number)
-    rec = "rec " if is_source or src == "src" else ""
-    return "\n  ".join([f"(old: {rec}{{", *filter(None, [kept]), *written]) + "\n})"
+    kept = _given([each for each in call.names if each not in replaced], len(case.calls) - 1)
+    rec = "rec " if is_source or (more and src == "src") else ""
+    return "\n  ".join([f"(old: {rec}{{", *filter(None, [kept]), *written, *rest]) + "\n})"
 
 
 def _way(names: Names, attribute: str, template: str) -> Way:

@@ -79,11 +79,13 @@ class Overridden(Struct, frozen=True, kw_only=True):
         found = re.search(rf"([\w.+-]*?){self._written}([\w+-]*)", unquote(self._address))
         return f"{found[1]}${{version}}{found[2]}" if found is not None else "v${version}"
 
-    @property
-    def url(self) -> str:
-        """The URL of the new version's source, in Nix; a made-up one if the old version is not in the old source's."""
+    def url(self, final: str) -> str:
+        """Return the URL of the new version in Nix, with the set `final`; a made-up one if the old has no version."""
         first = re.match(r"[\w.:/@%?&=+~,-]+(?= |$)", self._address)
         url = re.sub(self._written, "${version}", first[0]) if first is not None else ""
+        for count, function in ((2, "majorMinor"), (1, "major")):
+            part = ".".join(self.old.version.split(".")[:count])
+            url = url.replace(f"/{part}/", f"/${{{final}.lib.versions.{function} version}}/")
         return url if "${" in url else f"https://example.org/{self.old.pname}-${{version}}.tar.gz"
 
     @property

@@ -21,6 +21,11 @@ rec {
 
   composeExtensions = f: g: composeAll [ f g ];
 
+  versions = {
+    major = version: builtins.head (builtins.splitVersion version);
+    majorMinor = version: "${versions.major version}.${builtins.elemAt (builtins.splitVersion version) 1}";
+  };
+
   makeOverridable =
     f: arguments:
     let

@@ -319,7 +319,7 @@ let
       };
     });
     # Their sources come from plain addresses, of which one has only a part of another version.
-    archived = self.archive "1.5.0/archived-1.5.0.tar.gz";
+    archived = self.archive "1/1.5/1.5.0/archived-1.5.0.tar.gz";
     latest = self.archive "11.5.0/latest.tar.gz";
     archive =
       file:

@@ -99,6 +99,12 @@ def test_what_other_overrides_give_as_well_has_no_effect(reached: Callable[..., 
     }
 
 
+def test_of_a_misspelt_name_nothing_else_is_said(reached: Callable[..., Reach]) -> None:
+    (found,) = reached('tool = prev.tool.overrideAttrs { postInstal = "true"; };').overrides
+    assert [each.why.partition("; ")[2] for each in found.left] == ["did you mean 'postInstall'?"]
+    assert (found.status, found.reason, found.instead, found.closest) == (Outcome.IN_PART, None, None, None)
+
+
 def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
     (override,) = reached(f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; }};").overrides
     ways = {each.name: each.way for each in override.left}

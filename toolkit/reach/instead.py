@@ -208,10 +208,12 @@ def _way(names: Names, attribute: str, template: str) -> Way:
     return Way(attribute=attribute, text=text, question=" ".join(question.split()))
 
 
-def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str:
-    """Return why no alternative reaches, in words; `closest` is what the best one leaves."""
+def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
+    """Return why no alternative reaches, if misspelt names do not say it; `closest` is what the best one leaves."""
+    if left and all("did you mean" in each.why for each in left):
+        return None
     if closest:
-        names = {" → ".join(each.way[1:]) or each.name: each.why for each in closest}
+        names = {" → ".join(each.way[1:][-2:]) or each.name: each.why for each in closest}
         return f"no way found; the closest leaves {', '.join(f'{name} ({why})' for name, why in names.items())}"
     if (part := next((each.name for each in left if each.part), None)) is not None:
         return f"no way found, because '{part}' stays, and no overlay of unlet's makes it overridable"

@@ -87,7 +87,7 @@ def test_a_proposal_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path:
         "passthru.web-ui: changes with version",
     )
     assert [line.split(": ")[0] for line in proofs["no-rebuild"].evidence] == [
-        f"notes-server on {system}" for system in ALL.split(", ")
+        f"notes-server on {system}" for system in ("x86_64-linux", "aarch64-linux")
     ]
     assert len(proofs["overridable"].commands) == len(ALL.split(", "))
     (overlay,) = proofs["overlay"].commands

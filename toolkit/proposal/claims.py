@@ -33,7 +33,7 @@ def no_rebuild(case: LiftCase) -> Finding:
     def own() -> Iterator[str]:
         # Asked about only here, since the judge compares all else meanwhile.
         for system, answer in case.asking.answers().items():
-            if answer.before is not None and answer.before == answer.after:
+            if answer.before is not None and answer.before == answer.after and case.asking.question(system).compared:
                 yield f"{case.package} on {system}: {answer.before}"
 
     return case.judging.kept(judged.NO_REBUILD, own())

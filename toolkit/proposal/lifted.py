@@ -392,8 +392,7 @@ TOGETHER = 2
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
     """The questions to Nix about a lifted package's override methods, on each system.
 
-    `trees` are the roots of the trees before and after. All claims share the answers. The tree before the change is
-    asked on the first systems alone, if the package evaluates on one of them.
+    `trees` are the roots of the trees before and after. All claims share the answers.
     """
 
     trees: tuple[Path, Path]
@@ -408,9 +407,10 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def commands(self) -> tuple[str, ...]:
         """The commands that ask Nix the questions."""
-        return tuple(command(*self.trees, system, [self._question(system)]).line for system in self.systems)
+        return tuple(command(*self.trees, system, [self.question(system)]).line for system in self.systems)
 
-    def _question(self, system: str) -> LiftQuestion:
+    def question(self, system: str) -> LiftQuestion:
+        """Return the question on a system: if the package evaluates on one of the first, others are not compared."""
         first = self.systems[:TOGETHER]
         evaluates = any(self.known[each].before is not None for each in first if each in self.known)
         return replace(self.own, compared=system in first or not evaluates)
@@ -422,7 +422,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         if self.late:
             return self.late[0]
         allowed = limits.allowance()
-        (answer,) = recall(*self.trees, system, [self._question(system)], allowed=allowed)
+        (answer,) = recall(*self.trees, system, [self.question(system)], allowed=allowed)
         if answer.limited and allowed.left(thing(system, self.own)) <= 0:
             self.late.append(replace(answer, error=f"it reached the limit on {system}: {answer.error}"))
         self.known[system] = answer

@@ -2,11 +2,13 @@
 
     .venv/bin/python benchmarks/lift.py --nixpkgs ~/src/nixpkgs --sample 100 --seed 1
 
-Of each file it says whether it was lifted with every proof passed, was refused and why, or failed, with the designs
-that `unlet propose` chooses from; and of all changes the lines, those with `finalAttrs: rec`, the words of messages,
-and those that nixfmt would write differently, if it is on PATH. Nix says which package is written in a file; those that
-no attribute path leads to, since others are made with them, are not counted. A package is asked about on the systems
-that it is for, in turn until one shows an effect; with `--every-system` the derivation must be the same on all of them.
+Of each file it says whether it was lifted with every proof passed, was refused and why,
+or failed, with the designs that `unlet propose` chooses from; and of all changes the
+lines, those with `finalAttrs: rec`, the words of messages, and those that nixfmt would
+write differently, if it is on PATH. Nix says which package is written in a file; those
+that no attribute path leads to, since others are made with them, are not counted. A
+package is asked about on the systems that it is for, in turn until one shows an effect;
+with `--every-system` the derivation must be the same on all of them.
 """
 
 import argparse
@@ -55,7 +57,13 @@ from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
 from toolkit.sources import trees
 
-BUILDERS = ("mkDerivation", "buildGoModule", "buildNpmPackage", "buildRustPackage", r"buildPython\w+")
+BUILDERS = (
+    "mkDerivation",
+    "buildGoModule",
+    "buildNpmPackage",
+    "buildRustPackage",
+    r"buildPython\w+",
+)
 CANARY = "x86_64-linux"
 TOGETHER = 12
 WORKERS = 2
@@ -82,24 +90,41 @@ def main() -> int:
     names = sorted(
         file
         for files in kinds.values()
-        for file in share.sample(files, min(options.sample // len(kinds) or len(files), len(files)))
+        for file in share.sample(
+            files, min(options.sample // len(kinds) or len(files), len(files))
+        )
     )
     total = sum(map(len, kinds.values()))
-    print(f"{total} files of the shape, {len(names)} tried; survey {time.monotonic() - began:.1f} s")
+    print(
+        f"{total} files of the shape, {len(names)} tried; survey "
+        f"{time.monotonic() - began:.1f} s"
+    )
     began = time.monotonic()
     owned = owners(root, names)
     made = siblings(root, {package: file for file, (package, _) in owned.items()})
     targets = {
-        file: Target(package=package, file=file, systems=place.systems, made=made[package])
+        file: Target(
+            package=package, file=file, systems=place.systems, made=made[package]
+        )
         for file, (package, place) in owned.items()
     }
-    for file in [] if not options.verbose else [file for file in names if file not in targets]:
+    for file in (
+        [] if not options.verbose else [file for file in names if file not in targets]
+    ):
         print(f"       no attribute path leads to {file}")
-    print(f"{len(targets)} of them packages of their own; asking where they are {time.monotonic() - began:.0f} s")
+    print(
+        f"{len(targets)} of them packages of their own; asking where they are "
+        f"{time.monotonic() - began:.0f} s"
+    )
     began = time.monotonic()
     texts = {file: (root / file).read_text() for file in targets}
-    lifted, chosen, verdicts = (_carry_out if options.recipe else _lift)(root, targets, texts, options)
-    print(f"proving {time.monotonic() - began:.0f} s, {WORKERS} evaluations of {TOGETHER} packages at a time")
+    lifted, chosen, verdicts = (_carry_out if options.recipe else _lift)(
+        root, targets, texts, options
+    )
+    print(
+        f"proving {time.monotonic() - began:.0f} s, {WORKERS} evaluations of "
+        f"{TOGETHER} packages at a time"
+    )
     _report(verdicts, targets, options)
     _measure(texts, lifted, chosen)
     if not options.recipe:
@@ -136,39 +161,74 @@ def _recursive(root: Path) -> dict[str, list[PurePosixPath]]:
 
 
 def _carry_out(
-    root: Path, targets: Mapping[PurePosixPath, Target], texts: Mapping[PurePosixPath, str], options: argparse.Namespace
-) -> tuple[dict[PurePosixPath, Lifted], dict[PurePosixPath, Design], dict[PurePosixPath, LiftVerdict]]:
-    """Make `finalAttrs` of each outer `rec`; an override of the version must reach the source."""
+    root: Path,
+    targets: Mapping[PurePosixPath, Target],
+    texts: Mapping[PurePosixPath, str],
+    options: argparse.Namespace,
+) -> tuple[
+    dict[PurePosixPath, Lifted],
+    dict[PurePosixPath, Design],
+    dict[PurePosixPath, LiftVerdict],
+]:
+    """Make `finalAttrs` of each outer `rec`.
+
+    An override of the version must reach the source.
+    """
     made: dict[PurePosixPath, Lifted] = {}
     verdicts: dict[PurePosixPath, LiftVerdict] = {}
     for file, text in texts.items():
         try:
             new = final_attrs(text, name=str(file))
-            made[file] = Lifted(text=new, methods={"src": ("src",)}, follows={"src": ("version",)})
+            made[file] = Lifted(
+                text=new, methods={"src": ("src",)}, follows={"src": ("version",)}
+            )
         except ToolkitError as error:
             verdicts[file] = _refused(error)
-    verdicts |= _prove(root, {file: (targets[file], each) for file, each in made.items()}, options)
-    lifted = {file: each for file, each in made.items() if verdicts[file].outcome == "lifted"}
+    verdicts |= _prove(
+        root, {file: (targets[file], each) for file, each in made.items()}, options
+    )
+    lifted = {
+        file: each for file, each in made.items() if verdicts[file].outcome == "lifted"
+    }
     return lifted, dict.fromkeys(lifted, Design.STAY), verdicts
 
 
 def _lift(
-    root: Path, targets: Mapping[PurePosixPath, Target], texts: Mapping[PurePosixPath, str], options: argparse.Namespace
-) -> tuple[dict[PurePosixPath, Lifted], dict[PurePosixPath, Design], dict[PurePosixPath, LiftVerdict]]:
-    """Try the designs in turn; return what was lifted, by which design, and what was said of each file."""
+    root: Path,
+    targets: Mapping[PurePosixPath, Target],
+    texts: Mapping[PurePosixPath, str],
+    options: argparse.Namespace,
+) -> tuple[
+    dict[PurePosixPath, Lifted],
+    dict[PurePosixPath, Design],
+    dict[PurePosixPath, LiftVerdict],
+]:
+    """Try the designs in turn.
+
+    Return what was lifted, by which design, and what was said of each file.
+    """
     lifted: dict[PurePosixPath, Lifted] = {}
     verdicts: dict[PurePosixPath, LiftVerdict] = {}
     chosen: dict[PurePosixPath, Design] = {}
-    choice = LiftChoice(design=Design(options.design) if options.design else None, follow=tuple(options.follow))
+    choice = LiftChoice(
+        design=Design(options.design) if options.design else None,
+        follow=tuple(options.follow),
+    )
     tries = {file: _ways(texts[file], choice, file, verdicts) for file in targets}
     for number in range(max(map(len, tries.values()))):
         made: dict[PurePosixPath, Lifted] = {}
-        for file in (file for file in targets if file not in lifted and number < len(tries[file])):
+        for file in (
+            file for file in targets if file not in lifted and number < len(tries[file])
+        ):
             try:
-                made[file] = by_design(texts[file], choice, tries[file][number], name=str(file))
+                made[file] = by_design(
+                    texts[file], choice, tries[file][number], name=str(file)
+                )
             except ToolkitError as error:
                 verdicts[file] = _refused(error)
-        for file, said in _prove(root, {file: (targets[file], each) for file, each in made.items()}, options).items():
+        for file, said in _prove(
+            root, {file: (targets[file], each) for file, each in made.items()}, options
+        ).items():
             verdicts[file] = said
             if said.outcome == "lifted":
                 lifted[file], chosen[file] = made[file], tries[file][number].design
@@ -176,7 +236,10 @@ def _lift(
 
 
 def _ways(
-    text: str, choice: LiftChoice, file: PurePosixPath, verdicts: dict[PurePosixPath, LiftVerdict]
+    text: str,
+    choice: LiftChoice,
+    file: PurePosixPath,
+    verdicts: dict[PurePosixPath, LiftVerdict],
 ) -> list[LiftWay]:
     try:
         return list(ways(text, choice, name=str(file)))
@@ -186,35 +249,58 @@ def _ways(
 
 
 def _refused(error: ToolkitError) -> LiftVerdict:
-    return LiftVerdict(outcome="refused", why=re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip())
+    return LiftVerdict(
+        outcome="refused", why=re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip()
+    )
 
 
 def _write(out: Path, target: Target, text: str, lifted: Lifted) -> None:
     """Write the message and the diff of a lift."""
     said = message(target.packages, lifted)
     names = (f"a/{target.file}", f"b/{target.file}")
-    lines = difflib.unified_diff(text.splitlines(keepends=True), lifted.text.splitlines(keepends=True), *names)
+    lines = difflib.unified_diff(
+        text.splitlines(keepends=True), lifted.text.splitlines(keepends=True), *names
+    )
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{target.package}.patch").write_text(f"{said.subject}\n\n{said.whole}\n\n{''.join(lines)}")
+    (out / f"{target.package}.patch").write_text(
+        f"{said.subject}\n\n{said.whole}\n\n{''.join(lines)}"
+    )
 
 
 def _prove(
-    root: Path, made: Mapping[PurePosixPath, tuple[Target, Lifted]], options: argparse.Namespace
+    root: Path,
+    made: Mapping[PurePosixPath, tuple[Target, Lifted]],
+    options: argparse.Namespace,
 ) -> dict[PurePosixPath, LiftVerdict]:
-    """Ask about all in one tree; what is not as it was there is asked again in a tree where it alone has changed."""
+    """Ask about all in one tree.
+
+    What is not as it was there is asked again in a tree where it alone has changed.
+    """
     if not made:
         return {}
     tree = trees.NixpkgsTree(root=root, key=str(root))
     together, apart = _separated(tree, made)
     found: dict[PurePosixPath, list[Derivations]] = defaultdict(list)
-    for system in dict.fromkeys(system for target, _ in made.values() for system in target.systems):
+    for system in dict.fromkeys(
+        system for target, _ in made.values() for system in target.systems
+    ):
         wanted = {
             file: each
             for file, each in made.items()
-            if system in each[0].systems and (options.every_system or not _settled(found[file]))
+            if system in each[0].systems
+            and (options.every_system or not _settled(found[file]))
         }
-        answers = _ask(root, together, system, {file: each for file, each in wanted.items() if file not in apart})
-        doubtful = [file for file, answer in answers.items() if answer.error is not None or _differs(answer)]
+        answers = _ask(
+            root,
+            together,
+            system,
+            {file: each for file, each in wanted.items() if file not in apart},
+        )
+        doubtful = [
+            file
+            for file, answer in answers.items()
+            if answer.error is not None or _differs(answer)
+        ]
         for file in [*doubtful, *(file for file in apart if file in wanted)]:
             alone = ground.edited(tree, file, made[file][1].text.encode()).root
             answers[file] = _ask(root, alone, system, {file: made[file]})[file]
@@ -235,18 +321,37 @@ def _final(answers: Sequence[Derivations]) -> LiftVerdict:
 
 
 def _ask(
-    root: Path, after: Path, system: str, made: Mapping[PurePosixPath, tuple[Target, Lifted]]
+    root: Path,
+    after: Path,
+    system: str,
+    made: Mapping[PurePosixPath, tuple[Target, Lifted]],
 ) -> dict[PurePosixPath, Derivations]:
     files = list(made)
     questions = [
-        LiftQuestion(package=target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows)
+        LiftQuestion(
+            package=target.package,
+            methods=lifted.methods,
+            shown=lifted.shown,
+            follows=lifted.follows,
+        )
         for target, lifted in made.values()
     ]
-    parts = [questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)]
+    parts = [
+        questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)
+    ]
     with ThreadPoolExecutor(WORKERS) as pool:
         answered = pool.map(partial(ask, root, after, system), parts)
-        said = dict(zip(files, (answer for answers in answered for answer in answers), strict=True))
-    return {file: answer if made[file][1].states else _of_recipe(answer) for file, answer in said.items()}
+        said = dict(
+            zip(
+                files,
+                (answer for answers in answered for answer in answers),
+                strict=True,
+            )
+        )
+    return {
+        file: answer if made[file][1].states else _of_recipe(answer)
+        for file, answer in said.items()
+    }
 
 
 def _of_recipe(answer: Derivations) -> Derivations:
@@ -268,9 +373,17 @@ def _separated(
     """Return a tree with the changed files but for those that keep other packages from evaluating, and these."""
     apart: set[PurePosixPath] = set()
     while True:
-        contents = {file: TreeFile(content=each.text.encode()) for file, (_, each) in made.items() if file not in apart}
+        contents = {
+            file: TreeFile(content=each.text.encode())
+            for file, (_, each) in made.items()
+            if file not in apart
+        }
         after = ground.changed(tree, contents).root
-        places = {place for package in CANARIES for place in _places(tree.root, after, package)}
+        places = {
+            place
+            for package in CANARIES
+            for place in _places(tree.root, after, package)
+        }
         if not (guilty := places & contents.keys()):
             program.parse([after / file for file in contents])
             return after, frozenset(apart)
@@ -282,7 +395,12 @@ def _places(before: Path, after: Path, package: str) -> set[PurePosixPath]:
     try:
         process.execute(command(before, after, CANARY, [LiftQuestion(package=package)]))
     except CommandError as error:
-        return set(map(PurePosixPath, re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)))
+        return set(
+            map(
+                PurePosixPath,
+                re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr),
+            )
+        )
     return set()
 
 
@@ -299,7 +417,9 @@ def _report(
     for file, said in verdicts.items():
         if said.outcome != "lifted":
             reasons[said.outcome, re.sub(r"'[^']*'", "'…'", said.why)].append(file)
-    for (outcome, why), those in sorted(reasons.items(), key=lambda item: -len(item[1])):
+    for (outcome, why), those in sorted(
+        reasons.items(), key=lambda item: -len(item[1])
+    ):
         print(f"{len(those):4} {outcome}: {why}")
         for file in those if options.verbose else ():
             print(f"       {targets[file].package}  {file}: {verdicts[file].why}")
@@ -312,18 +432,40 @@ def _read(
     verdicts: Mapping[PurePosixPath, LiftVerdict],
 ) -> None:
     """Print how long the messages are, and how many of the files with a part that could follow have one that does."""
-    words = [len(message(targets[file].packages, each).whole.split()) for file, each in lifted.items()]
-    print(f"words of the message's body: median {statistics.median(words):g}, most {max(words)}")
+    words = [
+        len(message(targets[file].packages, each).whole.split())
+        for file, each in lifted.items()
+    ]
+    print(
+        f"words of the message's body: median {statistics.median(words):g}, most "
+        f"{max(words)}"
+    )
     sharing = [
         file
         for file in targets
-        if any(found.shares for found in find(read(Tree(texts[file], name=str(file)))) if found.liftable)
+        if any(
+            found.shares
+            for found in find(read(Tree(texts[file], name=str(file))))
+            if found.liftable
+        )
     ]
-    others = [file for file in sharing if file not in lifted or not lifted[file].follows]
+    others = [
+        file for file in sharing if file not in lifted or not lifted[file].follows
+    ]
     count = len(sharing) - len(others)
-    print(f"files with a part that shares src or version: {len(sharing)}, of which {count} follow the package")
-    why = {file: verdicts[file].why if file not in lifted else _unfollowed(texts[file], str(file)) for file in others}
-    for reason, number in Counter(re.sub(r"'[^']*'", "'…'", each) for each in why.values()).most_common():
+    print(
+        f"files with a part that shares src or version: {len(sharing)}, of which "
+        f"{count} follow the package"
+    )
+    why = {
+        file: verdicts[file].why
+        if file not in lifted
+        else _unfollowed(texts[file], str(file))
+        for file in others
+    }
+    for reason, number in Counter(
+        re.sub(r"'[^']*'", "'…'", each) for each in why.values()
+    ).most_common():
         print(f"{number:4} do not: {reason}")
 
 
@@ -345,18 +487,33 @@ def _measure(
     for design in dict.fromkeys(chosen.values()):
         those = {file: each for file, each in lifted.items() if chosen[file] is design}
         sizes = [changed_lines(texts[file], each.text) for file, each in those.items()]
-        hidden = [changed_lines(_bare(texts[file]), _bare(each.text)) for file, each in those.items()]
-        recursive = sum(re.search(r"finalAttrs:\s+rec\b", each.text) is not None for each in those.values())
+        hidden = [
+            changed_lines(_bare(texts[file]), _bare(each.text))
+            for file, each in those.items()
+        ]
+        recursive = sum(
+            re.search(r"finalAttrs:\s+rec\b", each.text) is not None
+            for each in those.values()
+        )
         print(
-            f"{design:5} {len(those):3}: changed lines median {statistics.median(sizes):g}, most {max(sizes)}; "
-            f"without white space median {statistics.median(hidden):g}; finalAttrs: rec {recursive}"
+            f"{design:5} {len(those):3}: changed lines median "
+            f"{statistics.median(sizes):g}, most {max(sizes)}; "
+            f"without white space median {statistics.median(hidden):g}; finalAttrs: "
+            f"rec {recursive}"
         )
     if shutil.which("nixfmt") is None:
         return
-    formatted = {file: each for file, each in lifted.items() if _formatted(texts[file]) == texts[file]}
-    unclean = [file for file, each in formatted.items() if _formatted(each.text) != each.text]
+    formatted = {
+        file: each
+        for file, each in lifted.items()
+        if _formatted(texts[file]) == texts[file]
+    }
+    unclean = [
+        file for file, each in formatted.items() if _formatted(each.text) != each.text
+    ]
     print(
-        f"nixfmt: {len(unclean)} of {len(formatted)} that were formatted before are not: {', '.join(map(str, unclean))}"
+        f"nixfmt: {len(unclean)} of {len(formatted)} that were formatted before are "
+        f"not: {', '.join(map(str, unclean))}"
     )
 
 
@@ -366,22 +523,36 @@ def _bare(text: str) -> str:
 
 
 def _formatted(text: str) -> str:
-    return subprocess.run(["nixfmt"], input=text, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(
+        ["nixfmt"], input=text, capture_output=True, text=True, check=False
+    ).stdout
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nixpkgs", required=True, help="a whole tree; it is not written to")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--nixpkgs", required=True, help="a whole tree; it is not written to"
+    )
     parser.add_argument("--sample", type=int, default=0, help="how many files (0: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--design", choices=list(Design), help="this design alone")
-    parser.add_argument("--recipe", choices=["final-attrs"], help="this recipe, for files of five builders")
+    parser.add_argument(
+        "--recipe",
+        choices=["final-attrs"],
+        help="this recipe, for files of five builders",
+    )
     parser.add_argument("--follow", type=lambda text: text.split(","), default=[])
     parser.add_argument(
-        "--every-system", action="store_true", help="all three systems, not only the first that evaluates"
+        "--every-system",
+        action="store_true",
+        help="all three systems, not only the first that evaluates",
     )
     parser.add_argument("--out", help="a directory for the messages and diffs")
-    parser.add_argument("--verbose", action="store_true", help="name the files that were not lifted")
+    parser.add_argument(
+        "--verbose", action="store_true", help="name the files that were not lifted"
+    )
     asked = parser.parse_args()
     if asked.out and asked.recipe:
         parser.error("--out writes lifts; a recipe has messages of its own")

@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/reach.py --nixpkgs ~/src/nixpkgs
 
-The aim is 15 seconds on two quiet cores. Names that a nixpkgs lacks are overrides that do not evaluate.
+The aim is 15 seconds on two quiet cores. Names that a nixpkgs lacks are overrides that
+do not evaluate.
 """
 
 import argparse
@@ -23,26 +24,39 @@ sqlite starship strace terraform tmux tree vim wget zsh
 
 def main() -> int:
     """Write an overlay, look at it, and print what it took."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nixpkgs", required=True, help="a directory with a whole nixpkgs")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--nixpkgs", required=True, help="a directory with a whole nixpkgs"
+    )
     parser.add_argument("--system", default="x86_64-linux")
     options = parser.parse_args()
     change = '.overrideAttrs (old: { postInstall = "true"; });'
     with tempfile.TemporaryDirectory() as directory:
         overlay = Path(directory) / "overlay.nix"
         overlay.write_text(
-            "final: prev: {\n" + "".join(f"  {name} = prev.{name}{change}\n" for name in NAMES.split()) + "}\n"
+            "final: prev: {\n"
+            + "".join(f"  {name} = prev.{name}{change}\n" for name in NAMES.split())
+            + "}\n"
         )
         request = ReachRequest(
-            paths=(overlay,), source=SourceRequest(nixpkgs=options.nixpkgs), systems=(options.system,)
+            paths=(overlay,),
+            source=SourceRequest(nixpkgs=options.nixpkgs),
+            systems=(options.system,),
         )
         began = time.monotonic()
         found = reach(request, progress=Silence())
         seconds = time.monotonic() - began
     nix = resource.getrusage(resource.RUSAGE_CHILDREN)
-    counts = ", ".join(f"{count} {status}" for status, count in found.totals.items() if count)
+    counts = ", ".join(
+        f"{count} {status}" for status, count in found.totals.items() if count
+    )
     print(f"{len(found.overrides)} overrides: {counts}")
-    print(f"{seconds:.1f} s; Nix: {nix.ru_utime + nix.ru_stime:.1f} s CPU, {nix.ru_maxrss >> 10} MiB the largest")
+    print(
+        f"{seconds:.1f} s; Nix: {nix.ru_utime + nix.ru_stime:.1f} s CPU, "
+        f"{nix.ru_maxrss >> 10} MiB the largest"
+    )
     return 0
 
 

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Time `unlet track`: all refs against the slowest request. The server answers each request after the same time."""
+"""Time `unlet track`: all refs against the slowest request.
+
+The server answers each request after the same time.
+"""
 
 import argparse
 import hashlib
@@ -25,9 +28,18 @@ TARGET = "pkgs/applications/virtualization/docker/default.nix"
 def main() -> int:
     """Run all, and print one line a figure, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--delay", type=float, default=0.3, help="seconds of each answer (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=5, help="of each contestant (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    parser.add_argument(
+        "--delay",
+        type=float,
+        default=0.3,
+        help="seconds of each answer (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--runs", type=int, default=5, help="of each contestant (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON document instead of lines"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         figures = dict(refs(Path(name), options.delay, options.runs))
@@ -47,8 +59,14 @@ def refs(directory: Path, delay: float, runs: int) -> Iterator[tuple[str, float]
     url = f"http://127.0.0.1:{server.server_port}"
     where = ("--api-url", url, "--raw-url", url)
     yield f"one request that takes {delay:g} s", delay
-    yield "unlet track, 9 refs, nothing known", timed(lambda: unlet(where, directory / "http", fresh=True), runs)
-    yield "unlet track, 9 refs, nothing new", timed(lambda: unlet(where, directory / "http"), runs)
+    yield (
+        "unlet track, 9 refs, nothing known",
+        timed(lambda: unlet(where, directory / "http", fresh=True), runs),
+    )
+    yield (
+        "unlet track, 9 refs, nothing new",
+        timed(lambda: unlet(where, directory / "http"), runs),
+    )
     server.shutdown()
     server.server_close()
 
@@ -81,21 +99,43 @@ class Handler(BaseHTTPRequestHandler):
             names = ["release-25.11", "release-26.05", "nixos-25.11", "nixos-26.05"]
             names += ["nixos-unstable", "nixos-unstable-small"]
             found = [name for name in names if name.startswith(beginning)]
-            return json.dumps([{"ref": f"refs/heads/{name}", "object": {"sha": "a" * 40}} for name in found]).encode()
+            return json.dumps(
+                [
+                    {"ref": f"refs/heads/{name}", "object": {"sha": "a" * 40}}
+                    for name in found
+                ]
+            ).encode()
         if "/commits" in self.path:
             committer = {"date": "2026-08-01T00:00:00Z"}
-            return json.dumps([{"sha": "b" * 40, "commit": {"message": "docker", "committer": committer}}]).encode()
+            return json.dumps(
+                [
+                    {
+                        "sha": "b" * 40,
+                        "commit": {"message": "docker", "committer": committer},
+                    }
+                ]
+            ).encode()
         return (NEWEST / TARGET).read_bytes()
 
 
 def unlet(arguments: Sequence[str], cache: Path, *, fresh: bool = False) -> None:
-    """Run `unlet track` with a cache, or without one; only what its exit codes call a failure ends the benchmark."""
+    """Run `unlet track` with a cache, or without one.
+
+    Only what its exit codes call a failure ends the benchmark.
+    """
     if fresh:
         shutil.rmtree(cache, ignore_errors=True)
     env = {**os.environ, "UNLET_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([PYTHON, "-m", "toolkit", "track", *arguments], env=env, check=False, capture_output=True)
+    done = subprocess.run(
+        [PYTHON, "-m", "toolkit", "track", *arguments],
+        env=env,
+        check=False,
+        capture_output=True,
+    )
     if done.returncode not in {0, 10}:
-        sys.exit(f"status {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}")
+        sys.exit(
+            f"status {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}"
+        )
 
 
 def timed(work: Callable[[], None], runs: int) -> float:

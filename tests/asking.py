@@ -18,7 +18,9 @@ def designs(strategy: object = None, demotion: object = None) -> dict[str, str]:
     return {step: str(design) for step, design in chosen.items() if design is not None}
 
 
-def docker(*, strategy: str | None = None, demotion: str | None = None, **others: object) -> Request:
+def docker(
+    *, strategy: str | None = None, demotion: str | None = None, **others: object
+) -> Request:
     named = {"depth": ALONE, **others}
     return Request(target=PACKAGE, designs=designs(strategy, demotion), **named)  # type: ignore[arg-type] # by name
 
@@ -28,5 +30,7 @@ def propose(request: Request, *, progress: Progress) -> Report:
     return only(attempt.result)
 
 
-def proved(case: DockerCase, names: Collection[str] = (), *, progress: Progress) -> tuple[Proof, ...]:
+def proved(
+    case: DockerCase, names: Collection[str] = (), *, progress: Progress
+) -> tuple[Proof, ...]:
     return prove.run(catalogue.of(case), case, names, progress=progress)

@@ -12,12 +12,16 @@ Text: TypeAlias = str | list[tuple[str, int]]
 
 def read(module: str | Path, kind: type[T]) -> T:
     """Return what stands beside a module, which is given by its `__file__`, as a value of `kind`."""
-    return msgspec.toml.decode(Path(module).with_suffix(".toml").read_bytes(), type=kind, dec_hook=_made)
+    return msgspec.toml.decode(
+        Path(module).with_suffix(".toml").read_bytes(), type=kind, dec_hook=_made
+    )
 
 
 def whole(text: Text) -> str:
     """Return a text that may be given by its parts."""
-    return text if isinstance(text, str) else "".join(part * times for part, times in text)
+    return (
+        text if isinstance(text, str) else "".join(part * times for part, times in text)
+    )
 
 
 def _made(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it

@@ -16,14 +16,37 @@ BRANCH = "docker-overridable-components"
 REMOTE = "https://github.com/NixOS/nixpkgs.git"
 
 HOOKS = (
-    *("applypatch-msg", "commit-msg", "fsmonitor-watchman", "post-applypatch", "post-checkout", "post-commit"),
-    *("post-index-change", "post-merge", "post-rewrite", "pre-applypatch", "pre-auto-gc", "pre-commit"),
-    *("pre-merge-commit", "pre-push", "pre-rebase", "prepare-commit-msg", "push-to-checkout", "reference-transaction"),
+    *(
+        "applypatch-msg",
+        "commit-msg",
+        "fsmonitor-watchman",
+        "post-applypatch",
+        "post-checkout",
+        "post-commit",
+    ),
+    *(
+        "post-index-change",
+        "post-merge",
+        "post-rewrite",
+        "pre-applypatch",
+        "pre-auto-gc",
+        "pre-commit",
+    ),
+    *(
+        "pre-merge-commit",
+        "pre-push",
+        "pre-rebase",
+        "prepare-commit-msg",
+        "push-to-checkout",
+        "reference-transaction",
+    ),
     "sendemail-validate",
 )
 
 
-def git(directory: Path, *arguments: str | Path, stdin: str | None = None, **env: str) -> str:
+def git(
+    directory: Path, *arguments: str | Path, stdin: str | None = None, **env: str
+) -> str:
     """Run git and return what it printed."""
     run = subprocess.run(
         ["git", "-C", directory, *arguments],
@@ -65,7 +88,11 @@ def patched(clone: Path) -> Path:
 
 def make_upstream(directory: Path, *options: str) -> Path:
     """Make `NixOS/nixpkgs.git` in a directory: `master`, `newer` after it, and branches with another docker file."""
-    who = {f"GIT_{role}_{what}": "upstream" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    who = {
+        f"GIT_{role}_{what}": "upstream"
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
     env = {**who, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
     def run(*arguments: str) -> None:
@@ -95,7 +122,9 @@ def make_upstream(directory: Path, *options: str) -> Path:
     run("commit", "--quiet", "--message=other")
     run("checkout", "--quiet", "-b", "newer", "master")
     target = work / TARGET
-    target.write_text(target.read_text().replace("  docker_29 =", "  # the newest\n  docker_29 ="))
+    target.write_text(
+        target.read_text().replace("  docker_29 =", "  # the newest\n  docker_29 =")
+    )
     (work / "README.md").write_text("second\n")
     (work / "big" / "file").write_text("nobody asked for it again\n" * 1000)
     commit("newer")
@@ -112,7 +141,9 @@ def make_upstream(directory: Path, *options: str) -> Path:
 def _shape(work: Path) -> None:
     """Add what nixpkgs has beside its packages: what git reads on the way to each file, links and modes."""
     (work / ".gitignore").write_text("result\nignored/\n")
-    (work / ".gitattributes").write_text("*.lock linguist-generated\n*.patch -whitespace\n")
+    (work / ".gitattributes").write_text(
+        "*.lock linguist-generated\n*.patch -whitespace\n"
+    )
     (work / ".mailmap").write_text("Jane Doe <jane@example.org> <doe@example.org>\n")
     (work / "pkgs" / ".gitattributes").write_text("*.nix diff=nix\n")
     (work / "pkgs" / "applications" / ".gitignore").write_text("*.orig\n")
@@ -124,7 +155,10 @@ def _shape(work: Path) -> None:
 
 
 class Clone(Struct, frozen=True, kw_only=True):
-    """A clone of `upstream`, in a directory of its own; `repo` is what a user names, `top` where the clone is."""
+    """A clone of `upstream`, in a directory of its own.
+
+    `repo` is what a user names, `top` where the clone is.
+    """
 
     top: Path
     repo: Path
@@ -157,21 +191,28 @@ class Clone(Struct, frozen=True, kw_only=True):
 
     def advance(self, branch: str = "newer") -> None:
         """Let upstream's master be another of its branches, and fetch it."""
-        self.git("fetch", "--quiet", "upstream", f"+{branch}:refs/remotes/upstream/master")
+        self.git(
+            "fetch", "--quiet", "upstream", f"+{branch}:refs/remotes/upstream/master"
+        )
 
     def install_hooks(self) -> None:
         """Install each hook that git knows; all of them write, and fail."""
         for name in HOOKS:
             hook = self.common / "hooks" / name
             hook.parent.mkdir(exist_ok=True)
-            hook.write_text(f"#!/bin/sh\necho {name} >>'{self.upstream.parent.parent}/ran'\nexit 1\n")
+            hook.write_text(
+                f"#!/bin/sh\necho {name} >>'{self.upstream.parent.parent}/ran'\nexit "
+                "1\n"
+            )
             hook.chmod(0o755)
 
     def sign(self, *, working: bool = True) -> Path:
         """Let all commits be signed with a new key of ssh, and return the file of those who may sign."""
         directory = self.upstream.parent.parent
         key, signers = directory / "key", directory / "signers"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True
+        )
         signers.write_text(f"jane@example.org {key.with_suffix('.pub').read_text()}")
         self.configure(
             commit__gpgSign="true",
@@ -187,16 +228,30 @@ class Clone(Struct, frozen=True, kw_only=True):
         return ran.read_text().splitlines() if ran.exists() else []
 
 
-def make_clone(template: Path, directory: Path, *options: str, name: str = "nixpkgs") -> Clone:
-    """Clone a copy of an upstream that `make_upstream` made; its fork is `origin`, the remote of NixOS `upstream`."""
-    upstream, fork = directory / "NixOS" / "nixpkgs.git", directory / "jane" / "nixpkgs.git"
+def make_clone(
+    template: Path, directory: Path, *options: str, name: str = "nixpkgs"
+) -> Clone:
+    """Clone a copy of an upstream that `make_upstream` made.
+
+    Its fork is `origin`, the remote of NixOS `upstream`.
+    """
+    upstream, fork = (
+        directory / "NixOS" / "nixpkgs.git",
+        directory / "jane" / "nixpkgs.git",
+    )
     for bare in (upstream, fork):
         if not bare.exists():
             bare.parent.mkdir(exist_ok=True)
             subprocess.run(["cp", "--archive", template, bare], check=True)
     top = directory / "src" / name
     top.parent.mkdir(exist_ok=True)
-    options = ("--quiet", "--no-local", "--branch=master", "--origin=upstream", *options)
+    options = (
+        "--quiet",
+        "--no-local",
+        "--branch=master",
+        "--origin=upstream",
+        *options,
+    )
     git(directory, "clone", *options, f"file://{upstream}", top)
     git(top, "remote", "add", "origin", fork)
     return Clone(top=top, repo=top, upstream=upstream)
@@ -209,7 +264,12 @@ def copy_clone(template: Path, directory: Path) -> Clone:
     config = top / ".git" / "config"
     config.write_text(config.read_text().replace(str(template), str(directory)))
     for entry in (top / ".git" / "worktrees").glob("*"):
-        link = Path((entry / "gitdir").read_text().replace(str(template), str(directory)).strip())
+        link = Path(
+            (entry / "gitdir")
+            .read_text()
+            .replace(str(template), str(directory))
+            .strip()
+        )
         (entry / "gitdir").write_text(f"{link}\n")
         link.write_text(f"gitdir: {entry}\n")
         git(link.parent, "update-index", "-q", "--refresh")
@@ -217,13 +277,18 @@ def copy_clone(template: Path, directory: Path) -> Clone:
     return Clone(top=top, repo=top, upstream=directory / "NixOS" / "nixpkgs.git")
 
 
-def snapshot(clone: Clone, *, branch: str | None = None, worktree: Path | None = None) -> dict[str, object]:
+def snapshot(
+    clone: Clone, *, branch: str | None = None, worktree: Path | None = None
+) -> dict[str, object]:
     """Return all that is the user's: what is in the clone, in its worktrees, beside them and in HOME.
 
-    Left out are the branch that was made for the user, its worktree, and objects that were added.
+    Left out are the branch that was made for the user, its worktree, and objects that
+    were added.
     """
     common = clone.common
-    refs = git(common, "for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
+    refs = git(
+        common, "for-each-ref", "--format=%(refname) %(objectname) %(symref)"
+    ).splitlines()
     stashed = any(line.startswith("refs/stash ") for line in refs)
     state: dict[str, object] = {
         "refs": [line for line in refs if not line.startswith(f"refs/heads/{branch} ")],
@@ -232,28 +297,46 @@ def snapshot(clone: Clone, *, branch: str | None = None, worktree: Path | None =
     ids = [
         path.name
         for path in common.glob("worktrees/*")
-        if worktree is not None and (path / "gitdir").read_text().strip() == str(worktree / ".git")
+        if worktree is not None
+        and (path / "gitdir").read_text().strip() == str(worktree / ".git")
     ]
     ours = [
         "objects",
         "reftable",
-        *([f"refs/heads/{branch}", f"logs/refs/heads/{branch}", "unlet"] if branch is not None else []),
+        *(
+            [f"refs/heads/{branch}", f"logs/refs/heads/{branch}", "unlet"]
+            if branch is not None
+            else []
+        ),
         *(f"worktrees/{each}" for each in ids),
     ]
     for path in sorted(common.rglob("*")):
         name = str(path.relative_to(common))
-        if not any(name == each or name.startswith(f"{each}/") for each in ours) and not path.is_dir():
+        if (
+            not any(name == each or name.startswith(f"{each}/") for each in ours)
+            and not path.is_dir()
+        ):
             # `git branch -D` writes the config anew, even where nothing in it changes.
-            state[f"git/{name}"] = path.read_bytes() if name == "config" else _file(path)
+            state[f"git/{name}"] = (
+                path.read_bytes() if name == "config" else _file(path)
+            )
     listed = git(common, "worktree", "list", "--porcelain", "-z").split("\0")
-    tops = [Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree ")]
+    tops = [
+        Path(line.removeprefix("worktree "))
+        for line in listed
+        if line.startswith("worktree ")
+    ]
     state["worktrees"] = sorted(str(top) for top in tops if top != worktree)
     for top in (*tops, Path.home()):
         if top in {worktree, common} or not top.is_dir():
             continue
         for path in sorted(top.rglob("*")):
             cached = ".cache" in path.parts
-            if not path.is_relative_to(common) and not cached and (path.is_symlink() or not path.is_dir()):
+            if (
+                not path.is_relative_to(common)
+                and not cached
+                and (path.is_symlink() or not path.is_dir())
+            ):
                 state[str(path)] = _file(path)
     beside = {path for top in tops if top.is_dir() for path in top.parent.iterdir()}
     state["beside"] = sorted(str(path) for path in beside if path != worktree)

@@ -16,8 +16,8 @@ from tests.clones import Clone, copy_clone, make_clone, make_upstream
 
 pytest_plugins = ["tests.parsing", "tests.remotes"]
 
-# Beginnings of names: identity, places, remotes, tokens and looks. NIX_PATH is one of them; the other variables of
-# Nix say where its store is and stay.
+# Beginnings of names: identity, places, remotes, tokens and looks. NIX_PATH is one of
+# them; the other variables of Nix say where its store is and stay.
 _REMOVED = (
     "ALL_PROXY",
     "CI",
@@ -55,7 +55,10 @@ _HOMES = itertools.count()
 
 def pytest_configure() -> None:
     """Let programs that tests start heed signals that a run behind nohup ignores: a handler is not theirs."""
-    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, _pass)):
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, _pass),
+    ):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
 
@@ -72,14 +75,20 @@ def pytest_collection_finish() -> None:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Count what became of all that was tried at random."""
-    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    reports = [
+        report
+        for kind in ("passed", "failed")
+        for report in terminalreporter.getreports(kind)
+    ]
     counted = Counter(what for report in reports for what in report.user_properties)
     for (what, outcome), count in sorted(counted.items()):
         terminalreporter.write_line(f"{what}: {count} {outcome}")
 
 
 @pytest.fixture(autouse=True)
-def sealed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sealed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Give the test an empty HOME of its own, which is returned, and a known environment."""
     for name in list(os.environ):
         if name.upper().startswith(_REMOVED):
@@ -94,7 +103,8 @@ def sealed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
         "XDG_DATA_HOME": str(home / ".local" / "share"),
         "XDG_STATE_HOME": str(home / ".local" / "state"),
         "GIT_CONFIG_NOSYSTEM": "1",
-        # The machine's examples of hooks are a dozen files for each repository that is made.
+        # The machine's examples of hooks are a dozen files for each repository that is
+        # made.
         "GIT_TEMPLATE_DIR": "",
         "GIT_AUTHOR_NAME": "Author",
         "GIT_AUTHOR_EMAIL": "author@localhost.invalid",
@@ -116,7 +126,9 @@ def jane(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for name in list(os.environ):
         if name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_")):
             monkeypatch.delenv(name)
-    (sealed / ".gitconfig").write_text("[user]\n\tname = Jané Doe\n\temail = jane@example.org\n")
+    (sealed / ".gitconfig").write_text(
+        "[user]\n\tname = Jané Doe\n\temail = jane@example.org\n"
+    )
     return "Jané Doe <jane@example.org>"
 
 
@@ -135,7 +147,9 @@ def clone_template(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def new_clone(upstream: Path, clone_template: Path, tmp_path: Path, jane: str) -> Callable[..., Clone]:
+def new_clone(
+    upstream: Path, clone_template: Path, tmp_path: Path, jane: str
+) -> Callable[..., Clone]:
     """Return what makes a clone of Jane's, with options of git-clone."""
     assert jane
 
@@ -148,15 +162,22 @@ def new_clone(upstream: Path, clone_template: Path, tmp_path: Path, jane: str) -
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Return what puts a shell script on PATH in front of all other programs; `$real` in it is the program behind."""
+def install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], None]:
+    """Return what puts a shell script on PATH in front of all other programs.
+
+    `$real` in it is the program behind.
+    """
     directory = tmp_path / "bin"
     directory.mkdir()
 
     def write(name: str, script: str) -> None:
         path = directory / name
         # A sealed Nix has nothing on its PATH.
-        path.write_text(f"#!/bin/sh\nPATH={os.environ['PATH']}\nreal={shutil.which(name)}\n{script}")
+        path.write_text(
+            f"#!/bin/sh\nPATH={os.environ['PATH']}\nreal={shutil.which(name)}\n{script}"
+        )
         path.chmod(0o755)
         monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
 

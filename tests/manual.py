@@ -29,19 +29,38 @@ def reference() -> str:
     lines = [
         "# Reference",
         "",
-        "`python -m tests.manual docs` makes this page and the man page from the commands.",
-        "README has the [exit codes](../README.md#exit-codes). Options with `…` may be repeated.",
+        (
+            "`python -m tests.manual docs` makes this page and the man page from the "
+            "commands."
+        ),
+        (
+            "README has the [exit codes](../README.md#exit-codes). Options with `…` may "
+            "be repeated."
+        ),
         "The `--help` of a command explains its arguments.",
         "",
         "Every command takes these options, before or after its name:",
-        *_lists({"": [row for rows in _rows(click.Context(commands)).values() for row in rows]}),
+        *_lists(
+            {
+                "": [
+                    row
+                    for rows in _rows(click.Context(commands)).values()
+                    for row in rows
+                ]
+            }
+        ),
         "",
         "Several commands share these options:",
         *_lists(shared := _shared()),
     ]
     for context in _contexts():
         command = context.command
-        lines += ["", f"## {context.command_path}", "", " ".join((command.help or "").partition("\n\n")[0].split())]
+        lines += [
+            "",
+            f"## {context.command_path}",
+            "",
+            " ".join((command.help or "").partition("\n\n")[0].split()),
+        ]
         arguments = command.collect_usage_pieces(context)[1:]
         if arguments:
             lines += ["", f"`{context.command_path} {' '.join(arguments)}`"]
@@ -52,7 +71,10 @@ def reference() -> str:
             lines += ["", f"Shared: {', '.join(names)}."]
     lines += ["", "## JSON", ""]
     lines += [
-        "Each document has a number `schema`. A new field keeps it; a removed or changed one does not.",
+        (
+            "Each document has a number `schema`. A new field keeps it; a removed or "
+            "changed one does not."
+        ),
         "",
         *_schemas(),
     ]
@@ -79,7 +101,10 @@ def man_page() -> str:
     for context in _contexts():
         command = context.command
         usage = " ".join(command.collect_usage_pieces(context))
-        lines += [f".SS {_roff(context.command_path)} {_roff(usage)}", _roff(command.help or "")]
+        lines += [
+            f".SS {_roff(context.command_path)} {_roff(usage)}",
+            _roff(command.help or ""),
+        ]
         lines += _tagged(_rows(context))
         for example in getattr(command, "examples", ()):
             lines += [".PP", ".nf", f"    {_roff(example)}", ".fi"]
@@ -110,9 +135,18 @@ def _contexts() -> Iterator[click.Context]:
 def _rows(context: click.Context) -> _Rows:
     """Return names and help of a command's options by group, without those that every command has."""
     rows: _Rows = {group: [] for group in GROUPS}
-    everywhere = {each.opts[-1] for each in commands.params} if context.command is not commands else set[str]()
+    everywhere = (
+        {each.opts[-1] for each in commands.params}
+        if context.command is not commands
+        else set[str]()
+    )
     for option in context.command.get_params(context):
-        if not isinstance(option, click.Option) or {"--help", "--help-all", "--version", *everywhere} & {*option.opts}:
+        if not isinstance(option, click.Option) or {
+            "--help",
+            "--help-all",
+            "--version",
+            *everywhere,
+        } & {*option.opts}:
             continue
         if (record := option.get_help_record(context)) is not None:
             rows[option.group if isinstance(option, Option) else OWN].append(record)
@@ -121,7 +155,12 @@ def _rows(context: click.Context) -> _Rows:
 
 def _shared() -> _Rows:
     """Return what several commands take, by group."""
-    rows = [(group, row) for context in _contexts() for group, found in _rows(context).items() for row in found]
+    rows = [
+        (group, row)
+        for context in _contexts()
+        for group, found in _rows(context).items()
+        for row in found
+    ]
     shared = dict.fromkeys(each for each, count in Counter(rows).items() if count > 1)
     return {name: [row for group, row in shared if group == name] for name in GROUPS}
 
@@ -142,7 +181,10 @@ def _lists(groups: _Rows) -> Iterator[str]:
     for group, rows in groups.items():
         if rows:
             yield from ("", *((f"{group}:", "") if group else ()))
-            yield from (f"- `{names}{'…' * bool(_REPEATED.search(text))}`: {_plain(text)}" for names, text in rows)
+            yield from (
+                f"- `{names}{'…' * bool(_REPEATED.search(text))}`: {_plain(text)}"
+                for names, text in rows
+            )
 
 
 def _tagged(groups: _Rows) -> Iterator[str]:
@@ -153,15 +195,24 @@ def _tagged(groups: _Rows) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     text = re.sub(
-        r" *\[(?:(default: [^;\]]*); )?[^\]]*(?:<=?x|x>=?)[^\]]*\]", r" [\1]", _REPEATED.sub("", text)
+        r" *\[(?:(default: [^;\]]*); )?[^\]]*(?:<=?x|x>=?)[^\]]*\]",
+        r" [\1]",
+        _REPEATED.sub("", text),
     ).replace(" []", "")
     return " ".join(text.split()).replace("<nixpkgs>", "`<nixpkgs>`")
 
 
 def _roff(text: str) -> str:
-    escaped = " ".join(text.split()).replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq")
+    escaped = (
+        " ".join(text.split())
+        .replace("\\", r"\e")
+        .replace("-", r"\-")
+        .replace("'", r"\(aq")
+    )
     # groff reads other bytes by the locale.
-    escaped = "".join(sign if sign.isascii() else rf"\[u{ord(sign):04X}]" for sign in escaped)
+    escaped = "".join(
+        sign if sign.isascii() else rf"\[u{ord(sign):04X}]" for sign in escaped
+    )
     return rf"\&{escaped}" if escaped.startswith(".") else escaped
 
 

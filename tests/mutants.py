@@ -1,6 +1,7 @@
 """Changes of a Nix file at random that leave its meaning: what people's files differ in, and more of it.
 
-A mutant is repeated by its random numbers. Comments that are added have a mark, so that each can be looked for.
+A mutant is repeated by its random numbers. Comments that are added have a mark, so that
+each can be looked for.
 """
 
 import os
@@ -27,7 +28,14 @@ _BATCH = 10
 BATCHES = range(-(-SIZE // _BATCH))
 """The numbers of the batches."""
 
-_TEXTS = frozenset({"string_expression", "indented_string_expression", "path_expression", "uri_expression"})
+_TEXTS = frozenset(
+    {
+        "string_expression",
+        "indented_string_expression",
+        "path_expression",
+        "uri_expression",
+    }
+)
 _MARK = re.compile(r"mark-\d+-")
 
 _COMMENTS = (
@@ -45,9 +53,39 @@ _COMMENTS = (
 _SPACES = (" ", "\n", "\n\n\n", "\t", "      ", " \n")
 
 _HOSTILE = (
-    *("args", "builtins", "callDocker", "callPackage", "dockerGen", "docker-meta", "docker-runc", "final"),
-    *("finalAttrs", "finalPackage", "lib", "makeBinPath", "map", "moby", "null", "old", "optionalAttrs"),
-    *("passthru", "pkgs", "prev", "previousAttrs", "removeAttrs", "rootlesskit", "self", "stdenv", "true", "version"),
+    *(
+        "args",
+        "builtins",
+        "callDocker",
+        "callPackage",
+        "dockerGen",
+        "docker-meta",
+        "docker-runc",
+        "final",
+    ),
+    *(
+        "finalAttrs",
+        "finalPackage",
+        "lib",
+        "makeBinPath",
+        "map",
+        "moby",
+        "null",
+        "old",
+        "optionalAttrs",
+    ),
+    *(
+        "passthru",
+        "pkgs",
+        "prev",
+        "previousAttrs",
+        "removeAttrs",
+        "rootlesskit",
+        "self",
+        "stdenv",
+        "true",
+        "version",
+    ),
 )
 """Names that a rewrite might make up, or trust to mean what they do elsewhere."""
 
@@ -72,7 +110,11 @@ _BINDERS = (
 
 
 class Mutant(Struct, frozen=True, kw_only=True):
-    """A changed file; `changes` names what was done to it, in turn, `marks` are those of the comments in it."""
+    """A changed file.
+
+    `changes` names what was done to it, in turn, `marks` are those of the comments in
+    it.
+    """
 
     text: str
     changes: tuple[str, ...]
@@ -116,7 +158,11 @@ def mutant(text: str, random: Random, *, most: int = 4) -> Mutant:
             break
         edits = list(MUTATORS[name](tree, random))
         marked = [
-            Edit(each.start, each.end, each.replacement.replace("MARK", f"mark-{number}{at}-"))
+            Edit(
+                each.start,
+                each.end,
+                each.replacement.replace("MARK", f"mark-{number}{at}-"),
+            )
             for at, each in enumerate(edits)
         ]
         new = apply(text, marked)
@@ -129,7 +175,11 @@ def mutant(text: str, random: Random, *, most: int = 4) -> Mutant:
 def _comments(tree: Tree, random: Random) -> Iterator[Edit]:
     """Put comments between tokens, now and then between all."""
     gaps = _gaps(tree)
-    chosen = gaps if random.random() < 0.05 else random.sample(gaps, min(len(gaps), random.randint(1, 8)))
+    chosen = (
+        gaps
+        if random.random() < 0.05
+        else random.sample(gaps, min(len(gaps), random.randint(1, 8)))
+    )
     for _, start in chosen:
         yield Edit(start, start, random.choice(_COMMENTS).format("MARK"))
 
@@ -143,7 +193,11 @@ def _spaces(tree: Tree, random: Random) -> Iterator[Edit]:
 
 def _one_line(tree: Tree, _: Random) -> Iterator[Edit]:
     """Join all lines that no comment or text keeps apart."""
-    ended = {node.end for node in tree.nodes if node.kind == "comment" and node.text.startswith("#")}
+    ended = {
+        node.end
+        for node in tree.nodes
+        if node.kind == "comment" and node.text.startswith("#")
+    }
     for start, end in _gaps(tree):
         if start not in ended and "\n" in tree.text[start:end]:
             yield Edit(start, end, " ")
@@ -158,14 +212,22 @@ def _carriage_returns(tree: Tree, _: Random) -> Iterator[Edit]:
 def _wraps(tree: Tree, random: Random) -> Iterator[Edit]:
     """Put expressions into parentheses and others that leave their values."""
     for node in _apart(random, _expressions(tree), random.randint(1, 5)):
-        before, after = random.choice(_WRAPS[:2] if random.random() < 0.5 else _WRAPS).format("\0").split("\0")
+        before, after = (
+            random.choice(_WRAPS[:2] if random.random() < 0.5 else _WRAPS)
+            .format("\0")
+            .split("\0")
+        )
         yield Edit(node.start, node.start, before)
         yield Edit(node.end, node.end, after)
 
 
 def _order(tree: Tree, random: Random) -> Iterator[Edit]:
     """Exchange two bindings of a set or a let."""
-    sets = [node for node in tree.nodes if node.kind == "binding_set" and len(_bindings(node)) > 1]
+    sets = [
+        node
+        for node in tree.nodes
+        if node.kind == "binding_set" and len(_bindings(node)) > 1
+    ]
     for node in _some(random, sets):
         first, second = random.sample(_bindings(node), 2)
         yield Edit(first.start, first.end, second.text)
@@ -184,8 +246,14 @@ def _names(tree: Tree, random: Random) -> Iterator[Edit]:
         if binding.kind == "binding" and binding.children[0].text == name
     ]
     for let, name in _some(random, plain):
-        here = [use for use in uses if use.name == name and use.scope is not None and use.scope.node is let]
-        new = random.choice([f"{name}'", f"{name}-2", *(each for each in _HOSTILE if each not in words)])
+        here = [
+            use
+            for use in uses
+            if use.name == name and use.scope is not None and use.scope.node is let
+        ]
+        new = random.choice(
+            [f"{name}'", f"{name}-2", *(each for each in _HOSTILE if each not in words)]
+        )
         if new in words or any(use.node.kind != "variable_expression" for use in here):
             continue
         binding = bound_names(let)[name].children[0]
@@ -204,18 +272,26 @@ def _shadows(tree: Tree, random: Random) -> Iterator[Edit]:
 
 def _bound(tree: Tree, random: Random) -> Iterator[Edit]:
     """Bind a name of others in a let, or take it as a parameter, without a use."""
-    lets = [node for node in tree.nodes if node.kind == "let_expression" and node.child("binding_set")]
+    lets = [
+        node
+        for node in tree.nodes
+        if node.kind == "let_expression" and node.child("binding_set")
+    ]
     patterns = [
         node
         for node in tree.nodes
-        if node.kind == "formals" and node.parent is not None and not node.text.startswith("{}")
+        if node.kind == "formals"
+        and node.parent is not None
+        and not node.text.startswith("{}")
     ]
     for node in _some(random, [*lets, *patterns]):
         owner = node.parent if node.kind == "formals" else node
         if owner is None:
             continue
         taken = formals(owner) if node.kind == "formals" else bound_names(node)
-        name = random.choice([name for name in _unused(tree, owner) if name not in taken])
+        name = random.choice(
+            [name for name in _unused(tree, owner) if name not in taken]
+        )
         if node.kind == "formals":
             brace = node.children[0].end
             empty = len(formals(owner)) == 0
@@ -230,7 +306,9 @@ def _aliases(tree: Tree, random: Random) -> Iterator[Edit]:
     uses = [
         use
         for use in references(tree.root)
-        if use.scope is not None and use.scope.node.kind == "let_expression" and use.node.kind == "variable_expression"
+        if use.scope is not None
+        and use.scope.node.kind == "let_expression"
+        and use.node.kind == "variable_expression"
     ]
     for use in _some(random, uses):
         name = f"{use.name}-alias"
@@ -247,10 +325,14 @@ def _quotes(tree: Tree, random: Random) -> Iterator[Edit]:
     names = [
         node
         for node in tree.nodes
-        if node.kind == "identifier" and node.parent is not None and node.parent.kind == "attrpath"
+        if node.kind == "identifier"
+        and node.parent is not None
+        and node.parent.kind == "attrpath"
     ]
     for node in random.sample(names, min(len(names), random.randint(1, 4))):
-        yield Edit(node.start, node.end, random.choice(['"{}"', '${{"{}"}}']).format(node.text))
+        yield Edit(
+            node.start, node.end, random.choice(['"{}"', '${{"{}"}}']).format(node.text)
+        )
 
 
 def _inherits(tree: Tree, random: Random) -> Iterator[Edit]:
@@ -265,24 +347,53 @@ def _inherits(tree: Tree, random: Random) -> Iterator[Edit]:
         and not any(below.kind == "comment" for below in node.walk())
     ]
     for node in _some(random, there):
-        source = next((f"{child.text}." for child in node.children if child.kind.endswith("_expression")), "")
+        source = next(
+            (
+                f"{child.text}."
+                for child in node.children
+                if child.kind.endswith("_expression")
+            ),
+            "",
+        )
         source = f"({source[:-1]})." if source else ""
-        yield Edit(node.start, node.end, " ".join(f"{name} = {source}{name};" for name in binding_names(node)))
+        yield Edit(
+            node.start,
+            node.end,
+            " ".join(f"{name} = {source}{name};" for name in binding_names(node)),
+        )
 
 
 def _sets(tree: Tree, random: Random) -> Iterator[Edit]:
     """Add nothing to sets."""
-    for node in _apart(random, [node for node in _expressions(tree) if node.kind.endswith("attrset_expression")], 1):
+    for node in _apart(
+        random,
+        [
+            node
+            for node in _expressions(tree)
+            if node.kind.endswith("attrset_expression")
+        ],
+        1,
+    ):
         yield Edit(node.start, node.start, "(")
-        yield Edit(node.end, node.end, random.choice([" // { })", " // (if true then { } else null))"]))
+        yield Edit(
+            node.end,
+            node.end,
+            random.choice([" // { })", " // (if true then { } else null))"]),
+        )
 
 
 def _junk(tree: Tree, random: Random) -> Iterator[Edit]:
     """Take a token away, write one twice, or put one in that does not belong there."""
-    tokens = [node for node in tree.nodes if not node.children and node.end > node.start]
+    tokens = [
+        node for node in tree.nodes if not node.children and node.end > node.start
+    ]
     node = random.choice(tokens)
     other = random.choice(tokens).text
-    yield Edit(node.start, node.end, random.choice(["", f"{node.text} {node.text}", other, f"{node.text} @"]))
+    yield Edit(
+        node.start,
+        node.end,
+        random.choice(["", f"{node.text} {node.text}", other, f"{node.text} @"]),
+    )
 
 
 MUTATORS: dict[str, Callable[[Tree, Random], Iterable[Edit]]] = {
@@ -308,7 +419,9 @@ MUTATORS: dict[str, Callable[[Tree, Random], Iterable[Edit]]] = {
 
 def _gaps(tree: Tree) -> list[tuple[int, int]]:
     """Return what is between two tokens, where a comment may stand."""
-    tokens = [node for node in tree.nodes if not node.children and node.end > node.start]
+    tokens = [
+        node for node in tree.nodes if not node.children and node.end > node.start
+    ]
     found: list[tuple[int, int]] = []
     for before, after in pairwise(tokens):
         around = {id(node) for node in before.ancestors()}
@@ -344,7 +457,11 @@ def _some(random: Random, of: Sequence[T]) -> list[T]:
 
 
 def _bindings(node: Node) -> list[Node]:
-    return [child for child in node.children if child.kind in {"binding", "inherit", "inherit_from"}]
+    return [
+        child
+        for child in node.children
+        if child.kind in {"binding", "inherit", "inherit_from"}
+    ]
 
 
 def _unused(tree: Tree, node: Node) -> list[str]:

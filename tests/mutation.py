@@ -1,8 +1,9 @@
 """Change the code of some rooms by mutmut, a little at a time, and show which changes the room's tests do not notice.
 
-`mutation.toml` has the rooms, and the changes that make no difference. UNLET_MUTATIONS is the size of the sample in
-place of each room's own, 0 for all, UNLET_SEED chooses it; the arguments name rooms. UNLET_MUTATED names a directory in
-which results are kept: a run that was ended goes on there, and what no test has noticed so far is tried again.
+`mutation.toml` has the rooms, and the changes that make no difference. UNLET_MUTATIONS
+is the size of the sample in place of each room's own, 0 for all, UNLET_SEED chooses it;
+the arguments name rooms. UNLET_MUTATED names a directory in which results are kept: a
+run that was ended goes on there, and what no test has noticed so far is tried again.
 """
 
 import fnmatch
@@ -33,7 +34,9 @@ SEED = os.environ.get("UNLET_SEED", "1")
 KEPT = os.environ.get("UNLET_MUTATED")
 _NOTICED = frozenset(["killed", "timeout", "segfault", "suspicious"])
 _AT_ONCE = "2"
-_OF_DEFECTS = re.compile(r", (strict=\w+)?(?=\))|(?<=cast\()\"[^\"]*\"|\"utf-8\"", re.IGNORECASE)
+_OF_DEFECTS = re.compile(
+    r", (strict=\w+)?(?=\))|(?<=cast\()\"[^\"]*\"|\"utf-8\"", re.IGNORECASE
+)
 """What makes no difference in any call: `strict`, the type of a cast, and the letters of an encoding."""
 
 
@@ -65,7 +68,10 @@ class Mutation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """How the sample of a room came out; `wrong` are entries of the equivalent ones that are not."""
+    """How the sample of a room came out.
+
+    `wrong` are entries of the equivalent ones that are not.
+    """
 
     room: Room
     known: int
@@ -93,19 +99,31 @@ class Result(Struct, frozen=True, kw_only=True):
     def line(self) -> str:
         """The result in one line."""
         share = f"{100 * self.killed / self.judged:.1f} %" if self.judged else "none"
-        rest = f"{self.equivalent} equivalent, sample of {self.sample} of {self.known}, at least {self.room.percent} %"
+        rest = (
+            f"{self.equivalent} equivalent, sample of {self.sample} of "
+            f"{self.known}, at least {self.room.percent} %"
+        )
         return f"{self.killed} of {self.judged} killed ({share}); {rest}"
 
 
 def main() -> int:
     """Try the rooms that the arguments name, or all; return 1 if one failed."""
-    data = documents.read_toml((ROOT / "tests/mutation.toml").read_bytes(), Mutation, document="mutation.toml")
+    data = documents.read_toml(
+        (ROOT / "tests/mutation.toml").read_bytes(), Mutation, document="mutation.toml"
+    )
     failed = False
     for name in sys.argv[1:] or data.rooms:
         with TemporaryDirectory() as directory:
-            result = tried(data.rooms[name], data.equivalent, Path(KEPT, name).absolute() if KEPT else Path(directory))
+            result = tried(
+                data.rooms[name],
+                data.equivalent,
+                Path(KEPT, name).absolute() if KEPT else Path(directory),
+            )
         failed |= result.failed
-        print("\n".join(["", *result.survived, *result.wrong, f"{name}: {result.line}"]), flush=True)
+        print(
+            "\n".join(["", *result.survived, *result.wrong, f"{name}: {result.line}"]),
+            flush=True,
+        )
     return int(failed)
 
 
@@ -120,7 +138,15 @@ def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Resu
         sample = sorted(Random(SEED).sample(sample, size))  # noqa: S311 - a sample, not a secret
     before = states(mutants)
     if rest := [name for name in sample if before.get(name) not in _NOTICED]:
-        program = [sys.executable, "-m", "mutmut", "run", "--max-children", _AT_ONCE, *rest]
+        program = [
+            sys.executable,
+            "-m",
+            "mutmut",
+            "run",
+            "--max-children",
+            _AT_ONCE,
+            *rest,
+        ]
         subprocess.run(program, check=True, stdout=sys.stderr)
     return judged(room, equivalent, mutants, sample)
 
@@ -141,7 +167,9 @@ def states(mutants: Mapping[str, Path]) -> dict[str, str]:
     for path in dict.fromkeys(mutants.values()):
         if (written := Path("mutants", f"{path}.meta")).exists():
             meta = json.loads(written.read_bytes())
-            hashes = mutate_file_contents(str(path), path.read_text()).hash_by_function_name
+            hashes = mutate_file_contents(
+                str(path), path.read_text()
+            ).hash_by_function_name
             for name, code in meta["exit_code_by_key"].items():
                 of = name.rpartition("__mutmut_")[0].rpartition(".")[2]
                 if hashes.get(of) == meta["hash_by_function_name"].get(of):
@@ -149,22 +177,42 @@ def states(mutants: Mapping[str, Path]) -> dict[str, str]:
     return results
 
 
-def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, Path], sample: Sequence[str]) -> Result:
+def judged(
+    room: Room,
+    equivalent: Iterable[Equivalent],
+    mutants: Mapping[str, Path],
+    sample: Sequence[str],
+) -> Result:
     """Return what became of a sample, as mutmut has written it down."""
     became = states(mutants)
     by_function: dict[str, list[str]] = defaultdict(list)
     for name, path in mutants.items():
         by_function[function(name, path)].append(name)
-    spared = {name for name in sample if became[name] not in _NOTICED and is_of_defects(name, mutants[name])}
+    spared = {
+        name
+        for name in sample
+        if became[name] not in _NOTICED and is_of_defects(name, mutants[name])
+    }
     wrong: list[str] = []
     for each in equivalent:
-        if not any(fnmatch.fnmatch(each.function.partition(":")[0], pattern) for pattern in room.modules):
+        if not any(
+            fnmatch.fnmatch(each.function.partition(":")[0], pattern)
+            for pattern in room.modules
+        ):
             continue
         for line in each.after:
-            of = [name for name in by_function[each.function] if after(name, mutants[name]) == line]
-            noticed = [name for name in of if name in sample and became[name] in _NOTICED]
+            of = [
+                name
+                for name in by_function[each.function]
+                if after(name, mutants[name]) == line
+            ]
+            noticed = [
+                name for name in of if name in sample and became[name] in _NOTICED
+            ]
             if not of or noticed:
-                why = "a test notices it" if of else "no change of this function gives it"
+                why = (
+                    "a test notices it" if of else "no change of this function gives it"
+                )
                 wrong.append(f"equivalent: {each.function}: '{line}': {why}")
             spared.update(of)
     return Result(
@@ -173,7 +221,8 @@ def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, P
         sample=len(sample),
         equivalent=sum(name in spared for name in sample),
         survived=[
-            f"{function(name, mutants[name])}: {became[name]}\n{diff(name, mutants[name])}"
+            f"{function(name, mutants[name])}: "
+            f"{became[name]}\n{diff(name, mutants[name])}"
             for name in sample
             if became[name] not in _NOTICED and name not in spared
         ],
@@ -182,8 +231,13 @@ def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, P
 
 
 def copied(room: Room, directory: Path) -> None:
-    """Copy what git knows of the repository, with a configuration for mutmut; of a former copy only results stay."""
-    for file in [each for each in directory.rglob("*") if each.is_symlink() or each.is_file()]:
+    """Copy what git knows of the repository, with a configuration for mutmut.
+
+    Of a former copy only results stay.
+    """
+    for file in [
+        each for each in directory.rglob("*") if each.is_symlink() or each.is_file()
+    ]:
         if file.suffix != ".meta" and file.name != "mutmut-stats.json":
             file.unlink()
     listed = subprocess.run(
@@ -192,7 +246,11 @@ def copied(room: Room, directory: Path) -> None:
         check=True,
         capture_output=True,
     )
-    files = [Path(name) for name in listed.stdout.decode().split("\0") if name and (ROOT / name).exists()]
+    files = [
+        Path(name)
+        for name in listed.stdout.decode().split("\0")
+        if name and (ROOT / name).exists()
+    ]
     for file in files:
         (directory / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, directory / file, follow_symlinks=False)
@@ -215,19 +273,28 @@ def function(name: str, path: Path) -> str:
 def diff(name: str, path: Path) -> str:
     """Return the lines that a mutant changes."""
     lines = get_diff_for_mutant(name, path=path).splitlines()
-    return "\n".join(f"  {line[0]} {line[1:].strip()}" for line in lines if re.match(r"[-+](?![-+]{2} )", line))
+    return "\n".join(
+        f"  {line[0]} {line[1:].strip()}"
+        for line in lines
+        if re.match(r"[-+](?![-+]{2} )", line)
+    )
 
 
 def is_of_defects(name: str, path: Path) -> bool:
     """Return whether a mutant differs only in what makes no difference in any call."""
     lines = diff(name, path).splitlines()
-    old, new = (" ".join(_OF_DEFECTS.sub("", line[4:]) for line in lines if line[2] == sign) for sign in "-+")
+    old, new = (
+        " ".join(_OF_DEFECTS.sub("", line[4:]) for line in lines if line[2] == sign)
+        for sign in "-+"
+    )
     return old == new
 
 
 def after(name: str, path: Path) -> str:
     """Return what the changed lines of a mutant are, in one line."""
-    return " ".join(line[4:] for line in diff(name, path).splitlines() if line.startswith("  +"))
+    return " ".join(
+        line[4:] for line in diff(name, path).splitlines() if line.startswith("  +")
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,12 @@ class Repository(Struct, frozen=True):
 
     def git(self, *arguments: str) -> str:
         """Run git in the repository and return what it printed."""
-        run = subprocess.run(["git", "-C", self.path, *arguments], check=True, capture_output=True, text=True)
+        run = subprocess.run(
+            ["git", "-C", self.path, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         return run.stdout.strip()
 
     def commit(self, files: Mapping[str, str | bytes], message: str = "change") -> str:
@@ -40,7 +45,9 @@ class Repository(Struct, frozen=True):
         for name, content in files.items():
             file = self.path / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+            file.write_bytes(
+                content if isinstance(content, bytes) else content.encode()
+            )
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")
@@ -48,7 +55,10 @@ class Repository(Struct, frozen=True):
 
 def state(path: Path) -> set[tuple[str, int, int]]:
     """Return what a write to a directory would change."""
-    return {(str(each), each.lstat().st_mtime_ns, each.lstat().st_size) for each in (path, *path.rglob("*"))}
+    return {
+        (str(each), each.lstat().st_mtime_ns, each.lstat().st_size)
+        for each in (path, *path.rglob("*"))
+    }
 
 
 def nixpkgs(target: str = "{ docker = 1; }\n", **more: str) -> dict[str, str | bytes]:
@@ -107,9 +117,20 @@ def _cloned(base: Path) -> Repository:
 
 @pytest.fixture
 def clone(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Repository:
-    """A clone of a nixpkgs with two commits; `v1` is a tag of the first, `next` a branch with a third."""
+    """A clone of a nixpkgs with two commits.
+
+    `v1` is a tag of the first, `next` a branch with a third.
+    """
     repository = Repository(tmp_path / "clone")
-    subprocess.run(["cp", "--archive", _cloned(tmp_path_factory.getbasetemp()).path, repository.path], check=True)
+    subprocess.run(
+        [
+            "cp",
+            "--archive",
+            _cloned(tmp_path_factory.getbasetemp()).path,
+            repository.path,
+        ],
+        check=True,
+    )
     repository.git("update-index", "-q", "--refresh")
     return repository
 
@@ -117,8 +138,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Repositor
 class Remote(Struct):
     """A git server on loopback that is `git http-backend` behind an HTTP server.
 
-    `protocol` False hides from it that the client speaks version 2; `required` is the password of `user`, where it
-    asks for one. `requests` are the paths that were asked for.
+    `protocol` False hides from it that the client speaks version 2; `required` is the
+    password of `user`, where it asks for one. `requests` are the paths that were asked
+    for.
     """
 
     url: str
@@ -127,12 +149,19 @@ class Remote(Struct):
     required: str | None = None
     requests: list[str] = field(default_factory=list[str])
 
-    def serve(self, repository: Repository, name: str = "nixpkgs.git", **config: str) -> str:
+    def serve(
+        self, repository: Repository, name: str = "nixpkgs.git", **config: str
+    ) -> str:
         """Publish a bare copy of a repository with settings such as `uploadpack__allowFilter`; return its URL."""
         bare = self.root / name
-        subprocess.run(["git", "clone", "--quiet", "--bare", "--shared", repository.path, bare], check=True)
+        subprocess.run(
+            ["git", "clone", "--quiet", "--bare", "--shared", repository.path, bare],
+            check=True,
+        )
         for key, value in config.items():
-            subprocess.run(["git", "-C", bare, "config", key.replace("__", "."), value], check=True)
+            subprocess.run(
+                ["git", "-C", bare, "config", key.replace("__", "."), value], check=True
+            )
         return f"{self.url}/{name}"
 
 
@@ -143,17 +172,30 @@ class _Handler(Handler):
         path, _, query = self.path.partition("?")
         self.remote.requests.append(self.path)
         if self.remote.required is not None:
-            expected = "Basic " + base64.b64encode(f"user:{self.remote.required}".encode()).decode()
+            expected = (
+                "Basic "
+                + base64.b64encode(f"user:{self.remote.required}".encode()).decode()
+            )
             if self.headers.get("Authorization") != expected:
                 self.reply(401, headers={"WWW-Authenticate": 'Basic realm="test"'})
                 return
         if path.startswith("/static/"):
             file = self.remote.root / path.lstrip("/")
-            self.reply(*((200, file.read_bytes()) if file.is_file() else (404, b"nothing here")))
+            self.reply(
+                *(
+                    (200, file.read_bytes())
+                    if file.is_file()
+                    else (404, b"nothing here")
+                )
+            )
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("GIT_")
+            },
             "GIT_PROJECT_ROOT": str(self.remote.root),
             "GIT_HTTP_EXPORT_ALL": "1",
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -167,9 +209,17 @@ class _Handler(Handler):
         }
         if self.remote.protocol:
             environment["GIT_PROTOCOL"] = self.headers.get("Git-Protocol") or ""
-        backend = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+        backend = subprocess.run(
+            ["git", "http-backend"],
+            input=body,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
         head, _, content = backend.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
+        headers = dict(
+            line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line
+        )
         self.reply(int(headers.pop("Status", "200").split()[0]), content, headers)
 
 
@@ -191,7 +241,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
 
 
 @pytest.fixture
-def ship(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[[Upstream], None]:
+def ship(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Upstream], None]:
     """Return what lets unlet come with other pins than those of patches/."""
     top = tmp_path_factory.mktemp("shipped")
     place = top / "patches/pins.toml"
@@ -200,7 +252,10 @@ def ship(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
     def write(upstream: Upstream) -> None:
         document = msgspec.to_builtins(upstream, enc_hook=str)
-        pins = [{name: value for name, value in pin.items() if value is not None} for pin in document["pin"]]
+        pins = [
+            {name: value for name, value in pin.items() if value is not None}
+            for pin in document["pin"]
+        ]
         place.write_text(tomli_w.dumps({**document, "pin": pins}))
 
     return write
@@ -213,7 +268,10 @@ def progress() -> Steps:
 
 @pytest.fixture
 def full_disk() -> Generator[Callable[[], None]]:
-    """Return a function after whose call no file of this process grows beyond 4 KiB; what is there stays."""
+    """Return a function after whose call no file of this process grows beyond 4 KiB.
+
+    What is there stays.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -221,7 +279,10 @@ def full_disk() -> Generator[Callable[[], None]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    """A file system of 256 KiB. Only root may mount one; another user gets a directory and the limit of `full_disk`."""
+    """A file system of 256 KiB. Only root may mount one.
+
+    Another user gets a directory and the limit of `full_disk`.
+    """
     directory = tmp_path / "small"
     directory.mkdir()
     if os.geteuid() == 0:

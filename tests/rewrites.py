@@ -1,8 +1,10 @@
 """Cases of a rewrite as files: a text, and what becomes of it as a diff without omissions, or why it is refused.
 
-A case begins with lines that start with `#`: behind `##` its name, which also those below have until the next one, then
-TOML with options of the rewrite and with what is expected of its value. The lines of the text follow; `-` begins those
-that go, `+` those that come. A header with `refusal` or `layout` has the message of that error, and its `hint` if any.
+A case begins with lines that start with `#`: behind `##` its name, which also those
+below have until the next one, then TOML with options of the rewrite and with what is
+expected of its value. The lines of the text follow; `-` begins those that go, `+` those
+that come. A header with `refusal` or `layout` has the message of that error, and its
+`hint` if any.
 """
 
 import tomllib
@@ -34,7 +36,9 @@ class Case(Struct, frozen=True, kw_only=True):
         if refusal is None:
             made = rewrite()
             assert_parses(self.after)
-            assert (made if isinstance(made, str) else getattr(made, "text", None)) == self.after
+            assert (
+                made if isinstance(made, str) else getattr(made, "text", None)
+            ) == self.after
             fields = {name: getattr(made, name) for name in self.expected}
             assert json.decode(json.encode(fields, order="sorted")) == self.expected
         else:
@@ -42,11 +46,16 @@ class Case(Struct, frozen=True, kw_only=True):
                 rewrite()
             assert type(caught.value) is _REFUSALS[refusal]
             found = {refusal: caught.value.message, "hint": caught.value.hint}
-            assert {name: each for name, each in found.items() if each is not None} == self.expected
+            assert {
+                name: each for name, each in found.items() if each is not None
+            } == self.expected
 
 
 def cases(path: Path, options: Collection[str] = ()) -> list[Case]:
-    """Read the cases of a file; `options` are the names in their headers that are options."""
+    """Read the cases of a file.
+
+    `options` are the names in their headers that are options.
+    """
     return list(_cases(path.read_text().splitlines(), options))
 
 
@@ -62,7 +71,13 @@ def _cases(lines: list[str], options: Collection[str]) -> Iterator[Case]:
             yield Case(
                 name=name,
                 options={key: value for key, value in header.items() if key in options},
-                expected={key: value for key, value in header.items() if key not in options},
-                before="".join(f"{line[1:]}\n" for line in body if not line.startswith("+")),
-                after="".join(f"{line[1:]}\n" for line in body if not line.startswith("-")),
+                expected={
+                    key: value for key, value in header.items() if key not in options
+                },
+                before="".join(
+                    f"{line[1:]}\n" for line in body if not line.startswith("+")
+                ),
+                after="".join(
+                    f"{line[1:]}\n" for line in body if not line.startswith("-")
+                ),
             )

@@ -26,7 +26,9 @@ class Situation(Struct, frozen=True, kw_only=True):
         clone = new_clone(*self.options, name=self.name)
         if self.hooks:
             clone.install_hooks()
-        done = subprocess.run(["sh", "-euc", self.script], cwd=clone.top, check=False, capture_output=True)
+        done = subprocess.run(
+            ["sh", "-euc", self.script], cwd=clone.top, check=False, capture_output=True
+        )
         assert done.returncode == 0, done.stderr
         return replace(clone, repo=Path(os.path.normpath(clone.top / self.repo)))
 

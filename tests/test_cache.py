@@ -30,7 +30,11 @@ def put(cache: Cache, kind: str, key: str, value: str = "a") -> Path:
 
 
 def all_files(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and "locks" not in path.parts}
+    return {
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.is_file() and "locks" not in path.parts
+    }
 
 
 def test_an_entry_is_made_once(cache: Cache) -> None:
@@ -45,7 +49,9 @@ def test_an_entry_is_made_once(cache: Cache) -> None:
     assert first == second == cache.root / "kind" / "key"
     assert (first / "value").read_text() == "a"
     assert made == ["a"]
-    assert [(entry.kind, entry.key) for entry in cache.clean().deleted] == [("kind", "key")]
+    assert [(entry.kind, entry.key) for entry in cache.clean().deleted] == [
+        ("kind", "key")
+    ]
     assert cache.entries() == ()
     assert all_files(cache.root) == set()
     assert cache.clean() == Cleaning(deleted=(), in_use=())
@@ -53,7 +59,11 @@ def test_an_entry_is_made_once(cache: Cache) -> None:
 
 def taken(*paths: Path) -> int:
     """Return the bytes that directories take of the disk."""
-    status = {each.lstat().st_ino: each.lstat() for path in paths for each in (path, *path.rglob("*"))}
+    status = {
+        each.lstat().st_ino: each.lstat()
+        for path in paths
+        for each in (path, *path.rglob("*"))
+    }
     return sum(each.st_blocks * 512 for each in status.values())
 
 
@@ -76,7 +86,9 @@ def test_a_failure_leaves_nothing(cache: Cache, failure: type[BaseException]) ->
     with pytest.raises(failure):
         cache.obtain("kind", "key", make=make, check=is_good)
     assert all_files(cache.root) == set()
-    assert (cache.obtain("kind", "key", make=making("a", []), check=is_good) / "value").read_text() == "a"
+    assert (
+        cache.obtain("kind", "key", make=making("a", []), check=is_good) / "value"
+    ).read_text() == "a"
 
 
 def test_of_several_that_want_an_entry_one_makes_it(cache: Cache) -> None:
@@ -88,7 +100,11 @@ def test_of_several_that_want_an_entry_one_makes_it(cache: Cache) -> None:
         (directory / "value").write_text("a")
 
     threads = [
-        threading.Thread(target=cache.obtain, args=("kind", "key"), kwargs={"make": make, "check": is_good})
+        threading.Thread(
+            target=cache.obtain,
+            args=("kind", "key"),
+            kwargs={"make": make, "check": is_good},
+        )
         for _ in range(4)
     ]
     for thread in threads:
@@ -116,12 +132,19 @@ def test_entries_have_kind_size_and_age(cache: Cache) -> None:
     os.utime(cache.root / "kind" / "older", (1000, 1000))
     newer, older = cache.entries()
     assert (newer.kind, newer.key) == ("other", "newer")
-    assert (older.kind, older.key, older.size, older.used.timestamp()) == ("kind", "older", taken(older.path), 1000)
+    assert (older.kind, older.key, older.size, older.used.timestamp()) == (
+        "kind",
+        "older",
+        taken(older.path),
+        1000,
+    )
     put(cache, "kind", "older")
     assert time.time() - cache.entries()[0].used.timestamp() < 60
 
 
-def test_what_another_process_deletes_meanwhile_is_no_failure(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_process_deletes_meanwhile_is_no_failure(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for key in ("one", "other"):
         put(cache, "kind", key)
     listed = cache.entries()
@@ -141,7 +164,9 @@ def test_what_another_process_deletes_meanwhile_is_no_failure(cache: Cache, monk
         cache.clean()
 
 
-def test_clean_leaves_what_is_being_made_and_deletes_what_was_left(cache: Cache) -> None:
+def test_clean_leaves_what_is_being_made_and_deletes_what_was_left(
+    cache: Cache,
+) -> None:
     for name, used in (("making-now", time.time()), ("left", 1000.0)):
         path = cache.root / "making" / name
         path.mkdir(parents=True)
@@ -163,14 +188,30 @@ def test_clean_leaves_what_another_process_uses(cache: Cache) -> None:
         put(cache, kind, "key")
     command = [sys.executable, "-c", script, str(cache.root)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
         assert other.stdout is not None
         other.stdout.readline()
         cleaning = cache.clean()
         assert [entry.kind for entry in cleaning.deleted] == ["other"]
-        assert {entry.kind for entry in cleaning.in_use} == {"found", "kept", "made", "store"}
+        assert {entry.kind for entry in cleaning.in_use} == {
+            "found",
+            "kept",
+            "made",
+            "store",
+        }
         other.communicate("\n")
-    assert {entry.kind for entry in cache.clean().deleted} == {"found", "kept", "made", "store"}
+    assert {entry.kind for entry in cache.clean().deleted} == {
+        "found",
+        "kept",
+        "made",
+        "store",
+    }
 
 
 def test_clean_deletes_what_nobody_may_write_to(ordinary_user: Path) -> None:
@@ -188,7 +229,9 @@ def test_clean_deletes_what_nobody_may_write_to(ordinary_user: Path) -> None:
     assert outside.stat().st_mode & 0o777 == 0o555
 
 
-def test_a_cache_that_cannot_be_written_can_be_read_else_it_is_one_line(ordinary_user: Path) -> None:
+def test_a_cache_that_cannot_be_written_can_be_read_else_it_is_one_line(
+    ordinary_user: Path,
+) -> None:
     cache = Cache(ordinary_user / "cache")
     path = put(cache, "kind", "key")
     for directory in (path, path.parent, cache.root):
@@ -197,7 +240,10 @@ def test_a_cache_that_cannot_be_written_can_be_read_else_it_is_one_line(ordinary
     for directory in (cache.root, path.parent, path):
         directory.chmod(0o755)
     (ordinary_user / "closed").mkdir(mode=0o555)
-    with pytest.raises(ToolkitError, match=r"closed/cache: the cache cannot be written: permission denied") as raised:
+    with pytest.raises(
+        ToolkitError,
+        match=r"closed/cache: the cache cannot be written: permission denied",
+    ) as raised:
         put(Cache(ordinary_user / "closed" / "cache"), "kind", "key")
     assert raised.value.hint is not None
     assert "UNLET_CACHE_DIR" in raised.value.hint
@@ -206,7 +252,9 @@ def test_a_cache_that_cannot_be_written_can_be_read_else_it_is_one_line(ordinary
 def test_a_full_disk_leaves_the_cache_good(small_disk: Path) -> None:
     cache = Cache(small_disk / "cache")
     cache.obtain("kind", "good", make=making("a", []), check=is_good)
-    with pytest.raises(ToolkitError, match=r"cannot be written: (no space left|file too large)"):
+    with pytest.raises(
+        ToolkitError, match=r"cannot be written: (no space left|file too large)"
+    ):
         cache.obtain("kind", "large", make=making("x" * 600_000, []), check=is_good)
     assert all_files(cache.root) == {"kind/good/value"}
 
@@ -217,14 +265,18 @@ def test_a_key_is_a_name(cache: Cache, key: str) -> None:
         cache.obtain("kind", key, make=making("a", []), check=is_good)
 
 
-def test_the_place_follows_the_variable_and_xdg(sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_place_follows_the_variable_and_xdg(
+    sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert default_cache().root == sealed / ".cache" / "unlet"
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
     assert default_cache().root == Path("/xdg/unlet")
     monkeypatch.setenv("UNLET_CACHE_DIR", str(tmp_path / "elsewhere"))
     assert default_cache().root == tmp_path / "elsewhere"
     monkeypatch.setenv("UNLET_CACHE_DIR", "elsewhere")
-    with pytest.raises(ToolkitError, match=r"UNLET_CACHE_DIR: 'elsewhere' is not an absolute path"):
+    with pytest.raises(
+        ToolkitError, match=r"UNLET_CACHE_DIR: 'elsewhere' is not an absolute path"
+    ):
         default_cache()
 
 
@@ -283,12 +335,17 @@ class TestShrink:
             key: taken(path) for key, path in places.items()
         }
 
-    def test_what_was_shared_with_one_that_is_gone_counts_for_the_others(self, cache: Cache) -> None:
+    def test_what_was_shared_with_one_that_is_gone_counts_for_the_others(
+        self, cache: Cache
+    ) -> None:
         self.fill(cache, "a", "b")
         self.shrunk(cache)
         for name in ("c", "d"):
             (cache.root / "trees" / name).mkdir()
-            os.link(cache.root / f"trees/{'ab'['cd'.index(name)]}/file", cache.root / f"trees/{name}/file")
+            os.link(
+                cache.root / f"trees/{'ab'['cd'.index(name)]}/file",
+                cache.root / f"trees/{name}/file",
+            )
         self.shrunk(cache)
         assert self.left(cache) == ["a", "b", "c", "d"]
         self.fill(cache, "e")
@@ -313,7 +370,9 @@ class TestShrink:
             "Cache(Path(sys.argv[1])).use('trees'); print(flush=True); sys.stdin.read()"
         )
         with subprocess.Popen(
-            [sys.executable, "-c", code, cache.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", code, cache.root],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         ) as other:
             assert other.stdout is not None
             other.stdout.readline()
@@ -327,7 +386,9 @@ class TestShrink:
         self.shrunk(cache)
         assert self.left(cache) == ["a", "b", "c", "d", "e"]
 
-    def test_what_is_shared_counts_once_for_the_last_that_was_used(self, cache: Cache) -> None:
+    def test_what_is_shared_counts_once_for_the_last_that_was_used(
+        self, cache: Cache
+    ) -> None:
         self.fill(cache, "a", "b")
         trees = cache.root / "trees"
         for key in "cdef":
@@ -345,7 +406,10 @@ def _clean_elsewhere(root: Path) -> list[str]:
     """Let another process delete all that it may; return what is left."""
     code = (
         "import sys; from pathlib import Path; from toolkit.cache import Cache; "
-        "cache = Cache(Path(sys.argv[1])); cache.clean(); print(*(entry.key for entry in cache.entries()))"
+        "cache = Cache(Path(sys.argv[1])); cache.clean(); print(*(entry.key for entry "
+        "in cache.entries()))"
     )
-    done = subprocess.run([sys.executable, "-c", code, root], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, root], check=True, capture_output=True, text=True
+    )
     return sorted(done.stdout.split())

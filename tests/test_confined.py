@@ -46,7 +46,9 @@ def chatty(content: bytes) -> list[str]:
     return [name for name in os.environ if content.decode() in name]
 
 
-def test_results_have_the_order_of_the_contents_and_one_longer_than_any_file_is_not_read() -> None:
+def test_results_have_the_order_of_the_contents_and_one_longer_than_any_file_is_not_read() -> (
+    None
+):
     contents = [b"x" * size for size in (5, 0, 70_000, 1)]
     assert confined.each(length, contents) == [5, 0, 70_000, 1]
     assert confined.each(length, []) == []
@@ -60,15 +62,21 @@ def test_results_have_the_order_of_the_contents_and_one_longer_than_any_file_is_
     ]
 
 
-def test_content_that_is_too_much_keeps_no_other_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_that_is_too_much_keeps_no_other_from_being_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(confined, "CPU_SECONDS", 0)
     contents = [b"a", b"memory", b"bb", b"depth", b"time", b"ccc"]
     assert confined.each(hungry, contents) == [1, TOO_LARGE, 2, TOO_LARGE, TOO_LARGE, 3]
 
 
 def test_exception_of_the_function_keeps_no_other_content_from_being_read() -> None:
-    one, defect, *others = confined.each(hungry, [b"a", b"defect", b"bb", b"defect", b"ccc"])
-    assert defect == Unread("cannot be read, which is a defect of unlet: ValueError: defect")
+    one, defect, *others = confined.each(
+        hungry, [b"a", b"defect", b"bb", b"defect", b"ccc"]
+    )
+    assert defect == Unread(
+        "cannot be read, which is a defect of unlet: ValueError: defect"
+    )
     assert (one, others) == (1, [2, defect, 3])
 
 
@@ -76,8 +84,12 @@ def test_what_would_be_read_too_late_is_not_read() -> None:
     until = str(time.monotonic() + 2).encode()
     one, *others = confined.each(slow, [until, b"0", b"0"], seconds=1)
     assert one == until.decode()
-    assert others == [Unread("is not read: what was read before it took all of 1 s")] * 2
-    assert confined.each(slow, [b"0"], seconds=0) == [Unread("is not read: no time was left")]
+    assert (
+        others == [Unread("is not read: what was read before it took all of 1 s")] * 2
+    )
+    assert confined.each(slow, [b"0"], seconds=0) == [
+        Unread("is not read: no time was left")
+    ]
 
 
 def test_child_has_no_token_of_the_user_and_imports_nothing_from_where_it_is_started(
@@ -86,7 +98,9 @@ def test_child_has_no_token_of_the_user_and_imports_nothing_from_where_it_is_sta
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
     assert confined.each(chatty, [b"TOKEN", b"PATH"]) == [[], []]
     (tmp_path / "toolkit").mkdir()
-    (tmp_path / "toolkit" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
+    (tmp_path / "toolkit" / "__init__.py").write_text(
+        "raise SystemExit('the wrong one')\n"
+    )
     monkeypatch.chdir(tmp_path)
     assert confined.each(length, [b"a"]) == [1]
 
@@ -95,7 +109,9 @@ HOSTILE = cases.read(__file__, dict[str, cases.Text])
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_hostile_file_is_read_or_refused_in_bounded_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_file_is_read_or_refused_in_bounded_time(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(confined, "CPU_SECONDS", 0)
     before = time.process_time()
     bad, good = confined.each(meaning.read, [cases.whole(HOSTILE[what]).encode(), GOOD])
@@ -105,8 +121,12 @@ def test_hostile_file_is_read_or_refused_in_bounded_time(what: str, monkeypatch:
     assert "unknown layout" in (good.reason or "")
 
 
-@pytest.mark.parametrize("call", ["confined.each(meaning.read, [text])", "Tree(text.decode(), name='x')"])
-def test_interrupt_ends_a_child_in_the_middle_of_the_parser(call: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "call", ["confined.each(meaning.read, [text])", "Tree(text.decode(), name='x')"]
+)
+def test_interrupt_ends_a_child_in_the_middle_of_the_parser(
+    call: str, tmp_path: Path
+) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import signal, sys\n"
@@ -122,7 +142,11 @@ def test_interrupt_ends_a_child_in_the_middle_of_the_parser(call: str, tmp_path:
         f"{call}\n"
     )
     root = Path(confined.__file__).parents[1]
-    process = subprocess.Popen([sys.executable, script, root], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, script, root],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     assert process.stdout is not None
     process.stdout.readline()
     child = wait_for_child(process.pid)
@@ -134,7 +158,9 @@ def test_interrupt_ends_a_child_in_the_middle_of_the_parser(call: str, tmp_path:
     wait_until_gone(child)
 
 
-def test_interrupt_that_comes_when_the_copy_has_just_ended_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_that_comes_when_the_copy_has_just_ended_stays_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     waitpid = os.waitpid
 
     def interrupted(child: int, options: int) -> tuple[int, int]:

@@ -41,18 +41,26 @@ class Block(Struct, frozen=True, kw_only=True):
 
 
 def blocks(document: Path) -> list[Block]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.findall(
+        r"^```(\w*)\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL
+    )
     return [Block(language=language, text=text) for language, text in found]
 
 
 def prose(document: Path) -> str:
     """Return a document without its fenced blocks."""
-    return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(
+        r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL
+    )
 
 
 def section(document: Path, title: str) -> str:
     """Return what stands in a document below a heading, up to the next one."""
-    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", document.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)",
+        document.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
     assert found is not None, f"{document.name} has no section '{title}'"
     return found[1]
 
@@ -89,7 +97,11 @@ def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, "-m", "toolkit", *arguments],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "UNLET_CACHE_DIR": str(directory.parent / "cache")},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "UNLET_CACHE_DIR": str(directory.parent / "cache"),
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -106,17 +118,36 @@ def test_documents_are_short() -> None:
 
 
 def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "tests.manual", str(tmp_path)], cwd=ROOT, check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-m", "tests.manual", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        timeout=60,
+    )
     for name in ("reference.md", "unlet.1"):
         written = (DOCS / name).read_text()
-        assert written == (tmp_path / name).read_text(), f"run: python -m tests.manual docs ({name} differs)"
+        assert written == (tmp_path / name).read_text(), (
+            f"run: python -m tests.manual docs ({name} differs)"
+        )
 
 
 def test_readme_names_every_exit_code() -> None:
-    codes = {0, 1, UsageError.exit_code, ToolkitError.exit_code, UNEXPECTED, INTERRUPTED}
+    codes = {
+        0,
+        1,
+        UsageError.exit_code,
+        ToolkitError.exit_code,
+        UNEXPECTED,
+        INTERRUPTED,
+    }
     assert codes == set(map(int, re.findall(r"\b\d+\b", EXIT_CODES)))
     codes |= set(map(int, re.findall(r"\b\d+\b", track.EXIT_CODES)))
-    assert codes == set(map(int, re.findall(r"^\| (\d+) \|", section(README, "Exit codes"), re.MULTILINE)))
+    assert codes == set(
+        map(
+            int,
+            re.findall(r"^\| (\d+) \|", section(README, "Exit codes"), re.MULTILINE),
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +165,11 @@ def test_every_proof_has_its_row(proposed: tuple[Path, str]) -> None:
     hint = re.search(r"^hint: known proofs are (.*)$", done.stderr, re.MULTILINE)
     assert hint is not None, done.stderr
     table = section(DOCS / "proofs.md", "Proofs")
-    names = [MODULE, f"{MODULE}-test", *(name.replace(SYSTEM, "SYSTEM") for name in hint[1].split(", "))]
+    names = [
+        MODULE,
+        f"{MODULE}-test",
+        *(name.replace(SYSTEM, "SYSTEM") for name in hint[1].split(", ")),
+    ]
     assert [name for name in names if f"`{name}`" not in table] == []
 
 
@@ -144,8 +179,14 @@ def strict(schema: object) -> object:
         return [strict(each) for each in cast("list[object]", schema)]
     if not isinstance(schema, dict):
         return schema
-    closed = {name: strict(each) for name, each in cast("dict[str, object]", schema).items()}
-    return {**closed, "additionalProperties": False} if "properties" in closed and "required" in closed else closed
+    closed = {
+        name: strict(each) for name, each in cast("dict[str, object]", schema).items()
+    }
+    return (
+        {**closed, "additionalProperties": False}
+        if "properties" in closed and "required" in closed
+        else closed
+    )
 
 
 def assert_valid(name: str, number: int, *printed: str) -> None:
@@ -159,13 +200,27 @@ def assert_valid(name: str, number: int, *printed: str) -> None:
 
 def test_report_has_its_schema(proposed: tuple[Path, str]) -> None:
     written = proposed[0] / "proposal" / "report.json"
-    printed = run(["propose", "notes-server", "--nixpkgs", "specimen", "--out", "other", "--json"], proposed[0]).stdout
+    printed = run(
+        [
+            "propose",
+            "notes-server",
+            "--nixpkgs",
+            "specimen",
+            "--out",
+            "other",
+            "--json",
+        ],
+        proposed[0],
+    ).stdout
     assert_valid("report", report.SCHEMA, written.read_text(), printed)
 
 
 def test_answer_of_find_has_its_schema(tmp_path: Path) -> None:
     calls: tuple[list[str], ...] = (["--all"], ["notes-server", "docker"])
-    printed = [run(["find", *call, "--nixpkgs", "specimen", "--json"], tmp_path).stdout for call in calls]
+    printed = [
+        run(["find", *call, "--nixpkgs", "specimen", "--json"], tmp_path).stdout
+        for call in calls
+    ]
     assert "web-ui" in [each["binding"] for each in json.loads(printed[0])["bindings"]]
     assert_valid("find", find.SCHEMA, *printed)
 
@@ -174,22 +229,37 @@ def test_report_of_overlay_has_its_schema(tmp_path: Path) -> None:
     for name in ("docker", "notes-server"):
         options = ["--nixpkgs", "specimen", "--system", SYSTEM, "--out", name, "--json"]
         printed = run(["overlay", name, *options], tmp_path).stdout
-        assert_valid("overlay", 1, printed, (tmp_path / name / "report.json").read_text())
+        assert_valid(
+            "overlay", 1, printed, (tmp_path / name / "report.json").read_text()
+        )
 
 
 def test_answer_of_doctor_has_its_schema(tmp_path: Path) -> None:
     """For a log; tests/doctor holds what it finds on hosts against the same schema."""
     (tmp_path / "log").write_text("No subuid ranges found for user 1000\n")
     calls = (["--elsewhere", "--log", "log"], ["--log", "log"])
-    assert_valid("doctor", doctor.SCHEMA, *(run(["doctor", "--json", *call], tmp_path).stdout for call in calls))
+    assert_valid(
+        "doctor",
+        doctor.SCHEMA,
+        *(run(["doctor", "--json", *call], tmp_path).stdout for call in calls),
+    )
 
 
 def test_answer_of_reach_has_its_schema(tmp_path: Path) -> None:
     overlay = tmp_path / "overlay.nix"
-    overlay.write_text("final: prev: { plain = prev.plain.overrideAttrs { version = ''9.0.0''; }; own = prev.plain; }")
+    overlay.write_text(
+        "final: prev: { plain = prev.plain.overrideAttrs { version = ''9.0.0''; }; "
+        "own = prev.plain; }"
+    )
     nixpkgs = str(ROOT / "tests/reach/nixpkgs")
-    printed = run(["reach", str(overlay), "--nixpkgs", nixpkgs, "--system", SYSTEM, "--json"], tmp_path).stdout
-    assert [each["status"] for each in json.loads(printed)["overrides"]] == ["new", "in part"]
+    printed = run(
+        ["reach", str(overlay), "--nixpkgs", nixpkgs, "--system", SYSTEM, "--json"],
+        tmp_path,
+    ).stdout
+    assert [each["status"] for each in json.loads(printed)["overrides"]] == [
+        "new",
+        "in part",
+    ]
     assert_valid("reach", reach.SCHEMA, printed)
 
 
@@ -197,16 +267,25 @@ def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
     place = contributed[0] / "nixpkgs-both"
     call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--json"]
     state = ["--state", str(contributed[0] / "state.json")]
-    printed = [run([*call, *more], place).stdout for more in (state, ["--nixpkgs", ".", *state])]
+    printed = [
+        run([*call, *more], place).stdout
+        for more in (state, ["--nixpkgs", ".", *state])
+    ]
     assert_valid("track", answer.SCHEMA, *printed)
 
 
 def without_what_varies(line: str) -> str:
     """Leave out the directory, the width of columns, and whether nixfmt is installed."""
-    line = re.sub(r"^14 of 15 proofs passed, 1 not run$", "15 of 15 proofs passed", line)
+    line = re.sub(
+        r"^14 of 15 proofs passed, 1 not run$", "15 of 15 proofs passed", line
+    )
     line = re.sub(r"git am \S*/proposal/", "git am …/proposal/", line)
     line = re.sub(r" {2,}", "  ", line)
-    return "format" if re.match(r"((passed|failed|not run) +)?format\b", line) else line.strip()
+    return (
+        "format"
+        if re.match(r"((passed|failed|not run) +)?format\b", line)
+        else line.strip()
+    )
 
 
 def test_run_is_what_the_tool_prints(proposed: tuple[Path, str]) -> None:
@@ -219,34 +298,69 @@ def test_run_is_what_the_tool_prints(proposed: tuple[Path, str]) -> None:
 def column(proposal: Path) -> dict[str, str]:
     """Return a proposal's column in the table of designs: its proofs, and the lines of its diff."""
     written = json.loads((proposal / "report.json").read_text())
-    proofs = {proof["name"]: proof["status"] for proof in written["proofs"] if proof["name"] != "format"}
+    proofs = {
+        proof["name"]: proof["status"]
+        for proof in written["proofs"]
+        if proof["name"] != "format"
+    }
     text = (proposal / "upstream.diff").read_text()
-    added, removed = (Counter(re.findall(rf"^{sign}(?!{sign * 2} )(.*)$", text, re.MULTILINE)) for sign in ("[+]", "-"))
+    added, removed = (
+        Counter(re.findall(rf"^{sign}(?!{sign * 2} )(.*)$", text, re.MULTILINE))
+        for sign in ("[+]", "-")
+    )
     moved = sum(number for line, number in (added & removed).items() if line.strip())
     left = added.total() + removed.total() - 2 * moved
-    lines = {"added": added.total(), "removed": removed.total(), "of these moved": moved, "left to read": left}
-    return {"design": written["steps"][0]["design"], **proofs, **{name: str(count) for name, count in lines.items()}}
+    lines = {
+        "added": added.total(),
+        "removed": removed.total(),
+        "of these moved": moved,
+        "left to read": left,
+    }
+    return {
+        "design": written["steps"][0]["design"],
+        **proofs,
+        **{name: str(count) for name, count in lines.items()},
+    }
 
 
-def test_table_of_designs_is_what_both_proposals_come_to(proposed: tuple[Path, str]) -> None:
-    done = run(["propose", "--nixpkgs", "specimen", "--design", "hidden", "--out", "hidden"], proposed[0])
+def test_table_of_designs_is_what_both_proposals_come_to(
+    proposed: tuple[Path, str],
+) -> None:
+    done = run(
+        ["propose", "--nixpkgs", "specimen", "--design", "hidden", "--out", "hidden"],
+        proposed[0],
+    )
     assert (done.returncode, done.stderr) == (0, "")
     one, other = (column(proposed[0] / name) for name in ("proposal", "hidden"))
-    (table,) = (block.text for block in blocks(DOCS / "proofs.md") if "left to read" in block.text)
+    (table,) = (
+        block.text
+        for block in blocks(DOCS / "proofs.md")
+        if "left to read" in block.text
+    )
     rows = [re.split(r" {2,}", line) for line in table.splitlines()]
     assert rows == [[name, one[name], other[name]] for name in one]
 
 
 def test_paths_are_those_that_were_read_back(proposed: tuple[Path, str]) -> None:
     report = (proposed[0] / "proposal" / "report.md").read_text()
-    evidence = [line for line in report.splitlines() if line.startswith(("before: moby/", "after: moby/"))]
+    evidence = [
+        line
+        for line in report.splitlines()
+        if line.startswith(("before: moby/", "after: moby/"))
+    ]
     assert len(evidence) == 2
-    assert "\n".join(evidence) + "\n" in [block.text for block in blocks(DOCS / "proofs.md")]
+    assert "\n".join(evidence) + "\n" in [
+        block.text for block in blocks(DOCS / "proofs.md")
+    ]
 
 
 @pytest.fixture(scope="module")
-def contributed(tmp_path_factory: pytest.TempPathFactory, proposed: tuple[Path, str]) -> tuple[Path, str]:
-    """Prepare a pull request in a clone of the specimen; return the directory around the clone and what was printed.
+def contributed(
+    tmp_path_factory: pytest.TempPathFactory, proposed: tuple[Path, str]
+) -> tuple[Path, str]:
+    """Prepare a pull request in a clone of the specimen.
+
+    Return the directory around the clone and what was printed.
 
     Beside the clone is a worktree with the proposal of both steps.
     """
@@ -283,11 +397,17 @@ def without_ids(text: str) -> str:
 def test_end_of_pr_is_what_the_tool_prints(contributed: tuple[Path, str]) -> None:
     directory, printed = contributed
     end = printed[printed.index("branch  ") :].replace(f"{directory}/", "/src/")
-    assert without_ids(end) in [without_ids(block.text) for block in blocks(DOCS / "find.md")]
+    assert without_ids(end) in [
+        without_ids(block.text) for block in blocks(DOCS / "find.md")
+    ]
 
 
 def test_answer_of_track_is_what_the_tool_prints(contributed: tuple[Path, str]) -> None:
-    pasted = next(block.text for block in blocks(DOCS / "review.md") if block.text.startswith("$ unlet track"))
+    pasted = next(
+        block.text
+        for block in blocks(DOCS / "review.md")
+        if block.text.startswith("$ unlet track")
+    )
     call, _, shown = pasted.partition("\n")
     done = run(shlex.split(call)[2:], contributed[0] / "nixpkgs-both")
     assert (done.returncode, done.stderr) == (10, "")
@@ -296,24 +416,46 @@ def test_answer_of_track_is_what_the_tool_prints(contributed: tuple[Path, str]) 
 
 @pytest.mark.parametrize("tree", trees(having="pkgs/by-name/au/authentik/package.nix"))
 def test_answer_of_find_is_what_the_tool_prints(tree: Path, tmp_path: Path) -> None:
-    pasted = next(block.text for block in blocks(DOCS / "find.md") if block.language == "console")
+    pasted = next(
+        block.text for block in blocks(DOCS / "find.md") if block.language == "console"
+    )
     call, _, shown = pasted.partition("\n")
-    done = run([str(tree) if word == "~/src/nixpkgs" else word for word in shlex.split(call)[2:]], tmp_path)
+    done = run(
+        [
+            str(tree) if word == "~/src/nixpkgs" else word
+            for word in shlex.split(call)[2:]
+        ],
+        tmp_path,
+    )
     assert (done.returncode, done.stdout) == (0, shown)
 
 
 def test_list_of_find_is_what_the_tool_prints(tmp_path: Path) -> None:
-    pasted = next(block.text for block in blocks(DOCS / "find.md") if "find --nixpkgs specimen" in block.text)
-    assert run(["find", "--nixpkgs", "specimen"], tmp_path).stdout == pasted.partition("\n")[2]
+    pasted = next(
+        block.text
+        for block in blocks(DOCS / "find.md")
+        if "find --nixpkgs specimen" in block.text
+    )
+    assert (
+        run(["find", "--nixpkgs", "specimen"], tmp_path).stdout
+        == pasted.partition("\n")[2]
+    )
 
 
 @pytest.mark.parametrize(
-    ("page", "language", "name"), [("reach.md", "nix", "overlay.nix"), ("review.md", "diff", "theirs.diff")]
+    ("page", "language", "name"),
+    [("reach.md", "nix", "overlay.nix"), ("review.md", "diff", "theirs.diff")],
 )
-def test_answer_about_an_example_is_what_the_tool_prints(page: str, language: str, name: str, tmp_path: Path) -> None:
-    example = next(block.text for block in blocks(DOCS / page) if block.language == language)
+def test_answer_about_an_example_is_what_the_tool_prints(
+    page: str, language: str, name: str, tmp_path: Path
+) -> None:
+    example = next(
+        block.text for block in blocks(DOCS / page) if block.language == language
+    )
     (tmp_path / name).write_text(example)
-    call, _, shown = next(block.text for block in blocks(DOCS / page) if block.text[0] == "$").partition("\n")
+    call, _, shown = next(
+        block.text for block in blocks(DOCS / page) if block.text[0] == "$"
+    ).partition("\n")
     done = run(shlex.split(call)[2:], tmp_path)
     assert (done.returncode, done.stdout) == (1, shown)
 
@@ -321,13 +463,23 @@ def test_answer_about_an_example_is_what_the_tool_prints(page: str, language: st
 def test_readme_has_the_wrapper_that_is_evaluated() -> None:
     # tests/overlays evaluates what stands in docs/nixos.md.
     (wrapper,) = (block.text for block in blocks(README) if block.language == "nix")
-    assert f"# wrapper.nix\n{wrapper}" in [block.text for block in blocks(DOCS / "nixos.md")]
+    assert f"# wrapper.nix\n{wrapper}" in [
+        block.text for block in blocks(DOCS / "nixos.md")
+    ]
 
 
-EXAMPLES = [call for name in COMMANDS for line in getattr(named(name), "examples", ()) for call in calls(line)]
+EXAMPLES = [
+    call
+    for name in COMMANDS
+    for line in getattr(named(name), "examples", ())
+    for call in calls(line)
+]
 
 
-@pytest.mark.parametrize("line", [*EXAMPLES, *(line for document in DOCUMENTS for line in command_lines(document))])
+@pytest.mark.parametrize(
+    "line",
+    [*EXAMPLES, *(line for document in DOCUMENTS for line in command_lines(document))],
+)
 def test_command_line_parses(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     # click's own parser decides; nothing is done with what it read.
     def nothing(**_values: object) -> int:
@@ -341,12 +493,19 @@ def test_command_line_parses(monkeypatch: pytest.MonkeyPatch, line: str) -> None
 def anchors(document: Path) -> set[str]:
     """Return the anchors of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", prose(document), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
+    }
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere_and_blocks_say_what_they_are(document: Path) -> None:
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", prose(document)) if "://" not in link]
+    links = [
+        link
+        for link in re.findall(r"\]\(([^)\s]+)\)", prose(document))
+        if "://" not in link
+    ]
     assert links
     for link in links:
         name, _, anchor = link.partition("#")
@@ -357,20 +516,53 @@ def test_links_lead_somewhere_and_blocks_say_what_they_are(document: Path) -> No
     assert [block.text for block in blocks(document) if not block.language] == []
     assert text.count("```") == 2 * len(blocks(document))
     # Nothing of this machine.
-    homes = {f"{user.pw_dir}/" for user in pwd.getpwall() if user.pw_dir.startswith(("/home/", "/root"))}
-    assert [place for place in (str(ROOT), "/tmp/", "/home/", *homes) if place in text] == []  # noqa: S108 - a text
+    homes = {
+        f"{user.pw_dir}/"
+        for user in pwd.getpwall()
+        if user.pw_dir.startswith(("/home/", "/root"))
+    }
+    assert [
+        place
+        for place in (str(ROOT), "/tmp/", "/home/", *homes)  # noqa: S108 - a text
+        if place in text
+    ] == []
 
 
 def test_contributing_names_what_there_is() -> None:
     page = ROOT / "CONTRIBUTING.md"
-    packages = {path.parent.relative_to(ROOT) for path in (ROOT / "toolkit").rglob("__init__.py")}
+    packages = {
+        path.parent.relative_to(ROOT)
+        for path in (ROOT / "toolkit").rglob("__init__.py")
+    }
     layout = section(page, "Layout")
-    assert [str(path) for path in sorted(packages - {Path("toolkit")}) if f"| `{path}/` |" not in layout] == []
-    modules = [path.name for path in (ROOT / "toolkit").glob("*.py") if not path.name.startswith("_")]
+    assert [
+        str(path)
+        for path in sorted(packages - {Path("toolkit")})
+        if f"| `{path}/` |" not in layout
+    ] == []
+    modules = [
+        path.name
+        for path in (ROOT / "toolkit").glob("*.py")
+        if not path.name.startswith("_")
+    ]
     assert [name for name in modules if not re.search(rf"[`/]{name}`", layout)] == []
-    paths = re.findall(r"`((?:toolkit|tests|patches|overlays|docs|benchmarks)/[\w./-]*)`", prose(page))
+    paths = re.findall(
+        r"`((?:toolkit|tests|patches|overlays|docs|benchmarks)/[\w./-]*)`", prose(page)
+    )
     assert len(paths) > 30
     # The wheel alone has toolkit/data.
-    assert [path for path in paths if path != "toolkit/data/" and not (ROOT / path).exists()] == []
-    steps = subprocess.run(["./check", "--list"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    assert [step for step in steps.splitlines() if f"`{step.split()[0]}`" not in page.read_text()] == []
+    assert [
+        path for path in paths if path != "toolkit/data/" and not (ROOT / path).exists()
+    ] == []
+    steps = subprocess.run(
+        ["./check", "--list"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+    assert [
+        step
+        for step in steps.splitlines()
+        if f"`{step.split()[0]}`" not in page.read_text()
+    ] == []

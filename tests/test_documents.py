@@ -30,5 +30,11 @@ with ThreadPoolExecutor(4) as threads:
 
 
 def test_threads_may_read_a_kind_for_the_first_time_at_once() -> None:
-    done = subprocess.run([sys.executable, "-c", READING], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr, {*done.stdout.splitlines()}) == (0, "", {"1 1 1 1"})
+    done = subprocess.run(
+        [sys.executable, "-c", READING], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr, {*done.stdout.splitlines()}) == (
+        0,
+        "",
+        {"1 1 1 1"},
+    )

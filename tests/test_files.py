@@ -24,7 +24,11 @@ def proposal(path: Path, **more: str) -> Path:
 
 
 def content_of(path: Path) -> dict[str, str]:
-    return {str(each.relative_to(path)): each.read_text() for each in path.rglob("*") if each.is_file()}
+    return {
+        str(each.relative_to(path)): each.read_text()
+        for each in path.rglob("*")
+        if each.is_file()
+    }
 
 
 def write_half(place: Path, failure: BaseException) -> None:
@@ -53,7 +57,11 @@ def write_large(place: Path) -> None:
 )
 def test_what_is_no_file_is_named(tmp_path: Path, name: str, fact: str) -> None:
     (tmp_path / "directory").mkdir()
-    for link, target in (("dangling", "gone"), ("circle", "circle"), ("device", "/dev/zero")):
+    for link, target in (
+        ("dangling", "gone"),
+        ("circle", "circle"),
+        ("device", "/dev/zero"),
+    ):
         (tmp_path / link).symlink_to(target)
     with pytest.raises(ToolkitError, match=fact):
         files.read(tmp_path / name)
@@ -86,7 +94,9 @@ def test_content_that_cannot_be_the_target(content: bytes, fact: str) -> None:
 
 def test_content_of_the_largest_size_is_taken_byte_for_byte(tmp_path: Path) -> None:
     file = tmp_path / "default.nix"
-    file.write_bytes(content := '{ a = "ü";\r }'.encode() + b"#" * (files.MAXIMUM_BYTES - 14))
+    file.write_bytes(
+        content := '{ a = "ü";\r }'.encode() + b"#" * (files.MAXIMUM_BYTES - 14)
+    )
     assert len(content) == files.MAXIMUM_BYTES
     assert files.read(file) == content
     check_content("x", content)
@@ -98,16 +108,22 @@ def test_content_of_the_largest_size_is_taken_byte_for_byte(tmp_path: Path) -> N
 def test_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with subprocess.Popen(["sh", "-c", f"sleep 0.2; exec >'{pipe}'; printf 'a '; sleep 0.2; printf b"]):
+    with subprocess.Popen(
+        ["sh", "-c", f"sleep 0.2; exec >'{pipe}'; printf 'a '; sleep 0.2; printf b"]
+    ):
         assert files.read(pipe) == b"a b"
 
 
-def test_pipe_that_nobody_closes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipe_that_nobody_closes_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "PIPE_SECONDS", 0.2)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     began = time.monotonic()
-    with pytest.raises(ToolkitError, match=r"/pipe: is a pipe, and nobody closes it within 0\.2 s$"):
+    with pytest.raises(
+        ToolkitError, match=r"/pipe: is a pipe, and nobody closes it within 0\.2 s$"
+    ):
         files.read(pipe)
     assert time.monotonic() - began < 5
 
@@ -123,7 +139,9 @@ def test_pipe_without_end_is_not_read_to_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("empty", [True, False])
-def test_a_directory_appears_when_it_is_whole_and_has_the_usual_mode(tmp_path: Path, *, empty: bool) -> None:
+def test_a_directory_appears_when_it_is_whole_and_has_the_usual_mode(
+    tmp_path: Path, *, empty: bool
+) -> None:
     (tmp_path / "usual").mkdir()
     place = tmp_path / "proposal"
     if empty:
@@ -140,7 +158,10 @@ def test_a_directory_appears_when_it_is_whole_and_has_the_usual_mode(tmp_path: P
 
 def test_a_directory_that_is_not_empty_needs_force(tmp_path: Path) -> None:
     place = proposal(tmp_path / "proposal")
-    with pytest.raises(ToolkitError, match=r"proposal: is not empty$") as raised, whole_directory(place):
+    with (
+        pytest.raises(ToolkitError, match=r"proposal: is not empty$") as raised,
+        whole_directory(place),
+    ):
         pytest.fail("the block must not run")
     assert raised.value.hint is not None
     assert "--force" in raised.value.hint
@@ -148,7 +169,9 @@ def test_a_directory_that_is_not_empty_needs_force(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["proposal", "link"])
-def test_force_replaces_an_earlier_proposal_as_a_whole_also_behind_a_link(tmp_path: Path, name: str) -> None:
+def test_force_replaces_an_earlier_proposal_as_a_whole_also_behind_a_link(
+    tmp_path: Path, name: str
+) -> None:
     place = proposal(tmp_path / "proposal")
     (tmp_path / "link").symlink_to(place)
     with whole_directory(tmp_path / name, force=True) as building:
@@ -159,18 +182,26 @@ def test_force_replaces_an_earlier_proposal_as_a_whole_also_behind_a_link(tmp_pa
     assert sorted(tmp_path.iterdir()) == [tmp_path / "link", place]
 
 
-@pytest.mark.parametrize("report", [None, "", "[]", "{}", '{"unlet": 1}', "\0", "[" * 100_000])
-def test_force_does_not_replace_what_no_run_has_written(tmp_path: Path, report: str | None) -> None:
+@pytest.mark.parametrize(
+    "report", [None, "", "[]", "{}", '{"unlet": 1}', "\0", "[" * 100_000]
+)
+def test_force_does_not_replace_what_no_run_has_written(
+    tmp_path: Path, report: str | None
+) -> None:
     place = proposal(tmp_path / "proposal")
     if report is None:
         (place / "report.json").unlink()
     else:
         (place / "report.json").write_text(report)
-    with pytest.raises(ToolkitError, match=r"contains files that do not belong to a proposal"):
+    with pytest.raises(
+        ToolkitError, match=r"contains files that do not belong to a proposal"
+    ):
         ensure_free(place, force=True)
 
 
-def test_force_never_replaces_what_is_more_than_a_proposal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_force_never_replaces_what_is_more_than_a_proposal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(place: Path, fact: str) -> None:
         with pytest.raises(ToolkitError, match=fact):
             ensure_free(place, force=True)
@@ -190,7 +221,9 @@ def test_force_never_replaces_what_is_more_than_a_proposal(tmp_path: Path, monke
         refused(place, "is or contains the current directory")
 
 
-@pytest.mark.parametrize("place", [".git/x", ".git/refs/heads/x", "bare.git/x", "link/x"])
+@pytest.mark.parametrize(
+    "place", [".git/x", ".git/refs/heads/x", "bare.git/x", "link/x"]
+)
 def test_nothing_is_written_into_a_git_directory(tmp_path: Path, place: str) -> None:
     for directory in (".git/refs/heads", "bare.git/refs", "bare.git/objects"):
         (tmp_path / directory).mkdir(parents=True)
@@ -201,7 +234,9 @@ def test_nothing_is_written_into_a_git_directory(tmp_path: Path, place: str) -> 
     files.replace(tmp_path / "x", b"")
 
 
-def test_the_directory_above_is_missing_or_cannot_be_written(ordinary_user: Path) -> None:
+def test_the_directory_above_is_missing_or_cannot_be_written(
+    ordinary_user: Path,
+) -> None:
     with pytest.raises(ToolkitError, match=r"'.*/gone' is not a directory") as raised:
         ensure_free(ordinary_user / "gone" / "proposal")
     assert raised.value.hint == f"mkdir -p {ordinary_user}/gone"
@@ -210,8 +245,12 @@ def test_the_directory_above_is_missing_or_cannot_be_written(ordinary_user: Path
         ensure_free(ordinary_user / "closed" / "proposal")
 
 
-@pytest.mark.parametrize("failure", [KeyboardInterrupt(), RuntimeError(), ToolkitError("x: y")])
-def test_a_failure_leaves_what_was_there_and_no_litter(tmp_path: Path, failure: BaseException) -> None:
+@pytest.mark.parametrize(
+    "failure", [KeyboardInterrupt(), RuntimeError(), ToolkitError("x: y")]
+)
+def test_a_failure_leaves_what_was_there_and_no_litter(
+    tmp_path: Path, failure: BaseException
+) -> None:
     place = proposal(tmp_path / "proposal")
     with pytest.raises(type(failure)):
         write_half(place, failure)
@@ -221,7 +260,10 @@ def test_a_failure_leaves_what_was_there_and_no_litter(tmp_path: Path, failure: 
 
 def test_a_full_disk_leaves_what_was_there_and_no_litter(small_disk: Path) -> None:
     place = proposal(small_disk / "proposal")
-    with pytest.raises(ToolkitError, match=r"proposal: cannot be written: (no space left|file too large)") as raised:
+    with pytest.raises(
+        ToolkitError,
+        match=r"proposal: cannot be written: (no space left|file too large)",
+    ) as raised:
         write_large(place)
     assert raised.value.hint == "free some space, or write to another place"
     assert list(small_disk.iterdir()) == [place]
@@ -240,14 +282,21 @@ def test_what_was_there_comes_back_when_the_last_step_fails(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_directories_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, at_once: bool) -> None:
+def test_directories_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
+) -> None:
     if not at_once:
         monkeypatch.setattr(kernel, "function", dict[str, object]().get)
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
     files.exchange(tmp_path / "a", tmp_path / "b")
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["a", "a/b", "b", "b/a"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "a",
+        "a/b",
+        "b",
+        "b/a",
+    ]
     files.exchange(tmp_path / "a", tmp_path / "c")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
     with pytest.raises(FileNotFoundError):
@@ -255,7 +304,9 @@ def test_directories_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets two names change places at once")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux lets two names change places at once"
+)
 def test_directory_that_is_replaced_is_there_at_any_moment(tmp_path: Path) -> None:
     place = proposal(tmp_path / "proposal")
     missed: list[bool] = []
@@ -311,9 +362,16 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pat
     return leave
 
 
-def test_next_run_deletes_what_a_killed_one_has_left(tmp_path: Path, left: Callable[[str], Path]) -> None:
+def test_next_run_deletes_what_a_killed_one_has_left(
+    tmp_path: Path, left: Callable[[str], Path]
+) -> None:
     ours, building = left("unlet-work-abcdefgh"), left(".out.unlet-01234567")
-    others = [left("unlet-abcdefgh"), left("unlet-work-young123"), left(".other.unlet-01234567"), left(".out.original")]
+    others = [
+        left("unlet-abcdefgh"),
+        left("unlet-work-young123"),
+        left(".other.unlet-01234567"),
+        left(".out.original"),
+    ]
     os.utime(others[1])
     with files.temporary() as used:
         os.utime(used, (0, 0))
@@ -324,7 +382,9 @@ def test_next_run_deletes_what_a_killed_one_has_left(tmp_path: Path, left: Calla
     assert all(other.exists() for other in others)
 
 
-def test_temporary_directory_goes_with_an_exception(tmp_path: Path, left: Callable[[str], Path]) -> None:
+def test_temporary_directory_goes_with_an_exception(
+    tmp_path: Path, left: Callable[[str], Path]
+) -> None:
     assert callable(left)
 
     def fail() -> None:
@@ -346,7 +406,10 @@ def test_what_is_deleted_later_is_no_child_of_the_process(tmp_path: Path) -> Non
         "except ChildProcessError: print('none')"
     )
     argv = [sys.executable, "-c", script, str(tmp_path / "- a name")]
-    assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout == "none\n"
+    assert (
+        subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+        == "none\n"
+    )
     until = time.monotonic() + 30
     while (tmp_path / "- a name").exists() and time.monotonic() < until:
         time.sleep(0.01)

@@ -38,9 +38,17 @@ DEVELOPMENT = requirements(PROJECT["dependency-groups"]["dev"])
 
 
 def outputs(
-    names: set[str], tree: Path | str = "", *, example: Path | str = "", attribute: str | None = None
+    names: set[str],
+    tree: Path | str = "",
+    *,
+    example: Path | str = "",
+    attribute: str | None = None,
 ) -> dict[str, Any]:
-    arguments = {"tree": str(tree), "names": json.dumps(sorted(names)), "example": str(example)}
+    arguments = {
+        "tree": str(tree),
+        "names": json.dumps(sorted(names)),
+        "example": str(example),
+    }
     answer = evaluator.evaluate(EXPRESSION, arguments, attribute=attribute)
     return documents.convert(answer, dict[str, Any], document="flake.nix")
 
@@ -61,7 +69,11 @@ def test_all_outputs_evaluate_with_a_real_nixpkgs(tree: Path, tmp_path: Path) ->
     systems = ["aarch64-darwin", "aarch64-linux", "x86_64-linux"]
     assert sorted(found["package"]) == sorted(found["shell"]) == systems
     versions = found["versions"]
-    assert [str(each) for name, each in NEEDED.items() if versions[name] not in each.specifier] == []
+    assert [
+        str(each)
+        for name, each in NEEDED.items()
+        if versions[name] not in each.specifier
+    ] == []
     assert found["rewrapped"]
     assert (found["wrappers"], found["failed"]) == (["docker-rootlesskit"], [])
 
@@ -69,17 +81,44 @@ def test_all_outputs_evaluate_with_a_real_nixpkgs(tree: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("tree", trees(having=AST_GREP))
 def test_nix_flake_check_accepts_every_output(tree: Path, tmp_path: Path) -> None:
     root, flake = EXPRESSION.parents[1], tmp_path / "flake"
-    for name in subprocess.check_output(["git", "-C", root, "ls-files", "-z"], encoding="utf-8").split("\0")[:-1]:
+    for name in subprocess.check_output(
+        ["git", "-C", root, "ls-files", "-z"], encoding="utf-8"
+    ).split("\0")[:-1]:
         if (root / name).is_file():
             (flake / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / name, flake / name)
     # A tree without its largest file cannot make nixfmt.
-    legible = "(if pkgs.haskellPackages ? safe-exceptions then pkgs.nixfmt else pkgs.hello)"
-    (flake / "flake.nix").write_text((flake / "flake.nix").read_text().replace("pkgs.nixfmt", legible))
-    settings = ("--extra-experimental-features", "nix-command flakes", "--option", "substituters", "")
-    checking = ("flake", "check", "--no-build", "--no-write-lock-file", "--store", tmp_path / "store")
+    legible = (
+        "(if pkgs.haskellPackages ? safe-exceptions then pkgs.nixfmt else pkgs.hello)"
+    )
+    (flake / "flake.nix").write_text(
+        (flake / "flake.nix").read_text().replace("pkgs.nixfmt", legible)
+    )
+    settings = (
+        "--extra-experimental-features",
+        "nix-command flakes",
+        "--option",
+        "substituters",
+        "",
+    )
+    checking = (
+        "flake",
+        "check",
+        "--no-build",
+        "--no-write-lock-file",
+        "--store",
+        tmp_path / "store",
+    )
     done = subprocess.run(
-        ["nix", *settings, *checking, "--override-input", "nixpkgs", f"path:{tree}", f"path:{flake}"],
+        [
+            "nix",
+            *settings,
+            *checking,
+            "--override-input",
+            "nixpkgs",
+            f"path:{tree}",
+            f"path:{flake}",
+        ],
         capture_output=True,
         encoding="utf-8",
         timeout=600,
@@ -93,4 +132,7 @@ def test_nix_flake_check_accepts_every_output(tree: Path, tmp_path: Path) -> Non
 def test_nixpkgs_that_is_too_old_is_told_the_release_to_take(tree: Path) -> None:
     with pytest.raises(CommandError) as caught:
         outputs(set(), tree, attribute="package.x86_64-linux")
-    assert "no python3Packages.ast-grep-py: take that of NixOS 25.11 or newer" in caught.value.stderr
+    assert (
+        "no python3Packages.ast-grep-py: take that of NixOS 25.11 or newer"
+        in caught.value.stderr
+    )

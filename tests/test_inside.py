@@ -32,7 +32,14 @@ def linked(root: Path, target: str, name: str = "a/link") -> str:
 
 
 @pytest.mark.parametrize(
-    "target", ["b/file", "./b/../b/file", "../a/b/file", "{root}/a/b/file", "{root}/./a/b/../b/file"]
+    "target",
+    [
+        "b/file",
+        "./b/../b/file",
+        "../a/b/file",
+        "{root}/a/b/file",
+        "{root}/./a/b/../b/file",
+    ],
 )
 def test_link_to_a_file_of_the_same_tree_is_followed(root: Path, target: str) -> None:
     name = linked(root, target.format(root=root))
@@ -72,7 +79,9 @@ def test_chains_and_directories_are_followed_too(root: Path) -> None:
 )
 def test_link_that_leads_out_is_refused(root: Path, target: str) -> None:
     name = linked(root, target.format(root=root, outside=root.parent))
-    with pytest.raises(ToolkitError, match=r"/tree/a/link: is a link that leads out of the tree$"):
+    with pytest.raises(
+        ToolkitError, match=r"/tree/a/link: is a link that leads out of the tree$"
+    ):
         inside.read(root, name)
     assert not inside.exists(root, name)
     assert inside.within(root, name) is None
@@ -86,11 +95,15 @@ def test_directory_that_leads_out_has_nothing_in_it(root: Path, target: str) -> 
         with pytest.raises(ToolkitError, match=r"leads out of the tree$"):
             inside.read(root, name)
     assert inside.listed(root, "d") == []
-    assert [entry for entry in inside.entries(root) if entry.path.startswith("d/")] == []
+    assert [
+        entry for entry in inside.entries(root) if entry.path.startswith("d/")
+    ] == []
     assert not inside.is_directory(root, "d")
 
 
-@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a/../../secret", "a/b/../../../secret", ""])
+@pytest.mark.parametrize(
+    "path", ["../secret", "/etc/passwd", "a/../../secret", "a/b/../../../secret", ""]
+)
 def test_path_that_leads_out_by_itself_is_refused(root: Path, path: str) -> None:
     with pytest.raises(ToolkitError, match=r"leads out of the tree$"):
         inside.read(root, path)
@@ -139,7 +152,9 @@ def test_what_is_no_regular_file_is_refused_at_once(root: Path) -> None:
 def test_length_is_bounded_before_anything_is_read(root: Path) -> None:
     with (root / "long").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ToolkitError, match=r"/long: is too big: 1099511\.6 MB, more than 1 MiB$"):
+    with pytest.raises(
+        ToolkitError, match=r"/long: is too big: 1099511\.6 MB, more than 1 MiB$"
+    ):
         inside.read(root, "long")
     assert len(inside.read(root, "a/b/file", most=7)) == 7
     with pytest.raises(ToolkitError, match="is too big"):
@@ -178,7 +193,10 @@ def test_nothing_stays_open(root: Path) -> None:
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208 - as above
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="needs a file of the kernel's that shows no length")  # noqa: PTH110 - as above
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/maps"),  # noqa: PTH110 - as above
+    reason="needs a file of the kernel's that shows no length",
+)
 def test_length_of_a_file_that_shows_none_is_bounded() -> None:
     assert Path("/proc/self/maps").stat().st_size == 0
     with pytest.raises(ToolkitError, match=r"/maps: is too big"):

@@ -26,8 +26,14 @@ class Job(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str]
 
     def run(self, script: str, **inputs: str) -> int:
-        defaults = re.findall(r"^  (\w+):\n    description: .*\n    default: (.*)$", ACTION, re.MULTILINE)
-        env = {name.upper(): default.strip('"') for name, default in defaults} | dict(self.env) | inputs
+        defaults = re.findall(
+            r"^  (\w+):\n    description: .*\n    default: (.*)$", ACTION, re.MULTILINE
+        )
+        env = (
+            {name.upper(): default.strip('"') for name, default in defaults}
+            | dict(self.env)
+            | inputs
+        )
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.clone,
@@ -46,18 +52,28 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 @pytest.fixture
-def job(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Job:
+def job(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Job:
     clone, programs = tmp_path / "clone", tmp_path / "bin"
     shutil.copytree(specimen.path(), clone)
     programs.mkdir()
     unlet = programs / "unlet"
     # A ref of the clone instead of GitHub's.
     local = 'case $1 in track) set -- "$@" --git-dir . --ref HEAD ;; esac'
-    unlet.write_text(f'#!/bin/sh\n{local}\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m toolkit "$@"\n')
+    unlet.write_text(
+        f'#!/bin/sh\n{local}\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m toolkit "$@"\n'
+    )
     unlet.chmod(0o755)
     monkeypatch.chdir(clone)
     commit_all(clone)
-    names = {"GITHUB_STEP_SUMMARY": "summary", "GITHUB_OUTPUT": "output", "GITHUB_PATH": "path"}
+    names = {
+        "GITHUB_STEP_SUMMARY": "summary",
+        "GITHUB_OUTPUT": "output",
+        "GITHUB_PATH": "path",
+    }
     env = {name: str(tmp_path / file) for name, file in names.items()}
     env |= {"GITHUB_ACTION_PATH": str(ROOT), "PATH": f"{programs}:{os.environ['PATH']}"}
     env[VARIABLE] = str(tmp_path_factory.getbasetemp() / "cache")
@@ -73,8 +89,12 @@ def steps() -> list[str]:
 
 
 def test_action_hands_every_input_to_its_script() -> None:
-    inputs = re.findall(r"^  (\w+):\n    description", ACTION.partition("outputs:")[0], re.MULTILINE)
-    handed = re.findall(r"^        (\w+): \$\{\{ inputs\.(\w+) \}\}$", ACTION, re.MULTILINE)
+    inputs = re.findall(
+        r"^  (\w+):\n    description", ACTION.partition("outputs:")[0], re.MULTILINE
+    )
+    handed = re.findall(
+        r"^        (\w+): \$\{\{ inputs\.(\w+) \}\}$", ACTION, re.MULTILINE
+    )
     assert handed == [(name.upper(), name) for name in inputs]
     # An input within a script would be code.
     assert not any("inputs." in step for step in steps())
@@ -102,7 +122,11 @@ def test_action_fails_if_the_change_does_more_than_expected(job: Job) -> None:
 
 
 def test_action_tells_news_of_upstream_and_does_not_fail(job: Job) -> None:
-    inputs = {"COMMAND": "track", "TARGET": "notes-server", "STATE": str(job.directory / "state.json")}
+    inputs = {
+        "COMMAND": "track",
+        "TARGET": "notes-server",
+        "STATE": str(job.directory / "state.json"),
+    }
     assert job.run(steps()[1], **inputs) == 0
     assert "notes-server" in job.read("summary")
     assert job.read("output") == "status=0\n"

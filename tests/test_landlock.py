@@ -10,7 +10,9 @@ from toolkit import landlock, process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.landlock import Confinement
 
-pytestmark = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+pytestmark = pytest.mark.skipif(
+    not landlock.abi(), reason="this kernel has no Landlock"
+)
 
 
 @pytest.fixture
@@ -54,13 +56,23 @@ def test_only_what_is_named_can_be_read(place: Path) -> None:
 def test_only_what_is_named_can_be_written(place: Path) -> None:
     with pytest.raises(CommandError, match="Permission denied"):
         shell(f"echo > {place}/in/new", Confinement(read=(place / "in",)))
-    shell(f"echo new > {place}/in/new && mkdir {place}/in/d", Confinement(write=(place / "in",)))
+    shell(
+        f"echo new > {place}/in/new && mkdir {place}/in/d",
+        Confinement(write=(place / "in",)),
+    )
     assert (place / "in/new").read_text() == "new\n"
 
 
 @pytest.mark.parametrize(
     "line",
-    ["cat /proc/self/environ", "cat /etc/passwd", "ls /root", "ls /home", "ls /sys", "ls /"],
+    [
+        "cat /proc/self/environ",
+        "cat /etc/passwd",
+        "ls /root",
+        "ls /home",
+        "ls /sys",
+        "ls /",
+    ],
 )
 def test_nothing_of_the_machine_can_be_read(line: str) -> None:
     process.run(["sh", "-c", line])
@@ -71,10 +83,15 @@ def test_nothing_of_the_machine_can_be_read(line: str) -> None:
 @pytest.mark.skipif(landlock.abi() < 4, reason="this kernel's Landlock knows no TCP")
 def test_no_server_can_be_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        code = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}))"
+        code = (
+            "import socket; socket.create_connection(('127.0.0.1', "
+            f"{server.getsockname()[1]}))"
+        )
         process.run([sys.executable, "-c", code])
         with pytest.raises(CommandError, match="Permission denied"):
-            process.run([sys.executable, "-c", code], within=Confinement(read=landlock.python()))
+            process.run(
+                [sys.executable, "-c", code], within=Confinement(read=landlock.python())
+            )
 
 
 def test_process_itself_is_not_confined_and_a_kernel_without_it_changes_nothing(

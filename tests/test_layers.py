@@ -18,13 +18,23 @@ SUFFIXES = {".py", ".nix", ".sh", ".c", ".css"}
 def code() -> list[Path]:
     """Return the files of the package that may not know docker."""
     files = (path for path in ROOT.rglob("*") if path.suffix in SUFFIXES)
-    return sorted(path for path in files if path.relative_to(ROOT).parts[0] not in OF_DOCKER)
+    return sorted(
+        path for path in files if path.relative_to(ROOT).parts[0] not in OF_DOCKER
+    )
 
 
 def test_nothing_outside_of_docker_names_it() -> None:
     assert len(code()) > 40
-    lines = [(path, line) for path in code() for line in path.read_text(encoding="utf-8").splitlines()]
-    assert [f"{path.relative_to(ROOT)}: {line}" for path, line in lines if NAMES.search(line)] == []
+    lines = [
+        (path, line)
+        for path in code()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    assert [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path, line in lines
+        if NAMES.search(line)
+    ] == []
 
 
 class Readers(Struct, frozen=True):
@@ -38,10 +48,24 @@ READERS = cases.read(__file__, Readers)
 
 def reads(path: Path) -> list[str]:
     """Return where a module reads a file or a directory without `toolkit.inside`."""
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    named = [(call, call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")) for call in calls]
+    calls = [
+        node.func
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    ]
+    named = [
+        (
+            call,
+            call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", ""),
+        )
+        for call in calls
+    ]
     # What a lift adds to a set can be opened, too.
-    return [f"{call.lineno}: {name}" for call, name in named if name in READERS.reading and not _is_of_a_set(call)]
+    return [
+        f"{call.lineno}: {name}"
+        for call, name in named
+        if name in READERS.reading and not _is_of_a_set(call)
+    ]
 
 
 def _is_of_a_set(call: ast.expr) -> bool:
@@ -49,18 +73,36 @@ def _is_of_a_set(call: ast.expr) -> bool:
 
 
 def test_what_stands_below_a_strangers_root_has_one_reader() -> None:
-    modules = [path for folder in READERS.folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    modules = [
+        path
+        for folder in READERS.folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
     assert len(modules) > 80
-    found = {str(path.relative_to(ROOT)): places for path in modules if (places := reads(path))}
-    assert {name: places for name, places in found.items() if name not in READERS.own} == {}
+    found = {
+        str(path.relative_to(ROOT)): places
+        for path in modules
+        if (places := reads(path))
+    }
+    assert {
+        name: places for name, places in found.items() if name not in READERS.own
+    } == {}
     assert set(READERS.own) - set(found) == set()
 
 
 def test_every_folder_is_held_to_have_no_circle_of_imports() -> None:
     """The linter counts imports for types, too, as long as its settings leave them in."""
-    settings = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
+    settings = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"][
+        "importlinter"
+    ]
     assert not settings.get("exclude_type_checking_imports", False)
-    (circles,) = (each for each in settings["contracts"] if each["type"] == "acyclic_siblings")
-    folders = {path.parent for path in ROOT.rglob("*.py") if path.name != "__init__.py"} - {ROOT}
+    (circles,) = (
+        each for each in settings["contracts"] if each["type"] == "acyclic_siblings"
+    )
+    folders = {
+        path.parent for path in ROOT.rglob("*.py") if path.name != "__init__.py"
+    } - {ROOT}
     several = (place for place in folders if len(list(place.glob("*.py"))) > 2)
-    assert {".".join(("toolkit", *place.relative_to(ROOT).parts)) for place in several} <= set(circles["ancestors"])
+    assert {
+        ".".join(("toolkit", *place.relative_to(ROOT).parts)) for place in several
+    } <= set(circles["ancestors"])

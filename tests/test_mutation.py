@@ -1,4 +1,7 @@
-"""What `./check mutation` is told exists; whether the changes do is seen by that step alone."""
+"""What `./check mutation` is told exists.
+
+Whether the changes do is seen by that step alone.
+"""
 
 import ast
 import tomllib
@@ -21,8 +24,13 @@ def test_each_function_with_an_equivalent_change_exists() -> None:
         module, _, name = entry["function"].partition(":")
         tree = ast.parse((ROOT / module).read_text())
         functions = {
-            f"{owner.name}.{node.name}" if isinstance(owner, ast.ClassDef) else node.name
-            for owner in (tree, *(each for each in tree.body if isinstance(each, ast.ClassDef)))
+            f"{owner.name}.{node.name}"
+            if isinstance(owner, ast.ClassDef)
+            else node.name
+            for owner in (
+                tree,
+                *(each for each in tree.body if isinstance(each, ast.ClassDef)),
+            )
             for node in owner.body
             if isinstance(node, ast.FunctionDef)
         }

@@ -6,7 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "toolkit"
 # The modules of the command line have the names of their commands.
-PATHS = [path for path in ROOT.rglob("*.py") if path.name != "__init__.py" and path.parent.name != "cli"]
+PATHS = [
+    path
+    for path in ROOT.rglob("*.py")
+    if path.name != "__init__.py" and path.parent.name != "cli"
+]
 
 
 def twice(names: list[str]) -> set[str]:
@@ -16,4 +20,14 @@ def twice(names: list[str]) -> set[str]:
 def test_a_module_and_a_class_have_names_of_their_own() -> None:
     assert twice([path.stem for path in PATHS]) == set()
     trees = [ast.parse(path.read_bytes()) for path in ROOT.rglob("*.py")]
-    assert twice([each.name for tree in trees for each in tree.body if isinstance(each, ast.ClassDef)]) == set()
+    assert (
+        twice(
+            [
+                each.name
+                for tree in trees
+                for each in tree.body
+                if isinstance(each, ast.ClassDef)
+            ]
+        )
+        == set()
+    )

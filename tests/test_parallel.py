@@ -18,7 +18,9 @@ def run_all(commands: Sequence[Command]) -> list[Completed]:
 
 def test_commands_run_side_by_side_and_results_keep_the_order() -> None:
     began = time.monotonic()
-    results = run_all([Command(argv=("sh", "-c", f"sleep 0.{5 - n}; echo {n}")) for n in range(4)])
+    results = run_all(
+        [Command(argv=("sh", "-c", f"sleep 0.{5 - n}; echo {n}")) for n in range(4)]
+    )
     assert [result.text for result in results] == ["0", "1", "2", "3"]
     assert time.monotonic() - began < 1.3
 
@@ -29,7 +31,14 @@ def test_the_first_failure_ends_the_others(tmp_path: Path) -> None:
         run_all(
             [
                 Command(argv=PARENT, cwd=tmp_path),
-                Command(argv=("sh", "-c", "while ! test -s pid; do :; done; echo oh >&2; exit 3"), cwd=tmp_path),
+                Command(
+                    argv=(
+                        "sh",
+                        "-c",
+                        "while ! test -s pid; do :; done; echo oh >&2; exit 3",
+                    ),
+                    cwd=tmp_path,
+                ),
                 Command(argv=("sleep", "60")),
             ]
         )

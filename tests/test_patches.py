@@ -11,7 +11,10 @@ from toolkit.model import Upstream
 
 def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     plan = plans.plan()
-    known = {*(("lift", design) for design in DESIGNS), *(("demote", design) for design in Demotion)}
+    known = {
+        *(("lift", design) for design in DESIGNS),
+        *(("demote", design) for design in Demotion),
+    }
     assert {(step.name, step.design) for step in plan.steps} == known
 
 
@@ -20,7 +23,10 @@ def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     [
         ("[[pin]", "not TOML: "),
         ("", "object missing required field `pin`"),
-        ('[[pin]]\nname = "a"', "object missing required field `commit` - at `$.pin[0]`"),
+        (
+            '[[pin]]\nname = "a"',
+            "object missing required field `commit` - at `$.pin[0]`",
+        ),
         (
             '[[pin]]\nname = "a"\ncommit = "zz"',
             "git object id: 'zz'",
@@ -31,7 +37,9 @@ def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
         ),
     ],
 )
-def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_wrong_field_of_the_pins_is_named(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "pins.toml"
     path.write_text(f'remote = ""\nfile = ""\n{text}')
     with pytest.raises(ToolkitError) as caught:

@@ -15,12 +15,16 @@ from toolkit import files, process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.process import Command, run
 
-# A shell whose child is a program of its own; the child's process id is in the file `pid`.
+# A shell whose child is a program of its own; the child's process id is in the file
+# `pid`.
 PARENT = ("sh", "-c", "sleep 60 & echo $! > pid; wait")
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process runs.
+
+    One that has ended and that nobody has waited for does not.
+    """
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -63,7 +67,9 @@ def wait_for_child(parent: int, name: str | None = None) -> int:
 
 def read_pid(directory: Path) -> int:
     deadline = time.monotonic() + 60
-    while not (directory / "pid").exists() or not (directory / "pid").read_text().strip():
+    while (
+        not (directory / "pid").exists() or not (directory / "pid").read_text().strip()
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return int((directory / "pid").read_text())
@@ -72,7 +78,9 @@ def read_pid(directory: Path) -> int:
 def interruptible(directory: Path, script: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", script]
-    return subprocess.Popen(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True
+    )
 
 
 def test_run_returns_what_the_program_wrote() -> None:
@@ -84,20 +92,26 @@ def test_run_returns_what_the_program_wrote() -> None:
     assert run(["sh", "-c", "exit 9"], ok=None).status == 9
 
 
-def test_stdin_and_stdout_may_be_larger_than_a_pipe_and_stdin_is_empty_when_none_is_given() -> None:
+def test_stdin_and_stdout_may_be_larger_than_a_pipe_and_stdin_is_empty_when_none_is_given() -> (
+    None
+):
     content = os.urandom(1 << 20)
     assert run(["cat"], stdin=content).stdout == content
     assert run(["cat"]).stdout == b""
 
 
-def test_what_a_child_that_stays_does_not_read_is_not_waited_for(tmp_path: Path) -> None:
+def test_what_a_child_that_stays_does_not_read_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
     script = "exec 3<&0; sleep 60 <&3 >/dev/null 2>&1 & echo $! > pid"
     run(["sh", "-c", script], cwd=tmp_path, stdin=bytes(1 << 20), timeout=10)
     os.kill(read_pid(tmp_path), signal.SIGKILL)
 
 
 def test_an_unexpected_end_raises_with_argv_status_and_stderr() -> None:
-    with pytest.raises(CommandError, match=r"^sh: ended with status 7: last words$") as raised:
+    with pytest.raises(
+        CommandError, match=r"^sh: ended with status 7: last words$"
+    ) as raised:
         run(["sh", "-c", "echo first >&2; echo last words >&2; exit 7"])
     assert (raised.value.argv[0], raised.value.status) == ("sh", 7)
     assert raised.value.stderr == "first\nlast words\n"
@@ -105,9 +119,13 @@ def test_an_unexpected_end_raises_with_argv_status_and_stderr() -> None:
         run(["sh", "-c", "kill -9 $$"])
 
 
-def test_a_missing_program_is_named_with_the_package_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_named_with_the_package_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(ToolkitError, match=r"^nix-instantiate: not found on PATH$") as raised:
+    with pytest.raises(
+        ToolkitError, match=r"^nix-instantiate: not found on PATH$"
+    ) as raised:
         run(["nix-instantiate", "--version"])
     assert raised.value.hint is not None
     assert "nix-bin" in raised.value.hint
@@ -121,13 +139,18 @@ def test_a_program_that_cannot_be_started_is_one_line(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(ToolkitError, match=r"cannot be started: exec format error"):
         run([str(program)])
-    with pytest.raises(ToolkitError, match=r"cannot run in '.*gone': no such directory"):
+    with pytest.raises(
+        ToolkitError, match=r"cannot run in '.*gone': no such directory"
+    ):
         run(["true"], cwd=tmp_path / "gone")
 
 
 def test_env_is_all_that_a_program_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REMOVED", "2")
-    assert run(["sh", "-c", 'echo "${REMOVED-none}:$ADDED"'], env={"ADDED": "3"}).text == "none:3"
+    assert (
+        run(["sh", "-c", 'echo "${REMOVED-none}:$ADDED"'], env={"ADDED": "3"}).text
+        == "none:3"
+    )
     assert "REMOVED" not in run(["env"]).text
 
 
@@ -149,22 +172,38 @@ def test_program_is_looked_for_neither_in_the_directory_nor_on_a_path_of_ours(
         (PARENT[-1], r"sh: was ended by signal 15: still running after 0\.3 s"),
         # A child keeps the output open.
         ("sleep 60 & echo $! > pid", r"still running after 0\.3 s"),
-        ("trap '' TERM; echo $$ > pid; while :; do sleep 1; done", r"still running after 0\.3 s"),
+        (
+            "trap '' TERM; echo $$ > pid; while :; do sleep 1; done",
+            r"still running after 0\.3 s",
+        ),
     ],
 )
-def test_a_time_out_ends_the_program_and_its_children(tmp_path: Path, script: str, fact: str) -> None:
+def test_a_time_out_ends_the_program_and_its_children(
+    tmp_path: Path, script: str, fact: str
+) -> None:
     with pytest.raises(CommandError, match=fact):
-        process.execute(Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.3, grace=0.1))
+        process.execute(
+            Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.3, grace=0.1)
+        )
     wait_until_gone(read_pid(tmp_path))
 
 
 def test_a_program_that_writes_too_much_is_ended(tmp_path: Path) -> None:
     endless = ("sh", "-c", "echo $$ > pid; echo why >&2; exec yes")
-    with pytest.raises(CommandError, match=r"it has written more than 100000 bytes") as raised:
+    with pytest.raises(
+        CommandError, match=r"it has written more than 100000 bytes"
+    ) as raised:
         process.execute(Command(argv=endless, cwd=tmp_path, most=100_000))
     assert raised.value.stderr.startswith("why\n")
     wait_until_gone(read_pid(tmp_path))
-    assert len(process.execute(Command(argv=("head", "-c", "100000", "/dev/zero"), most=100_000)).stdout) == 100_000
+    assert (
+        len(
+            process.execute(
+                Command(argv=("head", "-c", "100000", "/dev/zero"), most=100_000)
+            ).stdout
+        )
+        == 100_000
+    )
 
 
 def test_the_end_of_a_long_stderr_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,20 +214,33 @@ def test_the_end_of_a_long_stderr_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("grace", [0.0, 3.0])
-def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(tmp_path: Path, grace: float) -> None:
-    script = "trap 'touch asked; exit' TERM; echo $$ > pid; while :; do sleep 0.01; done"
+def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(
+    tmp_path: Path, grace: float
+) -> None:
+    script = (
+        "trap 'touch asked; exit' TERM; echo $$ > pid; while :; do sleep 0.01; done"
+    )
     with pytest.raises(CommandError):
-        process.execute(Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.5, grace=grace))
+        process.execute(
+            Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.5, grace=grace)
+        )
     wait_until_gone(read_pid(tmp_path))
     assert (tmp_path / "asked").exists() is bool(grace)
 
 
 @pytest.mark.parametrize("woken", [True, False])
 @pytest.mark.parametrize(
-    "call", ["run(command)", "with ending_together(): side_by_side(run, [command, ('sleep', '60')])"]
+    "call",
+    [
+        "run(command)",
+        "with ending_together(): side_by_side(run, [command, ('sleep', '60')])",
+    ],
 )
-def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: str, *, woken: bool) -> None:
-    # If another thread gets the signal, it is as if it came just before the main thread blocked.
+def test_an_interrupt_ends_the_program_and_its_children(
+    tmp_path: Path, call: str, *, woken: bool
+) -> None:
+    # If another thread gets the signal, it is as if it came just before the main thread
+    # blocked.
     elsewhere = (
         "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
@@ -209,11 +261,13 @@ def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: st
 
 
 def test_an_interrupt_at_any_moment_leaves_no_program(tmp_path: Path) -> None:
-    # The interrupt comes a little later each time, while the program is being started or just after.
+    # The interrupt comes a little later each time, while the program is being started
+    # or just after.
     script = (
         "import os, signal, sys, threading\n"
         "from toolkit import process\n"
-        "threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), "
+        "signal.SIGINT)).start()\n"
         f"process.run({PARENT!r})\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -221,7 +275,14 @@ def test_an_interrupt_at_any_moment_leaves_no_program(tmp_path: Path) -> None:
         directory = tmp_path / str(number)
         directory.mkdir()
         command = [sys.executable, "-c", script, str(number / 1000)]
-        done = subprocess.run(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         assert "KeyboardInterrupt" in done.stderr
         if (directory / "pid").exists() and (directory / "pid").read_text().strip():
             wait_until_gone(read_pid(directory))
@@ -246,18 +307,25 @@ def test_a_bounded_program_ends_though_nobody_is_left_to_end_it(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("inner", [False, True])
-def test_the_programs_of_a_block_end_with_it_and_with_the_block_around_it(tmp_path: Path, *, inner: bool) -> None:
+def test_the_programs_of_a_block_end_with_it_and_with_the_block_around_it(
+    tmp_path: Path, *, inner: bool
+) -> None:
     ended: list[CommandError] = []
     threads: list[threading.Thread] = []
 
     def work() -> None:
-        with pytest.raises(CommandError) as caught, process.ending_together() if inner else nullcontext():
+        with (
+            pytest.raises(CommandError) as caught,
+            process.ending_together() if inner else nullcontext(),
+        ):
             run(PARENT, cwd=tmp_path)
         ended.append(caught.value)
 
     def block() -> None:
         with process.ending_together():
-            threads.append(threading.Thread(target=contextvars.copy_context().run, args=(work,)))
+            threads.append(
+                threading.Thread(target=contextvars.copy_context().run, args=(work,))
+            )
             threads[0].start()
             read_pid(tmp_path)
             raise RuntimeError
@@ -281,7 +349,9 @@ def test_each_line_of_stderr_comes_while_the_program_runs() -> None:
     assert done.stderr == "10%\r20%\rdone\nrest"
 
 
-def test_an_echoed_command_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_echoed_command_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory = tmp_path / "with space"
     directory.mkdir()
     monkeypatch.setenv("NIX_CONFIG", "here")
@@ -293,8 +363,12 @@ def test_an_echoed_command_can_be_pasted(tmp_path: Path, monkeypatch: pytest.Mon
         done = run([str(program), "it's $HOME"], cwd=directory, env={"ADDED": "a b"})
     run(["true"])
     (line,) = lines
-    pasted = subprocess.run(["sh", "-c", line], cwd="/", capture_output=True, check=True)
-    assert pasted.stdout == done.stdout == f"{directory}\na b none it's $HOME\n".encode()
+    pasted = subprocess.run(
+        ["sh", "-c", line], cwd="/", capture_output=True, check=True
+    )
+    assert (
+        pasted.stdout == done.stdout == f"{directory}\na b none it's $HOME\n".encode()
+    )
 
 
 def test_a_program_does_not_hold_a_lock_of_ours(tmp_path: Path) -> None:

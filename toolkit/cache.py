@@ -1,9 +1,10 @@
 """The cache: directories that appear complete, have a key, and are made again if they are damaged.
 
-Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `doomed/` those that are to be
-deleted, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
-uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says. `shrink`
-keeps all of it within a limit.
+Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready,
+`doomed/` those that are to be deleted, `locks/` a lock file for each entry that was
+ever made, and one for each kind, which is locked while a process uses entries of the
+kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says.
+`shrink` keeps all of it within a limit.
 """
 
 import fcntl
@@ -36,15 +37,17 @@ _LOCKS = "locks"
 _DU = "du --block-size=1 --summarize --null --files0-from="
 _DIGEST = hashlib.sha256().digest_size
 
-# What an interrupted machine left in `making/` is litter after this time; an hour is more than any fetch takes.
+# What an interrupted machine left in `making/` is litter after this time; an hour is
+# more than any fetch takes.
 _STALE_SECONDS = 3600.0
 
 
 class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
-    `size` is what it takes of the disk, in bytes; what several entries share counts for the one that was used last.
-    Nothing reads the kinds `making` and `doomed` again: they are left by an interrupt, damaged, or being deleted.
+    `size` is what it takes of the disk, in bytes; what several entries share counts for
+    the one that was used last. Nothing reads the kinds `making` and `doomed` again:
+    they are left by an interrupt, damaged, or being deleted.
     """
 
     kind: str
@@ -75,11 +78,21 @@ class Cache(Struct, frozen=True):
 
     root: Path
 
-    def obtain(self, kind: str, key: str, *, make: Callable[[Path], object], check: Callable[[Path], bool]) -> Path:
-        """Return the entry's directory; if it is missing, call `make` with an empty directory to fill.
+    def obtain(
+        self,
+        kind: str,
+        key: str,
+        *,
+        make: Callable[[Path], object],
+        check: Callable[[Path], bool],
+    ) -> Path:
+        """Return the entry's directory.
 
-        An entry that `check` rejects is set aside and made again. If several processes want the same entry, one makes
-        it and the others wait. If `make` raises, nothing stays. Raise ToolkitError if the cache cannot be written.
+        If it is missing, call `make` with an empty directory to fill.
+
+        An entry that `check` rejects is set aside and made again. If several processes
+        want the same entry, one makes it and the others wait. If `make` raises, nothing
+        stays. Raise ToolkitError if the cache cannot be written.
         """
         path = self._path(kind, key)
         if path.is_dir():
@@ -96,8 +109,13 @@ class Cache(Struct, frozen=True):
         return path
 
     def rename_oldest(self, kind: str, prefix: str, key: str, *, most: int) -> None:
-        """Rename the oldest of `most` or more entries with a `prefix` to `key`; `use` of `KIND-KEY` protects one."""
-        found = [path for path in _children(self.root / kind) if path.name.startswith(prefix)]
+        """Rename the oldest of `most` or more entries with a `prefix` to `key`.
+
+        `use` of `KIND-KEY` protects one.
+        """
+        found = [
+            path for path in _children(self.root / kind) if path.name.startswith(prefix)
+        ]
         if len(found) < most or self._path(kind, key) in found:
             return
         with suppress(OSError):
@@ -117,7 +135,9 @@ class Cache(Struct, frozen=True):
                 os.close(_uses.pop(other))
             with suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _uses[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                _uses[path] = os.open(
+                    path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
+                )
                 fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
@@ -135,7 +155,10 @@ class Cache(Struct, frozen=True):
         return value
 
     def keep(self, kind: str, key: str, name: str, content: bytes) -> None:
-        """Write a file of an entry atomically, with its digest. Raise ToolkitError as `obtain` does."""
+        """Write a file of an entry atomically, with its digest.
+
+        Raise ToolkitError as `obtain` does.
+        """
         path = self._path(kind, key) / name
         self.use(kind)
         making = self.root / _MAKING / f"{name[:16]}-{os.urandom(4).hex()}"
@@ -149,37 +172,69 @@ class Cache(Struct, frozen=True):
         finally:
             files.remove(making)
 
-    def entries(self, *but: str, known: Mapping[Path, int] | None = None) -> tuple[CacheEntry, ...]:
-        """Return all entries except those of some kinds, the most recently used first; measure them unless `known`."""
+    def entries(
+        self, *but: str, known: Mapping[Path, int] | None = None
+    ) -> tuple[CacheEntry, ...]:
+        """Return all entries except those of some kinds, the most recently used first.
+
+        Measure them unless `known`.
+        """
         places = self._places(*but)
         sizes = _sizes([path for _, path in places]) if known is None else known
         return tuple(
-            CacheEntry(kind=path.parent.name, key=path.name, path=path, size=sizes.get(path, 0), used=used)
+            CacheEntry(
+                kind=path.parent.name,
+                key=path.name,
+                path=path,
+                size=sizes.get(path, 0),
+                used=used,
+            )
             for used, path in places
         )
 
     def _places(self, *but: str) -> list[tuple[datetime, Path]]:
-        kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, *but}]
+        kinds = [
+            kind for kind in _children(self.root) if kind.name not in {_LOCKS, *but}
+        ]
         places: list[tuple[datetime, Path]] = []
         for path in (path for kind in kinds for path in _children(kind)):
             # Another process may have deleted it.
             with suppress(FileNotFoundError):
-                places.append((datetime.fromtimestamp(path.lstat().st_mtime, UTC), path))
+                places.append(
+                    (datetime.fromtimestamp(path.lstat().st_mtime, UTC), path)
+                )
         return sorted(places, key=lambda place: (-place[0].timestamp(), place[1]))
 
     def shrink_later(self) -> None:
         """Shrink by the sizes that were measured last, and let a process measure them again that outlives this one."""
         if limit() is not None:
-            listed, measured = (self.root / _LOCKS / name for name in ("listed", "sizes"))
+            listed, measured = (
+                self.root / _LOCKS / name for name in ("listed", "sizes")
+            )
             with suppress(OSError, ValueError):
-                self.shrink(_measured(os.fsdecode(measured.read_bytes() if measured.exists() else b"")))
-                listed.write_bytes(b"\0".join(os.fsencode(path) for _, path in self._places(_STORE, _DOOMED)))
-                files.run_later(f'nice {_DU}"$1" >"$2.$$"; mv "$2.$$" "$2"', str(listed), str(measured))
+                self.shrink(
+                    _measured(
+                        os.fsdecode(measured.read_bytes() if measured.exists() else b"")
+                    )
+                )
+                listed.write_bytes(
+                    b"\0".join(
+                        os.fsencode(path) for _, path in self._places(_STORE, _DOOMED)
+                    )
+                )
+                files.run_later(
+                    f'nice {_DU}"$1" >"$2.$$"; mv "$2.$$" "$2"',
+                    str(listed),
+                    str(measured),
+                )
 
     def shrink(self, known: Mapping[Path, int] | None = None) -> None:
-        """Delete the least recently used entries until the rest is within the limit; `known` are the sizes of some.
+        """Delete the least recently used entries until the rest is within the limit.
 
-        A process that outlives this one deletes them, so nobody waits. Entries that this or another process uses stay.
+        `known` are the sizes of some.
+
+        A process that outlives this one deletes them, so nobody waits. Entries that
+        this or another process uses stay.
         """
         if (most := limit()) is None:
             return
@@ -199,17 +254,28 @@ class Cache(Struct, frozen=True):
     def clean(self) -> Cleaning:
         """Delete all entries except those of a kind that another process uses.
 
-        The remains of an interrupt are deleted after an hour; younger ones may still be in use.
+        The remains of an interrupt are deleted after an hour; younger ones may still be
+        in use.
         """
         stale = time.time() - _STALE_SECONDS
-        entries = [entry for entry in self.entries() if entry.kind != _MAKING or entry.used.timestamp() <= stale]
+        entries = [
+            entry
+            for entry in self.entries()
+            if entry.kind != _MAKING or entry.used.timestamp() <= stale
+        ]
         deleted = tuple(entry for entry in entries if self._doom(entry))
         for path in _children(self.root / _DOOMED):
             files.remove(path)
-        return Cleaning(deleted=deleted, in_use=tuple(entry for entry in entries if entry not in deleted))
+        return Cleaning(
+            deleted=deleted,
+            in_use=tuple(entry for entry in entries if entry not in deleted),
+        )
 
     def _doom(self, entry: CacheEntry) -> bool:
-        """Set an entry aside to be deleted; return False if another process uses its kind."""
+        """Set an entry aside to be deleted.
+
+        Return False if another process uses its kind.
+        """
         with self._unused(entry.kind) as is_unused:
             try:
                 if is_unused:
@@ -217,7 +283,9 @@ class Cache(Struct, frozen=True):
             except OSError as error:
                 # Another process may have deleted it.
                 if os.path.lexists(entry.path):
-                    raise ToolkitError(f"{entry.path}: cannot be deleted: {reason_of(error)}") from error
+                    raise ToolkitError(
+                        f"{entry.path}: cannot be deleted: {reason_of(error)}"
+                    ) from error
             return is_unused
 
     @contextmanager
@@ -238,9 +306,14 @@ class Cache(Struct, frozen=True):
 
     def unwritable(self, error: OSError) -> ToolkitError:
         """Return an error that explains why the cache cannot be written."""
-        hint = f"{VARIABLE} sets a different directory for the cache; 'unlet cache clean' frees space"
+        hint = (
+            f"{VARIABLE} sets a different directory for the cache; 'unlet cache "
+            "clean' frees space"
+        )
         reason = reason_of(error)
-        return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
+        return ToolkitError(
+            f"{self.root}: the cache cannot be written: {reason}", hint=hint
+        )
 
     def _path(self, kind: str, key: str) -> Path:
         for name in (kind, key):
@@ -251,7 +324,11 @@ class Cache(Struct, frozen=True):
     def _make(self, path: Path, make: Callable[[Path], object]) -> None:
         if os.path.lexists(path):
             self._set_aside(path)
-        making = self.root / _MAKING / f"{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
+        making = (
+            self.root
+            / _MAKING
+            / f"{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
+        )
         try:
             making.mkdir(parents=True)
             make(making)
@@ -261,11 +338,14 @@ class Cache(Struct, frozen=True):
             files.remove(making)
 
     @contextmanager
-    def locked(self, *names: str, on_wait: Callable[[], None] = lambda: None) -> Generator[str]:
+    def locked(
+        self, *names: str, on_wait: Callable[[], None] = lambda: None
+    ) -> Generator[str]:
         """Hold the first free lock of these names, and yield its name.
 
-        The lock ends with the process at the latest. If others hold all locks, call `on_wait` and wait for the first
-        lock. Raise ToolkitError if the cache cannot be written.
+        The lock ends with the process at the latest. If others hold all locks, call
+        `on_wait` and wait for the first lock. Raise ToolkitError if the cache cannot be
+        written.
         """
         directory = self.root / _LOCKS
         try:
@@ -274,11 +354,15 @@ class Cache(Struct, frozen=True):
                 (directory / name).touch()
         except OSError as error:
             raise self.unwritable(error) from error
-        for name, how in (*((each, fcntl.LOCK_EX | fcntl.LOCK_NB) for each in names), (names[0], fcntl.LOCK_EX)):
+        for name, how in (
+            *((each, fcntl.LOCK_EX | fcntl.LOCK_NB) for each in names),
+            (names[0], fcntl.LOCK_EX),
+        ):
             if how == fcntl.LOCK_EX:
                 on_wait()
-            # The lock ends with the process, however that ends; the file stays, since deleting it would let two
-            # processes hold locks on different files of the same name.
+            # The lock ends with the process, however that ends; the file stays, since
+            # deleting it would let two processes hold locks on different files of the
+            # same name.
             with (directory / name).open("ab") as lock:
                 try:
                     fcntl.flock(lock, how)
@@ -296,7 +380,8 @@ class Cache(Struct, frozen=True):
 def default_cache() -> Cache:
     """Return the user's cache: `$UNLET_CACHE_DIR`, or `unlet` below `$XDG_CACHE_HOME` (`~/.cache`).
 
-    Raise ToolkitError for a relative `$UNLET_CACHE_DIR`, since it would mean a different cache in each directory.
+    Raise ToolkitError for a relative `$UNLET_CACHE_DIR`, since it would mean a
+    different cache in each directory.
     """
     if given := os.environ.get(VARIABLE):
         root = Path(given).expanduser()
@@ -330,16 +415,26 @@ def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
     """Return the bytes that each directory takes of the disk and those before it do not; du(1) counts a file once."""
     # Its status is 1 if another process has deleted something.
     with process.echoing(lambda _: None):
-        listed = process.run(f"{_DU}-".split(), stdin=b"\0".join(map(os.fsencode, paths)), ok=None).names
+        listed = process.run(
+            f"{_DU}-".split(), stdin=b"\0".join(map(os.fsencode, paths)), ok=None
+        ).names
     return _measured(listed)
 
 
 def _measured(listed: str) -> dict[Path, int]:
-    return {Path(name): int(size) for size, _, name in (line.partition("\t") for line in listed.split("\0") if line)}
+    return {
+        Path(name): int(size)
+        for size, _, name in (
+            line.partition("\t") for line in listed.split("\0") if line
+        )
+    }
 
 
 def limit() -> int | None:
-    """Return the cache's size limit in bytes, None for no limit; raise ToolkitError if the setting is not a number."""
+    """Return the cache's size limit in bytes, None for no limit.
+
+    Raise ToolkitError if the setting is not a number.
+    """
     given = os.environ.get(LIMIT_VARIABLE, str(_LIMIT_MB))
     if not given.isdecimal():
         raise ToolkitError(f"{LIMIT_VARIABLE}: '{given}' is not a number of megabytes")

@@ -1,7 +1,8 @@
 """Read strangers' bytes in a child process with limits on time and memory.
 
-The parser is a C library that Python's signal handlers cannot interrupt, and some inputs take quadratic or cubic time.
-The child ends at its limit, or when its parent passes on a signal.
+The parser is a C library that Python's signal handlers cannot interrupt, and some
+inputs take quadratic or cubic time. The child ends at its limit, or when its parent
+passes on a signal.
 """
 
 import os
@@ -38,11 +39,17 @@ _LATE, _RAISED = 64, 65
 
 # The first may be a wrapper around the second.
 _PROGRAMS = (Path(sys.executable), Path("/proc/self/exe"))
-_START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from toolkit.confined import main; main()"
+_START = (
+    "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from "
+    "toolkit.confined import main; main()"
+)
 
 
 class Unread(Struct, frozen=True):
-    """A content without a result; `reason` continues a sentence that begins with its name."""
+    """A content without a result.
+
+    `reason` continues a sentence that begins with its name.
+    """
 
     reason: str
 
@@ -50,33 +57,48 @@ class Unread(Struct, frozen=True):
 TOO_LARGE = Unread("is too large to read")
 
 
-def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: float = inf) -> list[T | Unread]:
+def each(
+    function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: float = inf
+) -> list[T | Unread]:
     """Apply a module-level function to each content and return the results.
 
-    A content is too large if it exceeds MAXIMUM_BYTES, CPU_SECONDS or a gibibyte of memory. If the function raises,
-    that content is unread; the others are still read. After `seconds`, no further content is started. The function's
-    result must be annotated, and consist of JSON types and Structs.
+    A content is too large if it exceeds MAXIMUM_BYTES, CPU_SECONDS or a gibibyte of
+    memory. If the function raises, that content is unread; the others are still read.
+    After `seconds`, no further content is started. The function's result must be
+    annotated, and consist of JSON types and Structs.
     """
     kind: type[T] = get_type_hints(function)["return"]
     end = time.monotonic() + seconds
     results: list[T | Unread] = []
     while len(results) < len(contents):
-        left = list(takewhile(lambda content: len(content) <= MAXIMUM_BYTES, contents[len(results) :]))
+        left = list(
+            takewhile(
+                lambda content: len(content) <= MAXIMUM_BYTES, contents[len(results) :]
+            )
+        )
         if not left:
             results.append(TOO_LARGE)
             continue
         if time.monotonic() >= end:
-            spent = f"what was read before it took all of {seconds:.3g} s" if seconds > 0 else "no time was left"
+            spent = (
+                f"what was read before it took all of {seconds:.3g} s"
+                if seconds > 0
+                else "no time was left"
+            )
             late = Unread(f"is not read: {spent}")
             return [*results, *[late] * (len(contents) - len(results))]
         done = _run(function, left, end)
         lines = done.stdout.splitlines()
-        results += [documents.read(line, kind, document=function.__name__) for line in lines]
+        results += [
+            documents.read(line, kind, document=function.__name__) for line in lines
+        ]
         if len(lines) == len(left) or done.status == _LATE:
             continue
         if done.status == _RAISED:
             last = (done.stderr.splitlines() or [""])[-1]
-            results.append(Unread(f"cannot be read, which is a defect of unlet: {last}"))
+            results.append(
+                Unread(f"cannot be read, which is a defect of unlet: {last}")
+            )
             continue
         if done.status > 0:
             raise CommandError(done.argv, status=done.status, stderr=done.stderr)
@@ -85,7 +107,9 @@ def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: 
     return results
 
 
-def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: float) -> process.Completed:
+def _run(
+    function: Callable[[bytes], object], contents: Sequence[bytes], end: float
+) -> process.Completed:
     path = "\n".join(entry for entry in sys.path if entry)
     own = Confinement(read=python(), run=started(*map(Path.resolve, _PROGRAMS)))
     argv = (
@@ -108,7 +132,8 @@ def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: fl
 def ends(call: Callable[[], object], *, seconds: float) -> bool:
     """Return whether a call, made in a copy of this process, ends within some CPU seconds.
 
-    Use it for library code that starts and writes nothing; its result and exceptions are ignored. An interrupt ends it.
+    Use it for library code that starts and writes nothing; its result and exceptions
+    are ignored. An interrupt ends it.
     """
     child = os.fork()
     if child == 0:
@@ -150,7 +175,9 @@ def main() -> None:
         except (MemoryError, RecursionError):
             os.kill(os.getpid(), signal.SIGKILL)
         except Exception as error:  # noqa: BLE001 - one content's, and the parent goes on with the next one
-            sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}\n")
+            sys.stderr.write(
+                f"{type(error).__name__}: {' '.join(str(error).split())[:200]}\n"
+            )
             sys.exit(_RAISED)
 
 

@@ -1,4 +1,7 @@
-"""The values of `unlet pr`: a branch and its commits. No I/O, no formatting for people."""
+"""The values of `unlet pr`: a branch and its commits.
+
+No I/O, no formatting for people.
+"""
 
 from pathlib import Path
 
@@ -10,10 +13,11 @@ from toolkit.model import Attempt, Oid, Proof, Report, Status, Step
 class Contribution(Struct, frozen=True, kw_only=True):
     """A record of a branch, so that it can be moved and removed later.
 
-    `target` is the package, `base` the user's name for the base and `base_commit` its commit. `commits` are ours,
-    oldest first; the contributor's own may follow. `text` is the SHA-256 (hexadecimal) of pull-request.md as written.
-    `only` names the steps, empty for all; `bindings` and `follow` are the user's choices for a lift. `others` are the
-    further packages of a batch.
+    `target` is the package, `base` the user's name for the base and `base_commit` its
+    commit. `commits` are ours, oldest first; the contributor's own may follow. `text`
+    is the SHA-256 (hexadecimal) of pull-request.md as written. `only` names the steps,
+    empty for all; `bindings` and `follow` are the user's choices for a lift. `others`
+    are the further packages of a batch.
     """
 
     branch: str
@@ -66,10 +70,13 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):
-    """The result of `pr` in the clone whose top is `clone`. `made` is None if a proof failed, or no package is left.
+    """The result of `pr` in the clone whose top is `clone`.
 
-    `attempts` are about each package alone. `own_proofs` are about all commits of a batch together, or about the file
-    after the contributor's own commits; empty if they do not change it. `before` is where the branch was.
+    `made` is None if a proof failed, or no package is left.
+
+    `attempts` are about each package alone. `own_proofs` are about all commits of a
+    batch together, or about the file after the contributor's own commits; empty if they
+    do not change it. `before` is where the branch was.
     """
 
     clone: Path
@@ -82,17 +89,25 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     @property
     def reports(self) -> tuple[Report, ...]:
         """The reports of the packages that were not refused."""
-        return tuple(each.result for each in self.attempts if isinstance(each.result, Report))
+        return tuple(
+            each.result for each in self.attempts if isinstance(each.result, Report)
+        )
 
     @property
     def failed(self) -> bool:
         """Return whether a proof failed: of our commits, or of the contributor's."""
-        proofs = (*(proof for each in self.reports for proof in each.proofs), *self.own_proofs)
+        proofs = (
+            *(proof for each in self.reports for proof in each.proofs),
+            *self.own_proofs,
+        )
         return any(proof.status is Status.FAILED for proof in proofs)
 
 
 class Removed(Struct, frozen=True, kw_only=True):
-    """A branch that was deleted from the clone; `commit` was its tip, None if only its files were left."""
+    """A branch that was deleted from the clone.
+
+    `commit` was its tip, None if only its files were left.
+    """
 
     clone: Path
     branch: str

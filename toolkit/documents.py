@@ -1,4 +1,7 @@
-"""Convert JSON and TOML to values and back; an error names the document and the field."""
+"""Convert JSON and TOML to values and back.
+
+An error names the document and the field.
+"""
 
 import json
 import tomllib
@@ -26,14 +29,16 @@ class BrokenError(ToolkitError):
 def read(content: bytes | str, kind: type[T], *, document: str) -> T:
     """Return a JSON document as a value of `kind`, made of Structs, lists, mappings, ids, paths and plain types.
 
-    Raise BrokenError for bytes that are not JSON, ToolkitError for a field that does not fit `kind`.
+    Raise BrokenError for bytes that are not JSON, ToolkitError for a field that does
+    not fit `kind`.
     """
     try:
         return msgspec.json.decode(content, type=prepared(kind), dec_hook=_decoded)
     except msgspec.ValidationError as error:
         raise _wrong(document, error) from error
     except (msgspec.DecodeError, RecursionError):
-        # A name that is no UTF-8 is written as half of a surrogate pair, which msgspec does not read.
+        # A name that is no UTF-8 is written as half of a surrogate pair, which msgspec
+        # does not read.
         try:
             value: object = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -44,7 +49,8 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
 def prepared(kind: type[T]) -> type[T]:
     """Return a kind that several threads may read at once from then on.
 
-    msgspec publishes its information about a Struct before it is complete: a thread that reads it then crashes.
+    msgspec publishes its information about a Struct before it is complete: a thread
+    that reads it then crashes.
     """
     with _PREPARING:
         if kind not in _prepared:
@@ -58,18 +64,25 @@ class _Versioned(Struct, frozen=True, kw_only=True):
 
 
 def read_versioned(content: bytes, kind: type[T], *, schema: int, document: str) -> T:
-    """Return a JSON document as `read` does; raise ToolkitError if its field `schema` has a different number."""
+    """Return a JSON document as `read` does.
+
+    Raise ToolkitError if its field `schema` has a different number.
+    """
     found = read(content, _Versioned, document=document).schema
     if found != schema:
         fact = (
-            f"field 'schema' is {found}: another version of unlet wrote it, and this one ({__version__}) reads {schema}"
+            f"field 'schema' is {found}: another version of unlet wrote it, and "
+            f"this one ({__version__}) reads {schema}"
         )
         raise ToolkitError(f"{document}: {fact}")
     return read(content, kind, document=document)
 
 
 def convert(value: object, kind: type[T], *, document: str) -> T:
-    """Convert a parser's result to a value of `kind`; raise ToolkitError as `read` does."""
+    """Convert a parser's result to a value of `kind`.
+
+    Raise ToolkitError as `read` does.
+    """
     try:
         return msgspec.convert(value, type=prepared(kind), dec_hook=_decoded)
     except msgspec.ValidationError as error:
@@ -77,14 +90,22 @@ def convert(value: object, kind: type[T], *, document: str) -> T:
 
 
 def read_toml(
-    content: bytes, kind: type[T], *, document: str, form: Callable[[str, str], str] = lambda _name, text: text.strip()
+    content: bytes,
+    kind: type[T],
+    *,
+    document: str,
+    form: Callable[[str, str], str] = lambda _name, text: text.strip(),
 ) -> T:
-    """Return a TOML document as a value of `kind`; `form` converts each text, given its field's name.
+    """Return a TOML document as a value of `kind`.
+
+    `form` converts each text, given its field's name.
 
     Raise ToolkitError for bytes that are not TOML, and as `read` does.
     """
     try:
-        return convert(_formed(tomllib.loads(content.decode()), form), kind, document=document)
+        return convert(
+            _formed(tomllib.loads(content.decode()), form), kind, document=document
+        )
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{document}: not TOML: {error}") from error
     except RecursionError as error:
@@ -110,7 +131,10 @@ def _formed(value: object, form: Callable[[str, str], str], name: str = "") -> o
         case str():
             return form(name, value)
         case dict():
-            return {key: _formed(each, form, key) for key, each in cast("Mapping[str, object]", value).items()}
+            return {
+                key: _formed(each, form, key)
+                for key, each in cast("Mapping[str, object]", value).items()
+            }
         case list():
             return [_formed(each, form, name) for each in cast("list[object]", value)]
         case _:
@@ -118,9 +142,16 @@ def _formed(value: object, form: Callable[[str, str], str], name: str = "") -> o
 
 
 def write(value: object) -> bytes:
-    """Return a value as a JSON document with sorted keys; dates are ISO 8601 in UTC, ids and paths are strings."""
-    plain = msgspec.to_builtins(value, str_keys=True, builtin_types=(datetime,), enc_hook=str)
-    text = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, default=_moment)
+    """Return a value as a JSON document with sorted keys.
+
+    Dates are ISO 8601 in UTC, ids and paths are strings.
+    """
+    plain = msgspec.to_builtins(
+        value, str_keys=True, builtin_types=(datetime,), enc_hook=str
+    )
+    text = json.dumps(
+        plain, indent=2, sort_keys=True, ensure_ascii=False, default=_moment
+    )
     return f"{text}\n".encode(errors="backslashreplace")
 
 

@@ -1,26 +1,58 @@
 """The environment of the programs that unlet starts: a list of variable names for each purpose.
 
-A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses its relative entries.
+A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses its
+relative entries.
 """
 
 import os
 from collections.abc import Mapping, Sequence
 
-_SELF = ("HOME", "LANG", "LANGUAGE", "LC_*", "LOCALE_ARCHIVE*", "LOGNAME", "TMPDIR", "TZ", "USER")
+_SELF = (
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "LOCALE_ARCHIVE*",
+    "LOGNAME",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
 _AGENTS = (
-    *("DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "GNUPGHOME", "GPG_AGENT_INFO", "GPG_TTY", "PINENTRY_USER_DATA"),
-    *("SSH_AGENT_PID", "SSH_ASKPASS*", "SSH_AUTH_SOCK", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"),
+    *(
+        "DBUS_SESSION_BUS_ADDRESS",
+        "DISPLAY",
+        "GNUPGHOME",
+        "GPG_AGENT_INFO",
+        "GPG_TTY",
+        "PINENTRY_USER_DATA",
+    ),
+    *(
+        "SSH_AGENT_PID",
+        "SSH_ASKPASS*",
+        "SSH_AUTH_SOCK",
+        "WAYLAND_DISPLAY",
+        "XDG_RUNTIME_DIR",
+    ),
 )
 _CERTIFICATES = ("CURL_CA_BUNDLE", "NIX_SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CERT_FILE")
 _PROXIES = tuple(
-    name for kind in ("all", "ftp", "http", "https", "no") for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY")
+    name
+    for kind in ("all", "ftp", "http", "https", "no")
+    for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY")
 )
 _CONFIGURATION = ("GIT_CONFIG*", "XDG_CONFIG_HOME")
 
 PARSING = ("NIX_LD*",)
 """Our own processes that parse strangers' files."""
 
-EVALUATING = ("NIX_DAEMON_SOCKET_PATH", "NIX_LOG_DIR", "NIX_REMOTE", "NIX_STATE_DIR", "NIX_STORE_DIR")
+EVALUATING = (
+    "NIX_DAEMON_SOCKET_PATH",
+    "NIX_LOG_DIR",
+    "NIX_REMOTE",
+    "NIX_STATE_DIR",
+    "NIX_STORE_DIR",
+)
 """A sealed Nix: no more than where the store is."""
 
 TOOLS = ("PATH", *_SELF)
@@ -30,8 +62,24 @@ READING = (*TOOLS, *_CONFIGURATION)
 """git on a clone that is only read: its configuration has the repositories that the user trusts."""
 
 FETCHING = (
-    *(*READING, *_AGENTS, *_CERTIFICATES, *_PROXIES, "GCM_*", "GIT_ASKPASS", "GIT_CURL_*", "GIT_HTTP_*"),
-    *("GIT_PROXY_*", "GIT_SSH*", "GIT_SSL_*", "GIT_TRACE*", "XDG_CACHE_HOME", "XDG_DATA_HOME"),
+    *(
+        *READING,
+        *_AGENTS,
+        *_CERTIFICATES,
+        *_PROXIES,
+        "GCM_*",
+        "GIT_ASKPASS",
+        "GIT_CURL_*",
+        "GIT_HTTP_*",
+    ),
+    *(
+        "GIT_PROXY_*",
+        "GIT_SSH*",
+        "GIT_SSL_*",
+        "GIT_TRACE*",
+        "XDG_CACHE_HOME",
+        "XDG_DATA_HOME",
+    ),
 )
 """git on a remote."""
 
@@ -41,17 +89,34 @@ COMMITTING = (*READING, *_AGENTS, "EMAIL", "GIT_AUTHOR_*", "GIT_COMMITTER_*")
 BUILDING = (*FETCHING, "AWS_*", "NIX_*", "NIXPKGS_*", "XDG_*")
 """Nix as the user has configured it."""
 
-TOKEN = (*FETCHING, "BW_*", "GH_*", "GITHUB_*", "GOPASS_*", "OP_*", "PASSWORD_STORE_*", "VAULT_*", "XDG_*")
+TOKEN = (
+    *FETCHING,
+    "BW_*",
+    "GH_*",
+    "GITHUB_*",
+    "GOPASS_*",
+    "OP_*",
+    "PASSWORD_STORE_*",
+    "VAULT_*",
+    "XDG_*",
+)
 """The program that prints the user's token."""
 
 
 def of(
-    names: Sequence[str], more: Mapping[str, str] | None = None, *, among: Mapping[str, str] = os.environ
+    names: Sequence[str],
+    more: Mapping[str, str] | None = None,
+    *,
+    among: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """Return the variables for a purpose; `more` take precedence."""
     whole = {name for name in names if not name.endswith("*")}
     begins = tuple(name[:-1] for name in names if name.endswith("*"))
-    kept = {name: value for name, value in among.items() if name in whole or name.startswith(begins)}
+    kept = {
+        name: value
+        for name, value in among.items()
+        if name in whole or name.startswith(begins)
+    }
     if "PATH" in kept:
         kept["PATH"] = path()
     return {**kept, **(more or {})}

@@ -26,7 +26,10 @@ _CREDENTIALS = re.compile(r"(https?://)[^/?#\s'\"]*@|(://[^/?#\s'\":@]*):[^/?#\s
 
 
 def without_passwords(text: str) -> str:
-    """Return a text without the passwords in its URLs; HTTP URLs also lose the user, which may be a token."""
+    """Return a text without the passwords in its URLs.
+
+    HTTP URLs also lose the user, which may be a token.
+    """
     return _CREDENTIALS.sub(lambda found: found[1] or f"{found[2]}@", text)
 
 
@@ -51,7 +54,10 @@ class UsageError(ToolkitError):
 
 
 class UnreachableError(ToolkitError):
-    """A server or a remote does not answer; its earlier, cached answers may still be used."""
+    """A server or a remote does not answer.
+
+    Its earlier, cached answers may still be used.
+    """
 
 
 class RefusalError(ToolkitError):
@@ -63,7 +69,10 @@ class LayoutError(RefusalError):
 
 
 class NixSyntaxError(ToolkitError):
-    """A file that Nix's grammar rejects; `excerpt` is the source line with a caret below it."""
+    """A file that Nix's grammar rejects.
+
+    `excerpt` is the source line with a caret below it.
+    """
 
     def __init__(self, message: str, *, excerpt: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -76,7 +85,9 @@ class NotRunError(ToolkitError):
     `limited`: for want of time or memory.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, limited: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, limited: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.limited = limited
 
@@ -88,14 +99,23 @@ class FullError(ToolkitError):
 class CommandError(ToolkitError):
     """A program ended with a status that its caller does not expect.
 
-    `argv` is the command, `status` its exit status (negative: the signal that ended it), `stderr` its whole error
-    output; both are without the passwords of URLs.
+    `argv` is the command, `status` its exit status (negative: the signal that ended
+    it), `stderr` its whole error output; both are without the passwords of URLs.
     """
 
-    def __init__(self, argv: Sequence[str], *, status: int, stderr: str, hint: str | None = None) -> None:
+    def __init__(
+        self, argv: Sequence[str], *, status: int, stderr: str, hint: str | None = None
+    ) -> None:
         stderr = without_passwords(stderr)
-        last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "no message")
-        ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        last = next(
+            (line for line in reversed(stderr.splitlines()) if line.strip()),
+            "no message",
+        )
+        ended = (
+            f"was ended by signal {-status}"
+            if status < 0
+            else f"ended with status {status}"
+        )
         super().__init__(f"{argv[0]}: {ended}: {last.strip()}", hint=hint)
         self.argv = tuple(map(without_passwords, argv))
         self.status = status
@@ -108,13 +128,22 @@ class CommandError(ToolkitError):
 
 
 class LimitError(CommandError):
-    """A program was ended at one of our limits; `limit` names it, as the end of a sentence.
+    """A program was ended at one of our limits.
+
+    `limit` names it, as the end of a sentence.
 
     `of_time`: it was a time limit; `of_pace`: that of a single task.
     """
 
     def __init__(  # noqa: PLR0913 - two kinds of a limit
-        self, argv: Sequence[str], *, status: int, stderr: str, limit: str, of_time: bool = False, of_pace: bool = False
+        self,
+        argv: Sequence[str],
+        *,
+        status: int,
+        stderr: str,
+        limit: str,
+        of_time: bool = False,
+        of_pace: bool = False,
     ) -> None:
         super().__init__(argv, status=status, stderr=f"{stderr}\n{limit}")
         self.limit = limit

@@ -1,7 +1,8 @@
 """The user's own files: read a target, write a directory of results, replace a file atomically.
 
-A directory is built beside its destination and renamed once it is complete, so nobody sees half of one. It is locked
-until then, as temporary directories are while in use; an unlocked one is the remains of a killed run, and is deleted.
+A directory is built beside its destination and renamed once it is complete, so nobody
+sees half of one. It is locked until then, as temporary directories are while in use; an
+unlocked one is the remains of a killed run, and is deleted.
 """
 
 import errno
@@ -21,13 +22,19 @@ from shutil import rmtree
 from toolkit import kernel
 from toolkit.errors import ToolkitError, reason_of
 
-# Thirty times the largest package file that was looked at; what is longer is some other file.
+# Thirty times the largest package file that was looked at; what is longer is some other
+# file.
 MAXIMUM_BYTES = 1 << 20
 
 PIPE_SECONDS = 30.0
 """How long a pipe that the user named may take."""
 
-_DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+_DEVICES = {
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
 _CHUNK_BYTES = 1 << 20
 
@@ -44,7 +51,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def read(path: Path, *, most: int = MAXIMUM_BYTES) -> bytes:
     """Return the content of a file that the user named.
 
-    It may be a link or a pipe. Raise ToolkitError if it is unreadable or a device, and as `opened` does.
+    It may be a link or a pipe. Raise ToolkitError if it is unreadable or a device, and
+    as `opened` does.
     """
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
@@ -62,7 +70,8 @@ def read(path: Path, *, most: int = MAXIMUM_BYTES) -> bytes:
 def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
     """Return the content of an open file, or what comes through a pipe or a socket.
 
-    Raise ToolkitError if it is a device or a directory, longer than `most` bytes, or not closed within PIPE_SECONDS.
+    Raise ToolkitError if it is a device or a directory, longer than `most` bytes, or
+    not closed within PIPE_SECONDS.
     """
     if stat.S_IFMT(os.fstat(handle).st_mode) in {stat.S_IFIFO, stat.S_IFSOCK}:
         return _bounded(_chunks(handle, name=name), name=name, most=most)
@@ -70,16 +79,26 @@ def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
 
 
 def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
-    """Return the content of an open file; raise ToolkitError if it is not a regular file or exceeds `most` bytes."""
+    """Return the content of an open file.
+
+    Raise ToolkitError if it is not a regular file or exceeds `most` bytes.
+    """
     status = os.fstat(handle)
     if stat.S_ISDIR(status.st_mode):
         raise ToolkitError(f"{name}: is a directory")
     if not stat.S_ISREG(status.st_mode):
-        raise ToolkitError(f"{name}: is {_DEVICES.get(stat.S_IFMT(status.st_mode), 'not a regular file')}")
+        raise ToolkitError(
+            f"{name}: is "
+            f"{_DEVICES.get(stat.S_IFMT(status.st_mode), 'not a regular file')}"
+        )
     if status.st_size > most:
         raise _too_big(name, status.st_size, most)
     # Files of the kernel's have no size.
-    return _bounded(iter(partial(os.read, handle, min(most + 1, _CHUNK_BYTES)), b""), name=name, most=most)
+    return _bounded(
+        iter(partial(os.read, handle, min(most + 1, _CHUNK_BYTES)), b""),
+        name=name,
+        most=most,
+    )
 
 
 def _bounded(chunks: Iterable[bytes], *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
@@ -92,7 +111,10 @@ def _bounded(chunks: Iterable[bytes], *, name: str, most: int = MAXIMUM_BYTES) -
 
 
 def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
-    """Yield what comes through a pipe, until it is closed; raise ToolkitError if that takes too long."""
+    """Yield what comes through a pipe, until it is closed.
+
+    Raise ToolkitError if that takes too long.
+    """
     end = time.monotonic() + PIPE_SECONDS
     poll = select.poll()
     poll.register(handle, select.POLLIN)
@@ -100,13 +122,16 @@ def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
         if not (chunk := os.read(handle, _CHUNK_BYTES)):
             return
         yield chunk
-    raise ToolkitError(f"{name}: is a pipe, and nobody closes it within {PIPE_SECONDS:g} s")
+    raise ToolkitError(
+        f"{name}: is a pipe, and nobody closes it within {PIPE_SECONDS:g} s"
+    )
 
 
 def check_content(name: str, content: bytes) -> None:
     """Raise ToolkitError for bytes that cannot be the target: empty, too many, binary, not UTF-8, CRLF.
 
-    `name` is the file's name in messages. Lines and columns count from 1; a column is a character.
+    `name` is the file's name in messages. Lines and columns count from 1; a column is a
+    character.
     """
     if not content:
         raise ToolkitError(f"{name}: is empty")
@@ -118,29 +143,44 @@ def check_content(name: str, content: bytes) -> None:
         content.decode()
     except UnicodeDecodeError as error:
         place = _place(content, error.start)
-        fact = f"is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
+        fact = (
+            f"is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
+        )
         raise ToolkitError(f"{name}:{place}: {fact}") from None
     if (offset := content.find(b"\r\n")) >= 0:
         hint = "convert the line endings first, for example with dos2unix"
-        raise ToolkitError(f"{name}:{_place(content, offset)}: line ends with CRLF", hint=hint)
+        raise ToolkitError(
+            f"{name}:{_place(content, offset)}: line ends with CRLF", hint=hint
+        )
 
 
 def ensure_free(destination: Path, *, force: bool = False) -> None:
     """Raise ToolkitError unless `whole_directory` may create `destination`.
 
-    Without `force`, the place must be free or an empty directory. With `force`, it may also be a directory of an
-    earlier run, which has unlet's report.json. Never replaced are a git checkout, the home directory, the current
-    directory, and directories that contain one.
+    Without `force`, the place must be free or an empty directory. With `force`, it may
+    also be a directory of an earlier run, which has unlet's report.json. Never replaced
+    are a git checkout, the home directory, the current directory, and directories that
+    contain one.
     """
     place = destination.resolve()
-    for what, protected in (("the current directory", Path.cwd()), ("the home directory", Path.home())):
+    for what, protected in (
+        ("the current directory", Path.cwd()),
+        ("the home directory", Path.home()),
+    ):
         if protected.resolve().is_relative_to(place):
-            raise ToolkitError(f"{destination}: is or contains {what}, which is never replaced")
+            raise ToolkitError(
+                f"{destination}: is or contains {what}, which is never replaced"
+            )
     if not place.parent.is_dir():
         raise ToolkitError(
-            f"{destination}: '{place.parent}' is not a directory", hint=f"mkdir -p {quote(str(place.parent))}"
+            f"{destination}: '{place.parent}' is not a directory",
+            hint=f"mkdir -p {quote(str(place.parent))}",
         )
-    if not os.access(place.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+    if not os.access(
+        place.parent,
+        os.W_OK | os.X_OK,
+        effective_ids=os.access in os.supports_effective_ids,
+    ):
         raise ToolkitError(f"{destination}: '{place.parent}' cannot be written to")
     if not os.path.lexists(place):
         return
@@ -152,7 +192,8 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
         raise ToolkitError(f"{destination}: {reason_of(error)}") from None
     if names and not force:
         raise ToolkitError(
-            f"{destination}: is not empty", hint="replace it with --force, or choose a different directory with --out"
+            f"{destination}: is not empty",
+            hint="replace it with --force, or choose a different directory with --out",
         )
     if names:
         _ensure_ours(destination, names)
@@ -160,10 +201,13 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path]:
-    """Yield an empty directory to fill; it becomes `destination` when the block ends, or disappears when it raises.
+    """Yield an empty directory to fill.
 
-    The old content of `destination` stays until then, and returns if the last step fails. Raise ToolkitError as
-    `ensure_free` does, and for an OSError in the block, such as a full disk.
+    It becomes `destination` when the block ends, or disappears when it raises.
+
+    The old content of `destination` stays until then, and returns if the last step
+    fails. Raise ToolkitError as `ensure_free` does, and for an OSError in the block,
+    such as a full disk.
     """
     ensure_free(destination, force=force)
     place = destination.resolve()
@@ -176,8 +220,14 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
             ensure_free(destination, force=force)
             exchange(building, place)
     except OSError as error:
-        hint = "free some space, or write to another place" if error.errno in _FULL else None
-        raise ToolkitError(f"{destination}: cannot be written: {reason_of(error)}", hint=hint) from error
+        hint = (
+            "free some space, or write to another place"
+            if error.errno in _FULL
+            else None
+        )
+        raise ToolkitError(
+            f"{destination}: cannot be written: {reason_of(error)}", hint=hint
+        ) from error
     finally:
         remove(building)
 
@@ -200,7 +250,8 @@ def temporary() -> Generator[Path]:
 def place_of(path: Path) -> Path:
     """Return the real place of a file that the user wants written; links are followed.
 
-    Raise ToolkitError if it is anything else, such as a device or a pipe, or belongs to git.
+    Raise ToolkitError if it is anything else, such as a device or a pipe, or belongs to
+    git.
     """
     place = path.resolve()
     if not place.parent.is_dir():
@@ -214,12 +265,19 @@ def place_of(path: Path) -> Path:
 def refuse_in_repository(path: Path) -> None:
     """Raise ToolkitError for a place in a git directory: only git writes there."""
     for above in path.resolve().parents:
-        if above.name == ".git" or all((above / name).exists() for name in ("HEAD", "objects", "refs")):
-            raise ToolkitError(f"{path}: is inside of the git directory '{above}'", hint="choose a different place")
+        if above.name == ".git" or all(
+            (above / name).exists() for name in ("HEAD", "objects", "refs")
+        ):
+            raise ToolkitError(
+                f"{path}: is inside of the git directory '{above}'",
+                hint="choose a different place",
+            )
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file atomically, and keep its mode; follow a link to its file. On failure, the old file stays.
+    """Replace a file atomically, and keep its mode; follow a link to its file.
+
+    On failure, the old file stays.
 
     Raise as `place_of` does, and OSError.
     """
@@ -237,14 +295,18 @@ def replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def locked(directory: Path, *, wait: bool = True) -> Generator[None]:
-    """Hold a lock on a directory, if the file system has locks; it leaves no file and ends with the process.
+    """Hold a lock on a directory, if the file system has locks.
+
+    It leaves no file and ends with the process.
 
     Without `wait`, raise BlockingIOError if another process holds it.
     """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(
+                handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+            )
         except BlockingIOError:
             raise
         except OSError:
@@ -258,10 +320,15 @@ def _sweep(parent: Path, prefix: str) -> None:
     """Delete the user's own directories whose names are a prefix and eight characters, and that nobody has locked."""
     for path in parent.glob(f"{escape(prefix)}????????"):
         with suppress(OSError):
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            handle = os.open(
+                path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            )
             try:
                 status = os.fstat(handle)
-                if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _FRESH_SECONDS:
+                if (
+                    status.st_uid == os.geteuid()
+                    and time.time() - status.st_mtime > _FRESH_SECONDS
+                ):
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     remove(path)
             finally:
@@ -269,7 +336,9 @@ def _sweep(parent: Path, prefix: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a directory with its content; ignore it if it is missing or cannot be deleted.
+    """Delete a directory with its content.
+
+    Ignore it if it is missing or cannot be deleted.
 
     A KeyboardInterrupt is raised after the deletion.
     """
@@ -287,7 +356,9 @@ def remove(path: Path) -> None:
 
 def run_later(script: str, *arguments: str) -> None:
     """Run a shell's script, without output, in a process that outlives this one, and that is no child of it."""
-    nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    nowhere = [
+        (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)
+    ]
     argv = ["sh", "-c", f"{{ {script}; }} &", "sh", *arguments]
     path = {"PATH": os.environ.get("PATH", os.defpath)}
     os.waitpid(os.posix_spawnp("sh", argv, path, file_actions=nowhere, setpgroup=0), 0)
@@ -305,7 +376,9 @@ def _open(top: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Exchange two directories; if the other one does not exist, move the first one there.
+    """Exchange two directories.
+
+    If the other one does not exist, move the first one there.
 
     On Linux (renameat2(2)), both places have a directory at every moment.
     """
@@ -340,15 +413,25 @@ def _ensure_ours(destination: Path, names: set[str]) -> None:
 
     with suppress(OSError, ToolkitError):
         content = (destination / REPORT).read_bytes()
-        if isinstance(documents.read(content, dict[str, object], document=REPORT).get("unlet"), str):
+        if isinstance(
+            documents.read(content, dict[str, object], document=REPORT).get("unlet"),
+            str,
+        ):
             return
-    hint = "--force replaces only what an earlier run has written; remove it yourself, or choose another --out"
-    raise ToolkitError(f"{destination}: contains files that do not belong to a proposal", hint=hint)
+    hint = (
+        "--force replaces only what an earlier run has written; remove it "
+        "yourself, or choose another --out"
+    )
+    raise ToolkitError(
+        f"{destination}: contains files that do not belong to a proposal", hint=hint
+    )
 
 
 def _too_big(name: str, size: int, most: int = MAXIMUM_BYTES) -> ToolkitError:
     limit = most >> 20
-    return ToolkitError(f"{name}: is too big: {size / 1e6:.1f} MB, more than {limit} MiB")
+    return ToolkitError(
+        f"{name}: is too big: {size / 1e6:.1f} MB, more than {limit} MiB"
+    )
 
 
 def _place(content: bytes, offset: int) -> str:

@@ -1,4 +1,7 @@
-"""Get a server's answer, with limits on its bytes and on the whole time. The server may be anybody's."""
+"""Get a server's answer, with limits on its bytes and on the whole time.
+
+The server may be anybody's.
+"""
 
 import threading
 import time
@@ -26,9 +29,13 @@ class HttpSession(requests.Session):
         super().__init__()
         self.headers["User-Agent"] = f"unlet/{__version__}"
         for scheme in ("https://", "http://"):
-            # A connection is tried three times; an answer is an answer, whatever it asks for.
+            # A connection is tried three times; an answer is an answer, whatever it
+            # asks for.
             retries = Retry(2, read=False, respect_retry_after_header=False)
-            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=retries))
+            self.mount(
+                scheme,
+                HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=retries),
+            )
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None, so that requests follows no redirect."""
@@ -48,25 +55,38 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     headers: Mapping[str, str] | None = None,
     auth: Callable[[requests.PreparedRequest], requests.PreparedRequest] = unauthorized,
 ) -> tuple[requests.Response, bytes]:
-    """Return an answer with its whole body; a redirect is not followed, and its body not read.
+    """Return an answer with its whole body.
 
-    The request ends at `end`, a monotonic time, even if the server sends byte by byte: the socket's own time-out
-    restarts with each byte. Raise requests' exceptions if the server does not answer, stops or is late, ToolkitError
-    for a body of more than `most` bytes.
+    A redirect is not followed, and its body not read.
+
+    The request ends at `end`, a monotonic time, even if the server sends byte by byte:
+    the socket's own time-out restarts with each byte. Raise requests' exceptions if the
+    server does not answer, stops or is late, ToolkitError for a body of more than
+    `most` bytes.
     """
     done: Future[tuple[requests.Response, bytes]] = Future()
 
     def exchange() -> None:
         left = max(0.001, end - time.monotonic())
-        # Without an encoding the length of a body says how much memory it takes; one that has it is not unpacked.
+        # Without an encoding the length of a body says how much memory it takes; one
+        # that has it is not unpacked.
         plain = {**(headers or {}), "Accept-Encoding": "identity"}
         times = (min(_CONNECT_SECONDS, left), left)
         try:
             with session.get(
-                url, headers=plain, auth=auth, timeout=times, allow_redirects=False, stream=True
+                url,
+                headers=plain,
+                auth=auth,
+                timeout=times,
+                allow_redirects=False,
+                stream=True,
             ) as answer:
                 # The body of a redirect is for people, and need not come to an end.
-                body = b"" if answer.status_code in REDIRECTS else _body(answer, most=most, end=end)
+                body = (
+                    b""
+                    if answer.status_code in REDIRECTS
+                    else _body(answer, most=most, end=end)
+                )
             done.set_result((answer, body))
         except HTTPError as error:
             # A label of the host that is too long: requests lets it through.
@@ -83,7 +103,10 @@ def ask(  # noqa: PLR0913 - a request and its bounds
 
 
 def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
-    """Return a body as it comes; raise what requests raises for one that is cut off or does not end."""
+    """Return a body as it comes.
+
+    Raise what requests raises for one that is cut off or does not end.
+    """
     body = bytearray()
     try:
         while chunk := answer.raw.read1(_CHUNK, decode_content=False):
@@ -92,9 +115,14 @@ def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
             body += chunk
             if len(body) > most:
                 size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most} bytes"
-                raise ToolkitError(f"{without_passwords(answer.url).partition('?')[0]}: is larger than {size}")
+                raise ToolkitError(
+                    f"{without_passwords(answer.url).partition('?')[0]}: is larger "
+                    f"than {size}"
+                )
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(request=answer.request) from error
     except (HTTPError, OSError) as error:
-        raise requests.exceptions.ChunkedEncodingError(request=answer.request) from error
+        raise requests.exceptions.ChunkedEncodingError(
+            request=answer.request
+        ) from error
     return bytes(body)

@@ -1,7 +1,7 @@
 """Read files below a foreign root: a tree, a commit's files, or files after a patch.
 
-No link that leads out of the root is followed, and only regular files of limited length are read. Paths that the user
-names are read by `toolkit.files`.
+No link that leads out of the root is followed, and only regular files of limited length
+are read. Paths that the user names are read by `toolkit.files`.
 """
 
 import errno
@@ -39,7 +39,10 @@ class EntryKind(Enum):
 
 
 class Entry(Struct, frozen=True):
-    """An entry below a root: its relative path and its kind; a link counts as a link."""
+    """An entry below a root: its relative path and its kind.
+
+    A link counts as a link.
+    """
 
     path: str
     kind: EntryKind
@@ -48,13 +51,15 @@ class Entry(Struct, frozen=True):
 def read(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes:
     """Return the content of a file, or of the file below the same root that a link leads to.
 
-    Raise AbsentError if nothing exists, ToolkitError for a directory, a FIFO, a device, a link that leads out, and a
-    file of more than `most` bytes.
+    Raise AbsentError if nothing exists, ToolkitError for a directory, a FIFO, a device,
+    a link that leads out, and a file of more than `most` bytes.
     """
     return read_with_status(root, path, most=most)[0]
 
 
-def read_with_status(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> tuple[bytes, os.stat_result]:
+def read_with_status(
+    root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES
+) -> tuple[bytes, os.stat_result]:
     """Return the content of a file and its status; raise as `read`."""
     name = str(root / path)
     try:
@@ -85,14 +90,20 @@ def is_directory(root: Path, path: Below) -> bool:
 
 
 def exists(root: Path, path: Below) -> bool:
-    """Return whether the path exists; a link that leads out or nowhere does not count."""
+    """Return whether the path exists.
+
+    A link that leads out or nowhere does not count.
+    """
     return _mode(root, path) != 0
 
 
 def link(root: Path, path: Below) -> str | None:
     """Return a link's target as written, None if it is not a link."""
     path = PurePosixPath(path)
-    with suppress(OSError, ValueError), _opened(root, path.parent, _LOOK | os.O_DIRECTORY) as handle:
+    with (
+        suppress(OSError, ValueError),
+        _opened(root, path.parent, _LOOK | os.O_DIRECTORY) as handle,
+    ):
         return os.readlink(path.name, dir_fd=handle)
     return None
 
@@ -110,11 +121,17 @@ def require_place(root: Path, path: PurePosixPath) -> None:
     """Raise ToolkitError if the path stands below a link, which would redirect it, or below a file."""
     for above in path.parents:
         if link(root, above) is not None or is_file(root, above):
-            raise ToolkitError(f"{path}: stands below a {'link' if link(root, above) is not None else 'file'}")
+            raise ToolkitError(
+                f"{path}: stands below a "
+                f"{'link' if link(root, above) is not None else 'file'}"
+            )
 
 
 def within(root: Path, path: Below) -> PurePosixPath | None:
-    """Return the path below the root without links; None if it does not exist or leads out."""
+    """Return the path below the root without links.
+
+    None if it does not exist or leads out.
+    """
     with suppress(OSError, ValueError):
         handle, real = _walked(root, path, _LOOK)
         os.close(handle)
@@ -133,7 +150,9 @@ def place(root: Path, path: Below) -> Path:
 
 
 def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
-    """Yield all entries below a directory, each directory before its content; do not follow links.
+    """Yield all entries below a directory, each directory before its content.
+
+    Do not follow links.
 
     An unreadable directory counts as empty.
     """
@@ -141,15 +160,23 @@ def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
     while waiting:
         found = listed(root, waiting.pop())
         yield from found
-        waiting += [entry.path for entry in reversed(found) if entry.kind is EntryKind.DIRECTORY]
+        waiting += [
+            entry.path for entry in reversed(found) if entry.kind is EntryKind.DIRECTORY
+        ]
 
 
 def listed(root: Path, below: Below = ".") -> list[Entry]:
-    """Return the sorted entries of a directory; nothing if it is not a directory or is unreadable."""
+    """Return the sorted entries of a directory.
+
+    Nothing if it is not a directory or is unreadable.
+    """
     start = "" if str(below) == "." else f"{below}/"
     try:
         with _opened(root, below, _LIST) as handle, os.scandir(handle) as found:
-            return sorted((Entry(f"{start}{each.name}", _kind(each)) for each in found), key=lambda entry: entry.path)
+            return sorted(
+                (Entry(f"{start}{each.name}", _kind(each)) for each in found),
+                key=lambda entry: entry.path,
+            )
     except (OSError, ValueError):
         return []
 
@@ -182,7 +209,10 @@ def _refusal(name: str, error: OSError | ValueError) -> ToolkitError:
 
 @contextmanager
 def _opened(root: Path, path: Below, flags: int) -> Generator[int]:
-    """Open a path below a root, following no link out of it; the root itself may be a link."""
+    """Open a path below a root, following no link out of it.
+
+    The root itself may be a link.
+    """
     handle, _ = _walked(root, path, flags)
     try:
         yield handle
@@ -193,7 +223,8 @@ def _opened(root: Path, path: Below, flags: int) -> Generator[int]:
 def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
     """Open a path below a root, one name after the other, and return where it is, too.
 
-    An absolute link is followed if it names the root itself. Raise OSError: EXDEV for a way out.
+    An absolute link is followed if it names the root itself. Raise OSError: EXDEV for a
+    way out.
     """
     waiting: list[str] = _parts(str(path))
     links = 0
@@ -246,7 +277,10 @@ def _step(name: str, directory: int, flags: int) -> int | str:
     try:
         return os.open(name, flags | os.O_NOFOLLOW, dir_fd=directory)
     except OSError as error:
-        if error.errno not in {errno.ELOOP, errno.ENOTDIR} or (target := _target(name, directory)) is None:
+        if (
+            error.errno not in {errno.ELOOP, errno.ENOTDIR}
+            or (target := _target(name, directory)) is None
+        ):
             raise
         return target
 

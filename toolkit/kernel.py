@@ -8,8 +8,13 @@ from typing import Any
 
 
 def call(number: int, *arguments: bytes | int | None) -> int:
-    """Make a system call by its number, which all machines share since Linux 5.1; return -1 on failure."""
-    given = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
+    """Make a system call by its number, which all machines share since Linux 5.1.
+
+    Return -1 on failure.
+    """
+    given = (
+        ctypes.c_long(each) if isinstance(each, int) else each for each in arguments
+    )
     result: int = ctypes.c_int(function("syscall")(ctypes.c_long(number), *given)).value
     return result
 

@@ -1,7 +1,8 @@
 """Landlock: the kernel (Linux 5.13 and newer) confines a program that parses or evaluates strangers' files.
 
-It needs no privileges. Without it, `abi` is 0 and nothing is restricted here; `toolkit.inside` and Nix's restricted
-mode still protect. Sources: landlock(7), linux/landlock.h.
+It needs no privileges. Without it, `abi` is 0 and nothing is restricted here;
+`toolkit.inside` and Nix's restricted mode still protect. Sources: landlock(7),
+linux/landlock.h.
 """
 
 import os
@@ -39,15 +40,33 @@ _OUTSIDE = 0b11
 
 _NET_SINCE, _SCOPE_SINCE = 4, 6
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
-_SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.preload", "/dev/urandom", "/dev/random", "/proc/stat", "/proc/meminfo")
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/gnu/store",
+)
+_SYSTEM_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/dev/urandom",
+    "/dev/random",
+    "/proc/stat",
+    "/proc/meminfo",
+)
 _WRITABLE_FILES = ("/dev/null",)
 
 
 class Confinement(Struct, frozen=True, kw_only=True):
     """The existing paths that a program may reach besides the system's programs and libraries, and the store.
 
-    It may list everything below `list`. It may start only `run`, or, if that is None, everything that it may read.
+    It may list everything below `list`. It may start only `run`, or, if that is None,
+    everything that it may read.
     """
 
     read: tuple[Path, ...] = ()
@@ -58,11 +77,18 @@ class Confinement(Struct, frozen=True, kw_only=True):
 
 def python() -> tuple[Path, ...]:
     """Return the paths that this Python reads: its program, its library, and its modules."""
-    return tuple(map(Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))))
+    return tuple(
+        map(
+            Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))
+        )
+    )
 
 
 def started(*programs: Path) -> tuple[Path, ...] | None:
-    """Return some programs with their loaders, as Linux starts them; None if one is a script."""
+    """Return some programs with their loaders, as Linux starts them.
+
+    None if one is a script.
+    """
     found = [(str(each), interpreter(each)) for each in programs if each.exists()]
     if any(loader is None for _, loader in found):
         return None
@@ -70,13 +96,17 @@ def started(*programs: Path) -> tuple[Path, ...] | None:
 
 
 def interpreter(program: Path) -> str | None:
-    """Return the loader in a 64-bit ELF file (elf(5), PT_INTERP), empty if it has none; None for other files."""
+    """Return the loader in a 64-bit ELF file (elf(5), PT_INTERP), empty if it has none.
+
+    None for other files.
+    """
     with program.open("rb") as file:
         head = file.read(64)
         if head[:5] != b"\x7fELF\x02":
             return None
         offset, size, count = (
-            int.from_bytes(head[begin:end], "little") for begin, end in ((32, 40), (54, 56), (56, 58))
+            int.from_bytes(head[begin:end], "little")
+            for begin, end in ((32, 40), (54, 56), (56, 58))
         )
         file.seek(offset)
         headers = file.read(size * count)
@@ -109,7 +139,9 @@ def walls() -> tuple[str, ...]:
 
 
 def confine(reach: Confinement) -> None:
-    """Confine the calling thread, and all that it starts from now on, for ever; do nothing if `abi` is 0.
+    """Confine the calling thread, and all that it starts from now on, for ever.
+
+    Do nothing if `abi` is 0.
 
     Raise OSError if the kernel refuses.
     """
@@ -117,12 +149,18 @@ def confine(reach: Confinement) -> None:
     if not version:
         return
     handled = max(rights for since, rights in _OF_FILES.items() if since <= version)
-    ruleset = _RULESET.pack(handled, _TCP if version >= _NET_SINCE else 0, _OUTSIDE if version >= _SCOPE_SINCE else 0)
+    ruleset = _RULESET.pack(
+        handled,
+        _TCP if version >= _NET_SINCE else 0,
+        _OUTSIDE if version >= _SCOPE_SINCE else 0,
+    )
     size = 24 if version >= _SCOPE_SINCE else 16 if version >= _NET_SINCE else 8
     rules = _done(kernel.call(_CREATE_RULESET, ruleset, size, 0))
     try:
         starting = _EXECUTE if reach.run is None else 0
-        _allow(rules, (*SYSTEM, *_SYSTEM_FILES, *reach.read), _READ & ~_EXECUTE | starting)
+        _allow(
+            rules, (*SYSTEM, *_SYSTEM_FILES, *reach.read), _READ & ~_EXECUTE | starting
+        )
         _allow(rules, reach.run or (), _READ)
         _allow(rules, reach.list, _READ_DIRECTORY)
         _allow(rules, _WRITABLE_FILES, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & handled)
@@ -134,9 +172,12 @@ def confine(reach: Confinement) -> None:
 
 
 def confined(reach: Confinement, start: Callable[[], T]) -> T:
-    """Make a call in a confined thread and return its result; the processes that it starts are confined too.
+    """Make a call in a confined thread and return its result.
 
-    Landlock confines a thread, not a process (landlock(7)), so no code has to run between fork and exec.
+    The processes that it starts are confined too.
+
+    Landlock confines a thread, not a process (landlock(7)), so no code has to run
+    between fork and exec.
     """
     if not abi():
         return start()
@@ -153,7 +194,11 @@ def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:
             try:
                 there = rights if os.path.isdir(place) else rights & _NOT_DIRECTORY  # noqa: PTH112 - of what is open
                 if there:
-                    _done(kernel.call(_ADD_RULE, rules, _PATH_BENEATH, _RULE.pack(there, place), 0))
+                    _done(
+                        kernel.call(
+                            _ADD_RULE, rules, _PATH_BENEATH, _RULE.pack(there, place), 0
+                        )
+                    )
             finally:
                 os.close(place)
 

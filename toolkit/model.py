@@ -27,7 +27,10 @@ class Oid(str):
     def __new__(cls, digits: str) -> Self:
         """Raise UsageError for what is no id."""
         if not re.fullmatch(r"[0-9a-f]{40}", digits):
-            raise UsageError(f"git object id: '{digits}' is not 40 hexadecimal digits, as nixpkgs has them")
+            raise UsageError(
+                f"git object id: '{digits}' is not 40 hexadecimal digits, as nixpkgs "
+                "has them"
+            )
         return super().__new__(cls, digits)
 
     @property
@@ -36,7 +39,10 @@ class Oid(str):
         return self[:12]
 
     def named(self, name: str) -> str:
-        """Return the commit's name with its id; the id only once if the name contains it."""
+        """Return the commit's name with its id.
+
+        The id only once if the name contains it.
+        """
         if len(name) >= _SHORTEST and self.startswith(name):
             return self.short
         return name if self.short in name else f"{name} ({self.short})"
@@ -45,7 +51,8 @@ class Oid(str):
 class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A known nixpkgs commit.
 
-    `blob` is the id of the recorded file in it, None until the commit is fetched for the first time.
+    `blob` is the id of the recorded file in it, None until the commit is fetched for
+    the first time.
     """
 
     name: str
@@ -53,7 +60,13 @@ class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     blob: Oid | None = None
 
 
-class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"pins": "pin"}):
+class Upstream(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"pins": "pin"},
+):
     """nixpkgs: its git URL, and its known commits, of which the last one is the default.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.
@@ -74,11 +87,14 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class SourceRequest(Struct, frozen=True, kw_only=True):
-    """Where the user wants the target file from; if all fields are None, from the default pin.
+    """Where the user wants the target file from.
 
-    `nixpkgs` is the user's text: `specimen`, a directory, a git clone, `<nixpkgs>`, a flake.lock, an npins
-    sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone file, without the two others.
-    `offline` forbids every network access. With `pinned`, a lock file may only name sources by content that are here.
+    If all fields are None, from the default pin.
+
+    `nixpkgs` is the user's text: `specimen`, a directory, a git clone, `<nixpkgs>`, a
+    flake.lock, an npins sources.json, or a git URL. `rev` is a commit, branch or tag in
+    it. `file` is a lone file, without the two others. `offline` forbids every network
+    access. With `pinned`, a lock file may only name sources by content that are here.
     """
 
     nixpkgs: str | None = None
@@ -98,8 +114,9 @@ class Tier(StrEnum):
 class Depth(Struct, frozen=True, kw_only=True):
     """How deep the proofs go, and their limits.
 
-    `whole` requires a whole nixpkgs, which is fetched if it is not on this machine. `systems` are those to evaluate and
-    build for, empty for the default ones. `max_memory` limits all evaluations together, in MiB. `timeout` limits one
+    `whole` requires a whole nixpkgs, which is fetched if it is not on this machine.
+    `systems` are those to evaluate and build for, empty for the default ones.
+    `max_memory` limits all evaluations together, in MiB. `timeout` limits one
     evaluation, in seconds. `nix_options` are words for nix-build.
     """
 
@@ -114,10 +131,12 @@ class Depth(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """A resolved nixpkgs: the target file's bytes, and the places of everything around it.
 
-    `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is the nixpkgs
-    tree around it (None for a lone file); neither is ever written to. `commit` and `committed` (seconds since the
-    epoch) are None without a git commit. `repository` is a git directory with the commit, else the URL `remote` has the
-    files that were not fetched. `warnings` are lines about differences from what the user may expect.
+    `origin` describes it for people. `directory` holds the target file and the files
+    beside it, `root` is the nixpkgs tree around it (None for a lone file); neither is
+    ever written to. `commit` and `committed` (seconds since the epoch) are None without
+    a git commit. `repository` is a git directory with the commit, else the URL `remote`
+    has the files that were not fetched. `warnings` are lines about differences from
+    what the user may expect.
     """
 
     origin: str
@@ -142,9 +161,11 @@ class Status(StrEnum):
 class Proof(Struct, frozen=True, kw_only=True):
     """A claim and its outcome.
 
-    `covers` lists in a few words the examined things (counts, systems), `evidence` the facts line by line, `gaps` the
-    facts about unexamined things, `reason` why it failed or was not run, `commands` the shell lines that repeat it,
-    `seconds` its wall-clock time. `asked`: the user named the proof or its tier, or it ended at a limit: it must run.
+    `covers` lists in a few words the examined things (counts, systems), `evidence` the
+    facts line by line, `gaps` the facts about unexamined things, `reason` why it failed
+    or was not run, `commands` the shell lines that repeat it, `seconds` its wall-clock
+    time. `asked`: the user named the proof or its tier, or it ended at a limit: it must
+    run.
     """
 
     name: str
@@ -168,7 +189,10 @@ class Progress(Protocol):
     """Receives the steps of long work; the command line draws them."""
 
     def step(self, what: str) -> None:
-        """Note the start of a step; `what` is a short phrase with a present participle, such as `evaluating`."""
+        """Note the start of a step.
+
+        `what` is a short phrase with a present participle, such as `evaluating`.
+        """
 
 
 class Silence:
@@ -179,7 +203,10 @@ class Silence:
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A commit message without its trailers; `body` has lines of at most 72 characters, without a final line feed."""
+    """A commit message without its trailers.
+
+    `body` has lines of at most 72 characters, without a final line feed.
+    """
 
     subject: str
     body: str
@@ -198,11 +225,22 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def commit(self, before: bytes, after: bytes) -> Commit:
         """Return the change of a file with this message."""
-        return Commit(subject=self.subject, body=self.body, proven=self.proven, before=before, after=after)
+        return Commit(
+            subject=self.subject,
+            body=self.body,
+            proven=self.proven,
+            before=before,
+            after=after,
+        )
 
     def backed(self, passed: Collection[str]) -> Self:
         """Return the message with only those `proven` sentences that the named proofs support."""
-        return replace(self, proven={proof: text for proof, text in self.proven.items() if proof in passed})
+        return replace(
+            self,
+            proven={
+                proof: text for proof, text in self.proven.items() if proof in passed
+            },
+        )
 
 
 class Commit(Message, frozen=True, kw_only=True):
@@ -233,8 +271,9 @@ class Step(Struct, frozen=True, kw_only=True):
 class Proposal(Struct, frozen=True, kw_only=True):
     """The user's request, and the resulting commits.
 
-    `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. `recipe` defines the steps. For someone else's patch, `steps` are the recognised ones.
+    `package` is the attribute path in nixpkgs, `target` the path of its file,
+    `bindings` are the names that leave the let. `recipe` defines the steps. For someone
+    else's patch, `steps` are the recognised ones.
     """
 
     source: Source
@@ -249,7 +288,10 @@ class Proposal(Struct, frozen=True, kw_only=True):
 
 
 class Proven(Struct, frozen=True, kw_only=True):
-    """The proofs of something that was written; `files` are names relative to its directory."""
+    """The proofs of something that was written.
+
+    `files` are names relative to its directory.
+    """
 
     proofs: tuple[Proof, ...]
     files: tuple[str, ...] = ()
@@ -264,7 +306,11 @@ class Proven(Struct, frozen=True, kw_only=True):
     @property
     def missed(self) -> tuple[Proof, ...]:
         """The requested proofs that could not run, in order."""
-        return tuple(proof for proof in self.proofs if proof.asked and proof.status is Status.NOT_RUN)
+        return tuple(
+            proof
+            for proof in self.proofs
+            if proof.asked and proof.status is Status.NOT_RUN
+        )
 
 
 class Report(Proven, frozen=True, kw_only=True):
@@ -286,7 +332,10 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class OverlayReport(Proven, frozen=True, kw_only=True):
-    """The facts about a written overlay; `bindings` are the overridable ones of the package `target`."""
+    """The facts about a written overlay.
+
+    `bindings` are the overridable ones of the package `target`.
+    """
 
     target: str
     bindings: tuple[str, ...] = ()
@@ -295,7 +344,10 @@ class OverlayReport(Proven, frozen=True, kw_only=True):
 
 
 class FileChange(Struct, frozen=True, kw_only=True):
-    """A file of nixpkgs before and after a commit; `before` is None if the commit adds it."""
+    """A file of nixpkgs before and after a commit.
+
+    `before` is None if the commit adds it.
+    """
 
     path: PurePosixPath
     before: bytes | None

@@ -17,8 +17,12 @@ T = TypeVar("T")
 JOBS = 16
 
 
-def side_by_side(function: Callable[[A], B], items: Sequence[A], *, jobs: int = JOBS) -> list[B]:
-    """Return the function's results in the order of the items; raise its first exception.
+def side_by_side(
+    function: Callable[[A], B], items: Sequence[A], *, jobs: int = JOBS
+) -> list[B]:
+    """Return the function's results in the order of the items.
+
+    Raise its first exception.
 
     The threads are daemons, so that an interrupt does not wait for unfinished answers.
     """
@@ -58,7 +62,9 @@ def result_of(future: Future[T]) -> T:
 
 @contextmanager
 def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
-    """Call a function in a thread during the block, and wait for it afterwards; raise its exception.
+    """Call a function in a thread during the block, and wait for it afterwards.
+
+    Raise its exception.
 
     Yield a function that waits for the result within the block.
     """

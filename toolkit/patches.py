@@ -24,8 +24,9 @@ _AS_WRITTEN = frozenset(["subject", "body", "description"])
 class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The repository of nixpkgs' development, and its relevant branches.
 
-    `releases` counts the newest releases to look at; their branch and channel names begin with `release_branch` and
-    `release_channel`. `places` are former paths of the file.
+    `releases` counts the newest releases to look at; their branch and channel names
+    begin with `release_branch` and `release_channel`. `places` are former paths of the
+    file.
     """
 
     repository: str
@@ -56,13 +57,20 @@ def shipped() -> Path:
 
 
 def read_toml(
-    path: Path, kind: type[T], *, names: Mapping[str, str] | None = None, form: Callable[[str], str] = str.strip
+    path: Path,
+    kind: type[T],
+    *,
+    names: Mapping[str, str] | None = None,
+    form: Callable[[str], str] = str.strip,
 ) -> T:
-    """Return a TOML file as a value of `kind`; each text has its `{NAME}` replaced from `names`, then `form` applied.
+    """Return a TOML file as a value of `kind`.
+
+    Each text has its `{NAME}` replaced from `names`, then `form` applied.
 
     Messages of commits and descriptions are only stripped.
 
-    Raise ToolkitError if the file is unreadable or not TOML, or a field does not fit `kind`.
+    Raise ToolkitError if the file is unreadable or not TOML, or a field does not fit
+    `kind`.
     """
     content = files.read(path)
 

@@ -7,18 +7,25 @@ from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import IO
 
-# The longest wait of the main thread, in seconds: a signal that comes just before it blocks raises nothing until it
-# wakes.
+# The longest wait of the main thread, in seconds: a signal that comes just before it
+# blocks raises nothing until it wakes.
 LONGEST_WAIT = 0.2
 
 _CHUNK = 65536
 
 
 class Stream:
-    """One output of a program: `observer` gets each line; beyond `kept` bytes, the first are dropped."""
+    """One output of a program: `observer` gets each line.
+
+    Beyond `kept` bytes, the first are dropped.
+    """
 
     def __init__(
-        self, *, most: int | None = None, kept: int | None = None, observer: Callable[[str], None] | None = None
+        self,
+        *,
+        most: int | None = None,
+        kept: int | None = None,
+        observer: Callable[[str], None] | None = None,
     ) -> None:
         self._most, self._kept = most, kept
         self._observer = observer
@@ -49,7 +56,9 @@ class Stream:
                 self._observer(line.decode("utf-8", "replace"))
         self._size += len(chunk)
         self._chunks.append(chunk)
-        while self._kept is not None and self._size - len(self._chunks[0]) >= self._kept:
+        while (
+            self._kept is not None and self._size - len(self._chunks[0]) >= self._kept
+        ):
             self._size -= len(self._chunks.popleft())
 
 
@@ -62,7 +71,8 @@ def exchange(
 ) -> None:
     """Feed a program a content through `pipe`, and collect its output until that has ended, or one stream is full.
 
-    Input that nobody reads is dropped once the program has a `status`. `left` returns the seconds left, or raises.
+    Input that nobody reads is dropped once the program has a `status`. `left` returns
+    the seconds left, or raises.
     """
     rest = memoryview(content)
     with DefaultSelector() as waiting:
@@ -88,7 +98,10 @@ def exchange(
 
 
 def _written(handle: int, content: memoryview) -> int:
-    """Return how much of a content a program takes now; one that has enough of it, or has ended, is no failure."""
+    """Return how much of a content a program takes now.
+
+    One that has enough of it, or has ended, is no failure.
+    """
     try:
         return os.write(handle, content[:_CHUNK])
     except BlockingIOError:
@@ -98,7 +111,10 @@ def _written(handle: int, content: memoryview) -> int:
 
 
 def drain(output: IO[bytes] | None, stream: Stream) -> None:
-    """Collect what an ended program has written; who else has it open is not waited for."""
+    """Collect what an ended program has written.
+
+    Who else has it open is not waited for.
+    """
     if output is not None:
         os.set_blocking(output.fileno(), False)
         with suppress(BlockingIOError):

@@ -1,7 +1,7 @@
 """Run programs: the only place that starts a process.
 
-Every child leads its own session, so that an interrupt or a time-out ends it with all its descendants. It has no
-terminal, so no program can stop for a question.
+Every child leads its own session, so that an interrupt or a time-out ends it with all
+its descendants. It has no terminal, so no program can stop for a question.
 """
 
 from __future__ import annotations
@@ -29,10 +29,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import environment, landlock
-from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
+from toolkit.errors import (
+    CommandError,
+    LimitError,
+    ToolkitError,
+    reason_of,
+    without_passwords,
+)
 from toolkit.pipes import Stream, drain, exchange
 
-# What is kept of stderr: a program that never stops complaining must not fill the memory.
+# What is kept of stderr: a program that never stops complaining must not fill the
+# memory.
 _KEPT_BYTES = 16 << 20
 
 _HINTS = {
@@ -42,7 +49,8 @@ _HINTS = {
     "nix": "install Nix (Debian, Ubuntu: apt install nix-bin)",
 }
 
-# Of what a program does not get, the command that is shown takes away what it would heed.
+# Of what a program does not get, the command that is shown takes away what it would
+# heed.
 _HEEDED = {"git": "GIT_", "nix": "NIX_"}
 
 _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
@@ -61,7 +69,9 @@ class Command(Struct, frozen=True, kw_only=True):
 
     argv: tuple[str, ...]
     cwd: Path | None = None
-    env: Mapping[str, str] = field(default_factory=lambda: environment.of(environment.TOOLS))
+    env: Mapping[str, str] = field(
+        default_factory=lambda: environment.of(environment.TOOLS)
+    )
     """The whole environment, see `toolkit.environment`."""
     stdin: bytes | None = None
     ok: Collection[int] | None = (0,)
@@ -90,16 +100,27 @@ class Command(Struct, frozen=True, kw_only=True):
     @property
     def line(self) -> str:
         """The command as one shell line, without its stdin and without passwords in URLs."""
-        added = [f"{name}={shlex.quote(value)}" for name, value in self.env.items() if os.environ.get(name) != value]
+        added = [
+            f"{name}={shlex.quote(value)}"
+            for name, value in self.env.items()
+            if os.environ.get(name) != value
+        ]
         heeded = _HEEDED.get(Path(self.argv[0]).name.partition("-")[0], " ")
         gone = [
-            word for name in os.environ if name.startswith(heeded) and name not in self.env for word in ("-u", name)
+            word
+            for name in os.environ
+            if name.startswith(heeded) and name not in self.env
+            for word in ("-u", name)
         ]
         words = list(map(without_passwords, self.argv))
         if "PATH" in self.env and (place := find(words[0])) is not None:
-            words[0] = words[0] if self.env["PATH"] == environment.path() else str(place)
+            words[0] = (
+                words[0] if self.env["PATH"] == environment.path() else str(place)
+            )
         run = " ".join((*(("env", *gone) if gone else ()), *added, shlex.join(words)))
-        return f"cd {shlex.quote(str(self.cwd))} && {run}" if self.cwd is not None else run
+        return (
+            f"cd {shlex.quote(str(self.cwd))} && {run}" if self.cwd is not None else run
+        )
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -169,8 +190,9 @@ class CommandFields(TypedDict, total=False):
 def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
     """Run a program to its end.
 
-    Raise CommandError for a status outside `ok` and for a time-out, ToolkitError if the program cannot be started. Any
-    exception, including KeyboardInterrupt, ends the program first.
+    Raise CommandError for a status outside `ok` and for a time-out, ToolkitError if the
+    program cannot be started. Any exception, including KeyboardInterrupt, ends the
+    program first.
     """
     return execute(Command(argv=tuple(argv), **fields))
 
@@ -183,7 +205,11 @@ def execute(command: Command) -> Completed:
     if not command.turn.acquire(timeout=command.timeout):
         raise _too_long(command, "")
     try:
-        left = None if command.timeout is None else max(command.timeout - time.monotonic() + began, 0)
+        left = (
+            None
+            if command.timeout is None
+            else max(command.timeout - time.monotonic() + began, 0)
+        )
         return _execute(replace(command, timeout=left))
     finally:
         command.turn.release()
@@ -193,19 +219,27 @@ def _execute(command: Command) -> Completed:
     _tell(command)
     living = _group.get() or _Living()
     began = time.monotonic()
-    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
+    stdout, stderr = (
+        Stream(most=command.most),
+        Stream(kept=_KEPT_BYTES, observer=command.on_stderr),
+    )
     missed: Pace | None = None
 
     def left() -> float:
         nonlocal missed
-        whole = inf if command.timeout is None else began + command.timeout - time.monotonic()
+        whole = (
+            inf
+            if command.timeout is None
+            else began + command.timeout - time.monotonic()
+        )
         task = inf if command.pace is None else command.pace.left()
         missed = command.pace if task < whole else None
         if (seconds := min(whole, task)) <= 0:
             raise TimeoutError
         return seconds
 
-    # Between the start of the program and the `try` that ends it there must be no interrupt.
+    # Between the start of the program and the `try` that ends it there must be no
+    # interrupt.
     signals = HeldSignals()
     try:
         process = living.start(command)
@@ -225,7 +259,9 @@ def _execute(command: Command) -> Completed:
     except (TimeoutError, subprocess.TimeoutExpired):
         end(process, grace=command.grace)
         drain(process.stderr, stderr)
-        raise _too_long(command, _shown(command, stderr.text, -signal.SIGTERM), missed) from None
+        raise _too_long(
+            command, _shown(command, stderr.text, -signal.SIGTERM), missed
+        ) from None
     except BaseException:
         end(process, grace=command.grace)
         raise
@@ -236,10 +272,14 @@ def _execute(command: Command) -> Completed:
     said = _shown(command, stderr.text, process.returncode)
     if stdout.is_full:
         limit = f"it has written more than {command.most} bytes"
-        raise LimitError(command.argv, status=process.returncode, stderr=said, limit=limit)
+        raise LimitError(
+            command.argv, status=process.returncode, stderr=said, limit=limit
+        )
     if command.ok is not None and process.returncode not in command.ok:
         raise CommandError(command.argv, status=process.returncode, stderr=said)
-    return Completed(argv=command.argv, status=process.returncode, stdout=stdout.content, stderr=said)
+    return Completed(
+        argv=command.argv, status=process.returncode, stdout=stdout.content, stderr=said
+    )
 
 
 def _tell(command: Command) -> None:
@@ -248,11 +288,17 @@ def _tell(command: Command) -> None:
 
 
 def _shown(command: Command, said: str, status: int) -> str:
-    """Return what may be shown of a program's stderr; if that is nothing, which command ended how."""
+    """Return what may be shown of a program's stderr.
+
+    If that is nothing, which command ended how.
+    """
     if command.shown is None or not said.strip():
         return said
     ended = f"signal {-status}" if status < 0 else f"status {status}"
-    return command.shown(said, command.argv) or f"'{shlex.join(command.argv)}' ended with {ended}"
+    return (
+        command.shown(said, command.argv)
+        or f"'{shlex.join(command.argv)}' ended with {ended}"
+    )
 
 
 def _too_long(command: Command, said: str, pace: Pace | None = None) -> LimitError:
@@ -289,8 +335,14 @@ class _Living:
         """Start a program; the groups around this one end it, too."""
         with self._lock:
             if self._stopped:
-                raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
-            process = _start(command) if self._around is None else self._around.start(command)
+                raise CommandError(
+                    command.argv,
+                    status=-signal.SIGTERM,
+                    stderr="not started, another one failed",
+                )
+            process = (
+                _start(command) if self._around is None else self._around.start(command)
+            )
             self._processes[process] = command.grace
             return process
 
@@ -309,7 +361,10 @@ class _Living:
         for process in patient:
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + max(processes.values(), default=0.0)
-        while any(process.poll() is None for process in patient) and time.monotonic() < deadline:
+        while (
+            any(process.poll() is None for process in patient)
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.01)
         for process in processes:
             _signal(process, signal.SIGKILL)
@@ -330,7 +385,9 @@ class HeldSignals:
             handler = signal.getsignal(number)
             if callable(handler):
                 self._handlers[number] = handler
-                signal.signal(number, lambda number, frame: self._came.append((number, frame)))
+                signal.signal(
+                    number, lambda number, frame: self._came.append((number, frame))
+                )
 
     def release(self) -> None:
         """Restore the handlers, and call them for the signals that arrived meanwhile."""
@@ -361,19 +418,30 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
         )
 
     try:
-        process = start() if command.within is None else landlock.confined(command.within, start)
+        process = (
+            start()
+            if command.within is None
+            else landlock.confined(command.within, start)
+        )
     except OSError as error:
         if command.cwd is not None and not command.cwd.is_dir():
             message = f"{program}: cannot run in '{command.cwd}': no such directory"
             raise ToolkitError(message) from None
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
             where = "no such program" if os.sep in program else "not found on PATH"
-            raise ToolkitError(f"{program}: {where}", hint=_HINTS.get(Path(program).name.partition("-")[0])) from None
+            raise ToolkitError(
+                f"{program}: {where}",
+                hint=_HINTS.get(Path(program).name.partition("-")[0]),
+            ) from None
         message = f"{program}: cannot be started: {reason_of(error)}"
         raise ToolkitError(message) from None
     if command.memory is not None and sys.platform == "linux":
         with suppress(OSError, ValueError):
-            resource.prlimit(process.pid, resource.RLIMIT_DATA, (command.memory << 20, command.memory << 20))
+            resource.prlimit(
+                process.pid,
+                resource.RLIMIT_DATA,
+                (command.memory << 20, command.memory << 20),
+            )
             if command.timeout is not None:
                 seconds = math.ceil(command.timeout) * (os.cpu_count() or 1)
                 resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds, seconds))

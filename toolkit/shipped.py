@@ -4,7 +4,8 @@ from pathlib import Path
 
 from toolkit.errors import ToolkitError
 
-# Not by importlib.resources: the files have to be on a disk for Nix, and to import it takes longer than to find them.
+# Not by importlib.resources: the files have to be on a disk for Nix, and to import it
+# takes longer than to find them.
 PACKAGE = Path(__file__).parent
 EXPRESSIONS = PACKAGE / "expressions"
 
@@ -14,4 +15,7 @@ def shipped_path(name: str) -> Path:
     for place in (PACKAGE.parent, PACKAGE / "data"):
         if (place / name).is_file():
             return place / name
-    raise ToolkitError(f"{name}: is missing from this installation of unlet", hint="install the package again")
+    raise ToolkitError(
+        f"{name}: is missing from this installation of unlet",
+        hint="install the package again",
+    )

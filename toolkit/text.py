@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-# What a terminal or a browser acts on, moves to a different place, or hides: control characters (ISO 6429) but tabs and
-# line ends, the line and paragraph separators, the formatting characters of bidirectional text (UAX 9), marks without
-# width, and tags.
+# What a terminal or a browser acts on, moves to a different place, or hides: control
+# characters (ISO 6429) but tabs and line ends, the line and paragraph separators, the
+# formatting characters of bidirectional text (UAX 9), marks without width, and tags.
 _ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"
@@ -33,4 +33,6 @@ def counted(count: int, noun: str) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be")
-    return "".join(f"\\u{units[index : index + 2].hex()}" for index in range(0, len(units), 2))
+    return "".join(
+        f"\\u{units[index : index + 2].hex()}" for index in range(0, len(units), 2)
+    )

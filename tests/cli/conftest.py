@@ -30,10 +30,17 @@ class Unlet(Struct, frozen=True, kw_only=True):
     def argv(self) -> tuple[str, ...]:
         return sys.executable, "-m", "toolkit"
 
-    def __call__(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str | Path, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end, in a process of its own that starts Python if what it imports may differ."""
         if not any(name.startswith(("LC_", "PATH", "PYTHON")) for name in env):
-            return self.forks.run(list(map(str, arguments)), cwd=self.cwd, env={**self.env, **env}, timeout=120)
+            return self.forks.run(
+                list(map(str, arguments)),
+                cwd=self.cwd,
+                env={**self.env, **env},
+                timeout=120,
+            )
         return subprocess.run(
             [*self.argv, *map(str, arguments)],
             cwd=self.cwd,
@@ -55,7 +62,10 @@ def forks() -> Generator[fork.Source]:
 
 @pytest.fixture
 def cache_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache, which commands share; a module in which they must not takes `own_cache` in its place."""
+    """The cache, which commands share.
+
+    A module in which they must not takes `own_cache` in its place.
+    """
     return tmp_path_factory.getbasetemp() / "cache"
 
 

@@ -27,10 +27,11 @@ _MOST = 1 << 17
 class Source:
     """Starts the process, and runs command lines in copies of it until it is closed.
 
-    The variable WITHOUT takes a wall away from one: Landlock, or the `settings` of a sealed Nix. USER_ID makes root
-    somebody else.
+    The variable WITHOUT takes a wall away from one: Landlock, or the `settings` of a
+    sealed Nix. USER_ID makes root somebody else.
 
-    `peak` is the most memory, in KiB, that the last of them had, or a program that it waited for.
+    `peak` is the most memory, in KiB, that the last of them had, or a program that it
+    waited for.
     """
 
     peak = 0
@@ -44,11 +45,20 @@ class Source:
         with theirs:
             argv = [sys.executable, "-P", __file__, str(theirs.fileno())]
             self._process = subprocess.Popen(
-                argv, env=self._env, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+                argv,
+                env=self._env,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
     def run(
-        self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        timeout: float,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command line as subprocess.run does, with nothing on stdin and its output captured."""
         request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
@@ -68,7 +78,9 @@ class Source:
                 raise
             status = os.waitstatus_to_exitcode(ended)
             printed = [
-                os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="surrogateescape")
+                os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(
+                    errors="surrogateescape"
+                )
                 for file in (out, err)
             ]
             return subprocess.CompletedProcess(list(arguments), status, *printed)
@@ -79,7 +91,10 @@ class Source:
 
 
 def _copies(connection: socket.socket) -> int:
-    """Make a copy for each request, and send how it has ended; return the exit code, of a copy that of its command."""
+    """Make a copy for each request, and send how it has ended.
+
+    Return the exit code, of a copy that of its command.
+    """
     for module in pkgutil.walk_packages(toolkit.__path__, "toolkit."):
         import_module(module.name)
     gc.freeze()
@@ -110,7 +125,9 @@ def _command(connection: socket.socket, request: bytes, files: Sequence[int]) ->
             landlock.abi = lambda: 0  # type: ignore[assignment]
         case "settings":
             limits.CONFIGURATION.clear()
-            limits.CONFIGURATION.update({name: os.environ[name] for name in ("PATH", "HOME")})
+            limits.CONFIGURATION.update(
+                {name: os.environ[name] for name in ("PATH", "HOME")}
+            )
         case _:
             pass
     if user := os.environ.pop("USER_ID", None):

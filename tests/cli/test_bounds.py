@@ -44,41 +44,65 @@ def test_evaluation_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
     assert done.returncode == 3, done.stderr
     assert {proof["status"] for proof in proofs.values()} == {"passed", "not run"}
     said = proofs["no-rebuild"]
-    wanted = r"because nix-instantiate: still running after \S+ s; --timeout raises the limit"
+    wanted = (
+        r"because nix-instantiate: still running after \S+ s; --timeout raises "
+        r"the limit"
+    )
     assert re.fullmatch(wanted, said["reason"])
     assert said["asked"]
 
 
 def test_memory_of_the_stand_in_tree_is_named(unlet: Unlet, clone: Path) -> None:
     edit(clone, *HUNGRY, TARGET)
-    done = unlet("check", "--patch", patched(clone), "--file", clone / TARGET, *LITTLE, "--json")
+    done = unlet(
+        "check", "--patch", patched(clone), "--file", clone / TARGET, *LITTLE, "--json"
+    )
     proofs = {proof["name"]: proof for proof in json.loads(done.stdout)["proofs"]}
     said = proofs["no-rebuild"]
     assert (said["status"], said["asked"]) == ("not run", True)
     assert said["reason"].endswith("out of memory; --max-memory raises the limit")
 
 
-def test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged(unlet: Unlet, clone: Path) -> None:
+def test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged(
+    unlet: Unlet, clone: Path
+) -> None:
     versioned(clone, NOTES, HOG)
     versioned(clone, BOARD, '"1"')
     done = unlet("check", "--git-dir", clone, *NATIVE, *LITTLE, "--json")
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     unknown = {gap["what"]: gap["reason"] for gap in told["unknown"]}
-    assert "out of memory; --max-memory raises the limit" in unknown["notes-server on x86_64-linux"]
+    assert (
+        "out of memory; --max-memory raises the limit"
+        in unknown["notes-server on x86_64-linux"]
+    )
     assert "status-board" not in " ".join(unknown)
     assert {each["attribute"] for each in told["changes"]} == {"status-board"}
 
 
-def test_claims_of_a_package_that_needs_more_are_unknown(unlet: Unlet, clone: Path) -> None:
+def test_claims_of_a_package_that_needs_more_are_unknown(
+    unlet: Unlet, clone: Path
+) -> None:
     versioned(clone, NOTES, HOG)
-    done = unlet("check", "--patch", patched(clone), "notes-server", "--nixpkgs", clone, *NATIVE, *LITTLE, "--json")
+    done = unlet(
+        "check",
+        "--patch",
+        patched(clone),
+        "notes-server",
+        "--nixpkgs",
+        clone,
+        *NATIVE,
+        *LITTLE,
+        "--json",
+    )
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     proofs = {proof["name"]: proof for proof in told["claims"]}
     assert "failed" not in {proof["status"] for proof in proofs.values()}, told
     assert proofs["no-rebuild"]["reason"].startswith("because ")
-    assert proofs["no-rebuild"]["reason"].endswith("out of memory; --max-memory raises the limit")
+    assert proofs["no-rebuild"]["reason"].endswith(
+        "out of memory; --max-memory raises the limit"
+    )
 
 
 WORDS = {
@@ -93,7 +117,9 @@ WORDS = {
     ("limit", "command"),
     [("time", "find"), ("time", "overlay"), ("time", "pr"), ("memory", "propose")],
 )
-def test_every_command_about_a_package_names_the_option(unlet: Unlet, clone: Path, limit: str, command: str) -> None:
+def test_every_command_about_a_package_names_the_option(
+    unlet: Unlet, clone: Path, limit: str, command: str
+) -> None:
     words = WORDS[command]
     expression, option, amount, fact = LIMITS[limit]
     versioned(clone, NOTES, expression)
@@ -102,7 +128,9 @@ def test_every_command_about_a_package_names_the_option(unlet: Unlet, clone: Pat
     git(clone, "config", "user.email", "somebody@example.org")
     done = unlet(*words, clone, option, amount)
     assert done.returncode == (0 if command == "find" else 3), done.stderr
-    line = next(line for line in (done.stdout + done.stderr).splitlines() if fact in line)
+    line = next(
+        line for line in (done.stdout + done.stderr).splitlines() if fact in line
+    )
     assert line.endswith(f"; {option} raises the limit")
 
 
@@ -118,12 +146,19 @@ def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
     assert "; --max-memory raises the limit" in done.stdout
 
 
-def test_find_names_the_option_if_files_are_not_reached(unlet: Unlet, clone: Path) -> None:
+def test_find_names_the_option_if_files_are_not_reached(
+    unlet: Unlet, clone: Path
+) -> None:
     done = unlet("find", "--nixpkgs", clone, "--timeout", "0.0001")
     assert done.returncode == 0, done.stderr
-    late = r"\d+ of the files: it is not reached in the time that all have; --timeout raises the limit"
+    late = (
+        r"\d+ of the files: it is not reached in the time that all have; "
+        r"--timeout raises the limit"
+    )
     assert re.fullmatch(late, done.stdout.splitlines()[-1])
-    late = json.loads(unlet("find", "--nixpkgs", clone, "--timeout", "0.0001", "--json").stdout)["late"]
+    late = json.loads(
+        unlet("find", "--nixpkgs", clone, "--timeout", "0.0001", "--json").stdout
+    )["late"]
     assert NOTES in late
 
 
@@ -132,7 +167,10 @@ def test_reach_names_the_option(unlet: Unlet, clone: Path, limit: str) -> None:
     expression, option, amount, _ = LIMITS[limit]
     overlay = clone.parent / "overlay.nix"
     attributes = f"{{ version = {expression}; }}"
-    overlay.write_text(f"final: prev: {{ notes-server = prev.notes-server.overrideAttrs (old: {attributes}); }}")
+    overlay.write_text(
+        f"final: prev: {{ notes-server = prev.notes-server.overrideAttrs (old: "
+        f"{attributes}); }}"
+    )
     done = unlet("reach", overlay, "--nixpkgs", clone, "--sealed", option, amount)
     assert f"; {option} raises the limit" in done.stdout
 
@@ -140,4 +178,6 @@ def test_reach_names_the_option(unlet: Unlet, clone: Path, limit: str) -> None:
 def test_limit_of_a_command_without_an_option_for_it_names_none() -> None:
     assert limits.raised_by("--timeout", "late") == "late"
     with limits.allowing(None, None):
-        assert limits.raised_by("--timeout", "late") == "late; --timeout raises the limit"
+        assert (
+            limits.raised_by("--timeout", "late") == "late; --timeout raises the limit"
+        )

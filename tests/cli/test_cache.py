@@ -39,13 +39,20 @@ def test_entries_are_listed_with_size_last_use_and_the_limit(unlet: Unlet) -> No
     ]
     assert lines[2] == f"{root}: 2 entries, {size / 500:.1f} kB of at most 2.0 GB"
     assert json.loads(unlet("cache", "--json").stdout)["limit"] == 2_000_000_000
-    assert unlet("cache", UNLET_CACHE_MB="300").stdout.endswith(" of at most 300.0 MB\n")
+    assert unlet("cache", UNLET_CACHE_MB="300").stdout.endswith(
+        " of at most 300.0 MB\n"
+    )
     assert unlet("cache", UNLET_CACHE_MB="0").stdout.endswith(" without a limit\n")
     done = unlet("cache", UNLET_CACHE_MB="-1")
-    assert (done.returncode, done.stderr) == (3, "UNLET_CACHE_MB: '-1' is not a number of megabytes\n")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "UNLET_CACHE_MB: '-1' is not a number of megabytes\n",
+    )
 
 
-def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_path: Path) -> None:
+def test_clean_beside_a_running_proposal_leaves_what_it_needs(
+    unlet: Unlet, tmp_path: Path
+) -> None:
     go, shim = tmp_path / "go", tmp_path / "programs/nix-build"
     shim.parent.mkdir()
     wait = f": > {tmp_path}/came\nwhile ! test -e {go}; do sleep 0.01; done"
@@ -53,7 +60,9 @@ def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_
     shim.chmod(0o755)
     env = {**unlet.env, "PATH": f"{shim.parent}:{unlet.env['PATH']}"}
     command = [*unlet.argv, "propose", "--nixpkgs", "specimen"]
-    with subprocess.Popen(command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         while not (tmp_path / "came").exists() and process.poll() is None:
             time.sleep(0.01)
         done = unlet("cache", "clean")
@@ -61,7 +70,9 @@ def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_
         _, stderr = process.communicate(timeout=60)
     assert done.returncode == 0
     assert re.fullmatch(
-        r"deleted 0 entries, 0 bytes, kept \d+ entr(y|ies), .* for an unlet that is running\n", done.stdout
+        r"deleted 0 entries, 0 bytes, kept \d+ entr(y|ies), .* for an unlet that is "
+        r"running\n",
+        done.stdout,
     )
     assert (process.returncode, stderr) == (0, b"")
     assert unlet("cache", "clean").stdout.startswith("deleted ")

@@ -13,15 +13,23 @@ def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
     assert unlet("propose", "notes-server", "--nixpkgs", "specimen").returncode == 0
     done = unlet("check", "--json", "--proof", "no-rebuild", "--proof", "parse")
     assert done.returncode == 0
-    assert {proof["name"] for proof in json.loads(done.stdout)["proofs"]} == {"no-rebuild", "parse"}
-    # The specimen is in no form of nixfmt's: a proof that was asked for and not run is no success.
+    assert {proof["name"] for proof in json.loads(done.stdout)["proofs"]} == {
+        "no-rebuild",
+        "parse",
+    }
+    # The specimen is in no form of nixfmt's: a proof that was asked for and not run is
+    # no success.
     assert unlet("check", "--proof", "parse", "--proof", "format").returncode == 3
 
 
 @pytest.mark.parametrize(
     ("setting", "code", "reason"),
     [
-        ("nix-path = home={home}", "builtins.readFile <home/secret>", "was not found in the Nix search path"),
+        (
+            "nix-path = home={home}",
+            "builtins.readFile <home/secret>",
+            "was not found in the Nix search path",
+        ),
         (
             "allow-unsafe-native-code-during-evaluation = true",
             'builtins.exec [ "sh" "-c" "echo >> {home}/ran; echo 1" ]',
@@ -29,32 +37,53 @@ def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
         ),
     ],
 )
-def test_patch_of_a_stranger_is_judged_sealed(unlet: Unlet, clone: Path, setting: str, code: str, reason: str) -> None:
+def test_patch_of_a_stranger_is_judged_sealed(
+    unlet: Unlet, clone: Path, setting: str, code: str, reason: str
+) -> None:
     home = Path(unlet.env["HOME"])
     (home / "secret").write_text("told")
     code = f"builtins.seq ({code.format(home=home)}) "
     edit(clone, 'version = "', f'version = {code}"')
-    arguments = ("check", "--patch", patched(clone), "--nixpkgs", "specimen", "--system", "x86_64-linux", "--json")
+    arguments = (
+        "check",
+        "--patch",
+        patched(clone),
+        "--nixpkgs",
+        "specimen",
+        "--system",
+        "x86_64-linux",
+        "--json",
+    )
     done = unlet(*arguments, NIX_CONFIG=setting.format(home=home))
     assert done.returncode == 1, done.stdout + done.stderr
     assert reason in done.stdout
     assert not (home / "ran").exists()
 
 
-def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(unlet: Unlet, docker_nix: Path) -> None:
+def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
+    unlet: Unlet, docker_nix: Path
+) -> None:
     (unlet.cwd / TARGET).parent.mkdir(parents=True)
     shutil.copyfile(docker_nix, unlet.cwd / TARGET)
     commit_all(unlet.cwd)
     edit(unlet.cwd, "-DMINIMAL=ON", "-DMINIMAL=OFF", TARGET)
     done = unlet("check", "--proof", "no-rebuild", "--system", "x86_64-linux")
     assert done.returncode == 1
-    failure = r"^failed   no-rebuild  .*\n  .*(?:docker|moby).* \(and \d+ more; --json has all\)$"
+    failure = (
+        r"^failed   no-rebuild  .*\n  .*(?:docker|moby).* \(and \d+ more; "
+        r"--json has all\)$"
+    )
     assert len(re.findall(failure, done.stdout, re.MULTILINE)) == 1
     assert unlet("check", "--comment").stderr.startswith(
         "unlet check: --comment requires a change of a whole nixpkgs\n"
     )
     git(unlet.cwd, "commit", "--quiet", "--all", "--message=docker: x")
-    assert unlet("check", "HEAD", "--proof", "no-rebuild", "--system", "x86_64-linux").returncode == 1
+    assert (
+        unlet(
+            "check", "HEAD", "--proof", "no-rebuild", "--system", "x86_64-linux"
+        ).returncode
+        == 1
+    )
     assert unlet("check").stderr.splitlines()[1] == (
         "hint: 'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
     )
@@ -63,7 +92,9 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
 def test_text_of_strangers_stays_text_in_a_comment(unlet: Unlet, clone: Path) -> None:
     evil = "``` </details> @everyone [x](http://localhost.invalid) |"
     edit(clone, 'version = "4.2.0"', f'version = throw "{evil}"')
-    done = unlet("check", "--patch", patched(clone), "--nixpkgs", "specimen", "--comment")
+    done = unlet(
+        "check", "--patch", patched(clone), "--nixpkgs", "specimen", "--comment"
+    )
     assert done.returncode == 1
     outside = done.stdout.partition("<details>")[0]
     assert "</details>" not in outside

@@ -16,6 +16,12 @@ def test_script_calls_unlet(unlet: Unlet) -> None:
         ("unlet find --gr", {"--graph"}),
     ],
 )
-def test_commands_options_and_values_are_completed(unlet: Unlet, line: str, expected: set[str]) -> None:
-    done = unlet(_UNLET_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
+def test_commands_options_and_values_are_completed(
+    unlet: Unlet, line: str, expected: set[str]
+) -> None:
+    done = unlet(
+        _UNLET_COMPLETE="bash_complete",
+        COMP_WORDS=line,
+        COMP_CWORD=str(len(line.split()) - 1),
+    )
     assert {words.partition(",")[2] for words in done.stdout.split()} == expected

@@ -1,4 +1,7 @@
-"""The command itself; what it finds on hosts is tested where they are made, in tests/doctor."""
+"""The command itself.
+
+What it finds on hosts is tested where they are made, in tests/doctor.
+"""
 
 import json
 import os
@@ -11,7 +14,8 @@ from tests.doctor.test_symptoms import TABLE
 from toolkit.doctor.symptoms import symptoms
 
 REFUSED = (
-    "Error response from daemon: error while calling PortManager.AddPort(): cannot expose privileged port 80, you can "
+    "Error response from daemon: error while calling PortManager.AddPort(): cannot "
+    "expose privileged port 80, you can "
     "add 'net.ipv4.ip_unprivileged_port_start=80' to /etc/sysctl.conf (currently 1024)"
 )
 
@@ -22,20 +26,31 @@ def test_log_from_elsewhere_is_explained_with_checks_and_remedies(unlet: Unlet) 
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        "privileged-port: probably no rootlesskit on PATH has CAP_NET_BIND_SERVICE (5 other causes possible)"
+        "privileged-port: probably no rootlesskit on PATH has CAP_NET_BIND_SERVICE (5 "
+        "other causes possible)"
     )
     assert lines[1] == "log      privileged-port"
-    assert lines[2].startswith("         line 3 (and 2 more): Error response from daemon: ")
-    assert "         nosuid: the program with the capability is on a mount with the option nosuid" in done.stdout
+    assert lines[2].startswith(
+        "         line 3 (and 2 more): Error response from daemon: "
+    )
+    assert (
+        "         nosuid: the program with the capability is on a mount with the "
+        "option nosuid" in done.stdout
+    )
     assert "\n           check: findmnt " in done.stdout
-    assert "\n           do: as root: setcap cap_net_bind_service=ep $(command -v rootlesskit), then " in done.stdout
+    assert (
+        "\n           do: as root: setcap cap_net_bind_service=ep $(command -v "
+        "rootlesskit), then " in done.stdout
+    )
     assert "\n           NixOS: security.wrappers.docker-rootlesskit = " in done.stdout
     assert "@" not in done.stdout
 
 
 def shown(unlet: Unlet, names: Iterable[str]) -> dict[str, str]:
     """Return what is said of a log with a line of each symptom, by symptom."""
-    (unlet.cwd / "log").write_text("".join(f"{TABLE.lines[name][0]}\n" for name in names))
+    (unlet.cwd / "log").write_text(
+        "".join(f"{TABLE.lines[name][0]}\n" for name in names)
+    )
     said = unlet("doctor", "--elsewhere", "--log", "log").stdout
     return {part.partition("\n")[0].strip(): part for part in said.split("\nlog ")[1:]}
 
@@ -59,7 +74,8 @@ def test_log_is_explained_where_this_machine_cannot_be_examined(unlet: Unlet) ->
     assert done.stdout.startswith("subordinate-ids-missing: ")
     assert "\nnote     this machine was not examined: " in done.stdout
     assert (
-        "\n           NixOS: users.users.USER.autoSubUidGidRange = true; then sudo nixos-rebuild switch" in done.stdout
+        "\n           NixOS: users.users.USER.autoSubUidGidRange = true; then sudo "
+        "nixos-rebuild switch" in done.stdout
     )
     document = json.loads(unlet("doctor", "--log", "log", "--json").stdout)
     assert document["not_examined"]
@@ -68,58 +84,96 @@ def test_log_is_explained_where_this_machine_cannot_be_examined(unlet: Unlet) ->
 
 
 def test_remedies_are_for_the_port_that_the_log_names(unlet: Unlet) -> None:
-    (unlet.cwd / "log").write_text(f"{REFUSED.replace('port 80', 'port 443').replace('start=80', 'start=443')}\n")
+    (unlet.cwd / "log").write_text(
+        f"{REFUSED.replace('port 80', 'port 443').replace('start=80', 'start=443')}\n"
+    )
     done = unlet("doctor", "--elsewhere", "--log", "log", "--verbose")
     assert "ip_unprivileged_port_start=443" in done.stdout
     assert "start=80" not in done.stdout
-    (unlet.cwd / "log").write_text("failed to start userland proxy: listen tcp4 0.0.0.0:25: bind: permission denied\n")
-    assert "ip_unprivileged_port_start=25" in unlet("doctor", "--elsewhere", "--log", "log", "--verbose").stdout
+    (unlet.cwd / "log").write_text(
+        "failed to start userland proxy: listen tcp4 0.0.0.0:25: bind: permission "
+        "denied\n"
+    )
+    assert (
+        "ip_unprivileged_port_start=25"
+        in unlet("doctor", "--elsewhere", "--log", "log", "--verbose").stdout
+    )
 
 
 def test_several_logs_are_explained_together(unlet: Unlet) -> None:
-    (unlet.cwd / "one").write_text(f"host systemd[1]: Starting docker.service\n{REFUSED}\n")
+    (unlet.cwd / "one").write_text(
+        f"host systemd[1]: Starting docker.service\n{REFUSED}\n"
+    )
     (unlet.cwd / "two").write_text("No subuid ranges found for user 1000\n")
     done = unlet("doctor", "--elsewhere", "--log", "one", "--log", "two")
-    places = [line for line in done.stdout.splitlines() if line.startswith("         line ")]
+    places = [
+        line for line in done.stdout.splitlines() if line.startswith("         line ")
+    ]
     assert places == [
         "         line 1 of two: No subuid ranges found for user 1000",
         f"         line 2 of one: {REFUSED}",
     ]
-    document = json.loads(unlet("doctor", "--elsewhere", "--log", "one", "--log", "two", "--json").stdout)
+    document = json.loads(
+        unlet("doctor", "--elsewhere", "--log", "one", "--log", "two", "--json").stdout
+    )
     assert document["log"]["name"] == "one, two"
     assert [entry["log"] for entry in document["log"]["entries"]] == ["two", "one"]
 
 
 def test_document_of_a_log(unlet: Unlet) -> None:
-    (unlet.cwd / "log").write_text(f"host systemd[1]: Starting docker.service\n{REFUSED}\n")
+    (unlet.cwd / "log").write_text(
+        f"host systemd[1]: Starting docker.service\n{REFUSED}\n"
+    )
     done = unlet("doctor", "--elsewhere", "--log", "log", "--json", "--port", "443")
     document = json.loads(done.stdout)
-    assert (done.returncode, done.stderr, document["schema"], document["conditions"]) == (1, "", 2, [])
+    assert (
+        done.returncode,
+        done.stderr,
+        document["schema"],
+        document["conditions"],
+    ) == (1, "", 2, [])
     (entry,) = document["log"]["entries"]
-    assert (entry["name"], entry["line"], entry["count"], entry["text"]) == ("privileged-port", 2, 1, REFUSED)
+    assert (entry["name"], entry["line"], entry["count"], entry["text"]) == (
+        "privileged-port",
+        2,
+        1,
+        REFUSED,
+    )
     suspect = entry["suspects"][0]
     assert set(suspect) == {"name", "fact", "check", "here", "remedies", "on_nixos"}
     assert suspect["here"] is None
-    assert any("ip_unprivileged_port_start=443" in remedy for remedy in suspect["remedies"])
+    assert any(
+        "ip_unprivileged_port_start=443" in remedy for remedy in suspect["remedies"]
+    )
 
 
-def test_what_was_written_last_leads_and_what_only_says_that_something_failed_is_left_out(unlet: Unlet) -> None:
+def test_what_was_written_last_leads_and_what_only_says_that_something_failed_is_left_out(
+    unlet: Unlet,
+) -> None:
     (unlet.cwd / "log").write_text(
         "No subuid ranges found for user 1000\n"
         "timeout waiting for containerd to start\n"
         "[ERROR] Failed to start docker.service. Run `journalctl`\n"
     )
-    document = json.loads(unlet("doctor", "--elsewhere", "--log", "log", "--json").stdout)
+    document = json.loads(
+        unlet("doctor", "--elsewhere", "--log", "log", "--json").stdout
+    )
     names = [entry["name"] for entry in document["log"]["entries"]]
     assert names == ["containerd-timeout", "subordinate-ids-missing"]
-    (unlet.cwd / "log").write_text("+ echo 'rootlesskit needs to be installed'\n+ command -v rootlesskit\n")
+    (unlet.cwd / "log").write_text(
+        "+ echo 'rootlesskit needs to be installed'\n+ command -v rootlesskit\n"
+    )
     done = unlet("doctor", "--elsewhere", "--log", "log")
-    assert (done.returncode, done.stdout) == (3, "log: none of 2 lines shows a known symptom\n")
+    assert (done.returncode, done.stdout) == (
+        3,
+        "log: none of 2 lines shows a known symptom\n",
+    )
 
 
 def test_long_line_is_cut_around_what_was_recognised(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text(
-        f"error: failed to setup network &{{{'x' * 900}}}: setting up tap tap0: exit status 1\n"
+        f"error: failed to setup network &{{{'x' * 900}}}: setting up tap tap0: exit "
+        "status 1\n"
     )
     done = unlet("doctor", "--elsewhere", "--log", "log")
     (line,) = (line for line in done.stdout.splitlines() if " line 1: " in line)
@@ -131,15 +185,23 @@ def test_long_line_is_cut_around_what_was_recognised(unlet: Unlet) -> None:
 def test_only_what_is_asked_for_is_coloured(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text("No subuid ranges found\n")
     asked = ("doctor", "--elsewhere", "--log", "log")
-    assert "\n\x1b[1;31mlog      subordinate-ids-missing\x1b[0m\n" in unlet(*asked, FORCE_COLOR="1").stdout
+    assert (
+        "\n\x1b[1;31mlog      subordinate-ids-missing\x1b[0m\n"
+        in unlet(*asked, FORCE_COLOR="1").stdout
+    )
     assert "\x1b" not in unlet(*asked).stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("--elsewhere", "--log", "-"), "standard input: is a device"), (("--log", "gone"), "gone: no such file")],
+    [
+        (("--elsewhere", "--log", "-"), "standard input: is a device"),
+        (("--log", "gone"), "gone: no such file"),
+    ],
 )
-def test_log_that_cannot_be_read_is_named(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
+def test_log_that_cannot_be_read_is_named(
+    unlet: Unlet, arguments: tuple[str, ...], message: str
+) -> None:
     done = unlet("doctor", *arguments)
     assert (done.returncode, done.stdout) == (3, "")
     assert message in done.stderr
@@ -150,5 +212,6 @@ def test_root_is_sent_away(unlet: Unlet) -> None:
     done = unlet("doctor")
     assert done.returncode == 3
     assert done.stderr == (
-        "doctor: root has no rootless docker\nhint: run it as the user whose daemon it is, without sudo\n"
+        "doctor: root has no rootless docker\nhint: run it as the user whose daemon "
+        "it is, without sudo\n"
     )

@@ -17,7 +17,8 @@ from toolkit.cli import output
 from toolkit.lift.rewriting import lift
 
 UI = (
-    "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; s = runCommand x { } x; in "
+    "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; s = runCommand x "
+    "{ } x; in "
     "mk { inherit src; e = [ ui s ]; }"
 )
 
@@ -40,11 +41,15 @@ def test_a_line_says_where_and_how_far_out_of_reach(unlet: Unlet, tree: Path) ->
         "hidden, with a reason to lift:\n"
         "  zyx  ui  buildX  shares src  pkgs/by-name/zy/zyx/package.nix:1\n"
         "\n"
-        "1 binding in 1 of 2 files: 1 hidden, 0 shown without effect, 0 reached in part, 0 routed\n"
+        "1 binding in 1 of 2 files: 1 hidden, 0 shown without effect, 0 reached in "
+        "part, 0 routed\n"
         "1 share src or version with the package around them\n"
     )
     document = json.loads(unlet("find", "--nixpkgs", tree, "--json", "--all").stdout)
-    assert [binding["kind"] for binding in document["bindings"]] == ["package", "helper"]
+    assert [binding["kind"] for binding in document["bindings"]] == [
+        "package",
+        "helper",
+    ]
     assert document["totals"]["hidden"] == 2
 
 
@@ -53,7 +58,9 @@ def test_a_private_part_stands_last_and_has_no_reason(unlet: Unlet, tree: Path) 
     private.parent.mkdir(parents=True)
     private.write_text(UI.replace("inherit src", "src = 1"))
     done = unlet("find", "--nixpkgs", tree)
-    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")] == ["zyx", "abc"]
+    assert [
+        line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")
+    ] == ["zyx", "abc"]
     assert "\nhidden, without a reason to lift:\n  abc " in done.stdout
     hint = "1 have no reason to lift; 'propose --binding NAME' lifts them nevertheless"
     assert done.stdout.splitlines()[-1] == hint
@@ -75,7 +82,8 @@ def test_nix_is_asked_about_each_package_that_is_named(unlet: Unlet) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[:5] == SHOWN
-    # What a derivation has as an attribute is in its environment: an override changes that, if not what is linked.
+    # What a derivation has as an attribute is in its environment: an override changes
+    # that, if not what is linked.
     assert "    theme    none; in part: overrideAttrs { theme = …; }" in lines[5:]
 
 
@@ -83,7 +91,9 @@ def test_overrides_that_work_are_named_and_drawn(unlet: Unlet) -> None:
     tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
     file = tree / NOTES
     file.write_text(lift(file.read_text(), name="package.nix").text)
-    (part,) = json.loads(unlet("find", "notes-server", "--nixpkgs", tree, "--json").stdout)["packages"][0]["parts"]
+    (part,) = json.loads(
+        unlet("find", "notes-server", "--nixpkgs", tree, "--json").stdout
+    )["packages"][0]["parts"]
     assert (part["name"], part["reached"]) == ("web-ui", True)
     (method,) = part["methods"]
     drawn = unlet("find", "notes-server", "--nixpkgs", tree, "--graph").stdout
@@ -94,7 +104,12 @@ def test_overrides_that_work_are_named_and_drawn(unlet: Unlet) -> None:
     ("name", "moby", "methods", "decided"),
     [
         ("29.6", "let, line ", "none", "the syntax"),
-        ("states/fixed", "parameter, line ", "override { moby = …; }", "Nix's evaluation for x86_64-linux"),
+        (
+            "states/fixed",
+            "parameter, line ",
+            "override { moby = …; }",
+            "Nix's evaluation for x86_64-linux",
+        ),
     ],
 )
 def test_parts_of_docker_are_those_of_its_own_file(
@@ -106,8 +121,12 @@ def test_parts_of_docker_are_those_of_its_own_file(
     assert (done.returncode, done.stderr) == (0, "")
     first, *lines = done.stdout.splitlines()
     assert first == f"docker: {TARGET}, 29.6.1"
-    (number,) = (int(line.rpartition(moby)[2]) for line in lines if line.startswith("  moby "))
-    assert (tree / TARGET).read_text().splitlines()[number - 1].strip().startswith("moby")
+    (number,) = (
+        int(line.rpartition(moby)[2]) for line in lines if line.startswith("  moby ")
+    )
+    assert (
+        (tree / TARGET).read_text().splitlines()[number - 1].strip().startswith("moby")
+    )
     assert f"    moby               {methods}" in lines
     assert lines[-1] == f"  decided by {decided}"
 
@@ -117,7 +136,10 @@ def test_docker_that_is_not_understood_has_the_reason(unlet: Unlet) -> None:
     shutil.copyfile(specimens.path("states/unknown") / TARGET, tree / TARGET)
     done = unlet("find", "docker", "--nixpkgs", tree)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[1] == "  unknown layout: nothing in it is bound to a function dockerGen"
+    assert (
+        done.stdout.splitlines()[1]
+        == "  unknown layout: nothing in it is bound to a function dockerGen"
+    )
 
 
 def test_a_recipe_counts_the_packages_that_are_left(unlet: Unlet) -> None:
@@ -126,7 +148,9 @@ def test_a_recipe_counts_the_packages_that_are_left(unlet: Unlet) -> None:
     assert (row.split()[0], count) == ("status-board", "left: 1 package")
     done = unlet("find", "--recipe", "fetcher", "--nixpkgs", "specimen")
     assert done.stdout.splitlines() == ["left: 0 packages"]
-    done = unlet("find", "status-board", "--recipe", "final-attrs", "--nixpkgs", "specimen")
+    done = unlet(
+        "find", "status-board", "--recipe", "final-attrs", "--nixpkgs", "specimen"
+    )
     assert done.stdout.splitlines() == [row]
 
 
@@ -176,11 +200,20 @@ def test_a_long_cell_does_not_widen_its_column_nor_move_other_rows() -> None:
     assert list(output.table([("long",)], widest=3)) == ["long"]
     wide = [
         ("app", "buildNpmPackage", "hidden", "", "a.nix:1"),
-        ("other", "rustPlatform.buildRustPackage", "shown without effect", "shares src", "b.nix:22"),
+        (
+            "other",
+            "rustPlatform.buildRustPackage",
+            "shown without effect",
+            "shares src",
+            "b.nix:22",
+        ),
         ("third", "rustPlatform.buildRustPackage", "hidden", "shares src", "c.nix:3"),
     ]
     assert list(output.table(wide, widest=24)) == [
         "app    buildNpmPackage  hidden                            a.nix:1",
-        "other  rustPlatform.buildRustPackage  shown without effect  shares src  b.nix:22",
+        (
+            "other  rustPlatform.buildRustPackage  shown without effect  shares src  "
+            "b.nix:22"
+        ),
         "third  rustPlatform.buildRustPackage  hidden  shares src  c.nix:3",
     ]

@@ -1,7 +1,7 @@
 """Runs that are ended at any moment leave no process, no temporary file, nothing half-written, and the user's clone.
 
-UNLET_KILLS is how many runs are ended, UNLET_SEED where the random numbers begin. Of a run that had no chance to clean
-up, the next one does it.
+UNLET_KILLS is how many runs are ended, UNLET_SEED where the random numbers begin. Of a
+run that had no chance to clean up, the next one does it.
 """
 
 import os
@@ -26,7 +26,16 @@ from toolkit.cache import VARIABLE
 SIZE = int(os.environ.get("UNLET_KILLS", "2"))
 SEED = os.environ.get("UNLET_SEED", "1")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
-COMMANDS = ("propose", "propose --force", "pr", "pr --remove", "overlay", "track", "find", "cache clean")
+COMMANDS = (
+    "propose",
+    "propose --force",
+    "pr",
+    "pr --remove",
+    "overlay",
+    "track",
+    "find",
+    "cache clean",
+)
 INTERRUPTED = 130
 MARK = "UNLET_TESTED_AS"
 
@@ -54,13 +63,41 @@ class Place(Struct, frozen=True, kw_only=True):
 
     def arguments(self, command: str) -> list[str]:
         return {
-            "propose": ["propose", "notes-server", "--nixpkgs", "specimen", "--out", "out"],
-            "propose --force": ["propose", "notes-server", "--nixpkgs", "specimen", "--out", "out", "--force"],
-            "overlay --force": ["overlay", "--nixpkgs", "specimen", "--out", "out", "--force"],
+            "propose": [
+                "propose",
+                "notes-server",
+                "--nixpkgs",
+                "specimen",
+                "--out",
+                "out",
+            ],
+            "propose --force": [
+                "propose",
+                "notes-server",
+                "--nixpkgs",
+                "specimen",
+                "--out",
+                "out",
+                "--force",
+            ],
+            "overlay --force": [
+                "overlay",
+                "--nixpkgs",
+                "specimen",
+                "--out",
+                "out",
+                "--force",
+            ],
             "pr": ["pr", "--repo", str(self.clone.top)],
             "pr --remove": ["pr", "--repo", str(self.clone.top), "--remove"],
             "overlay": ["overlay", "--nixpkgs", "specimen", "--out", "out"],
-            "track": ["track", "--git-dir", str(self.clone.top), "--ref", "upstream/master"],
+            "track": [
+                "track",
+                "--git-dir",
+                str(self.clone.top),
+                "--ref",
+                "upstream/master",
+            ],
             "find": ["find", "--nixpkgs", "specimen"],
             "cache clean": ["cache", "clean"],
         }[command]
@@ -68,7 +105,12 @@ class Place(Struct, frozen=True, kw_only=True):
     def start(self, command: str) -> subprocess.Popen[str]:
         argv = [sys.executable, "-c", PROGRAM, *self.arguments(command)]
         return subprocess.Popen(
-            argv, cwd=self.work, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+            argv,
+            cwd=self.work,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
         )
 
     def run(self, command: str) -> tuple[int, str]:
@@ -111,9 +153,15 @@ def prepared(
 
     def prepare(command: str) -> Prepared:
         if command not in _PREPARED:
-            template, copy = (tmp_path_factory.mktemp(what) for what in ("template", "copy"))
+            template, copy = (
+                tmp_path_factory.mktemp(what) for what in ("template", "copy")
+            )
             place = place_in(template, make_clone(upstream, template), cache)
-            if (first := {"propose --force": "propose", "pr --remove": "pr"}.get(command)) is not None:
+            if (
+                first := {"propose --force": "propose", "pr --remove": "pr"}.get(
+                    command
+                )
+            ) is not None:
                 assert place.run(first)[0] == 0
             place = place_in(copy, copy_clone(template, copy), cache)
             if command in {"track", "find"}:
@@ -153,7 +201,11 @@ def place_in(directory: Path, clone: Clone, cache: Path) -> Place:
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("number", range(SIZE))
@@ -179,7 +231,9 @@ def test_run_that_is_ended_leaves_nothing(
         process.send_signal(ending)
         _, said = process.communicate(timeout=60)
     status = process.returncode
-    record_property(command, f"{ending.name} {'too late' if status == usual.status else 'in time'}")
+    record_property(
+        command, f"{ending.name} {'too late' if status == usual.status else 'in time'}"
+    )
     # Python's own start ends as any program does; there is nothing to clean up yet.
     assert status in {usual.status, INTERRUPTED, -ending}, said
     if status == INTERRUPTED:
@@ -189,7 +243,9 @@ def test_run_that_is_ended_leaves_nothing(
         for path in (*place.temporary.iterdir(), *place.work.iterdir()):
             # Too young it might be what another run has just begun with.
             os.utime(path, (0, 0), follow_symlinks=False)
-        again, said = place.run(command if command not in {"propose", "overlay"} else f"{command} --force")
+        again, said = place.run(
+            command if command not in {"propose", "overlay"} else f"{command} --force"
+        )
         assert again in {usual.status, 3}, said
         require_no_process(place, within=2)
     elif command != "pr --remove" and status != usual.status:
@@ -202,7 +258,10 @@ def test_run_that_is_ended_leaves_nothing(
     if command in {"pr", "pr --remove"}:
         again, said = place.run("pr --remove")
         assert again in {0, 3}, said
-        assert f"refs/heads/{BRANCH}" not in place.clone.git("for-each-ref", "--format=%(refname)").split()
+        assert (
+            f"refs/heads/{BRANCH}"
+            not in place.clone.git("for-each-ref", "--format=%(refname)").split()
+        )
         assert not place.clone.beside.exists()
         assert not (place.clone.common / "unlet").exists()
 

@@ -51,7 +51,11 @@ def replaced(path: Path, target: Path | str) -> None:
 def nothing_of_it(place: Path, *texts: str) -> None:
     """Look for the secret in what was printed, and in each file below a directory but its own."""
     assert [text for text in texts if MARK in text] == []
-    found = [path for path in place.rglob("*") if path.is_file() and not path.is_symlink() and path.name != "secret"]
+    found = [
+        path
+        for path in place.rglob("*")
+        if path.is_file() and not path.is_symlink() and path.name != "secret"
+    ]
     assert [path for path in found if MARK.encode() in path.read_bytes()] == []
 
 
@@ -63,7 +67,9 @@ def test_patch_that_makes_the_file_a_link_is_one_line(
     done = unlet("check", "--patch", patched(clone), "--nixpkgs", str(clone), *options)
     assert done.returncode in {1, 3}
     if not options:
-        assert f"{FILE}: is a link that leads out of the tree" in done.stdout + done.stderr
+        assert (
+            f"{FILE}: is a link that leads out of the tree" in done.stdout + done.stderr
+        )
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
@@ -75,14 +81,20 @@ def reading_a_link(clone: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("walls", ["reader", "both"])
 def test_change_with_a_link_is_not_laid_out(
-    clone: Path, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, walls: str
+    clone: Path,
+    secret: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    walls: str,
 ) -> None:
     if walls == "reader":
         monkeypatch.setattr(landlock, "abi", lambda: 0)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     message = f"^{PACKAGE}/x: is a link that leads out of the tree$"
     reading_a_link(clone, secret)
-    asked = ChangeRequest(patch=patched(clone), source=SourceRequest(nixpkgs=str(clone)))
+    asked = ChangeRequest(
+        patch=patched(clone), source=SourceRequest(nixpkgs=str(clone))
+    )
     with pytest.raises(ToolkitError, match=message):
         review(CheckRequest(change=asked), progress=Silence())
     asked = committed(clone, secret)
@@ -95,7 +107,10 @@ def test_change_with_a_link_is_not_laid_out(
 def test_second_wall_holds_for_a_change_with_a_link(
     clone: Path, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the reader's refusal and Nix's restricted mode, the kernel refuses; without that too, it is told."""
+    """Without the reader's refusal and Nix's restricted mode, the kernel refuses.
+
+    Without that too, it is told.
+    """
     settings = tmp_path / "settings"
     settings.mkdir()
     (settings / "nix.conf").write_text("")
@@ -103,7 +118,9 @@ def test_second_wall_holds_for_a_change_with_a_link(
     monkeypatch.setitem(vars(limits)["CONFIGURATION"], "NIX_CONF_DIR", str(settings))
     monkeypatch.setattr(limits, "SETTINGS", settings)
     monkeypatch.setattr("toolkit.judge.ground.inside.leads_out", _never)
-    asked = CheckRequest(change=committed(clone, secret), judging=JudgeRequest(systems=("x86_64-linux",)))
+    asked = CheckRequest(
+        change=committed(clone, secret), judging=JudgeRequest(systems=("x86_64-linux",))
+    )
     found = review(asked, progress=Silence())
     assert isinstance(found, Review)
     assert "Permission denied" in str(found.judgement.differences)
@@ -123,26 +140,48 @@ def committed(clone: Path, secret: Path) -> ChangeRequest:
     return ChangeRequest(rev="HEAD~1..HEAD", clone=clone)
 
 
-def test_link_beside_the_file_is_one_line(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:
+def test_link_beside_the_file_is_one_line(
+    unlet: Unlet, tree: Path, secret: Path, tmp_path: Path
+) -> None:
     replaced(tree / DOCKER / "update.sh", secret)
-    done = unlet("propose", "--sealed", "--nixpkgs", str(tree), "--out", str(tmp_path / "out"))
+    done = unlet(
+        "propose", "--sealed", "--nixpkgs", str(tree), "--out", str(tmp_path / "out")
+    )
     assert done.returncode == 3
-    assert done.stderr == f"{tree / DOCKER}/update.sh: is a link that leads out of the tree\n"
+    assert (
+        done.stderr
+        == f"{tree / DOCKER}/update.sh: is a link that leads out of the tree\n"
+    )
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("link", [".version {secret}", "lib /"])
-def test_link_of_a_tree_gives_nix_no_root(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path, link: str) -> None:
+def test_link_of_a_tree_gives_nix_no_root(
+    unlet: Unlet, tree: Path, secret: Path, tmp_path: Path, link: str
+) -> None:
     name, target = link.split()
     replaced(tree / name, target.format(secret=secret))
     edit(tree, 'version = "', f'version = builtins.readFile {secret} + "', FILE)
-    done = unlet("propose", "--sealed", "--only", "demote", "--nixpkgs", tree, "--out", tmp_path / "out", "--json")
+    done = unlet(
+        "propose",
+        "--sealed",
+        "--only",
+        "demote",
+        "--nixpkgs",
+        tree,
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
     assert done.returncode in {0, 1, 3}
     (tree / FILE).write_text("")
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("arguments", [("propose", "notes-server"), ("propose", "--tier", "tree", "--only", "demote")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("propose", "notes-server"), ("propose", "--tier", "tree", "--only", "demote")],
+)
 def test_links_that_are_left_out_are_in_the_report(
     unlet: Unlet, tree: Path, secret: Path, arguments: tuple[str, ...]
 ) -> None:
@@ -150,14 +189,25 @@ def test_links_that_are_left_out_are_in_the_report(
     said = "left out 1 links that lead out of the tree: doc/notes"
     # The second time the tree is in the cache.
     for out in ("one", "two"):
-        done = unlet(*arguments, "--nixpkgs", tree, "--out", out, "--system", "x86_64-linux")
+        done = unlet(
+            *arguments, "--nixpkgs", tree, "--out", out, "--system", "x86_64-linux"
+        )
         assert f"warning: {said}" in done.stdout, done.stderr
-        assert said in json.loads((unlet.cwd / out / "report.json").read_text())["warnings"]
-    kept = [path for path in Path(unlet.env["XDG_CACHE_HOME"]).rglob("doc/notes") if path.is_symlink()]
+        assert (
+            said
+            in json.loads((unlet.cwd / out / "report.json").read_text())["warnings"]
+        )
+    kept = [
+        path
+        for path in Path(unlet.env["XDG_CACHE_HOME"]).rglob("doc/notes")
+        if path.is_symlink()
+    ]
     assert kept == []
 
 
-def test_links_that_are_left_out_are_in_the_judgement(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:
+def test_links_that_are_left_out_are_in_the_judgement(
+    unlet: Unlet, tree: Path, secret: Path, tmp_path: Path
+) -> None:
     replaced(tree / "doc/notes", secret)
     said = "left out 1 links that lead out of the tree: doc/notes"
     patch = tmp_path / "p.diff"
@@ -168,11 +218,15 @@ def test_links_that_are_left_out_are_in_the_judgement(unlet: Unlet, tree: Path, 
     assert said in json.loads(unlet(*asked, "--json").stdout)["notes"]
 
 
-def test_commit_whose_file_is_a_link_is_one_line(unlet: Unlet, clone: Path, secret: Path, tmp_path: Path) -> None:
+def test_commit_whose_file_is_a_link_is_one_line(
+    unlet: Unlet, clone: Path, secret: Path, tmp_path: Path
+) -> None:
     replaced(clone / FILE, secret)
     git(clone, "add", "--all")
     git(clone, "commit", "--quiet", "--message=link")
-    done = unlet("propose", "--sealed", "--nixpkgs", str(clone), "--out", str(tmp_path / "out"))
+    done = unlet(
+        "propose", "--sealed", "--nixpkgs", str(clone), "--out", str(tmp_path / "out")
+    )
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) <= 2
     nothing_of_it(tmp_path, done.stdout, done.stderr)
@@ -185,15 +239,24 @@ def test_package_whose_file_is_a_link_is_one_line(
     file = tree / PACKAGE / "package.nix"
     file.unlink()
     file.symlink_to(target.format(secret=secret))
-    done = unlet("propose", "notes-server", "--nixpkgs", tree, "--out", tmp_path / "out")
-    assert (done.returncode, done.stderr) == (3, "notes-server: has no file that can be read\n")
+    done = unlet(
+        "propose", "notes-server", "--nixpkgs", tree, "--out", tmp_path / "out"
+    )
+    assert (done.returncode, done.stderr) == (
+        3,
+        "notes-server: has no file that can be read\n",
+    )
 
 
-def test_find_does_not_leave_the_tree(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:
+def test_find_does_not_leave_the_tree(
+    unlet: Unlet, tree: Path, secret: Path, tmp_path: Path
+) -> None:
     before = unlet("find", "--nixpkgs", str(tree), "--json")
     replaced(tree / "pkgs/by-name/zz/all", "/")
     replaced(tree / "pkgs/zz", tmp_path)
-    (secret.parent / "package.nix").write_text(f"{{ x }}: let {MARK} = x {{ }}; in x {{ }}")
+    (secret.parent / "package.nix").write_text(
+        f"{{ x }}: let {MARK} = x {{ }}; in x {{ }}"
+    )
     done = unlet("find", "--nixpkgs", str(tree), "--json")
     assert done.returncode == 0
     assert done.stdout == before.stdout
@@ -201,7 +264,9 @@ def test_find_does_not_leave_the_tree(unlet: Unlet, tree: Path, secret: Path, tm
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
-def test_proposal_with_a_link_is_one_line(unlet: Unlet, secret: Path, tmp_path: Path) -> None:
+def test_proposal_with_a_link_is_one_line(
+    unlet: Unlet, secret: Path, tmp_path: Path
+) -> None:
     unlet("propose", "--nixpkgs", "specimen", "--only", "demote")
     for name in ("report.json", "upstream.diff", "overlay"):
         out = shutil.copytree(unlet.cwd / "proposal", tmp_path / f"with-{name}")
@@ -212,7 +277,9 @@ def test_proposal_with_a_link_is_one_line(unlet: Unlet, secret: Path, tmp_path: 
         nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
-def test_attribute_that_is_called_after_a_file_shows_nothing_of_it(unlet: Unlet, secret: Path, tmp_path: Path) -> None:
+def test_attribute_that_is_called_after_a_file_shows_nothing_of_it(
+    unlet: Unlet, secret: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "default.nix"
     file.write_text(f'{{ "at {secret}:1:1" = 1; "at {secret}:1:1" = 2; }}')
     done = unlet("propose", "--file", str(file))

@@ -21,9 +21,13 @@ WORDS = {
     "check": ("check", "--system", "x86_64-linux", "--git-dir"),
     "propose": ("propose", "notes-server", "--out", "out", "--nixpkgs"),
 }
-REFUSED = ": the cache cannot be written: permission denied\nhint: UNLET_CACHE_DIR sets "
+REFUSED = (
+    ": the cache cannot be written: permission denied\nhint: UNLET_CACHE_DIR sets "
+)
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can run a command as another user"
+)
 
 
 @pytest.fixture
@@ -43,7 +47,9 @@ def theirs(unlet: Unlet) -> Generator[Unlet]:
             "XDG_CONFIG_HOME": home,
             "TMPDIR": f"{name}/temporary",
         }
-        yield replace(unlet, cwd=top / "work", env={**unlet.env, **places, "USER_ID": str(NOBODY)})
+        yield replace(
+            unlet, cwd=top / "work", env={**unlet.env, **places, "USER_ID": str(NOBODY)}
+        )
 
 
 def _give(top: Path, user: int) -> None:
@@ -56,13 +62,17 @@ def _contents(clone: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("command", WORDS)
-def test_what_cannot_be_written_is_one_line_and_dates_do_not_count(theirs: Unlet, command: str) -> None:
+def test_what_cannot_be_written_is_one_line_and_dates_do_not_count(
+    theirs: Unlet, command: str
+) -> None:
     top = theirs.cwd.parent
     clone, cache = top / "tree", top / "home/cache"
     arguments = (*WORDS[command], str(clone))
     first = theirs(*arguments)
     assert first.returncode == 0, first.stderr
-    for kind in ("later", "clone", "cache", "home") if command == "find" else ("clone", "home"):
+    for kind in (
+        ("later", "clone", "cache", "home") if command == "find" else ("clone", "home")
+    ):
         shutil.rmtree(theirs.cwd / "out", ignore_errors=True)
         match kind:
             case "later":

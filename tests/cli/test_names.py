@@ -32,13 +32,21 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_branch_in_a_clone_of_such_a_name(unlet: Unlet, odd: Path) -> None:
     for how in ("--worktree {odd}/worktree", "--update", "--remove"):
-        test_name_that_is_not_utf8(unlet, odd, f"pr notes-server --repo {{odd}}/clone {how}", 0)
+        test_name_that_is_not_utf8(
+            unlet, odd, f"pr notes-server --repo {{odd}}/clone {how}", 0
+        )
 
 
-@pytest.mark.parametrize(("command", "status"), cases.read(__file__, dict[str, int]).items())
-def test_name_that_is_not_utf8(unlet: Unlet, odd: Path, command: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("command", "status"), cases.read(__file__, dict[str, int]).items()
+)
+def test_name_that_is_not_utf8(
+    unlet: Unlet, odd: Path, command: str, status: int
+) -> None:
     home = Path(unlet.env["HOME"])
-    (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
+    (home / ".gitconfig").write_text(
+        "[user]\nname = Jane\nemail = jane@localhost.invalid\n"
+    )
     words = [word.format(odd=odd, name=ODD) for word in command.split()]
     done = unlet(*words)
     said = done.stderr
@@ -63,4 +71,6 @@ def test_directory_and_cache_of_such_a_name(unlet: Unlet, odd: Path) -> None:
         )
         assert done.returncode == (0 if cwd == odd else 3), done.stderr
     assert b"/n\\xffme/" in done.stderr
-    assert done.stderr.endswith(b": is not UTF-8; unlet writes down only names that are\n")
+    assert done.stderr.endswith(
+        b": is not UTF-8; unlet writes down only names that are\n"
+    )

@@ -19,18 +19,26 @@ def test_overlay_is_written_and_its_use_is_told(unlet: Unlet, kind: str) -> None
 def test_fixed_nixpkgs_needs_none_and_says_so(unlet: Unlet) -> None:
     done = unlet("overlay", "--nixpkgs", specimens.nixpkgs("states/fixed"))
     assert (done.returncode, done.stdout) == (3, "")
-    assert "rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper (suffix)" in done.stderr
+    assert (
+        "rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper (suffix)"
+        in done.stderr
+    )
     assert "hint: a security wrapper named rootlesskit is enough" in done.stderr
 
 
 def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> None:
     done = unlet("overlay", "notes-server", "--nixpkgs", "specimen")
-    assert (done.returncode, done.stderr) == (0, "overlay is written, and not proven yet\n")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "overlay is written, and not proven yet\n",
+    )
     assert "nixpkgs.overlays = [ (import ./overlay) ];" in done.stdout
     assert "unlet propose notes-server --nixpkgs specimen\n" in done.stdout
     assert "git add" not in done.stdout
     (unlet.cwd / "flake.nix").write_text("")
-    done = unlet("overlay", "notes-server", "--nixpkgs", "specimen", "--out", "overlay2")
+    done = unlet(
+        "overlay", "notes-server", "--nixpkgs", "specimen", "--out", "overlay2"
+    )
     head = (unlet.cwd / "overlay2/default.nix").read_text()
     assert f"#   nixpkgs.overlays = [ (import {unlet.cwd}/overlay2) ];\n" in head
     assert "# It was made from pkgs/by-name/no/notes-server/package.nix.\n" in head

@@ -32,7 +32,9 @@ def printed(stdout: str) -> dict[str, str]:
 
 def run(line: str) -> str:
     """Run a printed command in a shell, as a user would, and return what it printed."""
-    done = subprocess.run(["sh", "-c", line], check=False, capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", line], check=False, capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -89,11 +91,15 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     assert git(worktree, "rev-parse", "HEAD") == own
     done = unlet(*update)
     assert done.returncode == 0
-    assert git(worktree, "rev-parse", "HEAD~2") == clone.git("rev-parse", "upstream/newer")
+    assert git(worktree, "rev-parse", "HEAD~2") == clone.git(
+        "rev-parse", "upstream/newer"
+    )
 
     done = unlet("pr", "notes-server", "--repo", clone.top, "--remove")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.splitlines()[0].endswith("has commits that unlet did not make, which would be lost")
+    assert done.stderr.splitlines()[0].endswith(
+        "has commits that unlet did not make, which would be lost"
+    )
     git(worktree, "push", "--quiet", "--force", "origin", BRANCH)
     done = unlet(*shlex.split(said["undo"])[1:])
     assert (done.returncode, done.stderr) == (0, "")
@@ -103,17 +109,28 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     assert clone.git("branch", "--list", BRANCH) == ""
 
 
-def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+def test_json_is_one_document_for_each_thing_that_is_done(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
     clone = new_clone()
     repo = ("pr", "--repo", clone.top, "--json")
-    done = unlet(*repo, "notes-server", "--branch", "notes/x", "--trailer", "Assisted-by: nobody")
+    done = unlet(
+        *repo, "notes-server", "--branch", "notes/x", "--trailer", "Assisted-by: nobody"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["clone"] == str(clone.top)
     made = document["made"]
-    tip, base = clone.git("rev-parse", "notes/x"), clone.git("rev-parse", "upstream/master")
+    tip, base = (
+        clone.git("rev-parse", "notes/x"),
+        clone.git("rev-parse", "upstream/master"),
+    )
     kept = made["contribution"]
-    assert (kept["branch"], kept["commits"], made["subjects"]) == ("notes/x", [tip], [SUBJECT])
+    assert (kept["branch"], kept["commits"], made["subjects"]) == (
+        "notes/x",
+        [tip],
+        [SUBJECT],
+    )
     assert made["author"] == "Jané Doe <jane@example.org>"
     assert (made["base_name"], kept["base_commit"]) == ("upstream/master", base)
     assert kept["trailers"] == ["Assisted-by: nobody"]
@@ -134,15 +151,25 @@ def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clon
     at, worktree = clone.git("rev-parse", "notes/x"), made["worktree"]
     done = unlet(*repo, "--remove")
     assert (done.returncode, done.stderr) == (0, "")
-    gone = {"clone": str(clone.top), "branch": "notes/x", "worktree": worktree, "commit": at}
+    gone = {
+        "clone": str(clone.top),
+        "branch": "notes/x",
+        "worktree": worktree,
+        "commit": at,
+    }
     assert json.loads(done.stdout)["removed"] == gone
 
 
-def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+def test_proof_that_fails_is_status_1_and_nothing_is_made(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
     clone = new_clone()
     clone.git("switch", "--quiet", "--create", "mine")
     sets = clone.top / "pkgs/top-level/all-packages.nix"
-    other = f"(callPackage ../../{NOTES} {{ }}).overrideAttrs (old: {{ ui = old.passthru ? web-ui; }})"
+    other = (
+        f"(callPackage ../../{NOTES} {{ }}).overrideAttrs (old: {{ ui = "
+        f"old.passthru ? web-ui; }})"
+    )
     sets.write_text(f"{sets.read_text().rstrip()[:-1]}  notes-lts = {other};\n}}\n")
     clone.git("commit", "--quiet", "--all", "--message=base")
     before = snapshot(clone)
@@ -170,19 +197,28 @@ def test_what_cannot_be_is_one_line_and_leaves_the_clone_as_it_was(
         assert not (clone.common / "unlet").exists()
 
 
-def test_a_batch_lists_what_is_refused(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+def test_a_batch_lists_what_is_refused(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
     clone = new_clone()
     repo = ("pr", "--repo", clone.top, "--recipe", "final-attrs")
     done = unlet(*repo, "status-board", "notes-server")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("status-board  wrote ")
-    assert lines[1].startswith("notes-server  refused: pkgs/by-name/no/notes-server/package.nix")
+    assert lines[1].startswith(
+        "notes-server  refused: pkgs/by-name/no/notes-server/package.nix"
+    )
     branch = "status-board-and-1-more-final-attrs"
     assert printed(done.stdout)["branch"].startswith(f"{branch}, on upstream/master (")
-    assert unlet(*repo, "status-board", "notes-server", "--remove").stdout.startswith(f"removed branch {branch} ")
+    assert unlet(*repo, "status-board", "notes-server", "--remove").stdout.startswith(
+        f"removed branch {branch} "
+    )
     document = json.loads(unlet(*repo, "status-board", "notes-server", "--json").stdout)
-    assert [{*each} for each in document["packages"]] == [{"target", "report"}, {"target", "error"}]
+    assert [{*each} for each in document["packages"]] == [
+        {"target", "report"},
+        {"target", "error"},
+    ]
     assert document["report"] is None
 
 
@@ -195,29 +231,43 @@ def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(
             "docker-overridable-components",
             "docker: allow overriding moby, docker-{containerd,runc,tini}",
         ),
-        "demote": ("docker-rootlesskit-path", "docker: look up rootlesskit last in dockerd-rootless"),
+        "demote": (
+            "docker-rootlesskit-path",
+            "docker: look up rootlesskit last in dockerd-rootless",
+        ),
         "nixos-module": (
             "docker-rootless-privileged-ports",
             "nixos/docker-rootless: add option exposePrivilegedPorts",
         ),
     }
     for only, (branch, subject) in made.items():
-        done = unlet("pr", "--repo", clone.top, *(("--only", only) if only != "lift" else ()))
+        done = unlet(
+            "pr", "--repo", clone.top, *(("--only", only) if only != "lift" else ())
+        )
         assert (done.returncode, done.stderr) == (0, "")
         assert clone.git("log", "--format=%s", f"upstream/master..{branch}") == subject
-        others = [line for line in done.stdout.splitlines() if line.startswith("other ")]
+        others = [
+            line for line in done.stdout.splitlines() if line.startswith("other ")
+        ]
         again = f"other     unlet pr --repo {clone.top} --only"
-        assert others == [f"{again} {name} makes a branch of its own" for name in made if name != only]
+        assert others == [
+            f"{again} {name} makes a branch of its own" for name in made if name != only
+        ]
         text = Path(printed(done.stdout)["text"]).read_text()
         assert ("#549926" in text) == (only == "lift")
 
 
-def test_a_base_whose_builder_takes_no_function_gets_no_branch(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+def test_a_base_whose_builder_takes_no_function_gets_no_branch(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
     clone = new_clone()
     before = snapshot(clone)
     done = unlet("pr", "--repo", clone.top, "--base", "upstream/20.10.14")
     assert (done.returncode, done.stdout) == (3, "")
     assert "such a pull request has no place upstream: " in done.stderr
-    command = f"unlet overlay docker --nixpkgs {clone.top} --rev upstream/20.10.14 --kind patched"
+    command = (
+        f"unlet overlay docker --nixpkgs {clone.top} --rev upstream/20.10.14 "
+        "--kind patched"
+    )
     assert done.stderr.endswith(f"hint: {command} makes an overlay with this docker\n")
     assert snapshot(clone) == before

@@ -22,7 +22,9 @@ def _on_a_terminal(unlet: Unlet, *arguments: str, **env: str) -> tuple[int, str]
     ours, theirs = pty.openpty()
     command = [*unlet.argv, *arguments]
     env = {**unlet.env, "TERM": "xterm-256color", "COLUMNS": "100", **env}
-    process = subprocess.Popen(command, cwd=unlet.cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(
+        command, cwd=unlet.cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs
+    )
     os.close(theirs)
     written = b""
     # Linux says EIO where the other side is closed.
@@ -44,19 +46,27 @@ def test_json_is_the_report_file_and_nothing_else(unlet: Unlet) -> None:
     assert set(document["files"]) >= {"report.json", "overlay/notes-server/package.nix"}
     (proof,) = (proof for proof in document["proofs"] if proof["name"] == "no-rebuild")
     assert proof["claim"].endswith(" on x86_64-linux, aarch64-linux")
-    assert "finalAttrs.passthru.ui" in (unlet.cwd / "proposal/upstream.diff").read_text()
+    assert (
+        "finalAttrs.passthru.ui" in (unlet.cwd / "proposal/upstream.diff").read_text()
+    )
 
 
-def test_verbose_prints_each_command_on_stderr_and_the_rest_as_comments(unlet: Unlet) -> None:
+def test_verbose_prints_each_command_on_stderr_and_the_rest_as_comments(
+    unlet: Unlet,
+) -> None:
     done = unlet(*SPECIMEN, "notes-server", "-v")
     assert done.returncode == 0
     lines = done.stderr.splitlines()
-    assert any("nix-instantiate --eval " in line and not line.startswith("#") for line in lines)
+    assert any(
+        "nix-instantiate --eval " in line and not line.startswith("#") for line in lines
+    )
     assert "# proving no-rebuild" in lines
     assert "nix-instantiate --eval" not in done.stdout
 
 
-def test_terminal_shows_progress_and_then_as_many_rows_as_it_has_for_a_newcomer(unlet: Unlet) -> None:
+def test_terminal_shows_progress_and_then_as_many_rows_as_it_has_for_a_newcomer(
+    unlet: Unlet,
+) -> None:
     status, written = _on_a_terminal(unlet, *SPECIMEN)
     assert status == 0
     progress, _, result = written.rpartition("\x1b[2K")
@@ -71,12 +81,16 @@ def test_terminal_shows_progress_and_then_as_many_rows_as_it_has_for_a_newcomer(
 def test_no_color_draws_without_colours(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text("No subuid ranges found\n")
     for env, coloured in ({"NO_COLOR": "1"}, False), ({}, True):
-        _, written = _on_a_terminal(unlet, "doctor", "--elsewhere", "--log", "log", **env)
+        _, written = _on_a_terminal(
+            unlet, "doctor", "--elsewhere", "--log", "log", **env
+        )
         assert "subordinate-ids-missing" in written
         assert ("\x1b[1;31m" in written) is coloured
 
 
-def test_checkout_that_one_is_in_is_the_source_and_stays_as_it_is(unlet: Unlet, tree: Path) -> None:
+def test_checkout_that_one_is_in_is_the_source_and_stays_as_it_is(
+    unlet: Unlet, tree: Path
+) -> None:
     before = sorted(tree.rglob("*"))
     here = replace(unlet, cwd=tree / "pkgs" / "by-name")
     done = here("propose", "notes-server")
@@ -102,18 +116,30 @@ def test_several_packages_have_a_proposal_each(unlet: Unlet) -> None:
         document = json.loads((unlet.cwd / "lifts" / name / "report.json").read_text())
         assert document["target"] == name
         statuses = {proof["name"]: proof["status"] for proof in document["proofs"]}
-        assert statuses["follows"] == ("passed" if name == "notes-server" else "not run")
+        assert statuses["follows"] == (
+            "passed" if name == "notes-server" else "not run"
+        )
     diff = (unlet.cwd / "lifts/notes-server/upstream.diff").read_bytes()
     assert diff == (unlet.cwd / "alone/upstream.diff").read_bytes()
 
 
 def test_a_refused_package_is_named_and_stops_no_other(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN, "log-viewer", "notes-server", "notes-serve", "--json", "--out", "lifts")
+    done = unlet(
+        *SPECIMEN,
+        "log-viewer",
+        "notes-server",
+        "notes-serve",
+        "--json",
+        "--out",
+        "lifts",
+    )
     assert (done.returncode, done.stderr) == (3, "")
     first, second, third = json.loads(done.stdout)["proposals"]
     assert (first["target"], first["exit_code"]) == ("log-viewer", 3)
     assert first["error"]["message"].endswith("there is no 'let' around the package")
-    assert second["report"] == json.loads((unlet.cwd / second["out"] / "report.json").read_text())
+    assert second["report"] == json.loads(
+        (unlet.cwd / second["out"] / "report.json").read_text()
+    )
     assert third["error"]["hint"] == "did you mean notes-server?"
     assert [path.name for path in (unlet.cwd / "lifts").iterdir()] == ["notes-server"]
     again = unlet(*SPECIMEN, "log-viewer", "notes-server", "--quiet", "--out", "lifts")
@@ -123,7 +149,9 @@ def test_a_refused_package_is_named_and_stops_no_other(unlet: Unlet) -> None:
     assert "lifts/notes-server: is not empty" in again.stdout
 
 
-def test_a_full_disk_proves_nothing_and_nothing_is_written(unlet: Unlet, tmp_path: Path) -> None:
+def test_a_full_disk_proves_nothing_and_nothing_is_written(
+    unlet: Unlet, tmp_path: Path
+) -> None:
     (tmp_path / "full").mkdir()
     mounted = f'mount -t tmpfs -o size=64k none {tmp_path}/full && TMPDIR={tmp_path}/full exec "$@"'
     argv = [*unlet.argv, "propose", "--nixpkgs", "specimen", "--out", f"{tmp_path}/out"]
@@ -136,12 +164,17 @@ def test_a_full_disk_proves_nothing_and_nothing_is_written(unlet: Unlet, tmp_pat
     )
     assert (done.returncode, done.stderr.splitlines()[-2:]) == (
         3,
-        ["git: no space left on device", "hint: free some space there, or name a directory with TMPDIR"],
+        [
+            "git: no space left on device",
+            "hint: free some space there, or name a directory with TMPDIR",
+        ],
     )
     assert not (tmp_path / "out").exists()
 
 
-def test_the_tree_of_a_stranger_is_evaluated_sealed(unlet: Unlet, tree: Path, tmp_path: Path) -> None:
+def test_the_tree_of_a_stranger_is_evaluated_sealed(
+    unlet: Unlet, tree: Path, tmp_path: Path
+) -> None:
     (tmp_path / "secret").write_text("mine")
     reading = f"SECRET = builtins.readFile {tmp_path}/secret;"
     edit(tree, "\nstdenv.mkDerivation {", f"\nstdenv.mkDerivation {{ {reading}")
@@ -150,8 +183,12 @@ def test_the_tree_of_a_stranger_is_evaluated_sealed(unlet: Unlet, tree: Path, tm
     assert "' is forbidden in restricted mode" in done.stderr
 
 
-@pytest.mark.parametrize("command", [("propose",), ("propose", "notes-server"), ("overlay",)])
-def test_nothing_is_written_into_a_git_directory(unlet: Unlet, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command", [("propose",), ("propose", "notes-server"), ("overlay",)]
+)
+def test_nothing_is_written_into_a_git_directory(
+    unlet: Unlet, command: tuple[str, ...]
+) -> None:
     (unlet.cwd / ".git").mkdir()
     done = unlet(*command, "--nixpkgs", "specimen", "--out", ".git/x")
     assert (done.returncode, done.stdout) == (3, "")
@@ -159,11 +196,28 @@ def test_nothing_is_written_into_a_git_directory(unlet: Unlet, command: tuple[st
     assert list((unlet.cwd / ".git").iterdir()) == []
 
 
-def test_mails_have_git_s_author_and_the_date_of_the_commit(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+def test_mails_have_git_s_author_and_the_date_of_the_commit(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
     clone = new_clone()
-    asked = ("propose", "notes-server", "--nixpkgs", clone.top, "--rev", "upstream/master")
-    assert unlet(*asked, GIT_AUTHOR_NAME="Jo", GIT_AUTHOR_EMAIL="jo@example.org").returncode == 0
+    asked = (
+        "propose",
+        "notes-server",
+        "--nixpkgs",
+        clone.top,
+        "--rev",
+        "upstream/master",
+    )
+    assert (
+        unlet(
+            *asked, GIT_AUTHOR_NAME="Jo", GIT_AUTHOR_EMAIL="jo@example.org"
+        ).returncode
+        == 0
+    )
     (mail,) = (unlet.cwd / "proposal/series").iterdir()
     date = int(clone.git("log", "-1", "--format=%ct", "upstream/master"))
     sent = formatdate(date, usegmt=True).replace("GMT", "+0000")
-    assert mail.read_text().splitlines()[1:3] == ["From: Jo <jo@example.org>", f"Date: {sent}".replace(", 0", ", ")]
+    assert mail.read_text().splitlines()[1:3] == [
+        "From: Jo <jo@example.org>",
+        f"Date: {sent}".replace(", 0", ", "),
+    ]

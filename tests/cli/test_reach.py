@@ -12,7 +12,10 @@ from tests.cli.conftest import Unlet
 from tests.clones import edit
 from toolkit import specimen
 
-BEHIND = f"# behind the overlay that 'unlet overlay {{}} --nixpkgs {specimen.path()}{{}}' writes"
+BEHIND = (
+    f"# behind the overlay that 'unlet overlay {{}} --nixpkgs "
+    f"{specimen.path()}{{}}' writes"
+)
 PATCHED = BEHIND.format("docker", " --kind patched")
 
 
@@ -38,18 +41,30 @@ TABLE = cases.read(__file__, Table)
 
 
 @pytest.mark.parametrize("case", TABLE.behind)
-def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(unlet: Unlet, case: Behind) -> None:
+def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
+    unlet: Unlet, case: Behind
+) -> None:
     (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {case.override} }}")
     sealed = ("--sealed",) if case.sealed else ()
-    done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json", *sealed)
+    done = unlet(
+        "reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json", *sealed
+    )
     (found,) = json.loads(done.stdout)["overrides"]
     instead = case.instead
     if instead is not None:
-        instead = instead.replace("{patched}", PATCHED).replace("{moved}", BEHIND.format("notes-server", ""))
-    assert (done.returncode, found["status"], found["instead"]) == (1, "in part", instead)
+        instead = instead.replace("{patched}", PATCHED).replace(
+            "{moved}", BEHIND.format("notes-server", "")
+        )
+    assert (done.returncode, found["status"], found["instead"]) == (
+        1,
+        "in part",
+        instead,
+    )
 
 
-def test_behind_the_overlay_what_is_downloaded_gets_another_hash(unlet: Unlet, tree: Path) -> None:
+def test_behind_the_overlay_what_is_downloaded_gets_another_hash(
+    unlet: Unlet, tree: Path
+) -> None:
     deps = """npmDeps = stdenv.mkDerivation {
       pname = "notes-server-deps";
       inherit version src;
@@ -58,31 +73,57 @@ def test_behind_the_overlay_what_is_downloaded_gets_another_hash(unlet: Unlet, t
       outputHashMode = "recursive";
     };
     sourceRoot"""
-    own = deps.replace("npmDeps", "pnpmDeps").replace("BAAA", "CAAA").replace("sourceRoot", "buildInputs")
+    own = (
+        deps.replace("npmDeps", "pnpmDeps")
+        .replace("BAAA", "CAAA")
+        .replace("sourceRoot", "buildInputs")
+    )
     edit(tree, "sourceRoot", deps)
     edit(tree, "buildInputs", own)
     source = 'prev.notes-server.src.overrideAttrs { name = "new"; outputHash = prev.lib.fakeHash; }'
     override = f'notes-server = prev.notes-server.overrideAttrs {{ version = "5.0.0"; src = {source}; }};'
     (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")
-    (found,) = json.loads(unlet("reach", "overlay.nix", "--nixpkgs", tree, "--json").stdout)["overrides"]
+    (found,) = json.loads(
+        unlet("reach", "overlay.nix", "--nixpkgs", tree, "--json").stdout
+    )["overrides"]
     assert found["status"] == "in part"
     assert found["instead"].startswith(
-        f"# behind the overlay that 'unlet overlay notes-server --nixpkgs {tree}' writes"
+        f"# behind the overlay that 'unlet overlay notes-server --nixpkgs {tree}' "
+        "writes"
     )
     for holder, name in (("old", "pnpmDeps"), ("part", "npmDeps")):
         assert (
-            f" {name} = {holder}.{name}.overrideAttrs (_: {{ outputHash = final.lib.fakeHash; }});" in found["instead"]
+            f" {name} = {holder}.{name}.overrideAttrs (_: {{ outputHash = "
+            f"final.lib.fakeHash; }});" in found["instead"]
         )
 
 
 def test_places_are_named_as_from_here_or_standard_input(unlet: Unlet) -> None:
-    (unlet.cwd / "overlay.nix").write_text("final: prev: {\n  notes-server = prev.notes-server;\n}\n")
+    (unlet.cwd / "overlay.nix").write_text(
+        "final: prev: {\n  notes-server = prev.notes-server;\n}\n"
+    )
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path())
-    assert done.stdout.splitlines()[0].split() == ["notes-server", "no", "effect", "overlay.nix:2"]
+    assert done.stdout.splitlines()[0].split() == [
+        "notes-server",
+        "no",
+        "effect",
+        "overlay.nix:2",
+    ]
     (unlet.cwd / "one.patch").write_text("")
-    text = "final: prev: {\n  notes-server = prev.notes-server.overrideAttrs { patches = [ ./one.patch ]; };\n}\n"
+    text = (
+        "final: prev: {\n  notes-server = prev.notes-server.overrideAttrs { "
+        "patches = [ ./one.patch ]; };\n}\n"
+    )
     argv = [*unlet.argv, "reach", "-", "--nixpkgs", str(specimen.path())]
-    done = subprocess.run(argv, cwd=unlet.cwd, env=unlet.env, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        argv,
+        cwd=unlet.cwd,
+        env=unlet.env,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.splitlines()[0].split() == ["notes-server", "reaches", "-:2"]
 
 
@@ -99,20 +140,34 @@ def test_an_overlay_of_our_own_reaches_and_says_if_it_steps_aside(
         file.write_text(f"{file.read_text()}\n")
     done = unlet("reach", "overlay", "--nixpkgs", tree)
     assert (
-        f"warning: unlet overlay: {words[0]} of this nixpkgs is not the one that the overlay was made for"
-        in done.stdout
+        f"warning: unlet overlay: {words[0]} of this nixpkgs is not the one that the "
+        "overlay was made for" in done.stdout
     )
 
 
 @pytest.mark.parametrize("case", TABLE.natural)
-def test_the_natural_overrides_of_moby_name_the_form_that_works(unlet: Unlet, case: Natural) -> None:
+def test_the_natural_overrides_of_moby_name_the_form_that_works(
+    unlet: Unlet, case: Natural
+) -> None:
     (unlet.cwd / "overlay.nix").write_text(f"self: super: {{ {case.override} }}")
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json")
     (found,) = json.loads(done.stdout)["overrides"]
-    assert (found["status"], found["reason"].endswith(case.reason)) == ("does not evaluate", True)
+    assert (found["status"], found["reason"].endswith(case.reason)) == (
+        "does not evaluate",
+        True,
+    )
     assert found["instead"] == f"{PATCHED}:\n{case.written}"
     # As it is printed, it works.
-    assert unlet("overlay", "docker", "--kind", "patched", "--nixpkgs", specimen.path(), "-q").returncode == 0
-    (unlet.cwd / "mine.nix").write_text(f"self: super: {{ {case.written.replace('…', case.value)} }}")
-    done = unlet("reach", "overlay", "mine.nix", "--nixpkgs", specimen.path(), "--only", "docker")
+    assert (
+        unlet(
+            "overlay", "docker", "--kind", "patched", "--nixpkgs", specimen.path(), "-q"
+        ).returncode
+        == 0
+    )
+    (unlet.cwd / "mine.nix").write_text(
+        f"self: super: {{ {case.written.replace('…', case.value)} }}"
+    )
+    done = unlet(
+        "reach", "overlay", "mine.nix", "--nixpkgs", specimen.path(), "--only", "docker"
+    )
     assert done.stdout.splitlines()[0].split()[:2] == ["docker", "reaches"]

@@ -1,4 +1,7 @@
-"""The commands, as README has them, against a remote in the form of nixpkgs; and clones of it that lack most files."""
+"""The commands, as README has them, against a remote in the form of nixpkgs.
+
+And clones of it that lack most files.
+"""
 
 import json
 import subprocess
@@ -36,7 +39,10 @@ def test_what_is_fetched_is_what_a_checkout_reads_and_is_proven(
     assert set(found.values()) <= {"passed", "not run"}
     (tree,) = (Path(unlet.env["XDG_CACHE_HOME"]) / "unlet" / "commits").glob("*/tree")
     assert (tree / ".version").is_symlink()
-    overlay = {path.name: path.stat().st_mode & 0o100 for path in (unlet.cwd / "proposal/overlay/docker").iterdir()}
+    overlay = {
+        path.name: path.stat().st_mode & 0o100
+        for path in (unlet.cwd / "proposal/overlay/docker").iterdir()
+    }
     assert overlay == {name: 0o100 if name.endswith(".sh") else 0 for name in overlay}
     assert set(overlay) > {"update.sh", "cli-plugin-dirs-from-environment.patch"}
     assert not (tree / "big").exists()
@@ -47,9 +53,18 @@ def test_partial_clone_without_attributes_is_enough(
 ) -> None:
     clone = Repository(tmp_path / "clone")
     sparse = tomllib.loads((ROOT / "patches/docker.toml").read_text())["sparse"]
-    command = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", server.serve(shaped, **OPEN)]
+    command = [
+        "git",
+        "clone",
+        "--quiet",
+        "--filter=blob:none",
+        "--no-checkout",
+        server.serve(shaped, **OPEN),
+    ]
     subprocess.run([*command, str(clone.path)], check=True)
-    for line in clone.git("ls-tree", "-r", "HEAD", *sparse, str(Path(TARGET).parent)).splitlines():
+    for line in clone.git(
+        "ls-tree", "-r", "HEAD", *sparse, str(Path(TARGET).parent)
+    ).splitlines():
         clone.git("cat-file", "blob", line.split()[2])
     asked = len(server.requests)
     done = unlet("propose", "--nixpkgs", clone.path, "--only", "demote")
@@ -68,19 +83,32 @@ def test_password_of_a_url_is_printed_and_written_nowhere(
     subprocess.run(["git", "init", "--quiet", str(clone.path)], check=True)
     clone.git("remote", "add", "origin", with_password)
     home = Path(unlet.env["HOME"])
-    (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
+    (home / ".gitconfig").write_text(
+        "[user]\nname = Jane\nemail = jane@localhost.invalid\n"
+    )
     for command in (
         ("overlay", "--nixpkgs", with_password, "--out", "overlay"),
         ("track", "--nixpkgs", with_password, "--git-dir", str(shaped.path)),
-        *([("pr", "--repo", str(clone.path), "--fetch")] if password != server.required else []),
+        *(
+            [("pr", "--repo", str(clone.path), "--fetch")]
+            if password != server.required
+            else []
+        ),
     ):
         done = unlet(*command, "-v")
         said = done.stdout + done.stderr
         assert command[0] == "pr" or url.partition("://")[2] in said
         assert password not in said
         assert "user:" not in said
-    written = [path for place in (unlet.cwd, home / "cache") for path in place.rglob("*") if path.is_file()]
-    assert [path for path in written if f"user:{password}".encode() in path.read_bytes()] == []
+    written = [
+        path
+        for place in (unlet.cwd, home / "cache")
+        for path in place.rglob("*")
+        if path.is_file()
+    ]
+    assert [
+        path for path in written if f"user:{password}".encode() in path.read_bytes()
+    ] == []
 
 
 def test_users_of_other_protocols_stay_in_what_is_shown() -> None:

@@ -10,12 +10,29 @@ from msgspec.structs import replace
 
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
-from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Step
+from toolkit.model import (
+    Commit,
+    Oid,
+    Patch,
+    Proof,
+    Proposal,
+    Report,
+    Source,
+    SourceRequest,
+    Status,
+    Step,
+)
 from toolkit.nix.program import nix_path
 
 OUT = Path("proposal")
 COMMIT = Commit(subject="docker: change", body="", before=b"1", after=b"2")
-PASSED = Proof(name="parse", claim="it parses", status=Status.PASSED, covers="3 files", seconds=0.012)
+PASSED = Proof(
+    name="parse",
+    claim="it parses",
+    status=Status.PASSED,
+    covers="3 files",
+    seconds=0.012,
+)
 FAILED = Proof(
     name="no-rebuild",
     claim="nothing is rebuilt",
@@ -42,7 +59,12 @@ def steps(**designs: str) -> tuple[Step, ...]:
 def _report(*proofs: Proof) -> Report:
     return Report(
         proposal=Proposal(
-            source=Source(origin="a nixpkgs", content=b"1", directory=Path("/x"), commit=Oid("a" * 40)),
+            source=Source(
+                origin="a nixpkgs",
+                content=b"1",
+                directory=Path("/x"),
+                commit=Oid("a" * 40),
+            ),
             package="docker",
             target=PurePosixPath("docker/default.nix"),
             bindings=("moby",),
@@ -56,7 +78,12 @@ def _report(*proofs: Proof) -> Report:
     )
 
 
-def plain(report_: Report, *, settings: GlobalOptions = GlobalOptions(), out: Path | None = OUT) -> list[str]:  # noqa: B008 - frozen
+def plain(
+    report_: Report,
+    *,
+    settings: GlobalOptions = GlobalOptions(),  # noqa: B008 - frozen
+    out: Path | None = OUT,
+) -> list[str]:
     with redirect_stdout(StringIO()) as printed:
         show(report_, settings=settings, out=out)
     return printed.getvalue().splitlines()
@@ -85,7 +112,10 @@ def test_lines_say_what_is_proven_written_and_next() -> None:
     # A third mail is the module's.
     more = replace(_report(PASSED), files=("series/1", "series/2"))
     assert plain(more)[-3].endswith(" --only nixos-module")
-    foreign = replace(_report(PASSED), proposal=replace(_report(PASSED).proposal, steps=(), patches=()))
+    foreign = replace(
+        _report(PASSED),
+        proposal=replace(_report(PASSED).proposal, steps=(), patches=()),
+    )
     assert plain(foreign, out=None)[2] == "patch    docker: change"
 
 
@@ -95,7 +125,10 @@ def test_verbose_and_quiet_show_more_and_less() -> None:
     assert "design   lift: move, asked for" in lines
     assert _lines(PASSED, quiet=True) == ["warning: mind the gap"]
     assert _lines(NOT_RUN, quiet=True)[0] == "not run  format  nixfmt is not installed"
-    failed = [f"failed   no-rebuild  {FAILED.claim}", "  docker_29 differs (and 2 more; --json has all)"]
+    failed = [
+        f"failed   no-rebuild  {FAILED.claim}",
+        "  docker_29 differs (and 2 more; --json has all)",
+    ]
     assert _lines(PASSED, FAILED, quiet=True)[:2] == failed
     # Nobody is sent on.
     lines = _lines(PASSED, FAILED)
@@ -107,7 +140,9 @@ def test_verbose_and_quiet_show_more_and_less() -> None:
 
 def test_what_could_not_be_looked_at_is_said_once() -> None:
     gap = "not evaluated, nor is the unchanged file: riscv64-linux: no"
-    lines = _lines(*(replace(PASSED, name=name, gaps=(gap,)) for name in ("parse", "other")))
+    lines = _lines(
+        *(replace(PASSED, name=name, gaps=(gap,)) for name in ("parse", "other"))
+    )
     assert [line for line in lines if line == gap] == [gap]
 
 
@@ -118,7 +153,11 @@ CLONE = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
 @pytest.mark.parametrize(
     ("request_", "made", "contribute"),
     [
-        (CLONE, BOTH, "  unlet pr --repo '/src/my nixpkgs' --base staging --design move"),
+        (
+            CLONE,
+            BOTH,
+            "  unlet pr --repo '/src/my nixpkgs' --base staging --design move",
+        ),
         (None, {"lift": "move"}, "  unlet pr --repo DIR --design move --only lift"),
         (None, {}, "  unlet pr --repo DIR --only nixos-module"),
         (
@@ -126,7 +165,11 @@ CLONE = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
             {"lift": "hidden", "demote": "drop"},
             "unlet pr --repo /src/nixpkgs --design hidden --rootlesskit drop",
         ),
-        (SourceRequest(nixpkgs="specimen"), BOTH, "unlet pr --repo ~/src/nixpkgs (the specimen is an example)"),
+        (
+            SourceRequest(nixpkgs="specimen"),
+            BOTH,
+            "unlet pr --repo ~/src/nixpkgs (the specimen is an example)",
+        ),
     ],
 )
 def test_branch_is_made_as_the_proposal_was(
@@ -134,7 +177,9 @@ def test_branch_is_made_as_the_proposal_was(
 ) -> None:
     report = _report(PASSED)
     commits = {} if made else {"commits": (), "patches": ()}
-    report = replace(report, proposal=replace(report.proposal, steps=steps(**made), **commits))
+    report = replace(
+        report, proposal=replace(report.proposal, steps=steps(**made), **commits)
+    )
     report = replace(report, request=request_) if request_ is not None else report
     first, use, watch = plain(report)[-3:]
     assert first.endswith(contribute)
@@ -154,7 +199,9 @@ def test_branch_is_made_as_the_proposal_was(
         ((FAILED, replace(NOT_RUN, asked=True)), 1),
     ],
 )
-def test_what_was_asked_for_and_not_run_is_no_success(proofs: tuple[Proof, ...], code: int) -> None:
+def test_what_was_asked_for_and_not_run_is_no_success(
+    proofs: tuple[Proof, ...], code: int
+) -> None:
     assert exit_code(_report(*proofs)) == code
 
 
@@ -176,10 +223,21 @@ def test_nothing_of_a_report_acts_on_the_terminal(
 
 
 @pytest.mark.parametrize("name", ["a/b-c.d", "/a/b", "a b", '/a ${x} "q" \\', "ä"])
-def test_overlay_path_is_the_nix_expression_of_the_directory(tmp_path: Path, name: str) -> None:
+def test_overlay_path_is_the_nix_expression_of_the_directory(
+    tmp_path: Path, name: str
+) -> None:
     expression = f"toString {nix_path(Path(name))}"
     said = subprocess.run(
-        ["nix-instantiate", "--store", "dummy://", "--eval", "--strict", "--json", "-E", expression],
+        [
+            "nix-instantiate",
+            "--store",
+            "dummy://",
+            "--eval",
+            "--strict",
+            "--json",
+            "-E",
+            expression,
+        ],
         cwd=tmp_path,
         check=True,
         capture_output=True,

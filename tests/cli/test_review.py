@@ -29,7 +29,10 @@ def clone(unlet: Unlet) -> Path:
 def test_a_refactoring_is_the_same(unlet: Unlet, clone: Path) -> None:
     (clone / "README.md").write_text("# Read me\n")
     done = unlet("check", "--expect", "same", *NATIVE)
-    assert (done.returncode, done.stdout.startswith("same: nothing to evaluate")) == (0, True)
+    assert (done.returncode, done.stdout.startswith("same: nothing to evaluate")) == (
+        0,
+        True,
+    )
     (clone / "README.md").unlink()
     edit(clone, "let\n", "let\n  unused = 1;\n")
     done = unlet("check", "--expect", "same", *NATIVE)
@@ -87,9 +90,17 @@ def refusal(unlet: Unlet, *words: str) -> str:
 
 
 def test_a_submodule_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
-    git(clone, "update-index", "--add", "--cacheinfo", f"160000,{git(clone, 'rev-parse', 'HEAD')},pkgs/module")
+    git(
+        clone,
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        f"160000,{git(clone, 'rev-parse', 'HEAD')},pkgs/module",
+    )
     git(clone, "commit", "--quiet", "--message=module")
-    assert "'pkgs/module' is a submodule, which has nothing to evaluate" in refusal(unlet, "HEAD~1..HEAD")
+    assert "'pkgs/module' is a submodule, which has nothing to evaluate" in refusal(
+        unlet, "HEAD~1..HEAD"
+    )
 
 
 @pytest.fixture
@@ -112,15 +123,22 @@ def pulled(clone: Path) -> Generator[Forge]:
 def test_a_pull_request_is_fetched_and_judged_from_where_it_left_its_branch(
     unlet: Unlet, pulled: Forge, server: Remote
 ) -> None:
-    url = server.serve(Repository(path=pulled.repository), uploadpack__allowAnySHA1InWant="true")
-    pulled.pull(7, head="theirs", title="drop platforms", base={"ref": "master", "repo": {"clone_url": url}})
+    url = server.serve(
+        Repository(path=pulled.repository), uploadpack__allowAnySHA1InWant="true"
+    )
+    pulled.pull(
+        7,
+        head="theirs",
+        title="drop platforms",
+        base={"ref": "master", "repo": {"clone_url": url}},
+    )
     asked = ("check", "--pull", "7", *pulled.options(), *NATIVE)
     done = unlet(*asked, "--json", "-v")
     assert done.returncode == 1
     document = json.loads(done.stdout)
-    assert [each["what"] for each in document["changes"] if each["weight"] == "regression"] == [
-        "meta.platforms is gone"
-    ]
+    assert [
+        each["what"] for each in document["changes"] if each["weight"] == "regression"
+    ] == ["meta.platforms is gone"]
     assert (document["subject"], document["files"]) == ("#7 drop platforms", 1)
     assert "# fetching " in done.stderr
     served = len(server.requests)
@@ -128,7 +146,9 @@ def test_a_pull_request_is_fetched_and_judged_from_where_it_left_its_branch(
     assert len(server.requests) == served
 
 
-def test_a_target_of_a_range_and_of_a_commit_is_judged_too(unlet: Unlet, clone: Path) -> None:
+def test_a_target_of_a_range_and_of_a_commit_is_judged_too(
+    unlet: Unlet, clone: Path
+) -> None:
     edit(clone, "let\n", "let\n  unused = 1;\n")
     git(clone, "checkout", "--quiet", "-b", "mine")
     git(clone, "commit", "--quiet", "--all", "--message=notes-server: say more")
@@ -140,21 +160,29 @@ def test_a_target_of_a_range_and_of_a_commit_is_judged_too(unlet: Unlet, clone: 
     assert "docker: its file is not changed" in done.stdout.splitlines()
 
 
-def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(unlet: Unlet, clone: Path) -> None:
+def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(
+    unlet: Unlet, clone: Path
+) -> None:
     edit(clone, "echo notes", "echo others")
     git(clone, "commit", "--quiet", "--all", "--message=others")
     done = unlet("check", "HEAD", "status-board", *NATIVE)
     assert done.returncode == 3
     assert done.stdout.startswith("1 change")
-    assert re.search(r"^status-board: its claims have not run, because .*", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^status-board: its claims have not run, because .*", done.stdout, re.MULTILINE
+    )
     comment = unlet("check", "HEAD", "status-board", "--comment", *NATIVE).stdout
     assert "**1 change" in comment
     assert "have not run, because" in comment
-    document = json.loads(unlet("check", "HEAD", "status-board", "--json", *NATIVE).stdout)
+    document = json.loads(
+        unlet("check", "HEAD", "status-board", "--json", *NATIVE).stdout
+    )
     assert any("have not run, because" in note for note in document["notes"])
 
 
-def test_a_target_of_what_is_not_committed_is_judged_beside_a_proposal(unlet: Unlet, clone: Path) -> None:
+def test_a_target_of_what_is_not_committed_is_judged_beside_a_proposal(
+    unlet: Unlet, clone: Path
+) -> None:
     (clone / "proposal").mkdir()
     edit(clone, "notes", "memos")
     done = unlet("check", "--uncommitted", "notes-server", "--system", "x86_64-linux")

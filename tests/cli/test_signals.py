@@ -14,13 +14,18 @@ from tests.test_process import wait_for_child, working_below
 
 pytestmark = pytest.mark.clock
 
-ENDLESS = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in builtins.toJSON (f 60))"
+ENDLESS = (
+    "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in "
+    "builtins.toJSON (f 60))"
+)
 SECONDS = 5.0
 INTERRUPTED = 130
 
 
 def started(unlet: Unlet, *arguments: str | Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*unlet.argv, *arguments], cwd=unlet.cwd, env=unlet.env, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [*unlet.argv, *arguments], cwd=unlet.cwd, env=unlet.env, stderr=subprocess.PIPE
+    )
 
 
 def heeded(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -50,15 +55,22 @@ def test_signal_is_heeded_while_nix_evaluates(unlet: Unlet, tree: Path) -> None:
     process = started(unlet, "find", "notes-server", "--nixpkgs", tree)
     evaluating = wait_for_child(process.pid, "nix-instantiate")
     heeded(process, signal.SIGTERM)
-    assert not Path(f"/proc/{evaluating}/stat").exists() or evaluating not in working_below(
-        process.pid, "nix-instantiate"
+    assert not Path(
+        f"/proc/{evaluating}/stat"
+    ).exists() or evaluating not in working_below(process.pid, "nix-instantiate")
+
+
+@pytest.mark.parametrize(
+    ("target", "how"), [("docker", "--parse"), ("notes-server", "--eval")]
+)
+def test_signal_is_heeded_while_nix_parses(
+    unlet: Unlet, tree: Path, target: str, how: str
+) -> None:
+    number, file = (
+        (signal.SIGINT, TARGET) if target == "docker" else (signal.SIGTERM, NOTES)
     )
-
-
-@pytest.mark.parametrize(("target", "how"), [("docker", "--parse"), ("notes-server", "--eval")])
-def test_signal_is_heeded_while_nix_parses(unlet: Unlet, tree: Path, target: str, how: str) -> None:
-    number, file = (signal.SIGINT, TARGET) if target == "docker" else (signal.SIGTERM, NOTES)
-    # Nix needs the square of its length for such a name, and looks for no signal meanwhile.
+    # Nix needs the square of its length for such a name, and looks for no signal
+    # meanwhile.
     (tree / file).write_text(f"{{ a{'.a' * 50_000} = 1; }}\n")
     process = started(unlet, "propose", target, "--nixpkgs", tree, "--out", "out")
     parsing = wait_for_child(process.pid, "nix-instantiate")
@@ -73,7 +85,16 @@ def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
     # A proof that is not the first asks for it.
     edit(tree, 'description = "', f'description = {ENDLESS} + "')
     out = tmp_path / "out"
-    process = started(unlet, "propose", "notes-server", "status-board", "--nixpkgs", tree, "--out", out)
+    process = started(
+        unlet,
+        "propose",
+        "notes-server",
+        "status-board",
+        "--nixpkgs",
+        tree,
+        "--out",
+        out,
+    )
     while not [*out.glob(".*/overlay/default.nix")] and process.poll() is None:
         time.sleep(0.01)
     wait_for_child(process.pid, "nix-instantiate")

@@ -26,11 +26,15 @@ SHARED = {
 
 
 @pytest.mark.parametrize(("line", "message"), {**TABLE.lines, **SHARED}.items())
-def test_wrong_usage_is_one_line_and_perhaps_a_hint(unlet: Unlet, line: str, message: str) -> None:
+def test_wrong_usage_is_one_line_and_perhaps_a_hint(
+    unlet: Unlet, line: str, message: str
+) -> None:
     done = unlet(*shlex.split(line))
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(message)
-    assert [*done.stderr.splitlines()[1:]] == [each for each in done.stderr.splitlines() if each.startswith("hint: ")]
+    assert [*done.stderr.splitlines()[1:]] == [
+        each for each in done.stderr.splitlines() if each.startswith("hint: ")
+    ]
     assert len(done.stderr.splitlines()) <= 2
     assert done.stdout == "" or "--json" in line
     assert [*unlet.cwd.iterdir()] == []

@@ -24,7 +24,16 @@ from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, plan
 from toolkit.git import mailing
 from toolkit.lift.plan import Design
-from toolkit.model import Commit, Depth, Patch, Proof, Report, Source, SourceRequest, Status
+from toolkit.model import (
+    Commit,
+    Depth,
+    Patch,
+    Proof,
+    Report,
+    Source,
+    SourceRequest,
+    Status,
+)
 from toolkit.nix import stores
 
 STAGES = (BEFORE, LIFTED, DEMOTED)
@@ -75,7 +84,12 @@ class Draft(Struct, frozen=True, kw_only=True):
         contents = {stage: text.encode() for stage, text in self.texts.items()}
         made = _series(*(contents[stage] for stage in STAGES))
         case = cases.case(contents, name=name, source=self.source)
-        return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
+        return replace(
+            case,
+            demotion=self.demotion,
+            patches=made.patches,
+            upstream_diff=made.upstream_diff,
+        )
 
     def proofs(
         self,
@@ -95,7 +109,12 @@ class Draft(Struct, frozen=True, kw_only=True):
         return proved(case, names, progress=Steps())
 
     def prove(
-        self, name: str, depth: Depth | None = None, *, without: Collection[str] = (), **changes: Unpack[Changes]
+        self,
+        name: str,
+        depth: Depth | None = None,
+        *,
+        without: Collection[str] = (),
+        **changes: Unpack[Changes],
     ) -> Proof:
         (proof,) = self.proofs((name,), depth, without=without, **changes)
         return proof
@@ -106,7 +125,12 @@ class Draft(Struct, frozen=True, kw_only=True):
         return True
 
     def failure(
-        self, name: str, depth: Depth | None = None, *, without: Collection[str] = (), **changes: Unpack[Changes]
+        self,
+        name: str,
+        depth: Depth | None = None,
+        *,
+        without: Collection[str] = (),
+        **changes: Unpack[Changes],
     ) -> str:
         """Run a proof that has to fail, and return its message."""
         return failure(self.prove(name, depth, without=without, **changes))
@@ -138,7 +162,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(
+    sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """Share one cache among these tests, with the store in it for a user who has no other."""
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
@@ -147,12 +173,23 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     stores.store_variables.cache_clear()
 
 
-def drafted(layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
+def drafted(
+    layout: str = "29.6",
+    *,
+    strategy: Design | None = None,
+    demotion: Demotion = Demotion.SUFFIX,
+) -> Draft:
     """Return the series that the rewrites make of a specimen."""
     source = source_of(layout)
     file = docker_file(source.content, name=str(TARGET))
-    lifted, demoted = rewrite(file, builder.steps(file, source, design=strategy, demotion=demotion))
-    texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
+    lifted, demoted = rewrite(
+        file, builder.steps(file, source, design=strategy, demotion=demotion)
+    )
+    texts: dict[str, str] = {
+        BEFORE: source.content.decode(),
+        LIFTED: lifted,
+        DEMOTED: demoted,
+    }
     return Draft(source=source, demotion=demotion, texts=texts)
 
 
@@ -162,12 +199,18 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
     made: dict[Path, Report] = {}
 
     def make(
-        layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX
+        layout: str = "29.6",
+        *,
+        strategy: Design | None = None,
+        demotion: Demotion = Demotion.SUFFIX,
     ) -> tuple[Path, Report]:
         out = shared / f"{layout}-{strategy}-{demotion}"
         if out not in made:
             request = docker(
-                source=SourceRequest(nixpkgs=specimens.nixpkgs(layout)), strategy=strategy, demotion=demotion, out=out
+                source=SourceRequest(nixpkgs=specimens.nixpkgs(layout)),
+                strategy=strategy,
+                demotion=demotion,
+                out=out,
             )
             made[out] = propose(request, progress=Steps())
         return out, made[out]

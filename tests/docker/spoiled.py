@@ -1,4 +1,7 @@
-"""How a series for docker that is right is spoiled; `claims/test_spoiled.toml` has what, and which claims then fail."""
+"""How a series for docker that is right is spoiled.
+
+`claims/test_spoiled.toml` has what, and which claims then fail.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +16,14 @@ from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 
 
-class Spoiled(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+class Spoiled(
+    Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True
+):
     """A thing that is wrong with a series, and what the claims that fail say of it: all of `said`, nothing of `unsaid`.
 
-    The series is made for a layout by the rewrites, or by a design of the tests. With a `condition`, the file's wrapper
-    has rootlesskit under the second text, and the file the first among its parameters.
+    The series is made for a layout by the rewrites, or by a design of the tests. With a
+    `condition`, the file's wrapper has rootlesskit under the second text, and the file
+    the first among its parameters.
     """
 
     what: str
@@ -57,7 +63,9 @@ class Spoiled(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
             texts[stage] = re.sub(pattern, new, texts[stage])
         texts |= {stage: texts[other] for stage, other in self.taken.items()}
         if self.everywhere is not None:
-            texts = {stage: text.replace(*self.everywhere) for stage, text in texts.items()}
+            texts = {
+                stage: text.replace(*self.everywhere) for stage, text in texts.items()
+            }
         series = replace(series, texts=texts)
         return series if self.by is None else SPOILINGS[self.by](series)
 
@@ -68,7 +76,9 @@ class Spoiled(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
         if self.condition is not None:
             default, condition = self.condition
             series = series.edit(BEFORE, PARAMETER, f"{default}{PARAMETER}")
-            series = series.edit(BEFORE, f"{CONDITION})", f"{CONDITION} && {condition})")
+            series = series.edit(
+                BEFORE, f"{CONDITION})", f"{CONDITION} && {condition})"
+            )
         return series
 
 
@@ -92,7 +102,9 @@ def using(text: str) -> tuple[str, str]:
 
 
 def _lifted(series: Draft, text: str) -> Draft:
-    return series.rewritten(LIFTED, lambda _: text).rewritten(DEMOTED, lambda _: designs.demoted(text))
+    return series.rewritten(LIFTED, lambda _: text).rewritten(
+        DEMOTED, lambda _: designs.demoted(text)
+    )
 
 
 def _block(series: Draft, release: str) -> str:
@@ -101,7 +113,10 @@ def _block(series: Draft, release: str) -> str:
 
 def _swapped(series: Draft) -> Draft:
     old, new = _block(series, "docker_25"), _block(series, "docker_29")
-    return series.rewritten(DEMOTED, lambda text: text.replace(old, "\0").replace(new, old).replace("\0", new))
+    return series.rewritten(
+        DEMOTED,
+        lambda text: text.replace(old, "\0").replace(new, old).replace("\0", new),
+    )
 
 
 def _one_more(series: Draft, stage: str) -> Draft:
@@ -118,16 +133,22 @@ def _captured(series: Draft) -> Draft:
     """Give the parameter of a component another name than its own."""
     before = series.texts[BEFORE]
     value = designs.value(before, "docker-tini")
-    text = designs.replaced(before, f" docker-tini = {value};", " docker-tini = dockerTini;")
+    text = designs.replaced(
+        before, f" docker-tini = {value};", " docker-tini = dockerTini;"
+    )
     return _lifted(series, designs.with_formals(text, [f"dockerTini ? {value}"]))
 
 
 SPOILINGS: Mapping[str, Callable[[Draft], Draft]] = {
     "captured": _captured,
-    "demoted alone": lambda series: series.rewritten(DEMOTED, lambda _: designs.demoted(series.texts[BEFORE])),
+    "demoted alone": lambda series: series.rewritten(
+        DEMOTED, lambda _: designs.demoted(series.texts[BEFORE])
+    ),
     "one less": _one_less,
     "one more, demoted": lambda series: _one_more(series, DEMOTED),
     "one more, lifted": lambda series: _one_more(series, LIFTED),
-    "shut again": lambda series: series.rewritten(BEFORE, lambda _: designed("sentinel").texts[LIFTED]),
+    "shut again": lambda series: series.rewritten(
+        BEFORE, lambda _: designed("sentinel").texts[LIFTED]
+    ),
     "swapped": _swapped,
 }

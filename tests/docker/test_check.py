@@ -35,7 +35,10 @@ def statuses(report: Report) -> dict[str, str]:
 
 
 def again(directory: Path, *proofs: str) -> Report:
-    return check(CheckRequest(target="", directory=directory, proofs=proofs, depth=ALONE), progress=Steps())
+    return check(
+        CheckRequest(target="", directory=directory, proofs=proofs, depth=ALONE),
+        progress=Steps(),
+    )
 
 
 @pytest.fixture
@@ -50,12 +53,20 @@ def rewrite_report(directory: Path, change: Callable[[dict[str, Any]], object]) 
     (directory / "report.json").write_text(json.dumps(document))
 
 
-def test_proposal_is_proven_again_as_it_was(proposals: Callable[..., tuple[Path, Report]]) -> None:
+def test_proposal_is_proven_again_as_it_was(
+    proposals: Callable[..., tuple[Path, Report]],
+) -> None:
     out, first = proposals()
     found = again(out)
     assert statuses(found) == statuses(first)
-    assert [(proof.covers, proof.evidence) for proof in found.proofs if proof.name != "parse"] == [
-        (proof.covers, proof.evidence) for proof in first.proofs if proof.name != "parse"
+    assert [
+        (proof.covers, proof.evidence)
+        for proof in found.proofs
+        if proof.name != "parse"
+    ] == [
+        (proof.covers, proof.evidence)
+        for proof in first.proofs
+        if proof.name != "parse"
     ]
     assert (found.warnings, found.proposal.steps) == ((), first.proposal.steps)
 
@@ -68,7 +79,10 @@ def test_claims_of_the_report_are_not_believed(proposal: Path) -> None:
             proof["status"] = "passed"
 
     rewrite_report(proposal, change)
-    assert {proof.name for proof in again(proposal, "no-rebuild", "exact-change", "builds").failed} == {
+    assert {
+        proof.name
+        for proof in again(proposal, "no-rebuild", "exact-change", "builds").failed
+    } == {
         "exact-change",
         "builds",
     }
@@ -76,16 +90,25 @@ def test_claims_of_the_report_are_not_believed(proposal: Path) -> None:
 
 def test_step_that_a_report_of_somebody_else_makes_up_is_named(proposal: Path) -> None:
     rewrite_report(proposal, lambda document: document["steps"][0].update(name="x"))
-    with pytest.raises(ToolkitError, match=r"default\.nix: 'x' is not a step of docker's$"):
+    with pytest.raises(
+        ToolkitError, match=r"default\.nix: 'x' is not a step of docker's$"
+    ):
         again(proposal)
 
 
-def test_relative_file_is_not_mistaken_in_another_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in (("here", (specimens.path("24.0") / TARGET).read_text()), ("there", "{ }\n")):
+def test_relative_file_is_not_mistaken_in_another_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (
+        ("here", (specimens.path("24.0") / TARGET).read_text()),
+        ("there", "{ }\n"),
+    ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "docker.nix").write_text(text)
     monkeypatch.chdir(tmp_path / "here")
-    request = docker(source=SourceRequest(file=Path("docker.nix")), out=Path("out"), only=(DEMOTE,))
+    request = docker(
+        source=SourceRequest(file=Path("docker.nix")), out=Path("out"), only=(DEMOTE,)
+    )
     propose(request, progress=Steps())
     monkeypatch.chdir(tmp_path / "there")
     report = again(tmp_path / "here/out", "parse")
@@ -98,7 +121,10 @@ def test_remote_is_not_asked_again(
 ) -> None:
     tree = commit_all(shutil.copytree(specimen.path(), tmp_path / "nixpkgs"))
     source = SourceRequest(nixpkgs=tree.as_uri())
-    propose(Request(target="notes-server", source=source, out=tmp_path / "out"), progress=Steps())
+    propose(
+        Request(target="notes-server", source=source, out=tmp_path / "out"),
+        progress=Steps(),
+    )
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     install("git", f'echo "$*" >>"{tmp_path}/log"; exec "$real" "$@"')
     with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
@@ -127,21 +153,32 @@ def secret(sealed: Path) -> Path:
     return file
 
 
-def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tmp_path: Path) -> None:
+def test_tree_that_a_report_of_somebody_else_names_is_not_read(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    propose(Request(target="notes-server", source=SourceRequest(nixpkgs=str(nixpkgs)), out=out), progress=Steps())
+    propose(
+        Request(
+            target="notes-server", source=SourceRequest(nixpkgs=str(nixpkgs)), out=out
+        ),
+        progress=Steps(),
+    )
     # Nobody here has written the report of the copy.
     theirs = shutil.copytree(out, tmp_path / "theirs")
     (theirs / "report.json").write_text(f"{(theirs / 'report.json').read_text()}\n")
     with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
         again(theirs, "parse")
     # The one that was written here is known wherever it is moved to.
-    assert again(out.rename(tmp_path / "moved"), "parse").proposal.source.root == nixpkgs
+    assert (
+        again(out.rename(tmp_path / "moved"), "parse").proposal.source.root == nixpkgs
+    )
 
 
 def test_tree_reads_nothing_outside_of_it(nixpkgs: Path, secret: Path) -> None:
     place = nixpkgs / "pkgs/top-level/all-packages.nix"
-    place.write_text(f"builtins.trace (builtins.readFile {secret}) ({place.read_text()})")
+    place.write_text(
+        f"builtins.trace (builtins.readFile {secret}) ({place.read_text()})"
+    )
     case = replace(drafted(), source=source_at(str(nixpkgs))).case()
     request = replace(case.request, depth=Depth(whole=True, systems=("x86_64-linux",)))
     case = deepened(replace(case, request=request), progress=Steps())

@@ -20,12 +20,22 @@ from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
 
 BEFORE = (specimen.path() / TARGET).read_text()
-OTHER_FILE = "diff --git a/doc/x.md b/doc/x.md\n--- a/doc/x.md\n+++ b/doc/x.md\n@@ -1 +1 @@\n-old\n+new\n"
+OTHER_FILE = (
+    "diff --git a/doc/x.md b/doc/x.md\n--- a/doc/x.md\n+++ b/doc/x.md\n@@ "
+    "-1 +1 @@\n-old\n+new\n"
+)
 FLAG = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
 SUFFIX = ' \\\n              --suffix PATH : "${lib.makeBinPath [ rootlesskit ]}"'
 LISTED = "              rootlesskit\n              slirp", "              slirp"
 BUILT = "buildGoModule (\n", "(x: buildGoModule x) (\n"
-TODO = next(line for line in BEFORE.splitlines(keepends=True) if "# TODO: move packages" in line), ""
+TODO = (
+    next(
+        line
+        for line in BEFORE.splitlines(keepends=True)
+        if "# TODO: move packages" in line
+    ),
+    "",
+)
 NOT_LIFTED = dict.fromkeys(("no-rebuild", "overridable", "capture-safe"), "not run")
 OF_THE_LIFT = {"no-rebuild", "compatible", "passthru", "meta", "overrides", "readers"}
 
@@ -45,7 +55,10 @@ def judge(tmp_path: Path) -> Callable[..., Report]:
         path = tmp_path / "theirs.patch"
         path.write_bytes(patch if isinstance(patch, bytes) else patch.encode())
         change = ChangeRequest(patch=path, source=SourceRequest(nixpkgs="specimen"))
-        return check(CheckRequest(target="docker", change=change, proofs=tuple(names)), progress=Steps())
+        return check(
+            CheckRequest(target="docker", change=change, proofs=tuple(names)),
+            progress=Steps(),
+        )
 
     return judge
 
@@ -56,26 +69,51 @@ def test_both_changes_at_once_are_proven_by_what_they_change(
     report = judge((proposals()[0] / "upstream.diff").read_bytes())
     # Two never run for a patch of somebody else on this machine.
     not_run = {"format", "overlay", *OF_THE_LIFT}
-    assert statuses(report) == {claim.name: "not run" if claim.name in not_run else "passed" for claim in proofs.CLAIMS}
+    assert statuses(report) == {
+        claim.name: "not run" if claim.name in not_run else "passed"
+        for claim in proofs.CLAIMS
+    }
     assert "one patch makes both changes" in reason(report, "no-rebuild")
-    assert (report.proposal.steps, report.warnings) == (steps(None, Demotion.SUFFIX), ())
+    assert (report.proposal.steps, report.warnings) == (
+        steps(None, Demotion.SUFFIX),
+        (),
+    )
 
 
 @pytest.mark.parametrize(
     ("edits", "found", "said"),
     [
-        (((FLAG, FLAG + SUFFIX), LISTED), NOT_LIFTED | {"exact-change": "passed"}, "where they are"),
+        (
+            ((FLAG, FLAG + SUFFIX), LISTED),
+            NOT_LIFTED | {"exact-change": "passed"},
+            "where they are",
+        ),
         ((LISTED,), {"exact-change": "passed", "builds": "passed"}, ""),
-        (((FLAG, FLAG + SUFFIX),), {"exact-change": "failed", "builds": "failed"}, "PATH is 'prefix and suffix'"),
+        (
+            ((FLAG, FLAG + SUFFIX),),
+            {"exact-change": "failed", "builds": "failed"},
+            "PATH is 'prefix and suffix'",
+        ),
         # A new way of building that no override reaches is not called wrong.
         ((BUILT,), {"overridable": "failed"}, ""),
-        ((BUILT, TODO), {"overridable": "not run"}, "unknown: the file is built in a new way"),
-        ((("  docker_29 =", "  # more\n  docker_29 ="),), {"no-rebuild": "passed", "overridable": "failed"}, ""),
+        (
+            (BUILT, TODO),
+            {"overridable": "not run"},
+            "unknown: the file is built in a new way",
+        ),
+        (
+            (("  docker_29 =", "  # more\n  docker_29 ="),),
+            {"no-rebuild": "passed", "overridable": "failed"},
+            "",
+        ),
     ],
     ids=["demoted", "dropped", "suffix too", "TODO", "no TODO", "comment"],
 )
 def test_change_is_judged_as_what_it_is(
-    judge: Callable[..., Report], edits: tuple[tuple[str, str], ...], found: dict[str, str], said: str
+    judge: Callable[..., Report],
+    edits: tuple[tuple[str, str], ...],
+    found: dict[str, str],
+    said: str,
 ) -> None:
     after = BEFORE
     for old, new in edits:
@@ -87,10 +125,17 @@ def test_change_is_judged_as_what_it_is(
     assert report.warnings == ((DROP_WARNING,) if edits == (LISTED,) else ())
 
 
-def test_other_files_of_a_patch_are_left_out_and_said_so(judge: Callable[..., Report]) -> None:
-    report = judge(diff(str(TARGET), BEFORE, drafted().texts[LIFTED]) + OTHER_FILE, ["applies", "no-rebuild"])
+def test_other_files_of_a_patch_are_left_out_and_said_so(
+    judge: Callable[..., Report],
+) -> None:
+    report = judge(
+        diff(str(TARGET), BEFORE, drafted().texts[LIFTED]) + OTHER_FILE,
+        ["applies", "no-rebuild"],
+    )
     assert statuses(report) == {"applies": "passed", "no-rebuild": "passed"}
-    assert report.warnings == ("not covered by the proofs, other files of the patch: doc/x.md",)
+    assert report.warnings == (
+        "not covered by the proofs, other files of the patch: doc/x.md",
+    )
     assert "not tried: doc/x.md" in reason(report, "applies")
 
 
@@ -101,9 +146,16 @@ def test_other_files_of_a_patch_are_left_out_and_said_so(judge: Callable[..., Re
         (
             "builtins.seq old.passthru.overrideModAttrs { inherit docker-runc; }",
             "not run",
-            "because the change cannot be evaluated in the specimen's package set: attribute 'overrideModAttrs'",
+            (
+                "because the change cannot be evaluated in the specimen's package set: "
+                "attribute 'overrideModAttrs'"
+            ),
         ),
-        ('builtins.seq (throw "a mistake") { inherit docker-runc; }', "failed", "no longer evaluates"),
+        (
+            'builtins.seq (throw "a mistake") { inherit docker-runc; }',
+            "failed",
+            "no longer evaluates",
+        ),
     ],
     ids=["as the stand-in has it", "more than the stand-in has", "a mistake"],
 )
@@ -114,8 +166,18 @@ def test_what_a_stand_in_lacks_is_no_fault_of_the_patch(
     moby_text, plugins, rest = rest.partition("      plugins =\n")
     fixed = moby_text.replace("${docker-runc}", "@runc@").rstrip().removesuffix(";")
     reads = 'builtins.replaceStrings [ "@runc@" ] [ "${finalAttrs.passthru.docker-runc}" ] old.installPhase'
-    change = f"lib.optionalAttrs stdenv.hostPlatform.isLinux {{ passthru = {passthru}; installPhase = {reads}; }}"
-    after = f"{head}      moby = (buildGoModule ({fixed}).overrideAttrs (finalAttrs: old: {change});\n\n{plugins}{rest}"
-    report = judge(diff(str(TARGET), BEFORE, after), ["no-rebuild", "compatible", "builds"])
-    assert statuses(report) == dict.fromkeys(("no-rebuild", "compatible", "builds"), status)
+    change = (
+        f"lib.optionalAttrs stdenv.hostPlatform.isLinux {{ passthru = "
+        f"{passthru}; installPhase = {reads}; }}"
+    )
+    after = (
+        f"{head}      moby = (buildGoModule ({fixed}).overrideAttrs (finalAttrs: "
+        f"old: {change});\n\n{plugins}{rest}"
+    )
+    report = judge(
+        diff(str(TARGET), BEFORE, after), ["no-rebuild", "compatible", "builds"]
+    )
+    assert statuses(report) == dict.fromkeys(
+        ("no-rebuild", "compatible", "builds"), status
+    )
     assert said in reason(report, "no-rebuild")

@@ -33,17 +33,25 @@ def judged(tree: Path, after: str, directory: Path, *names: str) -> dict[str, Pr
     patch = directory / "theirs.patch"
     patch.write_text(diff(str(TARGET), (tree / TARGET).read_text(), after))
     change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree)))
-    report = check(CheckRequest(target="docker", change=change, proofs=names, depth=ALONE), progress=Steps())
+    report = check(
+        CheckRequest(target="docker", change=change, proofs=names, depth=ALONE),
+        progress=Steps(),
+    )
     return {proof.name: proof for proof in report.proofs}
 
 
 def methods(name: str) -> dict[str, tuple[str, ...]]:
-    return {each: tuple(method.replace("NAME", each) for method in METHODS[name](each)) for each in COMPONENTS}
+    return {
+        each: tuple(method.replace("NAME", each) for method in METHODS[name](each))
+        for each in COMPONENTS
+    }
 
 
 @pytest.mark.parametrize("name", DESIGNS)
 @pytest.mark.parametrize("tree", TREES)
-def test_patch_passes_and_its_method_is_named(tree: Path, name: str, tmp_path: Path) -> None:
+def test_patch_passes_and_its_method_is_named(
+    tree: Path, name: str, tmp_path: Path
+) -> None:
     after = DESIGNS[name]((tree / TARGET).read_text())
     if name == CAPTURED:
         found = judged(tree, demoted(after), tmp_path, "capture-safe")
@@ -53,14 +61,23 @@ def test_patch_passes_and_its_method_is_named(tree: Path, name: str, tmp_path: P
     found = judged(tree, after, tmp_path, *names)
     expected = dict.fromkeys(names, "passed") | {"exact-change": "not run"}
     assert {name: str(proof.status) for name, proof in found.items()} == expected
-    assert found["exact-change"].reason == "because the patch leaves the wrapper's PATH as it is"
+    assert (
+        found["exact-change"].reason
+        == "because the patch leaves the wrapper's PATH as it is"
+    )
     shown = found["overridable"].found or ""
-    assert shown.startswith("by overrideAttrs " if name in OF_ATTRIBUTES else "by override { ")
-    assert shown.endswith("(before: in part)" if name in OF_ATTRIBUTES[:2] else "(before: none)")
+    assert shown.startswith(
+        "by overrideAttrs " if name in OF_ATTRIBUTES else "by override { "
+    )
+    assert shown.endswith(
+        "(before: in part)" if name in OF_ATTRIBUTES[:2] else "(before: none)"
+    )
 
 
 @pytest.mark.parametrize("tree", TREES)
-def test_track_calls_them_fixed_and_half_fixed_without_the_demotion(tree: Path, tmp_path: Path) -> None:
+def test_track_calls_them_fixed_and_half_fixed_without_the_demotion(
+    tree: Path, tmp_path: Path
+) -> None:
     file = tmp_path / TARGET
     file.parent.mkdir(parents=True)
     subprocess.run(["git", "init", "--quiet", "-b", "master", tmp_path], check=True)
@@ -69,13 +86,30 @@ def test_track_calls_them_fixed_and_half_fixed_without_the_demotion(tree: Path, 
     for ref, name in (("half", "move"), *zip(DESIGNS, DESIGNS, strict=True)):
         half = DESIGNS[name](before)
         file.write_text(half if ref == "half" else demoted(half))
-        for command in (["checkout", "--quiet", "-B", ref], ["add", "--all"], ["commit", "--quiet", "-m", ref]):
+        for command in (
+            ["checkout", "--quiet", "-B", ref],
+            ["add", "--all"],
+            ["commit", "--quiet", "-m", ref],
+        ):
             subprocess.run(["git", "-C", tmp_path, *command], check=True)
-        means = (State.HALF_FIXED, PathPlace.PREFIX) if ref == "half" else (State.FIXED, PathPlace.SUFFIX)
+        means = (
+            (State.HALF_FIXED, PathPlace.PREFIX)
+            if ref == "half"
+            else (State.FIXED, PathPlace.SUFFIX)
+        )
         wanted[ref] = (*means, Overridable.YES, methods(name))
     found: dict[str, object] = {}
-    for each in track(TrackRequest(refs=tuple(wanted), git_dir=tmp_path), progress=Steps()).refs:
+    for each in track(
+        TrackRequest(refs=tuple(wanted), git_dir=tmp_path), progress=Steps()
+    ).refs:
         assert each.reading is not None, each
-        named = {component.name: component.methods for component in each.reading.components}
-        found[each.name] = (each.reading.state, place_of(each.reading), each.reading.overridable, named)
+        named = {
+            component.name: component.methods for component in each.reading.components
+        }
+        found[each.name] = (
+            each.reading.state,
+            place_of(each.reading),
+            each.reading.overridable,
+            named,
+        )
     assert found == wanted

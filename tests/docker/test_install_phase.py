@@ -1,7 +1,13 @@
 import pytest
 
 from toolkit.docker import PathPlace
-from toolkit.docker.install_phase import commands, is_moby, is_rootlesskit, path_place, without_kit
+from toolkit.docker.install_phase import (
+    commands,
+    is_moby,
+    is_rootlesskit,
+    path_place,
+    without_kit,
+)
 
 STORE = "/nix/store/00000000000000000000000000000000"
 KIT = f"{STORE}-rootlesskit-2.0/bin"
@@ -18,9 +24,12 @@ PREFIX = '--prefix PATH : "$extraPath"'
         ("--prefix PATH : /x", PathPlace.ABSENT),
     ],
 )
-def test_path_of_the_wrapper_is_read_through_variables(flags: str, place: PathPlace) -> None:
+def test_path_of_the_wrapper_is_read_through_variables(
+    flags: str, place: PathPlace
+) -> None:
     variables = {
-        "installPhase": f"mkdir x\nmakeWrapper $out/a.sh $out/bin/dockerd-rootless \\\n  {flags}\n",
+        "installPhase": "mkdir x\nmakeWrapper $out/a.sh $out/bin/dockerd-rootless "
+        f"\\\n  {flags}\n",
         "more": f"{KIT}:{STORE}-slirp4netns-1/bin",
     }
     assert path_place(variables) is place
@@ -74,5 +83,17 @@ def test_package_is_known_by_its_name_for_any_platform() -> None:
         "": False,
     }.items():
         assert is_rootlesskit(entry) is expected
-    names = ("moby-29.6.1.drv", "moby-aarch64-unknown-linux-gnu-29.6.1.drv", "moby-src-1.drv", "moby.drv", "x-moby-1")
-    assert [is_moby(f"{STORE}-{name}") for name in names] == [True, True, False, False, False]
+    names = (
+        "moby-29.6.1.drv",
+        "moby-aarch64-unknown-linux-gnu-29.6.1.drv",
+        "moby-src-1.drv",
+        "moby.drv",
+        "x-moby-1",
+    )
+    assert [is_moby(f"{STORE}-{name}") for name in names] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]

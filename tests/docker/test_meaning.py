@@ -15,13 +15,28 @@ def read(text: str | bytes) -> Reading:
 
 
 STATES = {
-    "19.03": (State.NOT_APPLICABLE, Overridable.NOT_APPLICABLE, PathPlace.NO_WRAPPER, "none"),
+    "19.03": (
+        State.NOT_APPLICABLE,
+        Overridable.NOT_APPLICABLE,
+        PathPlace.NO_WRAPPER,
+        "none",
+    ),
     "20.10.14": (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, "none"),
     "states/fixed": (State.FIXED, Overridable.YES, PathPlace.SUFFIX, "none"),
     "states/half-demoted": (State.HALF_FIXED, Overridable.NO, PathPlace.SUFFIX, "none"),
-    "states/half-lifted": (State.HALF_FIXED, Overridable.PARTLY, PathPlace.PREFIX, "there"),
+    "states/half-lifted": (
+        State.HALF_FIXED,
+        Overridable.PARTLY,
+        PathPlace.PREFIX,
+        "there",
+    ),
     "states/no-wrapper": (State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN, "there"),
-    "states/unknown": (State.UNKNOWN, Overridable.UNKNOWN, PathPlace.UNKNOWN, "unknown"),
+    "states/unknown": (
+        State.UNKNOWN,
+        Overridable.UNKNOWN,
+        PathPlace.UNKNOWN,
+        "unknown",
+    ),
 }
 USUAL = (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, "there")
 
@@ -30,7 +45,9 @@ USUAL = (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, "there")
 def test_specimen_means_what_it_was_written_for(name: str) -> None:
     reading = read(layout(name))
     todo = reading.fact("TODO").value
-    assert (reading.state, reading.overridable, place_of(reading), todo) == STATES.get(name, USUAL)
+    assert (reading.state, reading.overridable, place_of(reading), todo) == STATES.get(
+        name, USUAL
+    )
 
 
 @pytest.mark.parametrize("name", specimens.LAYOUTS)
@@ -42,9 +59,16 @@ def test_versions_are_the_files_own(name: str) -> None:
 
 
 def test_todo_alone_means_nothing() -> None:
-    text = layout("29.6").replace("# TODO: move packages out of the let", "# packages in the let")
-    assert (read(text).state, read(text).fact("TODO").value) == (State.NOT_FIXED, "none")
-    text = layout("states/fixed").replace("{ lib", "# TODO: move packages out of the let...in into top-level\n{ lib", 1)
+    text = layout("29.6").replace(
+        "# TODO: move packages out of the let", "# packages in the let"
+    )
+    assert (read(text).state, read(text).fact("TODO").value) == (
+        State.NOT_FIXED,
+        "none",
+    )
+    text = layout("states/fixed").replace(
+        "{ lib", "# TODO: move packages out of the let...in into top-level\n{ lib", 1
+    )
     assert (read(text).state, read(text).fact("TODO").value) == (State.FIXED, "there")
 
 
@@ -60,9 +84,15 @@ def test_todo_alone_means_nothing() -> None:
         (b"(" * 5000 + b"1" + b")" * 5000, "1:300: nested more than 300 levels deep"),
     ],
 )
-def test_what_cannot_be_read_is_unknown_and_says_why(content: bytes, reason: str) -> None:
+def test_what_cannot_be_read_is_unknown_and_says_why(
+    content: bytes, reason: str
+) -> None:
     reading = read(content)
-    assert (reading.state, reading.overridable, place_of(reading)) == (State.UNKNOWN, "unknown", "unknown")
+    assert (reading.state, reading.overridable, place_of(reading)) == (
+        State.UNKNOWN,
+        "unknown",
+        "unknown",
+    )
     assert reading.reason is not None
     assert reason in reading.reason
 
@@ -96,4 +126,6 @@ def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
     reading = read(text.replace(flag, flag.replace("--prefix PATH :", "--set PATH")))
     assert (place_of(reading), reading.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
     assert reading.reason is not None
-    assert reading.reason.endswith(" bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way")
+    assert reading.reason.endswith(
+        " bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way"
+    )

@@ -63,8 +63,12 @@ def test_nixpkgs_that_lacks_what_is_changed_is_named(
     assert not isinstance(caught.value, UsageError)
 
 
-def test_without_a_test_the_rest_is_made_and_the_release_may_be_that_of_lib(tree: Callable[..., Source]) -> None:
-    commit = module.prepare(tree({str(module.TEST): None, ".version": None, "lib/.version": b"26.11\n"}))
+def test_without_a_test_the_rest_is_made_and_the_release_may_be_that_of_lib(
+    tree: Callable[..., Source],
+) -> None:
+    commit = module.prepare(
+        tree({str(module.TEST): None, ".version": None, "lib/.version": b"26.11\n"})
+    )
     assert [file.path for file in commit.files] == [module.FILE, PurePosixPath(NOTES)]
 
 

@@ -1,7 +1,7 @@
 """Docker files changed at random are rewritten with equal derivations and every comment, or refused with the place.
 
-UNLET_MUTANTS is how many are tried, UNLET_SEED where the random numbers begin; one number of a test is one batch. Of
-some of each batch all claims are proven.
+UNLET_MUTANTS is how many are tried, UNLET_SEED where the random numbers begin; one
+number of a test is one batch. Of some of each batch all claims are proven.
 """
 
 import shutil
@@ -25,7 +25,11 @@ from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest
 
-BASES = [specimens.path(name) / TARGET for name in reversed(specimens.LAYOUTS) if name != "19.03"]
+BASES = [
+    specimens.path(name) / TARGET
+    for name in reversed(specimens.LAYOUTS)
+    if name != "19.03"
+]
 NAME = "mutant.nix"
 PROVEN = 1
 """How many of a batch are proven."""
@@ -48,7 +52,9 @@ def made(number: int) -> list[tuple[Mutant, Design, Demotion]]:
     """Return the mutants of a batch, all of one file."""
     random = numbers("docker", number)
     text = base(number).text
-    allowed = Design.MOVE if builder.builder(base(number)).takes_function else Design.HIDDEN
+    allowed = (
+        Design.MOVE if builder.builder(base(number)).takes_function else Design.HIDDEN
+    )
     return [
         (
             mutant(text, random),
@@ -82,7 +88,10 @@ def explained(each: Rewritten) -> str:
     place = Path(tempfile.mkdtemp(prefix="mutant-"))
     for number, text in enumerate(each.stages):
         (place / f"{number}.nix").write_bytes(text.encode())
-    return f"{', '.join(each.mutant.changes)}; {each.strategy}, {each.demotion}; see {place}"
+    return (
+        f"{', '.join(each.mutant.changes)}; {each.strategy}, {each.demotion}; see "
+        f"{place}"
+    )
 
 
 @pytest.mark.parametrize("number", BATCHES)
@@ -106,7 +115,15 @@ def assert_proven(each: Rewritten, file: Path) -> None:
     strategy = each.strategy if each.strategy is Design.HIDDEN else None
     out = file.with_name("out")
     shutil.rmtree(out, ignore_errors=True)
-    request = docker(source=SourceRequest(file=file), strategy=strategy, demotion=each.demotion, out=out)
+    request = docker(
+        source=SourceRequest(file=file),
+        strategy=strategy,
+        demotion=each.demotion,
+        out=out,
+    )
     report = propose(request, progress=Steps())
     if report.failed:
-        pytest.fail(f"{[(proof.name, proof.reason) for proof in report.failed]}: {explained(each)}")
+        pytest.fail(
+            f"{[(proof.name, proof.reason) for proof in report.failed]}: "
+            f"{explained(each)}"
+        )

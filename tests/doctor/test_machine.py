@@ -19,7 +19,9 @@ from toolkit.errors import ToolkitError
 
 def machine(tmp_path: Path) -> Machine:
     user = Account(name="ordinary", uid=4711)
-    return Machine(user=user, proc=tmp_path / "proc", etc=tmp_path / "etc", dev=tmp_path / "dev")
+    return Machine(
+        user=user, proc=tmp_path / "proc", etc=tmp_path / "etc", dev=tmp_path / "dev"
+    )
 
 
 def write(path: Path, text: str) -> None:
@@ -28,16 +30,23 @@ def write(path: Path, text: str) -> None:
 
 
 class TestCapabilities:
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file capabilities")
+    @pytest.mark.skipif(
+        os.geteuid() != 0, reason="only root can give a file capabilities"
+    )
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
             ("cap_net_bind_service=ep", Capability(permitted=0x400, effective=True)),
-            ("cap_net_bind_service,cap_setpcap=p", Capability(permitted=0x500, effective=False)),
+            (
+                "cap_net_bind_service,cap_setpcap=p",
+                Capability(permitted=0x500, effective=False),
+            ),
             ("cap_bpf=eip", Capability(permitted=1 << 39, effective=True)),
         ],
     )
-    def test_what_setcap_writes_is_read(self, tmp_path: Path, text: str, expected: Capability) -> None:
+    def test_what_setcap_writes_is_read(
+        self, tmp_path: Path, text: str, expected: Capability
+    ) -> None:
         program = tmp_path / "program"
         program.touch(mode=0o755)
         subprocess.run(["setcap", text, str(program)], check=True)
@@ -64,17 +73,27 @@ class TestCapabilities:
 
 
 class TestPrograms:
-    def test_path_is_searched_in_order_and_what_cannot_run_is_passed_over(self, tmp_path: Path) -> None:
+    def test_path_is_searched_in_order_and_what_cannot_run_is_passed_over(
+        self, tmp_path: Path
+    ) -> None:
         for name, mode in (("a", 0o644), ("b", 0o755), ("c", 0o755)):
             (tmp_path / name).mkdir()
             (tmp_path / name / "program").touch()
             (tmp_path / name / "program").chmod(mode)
         (tmp_path / "d/program").mkdir(parents=True)
         path = ":".join(str(tmp_path / name) for name in "xabcd")
-        assert list(programs.locate("program", path)) == [tmp_path / "b/program", tmp_path / "c/program"]
+        assert list(programs.locate("program", path)) == [
+            tmp_path / "b/program",
+            tmp_path / "c/program",
+        ]
 
-    def test_source_stands_in_the_file_beside_or_in_the_wrapper(self, tmp_path: Path) -> None:
-        for name, content in (("old", b"\x7fELF"), ("new", b"\0failed to inherit capabilities\0/n/bin/rootlesskit\0")):
+    def test_source_stands_in_the_file_beside_or_in_the_wrapper(
+        self, tmp_path: Path
+    ) -> None:
+        for name, content in (
+            ("old", b"\x7fELF"),
+            ("new", b"\0failed to inherit capabilities\0/n/bin/rootlesskit\0"),
+        ):
             (tmp_path / name).write_bytes(content)
         (tmp_path / "old.real").write_text("/o/bin/rootlesskit")
         assert programs.look(tmp_path / "old").source == Path("/o/bin/rootlesskit")
@@ -92,7 +111,9 @@ class TestPrograms:
 
 class TestProcesses:
     def test_process_is_read_from_proc(self) -> None:
-        started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"A": "b=c"})
+        started = subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"A": "b=c"}
+        )
         time.sleep(0.1)
         seen = kernel.process_of(started.pid)
         started.communicate()
@@ -103,7 +124,9 @@ class TestProcesses:
         assert abs(time.time() - seen.started) < 10
         assert kernel.process_of(started.pid) is None
 
-    def test_pid_that_is_another_process_by_now_is_no_daemon(self, tmp_path: Path) -> None:
+    def test_pid_that_is_another_process_by_now_is_no_daemon(
+        self, tmp_path: Path
+    ) -> None:
         write(tmp_path / "dockerd-rootless/child_pid", f"{os.getpid()}\n")
         environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
         here = Machine(user=Account(name="ordinary", uid=4711), environment=environment)
@@ -118,9 +141,14 @@ class TestKernel:
         write(setting, text)
         assert kernel.number_in(setting, default=1024) == port
 
-    def test_subordinate_ids_are_of_the_name_or_the_number(self, tmp_path: Path) -> None:
+    def test_subordinate_ids_are_of_the_name_or_the_number(
+        self, tmp_path: Path
+    ) -> None:
         here = machine(tmp_path)
-        write(here.etc / "subuid", "other:1:65536\nordinary:100000:65535\n4711:200000:1\nordinary:x:y\n")
+        write(
+            here.etc / "subuid",
+            "other:1:65536\nordinary:100000:65535\n4711:200000:1\nordinary:x:y\n",
+        )
         uids, gids = subordinate_ids(here.user, here.etc)
         assert (uids.count, gids.count, gids.elsewhere) == (65536, 0, False)
         write(here.etc / "nsswitch.conf", "passwd: files\nsubid: sss\n")
@@ -128,24 +156,34 @@ class TestKernel:
 
     def test_runtime_directory_that_is_missing_is_named(self, tmp_path: Path) -> None:
         user = Account(name="ordinary", uid=4711)
-        here = Machine(user=user, environment={"XDG_RUNTIME_DIR": str(tmp_path / "gone")})
+        here = Machine(
+            user=user, environment={"XDG_RUNTIME_DIR": str(tmp_path / "gone")}
+        )
         assert kernel.runtime_problem(here) == f"{tmp_path / 'gone'}: no such directory"
         (tmp_path / "gone").mkdir()
         assert kernel.runtime_problem(here) is None
 
     @pytest.mark.parametrize("setting", [kernel.NAMESPACES, kernel.CLONE])
-    def test_user_namespaces_that_are_turned_off_are_named(self, tmp_path: Path, setting: Path) -> None:
+    def test_user_namespaces_that_are_turned_off_are_named(
+        self, tmp_path: Path, setting: Path
+    ) -> None:
         here = machine(tmp_path)
         assert kernel.namespaces_problem(here) is None
         write(here.proc / setting, "0\n")
-        assert kernel.namespaces_problem(here) == f"{str(setting).removeprefix('sys/').replace('/', '.')} is 0"
+        assert (
+            kernel.namespaces_problem(here)
+            == f"{str(setting).removeprefix('sys/').replace('/', '.')} is 0"
+        )
 
     def test_apparmor_restricts_what_no_profile_names(self, tmp_path: Path) -> None:
         here, program = machine(tmp_path), Path("/usr/bin/rootlesskit")
         assert not kernel.apparmor_restricts(here, program)
         write(here.proc / kernel.APPARMOR, "1\n")
         assert kernel.apparmor_restricts(here, program)
-        write(here.etc / "apparmor.d/rootlesskit", f"profile rootlesskit {program} flags=(unconfined) {{ userns, }}\n")
+        write(
+            here.etc / "apparmor.d/rootlesskit",
+            f"profile rootlesskit {program} flags=(unconfined) {{ userns, }}\n",
+        )
         assert not kernel.apparmor_restricts(here, program)
 
     def test_file_in_the_place_of_the_device_is_named(self, tmp_path: Path) -> None:
@@ -163,7 +201,9 @@ class TestLogs:
             (None, "no such"),
         ],
     )
-    def test_what_is_no_text_is_named(self, tmp_path: Path, content: bytes | None, fact: str) -> None:
+    def test_what_is_no_text_is_named(
+        self, tmp_path: Path, content: bytes | None, fact: str
+    ) -> None:
         if content is not None:
             (tmp_path / "log").write_bytes(content)
         with pytest.raises(ToolkitError, match=fact):
@@ -174,7 +214,9 @@ class TestLogs:
         with pytest.raises(ToolkitError, match=f"{device}: is a device"):
             read_log(Path(device))
 
-    def test_pipe_without_an_end_is_given_up(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pipe_without_an_end_is_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(files, "PIPE_SECONDS", 0.5)
         os.mkfifo(tmp_path / "log")
         with (tmp_path / "log").open("r+b", buffering=0) as pipe:
@@ -185,10 +227,15 @@ class TestLogs:
     def test_too_long_a_log_is_refused(self, tmp_path: Path) -> None:
         with (tmp_path / "log").open("wb") as log:
             log.truncate((64 << 20) + 1)
-        with pytest.raises(ToolkitError, match=r"is too big: 67\.1 MB, more than 64 MiB"):
+        with pytest.raises(
+            ToolkitError, match=r"is too big: 67\.1 MB, more than 64 MiB"
+        ):
             read_log(tmp_path / "log")
 
     def test_lines_are_numbered_as_editors_number_them(self) -> None:
         text = "pulling\r99 %\fdone\u2028\r\nNo subuid ranges found\r\n"
         log = explain([("log", text)])
-        assert (log.lines, [(entry.line, entry.text) for entry in log.entries]) == (2, [(2, "No subuid ranges found")])
+        assert (log.lines, [(entry.line, entry.text) for entry in log.entries]) == (
+            2,
+            [(2, "No subuid ranges found")],
+        )

@@ -6,13 +6,25 @@ from typing import Any
 import pytest
 
 from tests.doctor.test_ports import condition
-from tests.rootless.nixos import DOCKER, KIT, MOBY, SECONDS, SLIRP, WRAPPER_FILES, WRAPPERS, Host
+from tests.rootless.nixos import (
+    DOCKER,
+    KIT,
+    MOBY,
+    SECONDS,
+    SLIRP,
+    WRAPPER_FILES,
+    WRAPPERS,
+    Host,
+)
 
 SETUP = ("--docker", DOCKER)
 
 
 def explained(host: Host, symptom: str, cause: str, **env: str) -> dict[str, Any]:
-    """Let the daemon fail; see that its log shows the symptom, and that the host has the cause."""
+    """Let the daemon fail.
+
+    See that its log shows the symptom, and that the host has the cause.
+    """
     log = host.fails(**env)
     document = host.doctor(*SETUP, "--log", "/run/log", **env)
     assert [each["name"] for each in document["log"]["entries"]] == [symptom], log
@@ -21,7 +33,9 @@ def explained(host: Host, symptom: str, cause: str, **env: str) -> dict[str, Any
     assert document["verdict"] == f"{symptom}: {condition(document, cause)['fact']}"
     elsewhere = host.doctor("--elsewhere", "--log", "/run/log", **env)
     assert (elsewhere["exit"], elsewhere["conditions"]) == (1, [])
-    assert cause in [suspect["name"] for suspect in elsewhere["log"]["entries"][0]["suspects"]]
+    assert cause in [
+        suspect["name"] for suspect in elsewhere["log"]["entries"][0]["suspects"]
+    ]
     return document
 
 
@@ -30,15 +44,22 @@ def test_program_is_missing(host: Host) -> None:
     explained(host, "network-program-missing", "network-program")
     host.docker([MOBY, f"{SLIRP}/bin"], [])
     document = explained(host, "rootlesskit-missing", "rootlesskit")
-    assert "if an override removed it" in condition(document, "rootlesskit")["remedies"][0]
+    assert (
+        "if an override removed it" in condition(document, "rootlesskit")["remedies"][0]
+    )
     host.security_wrapper("docker-rootlesskit")
     document = explained(host, "proxy-missing", "docker-proxy")
     assert "dockerd 26.1.5 needs rootlesskit-docker-proxy" in document["verdict"]
 
 
 def test_runtime_directory_cannot_be_used(host: Host) -> None:
-    for directory, fact in (("/run/user/gone", "no such directory"), ("/run", "not writable")):
-        document = explained(host, "runtime-directory-missing", "session", XDG_RUNTIME_DIR=directory)
+    for directory, fact in (
+        ("/run/user/gone", "no such directory"),
+        ("/run", "not writable"),
+    ):
+        document = explained(
+            host, "runtime-directory-missing", "session", XDG_RUNTIME_DIR=directory
+        )
         assert document["verdict"] == f"runtime-directory-missing: {directory}: {fact}"
 
 
@@ -53,13 +74,21 @@ def test_newuidmap_cannot_be_used(host: Host) -> None:
     host.root_runs("mount", "--bind", WRAPPER_FILES, WRAPPER_FILES)
     host.root_runs("mount", "-o", "remount,bind,nosuid", WRAPPER_FILES)
     document = explained(host, "newuidmap-refused", "newuidmap")
-    assert condition(document, "newuidmap")["evidence"] == [f"mounted nosuid: {WRAPPER_FILES}"]
+    assert condition(document, "newuidmap")["evidence"] == [
+        f"mounted nosuid: {WRAPPER_FILES}"
+    ]
 
 
 def test_user_has_no_subordinate_ids(host: Host) -> None:
     for name in ("subuid", "subgid"):
         file = host / "/etc" / name
-        file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "ordinary:" not in line))
+        file.write_text(
+            "".join(
+                line
+                for line in file.read_text().splitlines(keepends=True)
+                if "ordinary:" not in line
+            )
+        )
     document = explained(host, "subordinate-ids-missing", "subordinate-ids")
     assert condition(document, "subordinate-ids")["remedies"][0].startswith(
         "users.users.ordinary.autoSubUidGidRange = true; then sudo nixos-rebuild switch"
@@ -72,8 +101,12 @@ def test_security_wrapper_is_on_a_nosuid_mount(host: Host) -> None:
     host.root_runs("mount", "-o", "remount,bind,nosuid", WRAPPER_FILES)
     log = host.fails()
     document = host.doctor(*SETUP, "--log", "/run/log")
-    assert [each["name"] for each in document["log"]["entries"]] == ["capability-not-inherited"], log
-    assert document["verdict"].startswith(f"capability-not-inherited: {WRAPPERS}/docker-rootlesskit is on a mount")
+    assert [each["name"] for each in document["log"]["entries"]] == [
+        "capability-not-inherited"
+    ], log
+    assert document["verdict"].startswith(
+        f"capability-not-inherited: {WRAPPERS}/docker-rootlesskit is on a mount"
+    )
     assert {"nosuid", "newuidmap"} == set(document["causes"])
     assert condition(document, "security-wrapper")["role"] == "effect"
     # A log of the past is not blamed on a host that was mended.
@@ -97,7 +130,9 @@ def test_service_has_no_new_privileges(host: Host) -> None:
         document = host.doctor("--log", "/run/home/log")
     assert "failed to inherit capabilities: Operation not permitted" in log.read_text()
     assert (document["exit"], document["causes"]) == (1, ["no-new-privileges"])
-    assert document["verdict"].startswith("capability-not-inherited: the service has NoNewPrivileges=yes")
+    assert document["verdict"].startswith(
+        "capability-not-inherited: the service has NoNewPrivileges=yes"
+    )
     (symptom,) = document["log"]["entries"]
     assert {suspect["name"]: suspect["here"] for suspect in symptom["suspects"]} == {
         "nosuid": False,
@@ -115,7 +150,10 @@ def test_source_of_the_security_wrapper_is_gone(host: Host) -> None:
 
 @pytest.mark.parametrize(
     ("device", "fact"),
-    [("true", "no such file or directory"), ("mknod -m 600 /dev/net/tun c 10 200", "permission denied")],
+    [
+        ("true", "no such file or directory"),
+        ("mknod -m 600 /dev/net/tun c 10 200", "permission denied"),
+    ],
 )
 def test_tun_device_cannot_be_used(host: Host, device: str, fact: str) -> None:
     host.root_runs("sh", "-c", f"mount -t tmpfs none /dev/net && {device}")
@@ -141,5 +179,8 @@ def test_host_without_rootless_docker_is_named(host: Host) -> None:
     done = host.unlet("doctor")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("doctor: no rootless docker found: ")
-    for way in ("NixOS: virtualisation.docker.rootless.enable = true;", "Debian: apt install docker.io "):
+    for way in (
+        "NixOS: virtualisation.docker.rootless.enable = true;",
+        "Debian: apt install docker.io ",
+    ):
         assert way in done.stderr

@@ -25,7 +25,10 @@ def test_each_symptom_has_a_line() -> None:
     assert set(TABLE.lines) == set(symptoms())
 
 
-@pytest.mark.parametrize(("name", "line"), [(name, line) for name, lines in TABLE.lines.items() for line in lines])
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [(name, line) for name, lines in TABLE.lines.items() for line in lines],
+)
 def test_line_is_recognised_as_this_symptom(name: str, line: str) -> None:
     signs = recognise(["host systemd[1]: Starting docker.service", line])
     assert [(symptom.name, numbers) for symptom, numbers in signs] == [(name, [1])]
@@ -42,39 +45,61 @@ def test_cause_is_used_and_its_remedies_can_be_filled() -> None:
     for cause in causes().values():
         for nixos in (False, True):
             assert cause.remedies(nixos=nixos)
-            assert not any(re.search(r"@[a-z]+@", remedy) for remedy in cause.remedies(nixos=nixos))
+            assert not any(
+                re.search(r"@[a-z]+@", remedy) for remedy in cause.remedies(nixos=nixos)
+            )
     filled = causes()["subordinate-ids"].remedies(nixos=True, user="ordinary")
     rebuild = "sudo nixos-rebuild switch and systemctl --user restart docker"
-    assert filled == (f"users.users.ordinary.autoSubUidGidRange = true; then {rebuild}",)
-    assert causes()["subordinate-ids"].remedies(nixos=False, user="ordinary")[0].startswith("as root: usermod ")
+    assert filled == (
+        f"users.users.ordinary.autoSubUidGidRange = true; then {rebuild}",
+    )
+    assert (
+        causes()["subordinate-ids"]
+        .remedies(nixos=False, user="ordinary")[0]
+        .startswith("as root: usermod ")
+    )
 
 
 def test_service_is_named_in_the_words_of_the_machine() -> None:
     remedies = causes()["port-driver"]
     assert "systemctl --user edit docker" in remedies.remedies(nixos=False)[0]
-    assert "systemd.user.services.docker.environment" in remedies.remedies(nixos=True)[0]
+    assert (
+        "systemd.user.services.docker.environment" in remedies.remedies(nixos=True)[0]
+    )
 
 
-def test_option_of_nixos_comes_with_the_rebuild_and_a_driver_to_be_chosen_is_to_be_installed_first() -> None:
+def test_option_of_nixos_comes_with_the_rebuild_and_a_driver_to_be_chosen_is_to_be_installed_first() -> (
+    None
+):
     """gvisor-tap-vsock is a part of rootlesskit."""
-    option = re.compile(r"\b(?:virtualisation|users\.|security\.|boot\.|systemd\.(?:user\.)?services|override)")
+    option = re.compile(
+        r"\b(?:virtualisation|users\.|security\.|boot\.|systemd\.(?:user\.)?services|override)"
+    )
     for cause in causes().values():
         for remedy in cause.remedies(nixos=True):
             assert "nixos-rebuild" in remedy or option.search(remedy) is None, remedy
         for remedy in chain(cause.do, cause.nixos):
-            chosen = re.search(r"(?:set|and) DOCKERD_ROOTLESS_ROOTLESSKIT_NET=(?!gvisor)", remedy)
+            chosen = re.search(
+                r"(?:set|and) DOCKERD_ROOTLESS_ROOTLESSKIT_NET=(?!gvisor)", remedy
+            )
             assert chosen is None or "install" in remedy, remedy
 
 
 def test_remedy_does_no_harm_without_saying_so() -> None:
-    for remedy in chain.from_iterable((*cause.do, *cause.nixos) for cause in causes().values()):
+    for remedy in chain.from_iterable(
+        (*cause.do, *cause.nixos) for cause in causes().values()
+    ):
         for harm, warning in TABLE.harms.items():
-            assert not re.search(harm, remedy) or (warning and re.search(warning, remedy)), remedy
+            assert not re.search(harm, remedy) or (
+                warning and re.search(warning, remedy)
+            ), remedy
 
 
 def test_remedy_that_opens_more_comes_after_one_that_opens_less() -> None:
     for name in ("apparmor", "capability", "nosuid", "outer-container", "tun"):
         first, *others = causes()[name].do
-        risky = re.compile(r"userns=0|unprivileged_port_start|remount,suid|--privileged|chmod 666")
+        risky = re.compile(
+            r"userns=0|unprivileged_port_start|remount,suid|--privileged|chmod 666"
+        )
         assert risky.search(first) is None
         assert any(risky.search(other) for other in others)

@@ -14,7 +14,9 @@ from toolkit.forge.github import GitHub
 from toolkit.forge.token import Token
 
 
-def client(forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: float = 5.0) -> Client:
+def client(
+    forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: float = 5.0
+) -> Client:
     return Client(
         api_url=forge.api,
         raw_url=forge.raw,
@@ -24,7 +26,9 @@ def client(forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: f
     )
 
 
-def github(forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: float = 5.0) -> GitHub:
+def github(
+    forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: float = 5.0
+) -> GitHub:
     return GitHub(client(forge, tmp_path, token=token, timeout=timeout), NAME)
 
 
@@ -38,8 +42,13 @@ def forge(tmp_path: Path) -> Generator[Forge]:
     """A server of an empty repository with one commit and a few files."""
     repository = tmp_path / "served"
     repository.mkdir()
-    subprocess.run(["git", "-C", repository, "init", "--quiet", "--initial-branch=master"], check=True)
+    subprocess.run(
+        ["git", "-C", repository, "init", "--quiet", "--initial-branch=master"],
+        check=True,
+    )
     (repository / "file").write_text("content\n")
     subprocess.run(["git", "-C", repository, "add", "--all"], check=True)
-    subprocess.run(["git", "-C", repository, "commit", "--quiet", "--message=first"], check=True)
+    subprocess.run(
+        ["git", "-C", repository, "commit", "--quiet", "--message=first"], check=True
+    )
     yield from serving(repository)

@@ -18,9 +18,12 @@ FORMAT = "%H%x00%cI%x00%B%x01"
 
 
 class Fault(Struct, kw_only=True):
-    """What is answered instead of the truth. `cut` ends the body early, `slow` waits before it, `trickle` within it.
+    """What is answered instead of the truth.
 
-    A redirect has a body as well, as GitHub's have; `chunked` ones say their length piece by piece.
+    `cut` ends the body early, `slow` waits before it, `trickle` within it.
+
+    A redirect has a body as well, as GitHub's have; `chunked` ones say their length
+    piece by piece.
     """
 
     status: int = 500
@@ -40,7 +43,10 @@ class Request(Struct):
 
 
 class Forge(Struct, kw_only=True):
-    """What the server knows, and what it was asked. `faults` maps a part of a path to what comes next for it."""
+    """What the server knows, and what it was asked.
+
+    `faults` maps a part of a path to what comes next for it.
+    """
 
     url: str
     repository: Path
@@ -60,7 +66,12 @@ class Forge(Struct, kw_only=True):
         return f"{self.url}/raw"
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", "-C", self.repository, *arguments], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", "-C", self.repository, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         return done.stdout
 
     def asked(self, part: str) -> list[Request]:
@@ -84,17 +95,28 @@ class _Handler(Handler):
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
-        request = Request(self.path, {name.lower(): value for name, value in self.headers.items()})
+        request = Request(
+            self.path, {name.lower(): value for name, value in self.headers.items()}
+        )
         self.forge.requests.append(request)
         self.request_of_this = request
-        fault = next((f for part, f in self.forge.faults.items() if part in self.path and f), None)
+        fault = next(
+            (f for part, f in self.forge.faults.items() if part in self.path and f),
+            None,
+        )
         if fault is not None:
             request.status = fault[0].status
             self._fail(fault.pop(0))
             return
         if f"/{self.forge.old_name}/" in self.path:
             place = {"Location": self.path.replace(self.forge.old_name, NAME)}
-            self._send(301, json.dumps({"message": "Moved Permanently", "url": place["Location"]}).encode(), place)
+            self._send(
+                301,
+                json.dumps(
+                    {"message": "Moved Permanently", "url": place["Location"]}
+                ).encode(),
+                place,
+            )
             return
         self._truth()
 
@@ -104,7 +126,10 @@ class _Handler(Handler):
             self._truth()
             return
         self.send_response(fault.status)
-        for name, value in {"Content-Type": "application/json", **fault.headers}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            **fault.headers,
+        }.items():
             self.send_header(name, value)
         if fault.chunked:
             self.send_header("Transfer-Encoding", "chunked")
@@ -136,7 +161,9 @@ class _Handler(Handler):
             self._send(404, b'{"message": "Not Found"}', headers)
             return
         if isinstance(answer, list):
-            answer = self._page(cast("list[object]", answer), parts.path, query, headers)
+            answer = self._page(
+                cast("list[object]", answer), parts.path, query, headers
+            )
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         headers["ETag"] = f'W/"{hashlib.sha256(body).hexdigest()}"'
         if self.headers.get("If-None-Match") == headers["ETag"]:
@@ -144,11 +171,24 @@ class _Handler(Handler):
         else:
             self._send(200, body, headers)
 
-    def _page(self, items: list[object], path: str, query: dict[str, str], headers: dict[str, str]) -> list[object]:
-        size, number = int(query.get("per_page", self.forge.page)), int(query.get("page", 1))
+    def _page(
+        self,
+        items: list[object],
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+    ) -> list[object]:
+        size, number = (
+            int(query.get("per_page", self.forge.page)),
+            int(query.get("page", 1)),
+        )
         size = min(size, self.forge.page)
         if number * size < len(items):
-            rest = "&".join(f"{name}={quote(value)}" for name, value in query.items() if name != "page")
+            rest = "&".join(
+                f"{name}={quote(value)}"
+                for name, value in query.items()
+                if name != "page"
+            )
             url = f"{self.forge.url}{path}?{rest}&page={number + 1}"
             headers["Link"] = f'<{url}>; rel="next", <{url}>; rel="last"'
         return items[(number - 1) * size : number * size]
@@ -168,17 +208,28 @@ class _Handler(Handler):
             return self._branches(last)
         if words[0] == "commits":
             return self._commits(query)
-        return self.forge.pulls.get(int(last)) if words[0] == "pulls" else self._compare(last)
+        return (
+            self.forge.pulls.get(int(last))
+            if words[0] == "pulls"
+            else self._compare(last)
+        )
 
     def _git(self, *arguments: str) -> bytes | None:
-        done = subprocess.run(["git", "-C", self.forge.repository, *arguments], check=False, capture_output=True)
+        done = subprocess.run(
+            ["git", "-C", self.forge.repository, *arguments],
+            check=False,
+            capture_output=True,
+        )
         return done.stdout if done.returncode == 0 else None
 
     def _blob(self, ref: str, path: str) -> bytes | None:
         return self._git("cat-file", "blob", f"{ref}:{path}")
 
     def _branches(self, beginning: str) -> list[dict[str, Any]]:
-        listed = self._git("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads") or b""
+        listed = (
+            self._git("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads")
+            or b""
+        )
         rows = [line.split(" ") for line in listed.decode().splitlines()]
         return [
             {"ref": ref, "object": {"sha": sha, "type": "commit"}}
@@ -204,7 +255,10 @@ def _parsed(log: bytes) -> Iterator[dict[str, Any]]:
         sha, date, message = record.lstrip("\n").split("\x00")
         yield {
             "sha": sha,
-            "commit": {"message": message.strip(), "committer": {"name": "x", "date": date}},
+            "commit": {
+                "message": message.strip(),
+                "committer": {"name": "x", "date": date},
+            },
         }
 
 

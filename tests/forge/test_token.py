@@ -16,7 +16,9 @@ def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "bin"
     directory.mkdir()
     program = directory / "gh"
-    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n[ "$4" = github.com ] && echo from-gh\n')
+    program.write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n[ "$4" = github.com ] && echo from-gh\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
     return tmp_path / "asked"
@@ -26,7 +28,9 @@ def value(token: Token | None) -> tuple[str, str] | None:
     return (token.value, token.origin) if token is not None else None
 
 
-def test_command_comes_before_the_environment_and_that_before_gh(gh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_comes_before_the_environment_and_that_before_gh(
+    gh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert find_token(None, host="ghe.localhost.invalid") is None
     assert gh.read_text() == "auth token --hostname ghe.localhost.invalid\n"
     assert value(find_token(None, host=API)) == ("from-gh", "gh auth token")
@@ -35,7 +39,10 @@ def test_command_comes_before_the_environment_and_that_before_gh(gh: Path, monke
     assert value(find_token(None, host=API)) == ("second", "GH_TOKEN")
     monkeypatch.setenv("GITHUB_TOKEN", "first\n")
     assert value(find_token(None, host=API)) == ("first", "GITHUB_TOKEN")
-    assert value(find_token("printf 'own\\nmore'", host=API)) == ("own", "the token command")
+    assert value(find_token("printf 'own\\nmore'", host=API)) == (
+        "own",
+        "the token command",
+    )
 
 
 @pytest.mark.parametrize("command", ["", "'", " "])
@@ -44,7 +51,9 @@ def test_command_that_is_none_is_a_usage_error(command: str) -> None:
         find_token(command, host=API)
 
 
-def test_failure_of_the_command_tells_nothing_that_it_says_and_it_is_not_echoed() -> None:
+def test_failure_of_the_command_tells_nothing_that_it_says_and_it_is_not_echoed() -> (
+    None
+):
     with pytest.raises(ToolkitError) as caught:
         find_token("sh -c 'echo secret; echo secret >&2; exit 3'", host=API)
     assert caught.value.message == "the token command: 'sh' ended with status 3"
@@ -59,5 +68,8 @@ def test_failure_of_the_command_tells_nothing_that_it_says_and_it_is_not_echoed(
 def test_value_that_would_end_a_header_is_refused_without_being_shown() -> None:
     with pytest.raises(ToolkitError) as caught:
         Token(value="a b", origin="GITHUB_TOKEN")
-    assert caught.value.message == "token from GITHUB_TOKEN: is not one word of ASCII characters"
+    assert (
+        caught.value.message
+        == "token from GITHUB_TOKEN: is not one word of ASCII characters"
+    )
     assert "word" not in repr(Token(value="word", origin="GITHUB_TOKEN"))

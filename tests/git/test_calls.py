@@ -34,14 +34,18 @@ class Trap(Struct, frozen=True):
 def trap(new_clone: Callable[..., Clone], tmp_path: Path) -> Trap:
     place, top = tmp_path / "trap", new_clone().top
     place.mkdir()
-    made = subprocess.check_output(["sh", Path(__file__).with_name("trap.sh"), place], cwd=top, text=True)
+    made = subprocess.check_output(
+        ["sh", Path(__file__).with_name("trap.sh"), place], cwd=top, text=True
+    )
     return Trap(top, place / "ran", *made.split())
 
 
 def test_trap_goes_off_if_git_is_called_as_users_do(trap: Trap) -> None:
     for arguments in (("diff", "HEAD"), ("log", "-1", "--format=%ct"), ("status",)):
         trap.log.unlink(missing_ok=True)
-        subprocess.run(["git", *arguments], cwd=trap.top, check=False, capture_output=True)
+        subprocess.run(
+            ["git", *arguments], cwd=trap.top, check=False, capture_output=True
+        )
         assert trap.ran, arguments
 
 
@@ -60,7 +64,9 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
         lambda: history.differing(repository, before, commit),
         lambda: reading.read_objects(repository, [f"{commit}:{FILE}"]),
         lambda: reading.missing_files(repository, commit),
-        lambda: calls.run_reading(trap.top, "ls-files", "--others", "--exclude-standard", found=False),
+        lambda: calls.run_reading(
+            trap.top, "ls-files", "--others", "--exclude-standard", found=False
+        ),
     ]
     for number, call in enumerate(asked):
         call()
@@ -74,17 +80,27 @@ def test_comparing_with_the_worktree_runs_no_program_of_the_clone(trap: Trap) ->
     assert (trap.top / ".git/index").read_bytes() == index
 
 
-def test_settings_of_the_users_own_stay_and_do_not_win(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("COUNT", "2"), ("KEY_0", "core.fsmonitor"), ("VALUE_0", f"{trap.log}.sh")):
+def test_settings_of_the_users_own_stay_and_do_not_win(
+    trap: Trap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("COUNT", "2"),
+        ("KEY_0", "core.fsmonitor"),
+        ("VALUE_0", f"{trap.log}.sh"),
+    ):
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     monkeypatch.setenv("GIT_CONFIG_KEY_1", "remote.theirs.url")
     monkeypatch.setenv("GIT_CONFIG_VALUE_1", "https://localhost.invalid")
     assert history.changed(trap.top) == (FILE,)
     assert trap.ran == ""
-    assert ("theirs", "url", "https://localhost.invalid") in clones.settings(trap.top / ".git")
+    assert ("theirs", "url", "https://localhost.invalid") in clones.settings(
+        trap.top / ".git"
+    )
 
 
-def test_pipe_in_place_of_a_file_of_git_is_not_waited_for(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipe_in_place_of_a_file_of_git_is_not_waited_for(
+    trap: Trap, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(calls, "_READING_SECONDS", 0.5)
     (trap.top / ".git/packed-refs").unlink(missing_ok=True)
     os.mkfifo(trap.top / ".git/packed-refs")
@@ -92,10 +108,24 @@ def test_pipe_in_place_of_a_file_of_git_is_not_waited_for(trap: Trap, monkeypatc
         calls.run_reading(trap.top, "for-each-ref", found=False)
 
 
-READ = (("for-each-ref",), ("log", "-1"), ("rev-parse", "HEAD"), ("rev-parse", "missing^{commit}"), ("ls-files", "-o"))
+READ = (
+    ("for-each-ref",),
+    ("log", "-1"),
+    ("rev-parse", "HEAD"),
+    ("rev-parse", "missing^{commit}"),
+    ("ls-files", "-o"),
+)
 
 
-PLACES = ("packed-refs", "shallow", "commondir", "info/grafts", "info/attributes", "objects/info/alternates", "logs")
+PLACES = (
+    "packed-refs",
+    "shallow",
+    "commondir",
+    "info/grafts",
+    "info/attributes",
+    "objects/info/alternates",
+    "logs",
+)
 
 
 @pytest.mark.parametrize("without", ["nothing", "look"])
@@ -118,20 +148,33 @@ def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(
         for arguments in READ:
             done = tried(partial(calls.run_reading, trap.top, *arguments, found=False))
             assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
-            assert without == "look" or str(done).startswith(f"{place}: is a link that leads out of the ")
+            assert without == "look" or str(done).startswith(
+                f"{place}: is a link that leads out of the "
+            )
         place.unlink()
         if kept.exists():
             kept.rename(place)
 
 
-def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(trap: Trap, tmp_path: Path) -> None:
+def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(
+    trap: Trap, tmp_path: Path
+) -> None:
     asked: list[Callable[[], object]] = [
-        *(partial(calls.run_reading, trap.top, *arguments, found=False) for arguments in READ),
+        *(
+            partial(calls.run_reading, trap.top, *arguments, found=False)
+            for arguments in READ
+        ),
         lambda: history.changed(trap.top),
         lambda: reading.read_objects(trap.top / ".git", [f"{trap.head}:{FILE}"]),
     ]
     git(trap.top, "config", "include.path", str(tmp_path / "ini"))
-    for setting in ("core.bigFileThreshold", "core.abbrev", "diff.algorithm", "color.diff", "core.bare"):
+    for setting in (
+        "core.bigFileThreshold",
+        "core.abbrev",
+        "diff.algorithm",
+        "color.diff",
+        "core.bare",
+    ):
         (tmp_path / "ini").unlink(missing_ok=True)
         git(tmp_path, "config", "--file", "ini", setting, "nobody is told this")
         for call in asked:
@@ -141,8 +184,10 @@ def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(trap: Trap,
 
 def test_of_git_its_own_phrases_are_shown(tmp_path: Path) -> None:
     said = (
-        f"error: cannot open {tmp_path}: told\nfatal: unable to read config file '{tmp_path}': Permission denied\n"
-        f"fatal: Invalid path '{tmp_path}/told': No such file or directory\nfatal: bad object told\n"
+        f"error: cannot open {tmp_path}: told\nfatal: unable to read config file "
+        f"'{tmp_path}': Permission denied\n"
+        f"fatal: Invalid path '{tmp_path}/told': No such file or directory\nfatal: "
+        "bad object told\n"
         "fatal: bad object HEAD\n"
     )
     assert messages.known(said, ("git", "HEAD")).splitlines() == [
@@ -159,7 +204,9 @@ def test_command_that_says_nothing_known_is_named(tmp_path: Path) -> None:
     assert caught.value.stderr == f"'git -C {tmp_path} told' ended with status 1"
 
 
-def test_an_edit_as_old_and_as_long_as_what_was_committed_is_seen(tmp_path: Path) -> None:
+def test_an_edit_as_old_and_as_long_as_what_was_committed_is_seen(
+    tmp_path: Path,
+) -> None:
     git(tmp_path, "init", "--quiet")
     # The time of the last change of a file's status is not for tests to choose.
     git(tmp_path, "config", "core.trustCtime", "false")

@@ -22,7 +22,9 @@ def opened(clone: Clone) -> clones.Clone:
 
 
 class TestOpening:
-    def test_clone_is_found_from_within_and_through_a_link(self, clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_clone_is_found_from_within_and_through_a_link(
+        self, clone: Clone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         found = clones.open_clone(clone.top / "pkgs/top-level", REMOTE)
         assert (found.top, found.common, found.upstream, found.partial) == (
             clone.top,
@@ -36,14 +38,18 @@ class TestOpening:
         monkeypatch.chdir(link.parent)
         assert clones.open_clone(link.relative_to(link.parent), REMOTE).top == clone.top
 
-    def test_worktree_that_is_elsewhere_is_refused(self, clone: Clone, tmp_path: Path) -> None:
+    def test_worktree_that_is_elsewhere_is_refused(
+        self, clone: Clone, tmp_path: Path
+    ) -> None:
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         git(clone.repo, "config", "core.worktree", str(elsewhere))
         with pytest.raises(ToolkitError, match=r"its core\.worktree leads elsewhere"):
             opened(clone)
 
-    def test_git_directory_elsewhere_is_that_of_a_worktree_or_is_refused(self, clone: Clone, tmp_path: Path) -> None:
+    def test_git_directory_elsewhere_is_that_of_a_worktree_or_is_refused(
+        self, clone: Clone, tmp_path: Path
+    ) -> None:
         (clone.top / ".git").rename(tmp_path / "moved.git")
         (clone.top / ".git").write_text(f"gitdir: {tmp_path / 'moved.git'}\n")
         assert opened(clone).common == tmp_path / "moved.git"
@@ -59,10 +65,14 @@ class TestOpening:
         with pytest.raises(ToolkitError):
             clones.branches(clone.repo, REMOTE)
 
-    def test_bare_repository_has_to_be_allowed(self, new_clone: Callable[..., Clone], sealed: Path) -> None:
+    def test_bare_repository_has_to_be_allowed(
+        self, new_clone: Callable[..., Clone], sealed: Path
+    ) -> None:
         clone = new_clone("--bare", name="nixpkgs.git")
         (sealed / ".gitconfig").write_text("[safe]\n\tbareRepository = explicit\n")
-        with pytest.raises(ToolkitError, match=r"git cannot read it: cannot use bare repository"):
+        with pytest.raises(
+            ToolkitError, match=r"git cannot read it: cannot use bare repository"
+        ):
             opened(clone)
 
     @pytest.mark.parametrize("place", ["nowhere", "file", ".git/objects/info"])
@@ -91,16 +101,49 @@ class TestRemotes:
     @pytest.mark.parametrize(
         ("urls", "base", "push"),
         [
-            ({"upstream": "github.com/NixOS/nixpkgs", "origin": "github.com/jane/nixpkgs"}, "upstream", "origin"),
-            ({"upstream": "github.com/NixOS/nixpkgs", "fork": "github.com/jane/nixpkgs"}, "upstream", "fork"),
+            (
+                {
+                    "upstream": "github.com/NixOS/nixpkgs",
+                    "origin": "github.com/jane/nixpkgs",
+                },
+                "upstream",
+                "origin",
+            ),
+            (
+                {
+                    "upstream": "github.com/NixOS/nixpkgs",
+                    "fork": "github.com/jane/nixpkgs",
+                },
+                "upstream",
+                "fork",
+            ),
             # The same repository by another URL.
-            ({"upstream": "github.com/NixOS/nixpkgs", "origin": "mirror.example/NixOS/nixpkgs"}, "upstream", None),
+            (
+                {
+                    "upstream": "github.com/NixOS/nixpkgs",
+                    "origin": "mirror.example/NixOS/nixpkgs",
+                },
+                "upstream",
+                None,
+            ),
             # No host that is known.
-            ({"upstream": "git.example/pkgs", "origin": "git.example/jane/pkgs"}, "upstream", "origin"),
-            ({"origin": "git.example/pkgs", "upstream": "git.example/jane/pkgs"}, "origin", "upstream"),
+            (
+                {"upstream": "git.example/pkgs", "origin": "git.example/jane/pkgs"},
+                "upstream",
+                "origin",
+            ),
+            (
+                {"origin": "git.example/pkgs", "upstream": "git.example/jane/pkgs"},
+                "origin",
+                "upstream",
+            ),
             ({"upstream": "git.example/pkgs"}, "upstream", None),
             ({"origin": "git.example/pkgs"}, "origin", None),
-            ({"origin": "git.example/pkgs", "mirror": "git.example/pkgs.git"}, "origin", None),
+            (
+                {"origin": "git.example/pkgs", "mirror": "git.example/pkgs.git"},
+                "origin",
+                None,
+            ),
             ({"origin": "git.example/pkgs"}, None, None),
             # A clone of a fork alone.
             ({"origin": "github.com/jane/nixpkgs"}, "origin", "origin"),
@@ -110,17 +153,26 @@ class TestRemotes:
     def test_what_is_pushed_to_is_never_where_the_base_is(
         self, clone: Clone, urls: dict[str, str], base: str | None, push: str | None
     ) -> None:
-        branch = clones.Base(name="x", commit=Oid(clone.git("rev-parse", "HEAD")), remote=base)
+        branch = clones.Base(
+            name="x", commit=Oid(clone.git("rev-parse", "HEAD")), remote=base
+        )
         for name in ("upstream", "origin"):
             clone.git("remote", "remove", name)
         for name, place in urls.items():
             clone.git("remote", "add", name, f"https://{place}")
         assert clones.push_remote(opened(clone), branch) == push
         clone.configure(remote__pushDefault=base or "elsewhere")
-        assert clones.push_remote(opened(clone), branch) == (push if base is not None else "elsewhere")
+        assert clones.push_remote(opened(clone), branch) == (
+            push if base is not None else "elsewhere"
+        )
 
-    @pytest.mark.parametrize(("name", "remote"), [("master", "upstream"), ("origin/x", "origin"), ("HEAD", None)])
-    def test_remote_of_a_base_is_known(self, clone: Clone, name: str, remote: str | None) -> None:
+    @pytest.mark.parametrize(
+        ("name", "remote"),
+        [("master", "upstream"), ("origin/x", "origin"), ("HEAD", None)],
+    )
+    def test_remote_of_a_base_is_known(
+        self, clone: Clone, name: str, remote: str | None
+    ) -> None:
         for each in ("upstream", "origin"):
             clone.git("remote", "set-url", each, f"https://git.example/{each}")
             clone.git("update-ref", f"refs/remotes/{each}/master", "HEAD")
@@ -155,18 +207,27 @@ class TestBase:
         ):
             base = clones.find_base(opened(clone), name)
             assert (base.name, base.branch) == (called, branch)
-            assert str(base.commit) == clone.git("rev-parse", f"{name}^{{commit}}" if name != "trunk" else called)
+            assert str(base.commit) == clone.git(
+                "rev-parse", f"{name}^{{commit}}" if name != "trunk" else called
+            )
         # A remote's branch is preferred to a local one.
         clone.git("update-ref", "refs/heads/master", "HEAD~1")
         base = clones.find_base(opened(clone), "master")
-        assert (base.name, str(base.commit)) == ("upstream/master", clone.git("rev-parse", "upstream/master"))
+        assert (base.name, str(base.commit)) == (
+            "upstream/master",
+            clone.git("rev-parse", "upstream/master"),
+        )
 
     def test_unknown_one_is_told_with_those_that_are_there(self, clone: Clone) -> None:
-        with pytest.raises(ToolkitError, match=r"has no branch, tag or commit 'main'") as caught:
+        with pytest.raises(
+            ToolkitError, match=r"has no branch, tag or commit 'main'"
+        ) as caught:
             clones.find_base(opened(clone), "main")
         assert str(caught.value.hint).startswith("--base NAME; ")
 
-    def test_what_cannot_be_a_name_is_wrong_usage_and_a_blob_no_base(self, clone: Clone) -> None:
+    def test_what_cannot_be_a_name_is_wrong_usage_and_a_blob_no_base(
+        self, clone: Clone
+    ) -> None:
         for name in ("", "-x", "a b", "a..b", "HEAD:README.md", "@{-1}^-", "a\nb"):
             with pytest.raises(UsageError, match=r"^--base: "):
                 clones.find_base(opened(clone), name)
@@ -175,12 +236,18 @@ class TestBase:
 
 
 class TestIdentity:
-    def test_configuration_of_the_clone_comes_first(self, clone: Clone, jane: str) -> None:
+    def test_configuration_of_the_clone_comes_first(
+        self, clone: Clone, jane: str
+    ) -> None:
         assert set(clones.people(opened(clone)).values()) == {jane}
         clone.configure(user__email="jane@work.example.org")
-        assert clones.people(opened(clone))["author"] == "Jané Doe <jane@work.example.org>"
+        assert (
+            clones.people(opened(clone))["author"] == "Jané Doe <jane@work.example.org>"
+        )
 
-    def test_nobody_is_made_up(self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nobody_is_made_up(
+        self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("EMAIL", "jane@machine.example.org")
         for config in (
             "",
@@ -192,14 +259,21 @@ class TestIdentity:
             "[author]\n\tname = Jane\n\temail = jane@example.org\n",
         ):
             (sealed / ".gitconfig").write_text(config)
-            with pytest.raises(ToolkitError, match=r"git has no name and address for the commits") as caught:
+            with pytest.raises(
+                ToolkitError, match=r"git has no name and address for the commits"
+            ) as caught:
                 clones.people(opened(clone))
             assert "git config --global user.name" in str(caught.value.hint)
 
     @pytest.mark.parametrize("role", ["author", "committer"])
-    def test_what_upstream_takes_for_no_address_is_refused(self, clone: Clone, role: str) -> None:
+    def test_what_upstream_takes_for_no_address_is_refused(
+        self, clone: Clone, role: str
+    ) -> None:
         clone.git("config", f"{role}.email", "jane")
-        with pytest.raises(ToolkitError, match=rf": the {role} 'Jané Doe <jane>' has no address with an @$"):
+        with pytest.raises(
+            ToolkitError,
+            match=rf": the {role} 'Jané Doe <jane>' has no address with an @$",
+        ):
             clones.people(opened(clone))
 
 
@@ -208,11 +282,25 @@ class TestBranches:
         clone.git("tag", "docker")
         assert clones.branch_commit(opened(clone), "docker") is None
         clone.git("branch", "docker", "HEAD~1")
-        assert str(clones.branch_commit(opened(clone), "docker")) == clone.git("rev-parse", "HEAD~1")
+        assert str(clones.branch_commit(opened(clone), "docker")) == clone.git(
+            "rev-parse", "HEAD~1"
+        )
 
     def test_what_cannot_be_a_branch_is_wrong_usage(self, clone: Clone) -> None:
         clone.git("checkout", "--quiet", "trunk")
-        for name in ("", "-x", "@{-1}", "@{u}", "a b", "a..b", "HEAD", "a.lock", "/a", "a/", "a~1"):
+        for name in (
+            "",
+            "-x",
+            "@{-1}",
+            "@{u}",
+            "a b",
+            "a..b",
+            "HEAD",
+            "a.lock",
+            "/a",
+            "a/",
+            "a~1",
+        ):
             with pytest.raises(UsageError, match=r"^--branch: "):
                 clones.branch_commit(opened(clone), name)
 
@@ -224,12 +312,23 @@ class TestFetching:
             git(clone.upstream, "update-ref", f"refs/heads/{name}", "newer")
         clone.git("tag", "mine")
         clone.install_hooks()
-        clone.configure(fetch__prune="true", fetch__pruneTags="true", gc__auto="1", remote__upstream__tagOpt="--tags")
+        clone.configure(
+            fetch__prune="true",
+            fetch__pruneTags="true",
+            gc__auto="1",
+            remote__upstream__tagOpt="--tags",
+        )
         before = snapshot(clone)
         clones.fetch_branches(opened(clone), ["master"])
         after = snapshot(clone)
-        assert clone.git("rev-parse", "upstream/master") == git(clone.upstream, "rev-parse", "newer")
-        changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        assert clone.git("rev-parse", "upstream/master") == git(
+            clone.upstream, "rev-parse", "newer"
+        )
+        changed = {
+            name
+            for name in before.keys() | after.keys()
+            if before.get(name) != after.get(name)
+        }
         assert changed == {
             "refs",
             "git/FETCH_HEAD",
@@ -240,12 +339,22 @@ class TestFetching:
         assert clone.hooks_run == []
 
     def test_remote_is_the_one_in_the_name(self, clone: Clone) -> None:
-        git(clone.upstream.parent.parent / "jane" / "nixpkgs.git", "update-ref", "refs/heads/mine", "newer")
+        git(
+            clone.upstream.parent.parent / "jane" / "nixpkgs.git",
+            "update-ref",
+            "refs/heads/mine",
+            "newer",
+        )
         clones.fetch_branches(opened(clone), ["origin/mine", "trunk", "upstream/fixed"])
-        assert clone.git("rev-parse", "origin/mine") == clone.git("rev-parse", "upstream/newer")
+        assert clone.git("rev-parse", "origin/mine") == clone.git(
+            "rev-parse", "upstream/newer"
+        )
 
     def test_what_is_not_there_is_one_line(self, clone: Clone) -> None:
-        with pytest.raises(ToolkitError, match=r"cannot fetch from 'upstream': couldn't find remote ref") as caught:
+        with pytest.raises(
+            ToolkitError,
+            match=r"cannot fetch from 'upstream': couldn't find remote ref",
+        ) as caught:
             clones.fetch_branches(opened(clone), ["nowhere"])
         assert "\n" not in str(caught.value)
         for name in ("upstream", "origin"):
@@ -259,7 +368,15 @@ class TestFetching:
         assert jane
         shutil.copytree(upstream, server.root / "NixOS" / "nixpkgs.git")
         top = tmp_path / "partial"
-        git(tmp_path, "clone", "--quiet", "--filter=blob:none", "--no-checkout", f"{server.url}/NixOS/nixpkgs.git", top)
+        git(
+            tmp_path,
+            "clone",
+            "--quiet",
+            "--filter=blob:none",
+            "--no-checkout",
+            f"{server.url}/NixOS/nixpkgs.git",
+            top,
+        )
         clone = clones.open_clone(top, REMOTE)
         commit = clones.find_base(clone, "newer").commit
         asked = len(server.requests)
@@ -277,10 +394,14 @@ class TestFetching:
         clones.fetch_files(clone, commit)
         assert len(server.requests) == asked
 
-    def test_clone_without_trees_is_one_line(self, new_clone: Callable[..., Clone]) -> None:
+    def test_clone_without_trees_is_one_line(
+        self, new_clone: Callable[..., Clone]
+    ) -> None:
         clone = new_clone("--filter=tree:0", "--no-checkout")
         had = objects(clone)
         with pytest.raises(ToolkitError) as caught:
-            reading.missing_files(opened(clone).common, Oid(clone.git("rev-parse", "HEAD")))
+            reading.missing_files(
+                opened(clone).common, Oid(clone.git("rev-parse", "HEAD"))
+            )
         assert "\n" not in str(caught.value)
         assert objects(clone) == had

@@ -23,10 +23,19 @@ COMMITS = (
         before=BEFORE,
         after=LIFTED,
     ),
-    Commit(subject="docker: demote", body="Because.\n\nAnd more.", before=LIFTED, after=DEMOTED),
+    Commit(
+        subject="docker: demote",
+        body="Because.\n\nAnd more.",
+        before=LIFTED,
+        after=DEMOTED,
+    ),
 )
 
-OLD, NEW, DEEP = PurePosixPath("old"), PurePosixPath("new"), PurePosixPath("a/b c/ü.nix")
+OLD, NEW, DEEP = (
+    PurePosixPath("old"),
+    PurePosixPath("new"),
+    PurePosixPath("a/b c/ü.nix"),
+)
 SEVERAL = TreeCommit(
     subject="a: change",
     body="Because.",
@@ -46,7 +55,9 @@ def series(target: PurePosixPath) -> Mails:
 
 
 @pytest.fixture
-def pinned(new_repository: Callable[[str], Repository], target: PurePosixPath) -> Repository:
+def pinned(
+    new_repository: Callable[[str], Repository], target: PurePosixPath
+) -> Repository:
     """A repository with the file in its second commit, and others beside it."""
     repository = new_repository("pinned")
     repository.commit({str(target): "other\n", "README.md": "a\n"})
@@ -55,9 +66,15 @@ def pinned(new_repository: Callable[[str], Repository], target: PurePosixPath) -
 
 
 def test_each_commit_is_a_mail_named_after_its_subject(series: Mails) -> None:
-    assert [patch.name for patch in series.patches] == ["0001-docker-lift.patch", "0002-docker-demote.patch"]
+    assert [patch.name for patch in series.patches] == [
+        "0001-docker-lift.patch",
+        "0002-docker-demote.patch",
+    ]
     first = series.patches[0].content.decode()
-    assert first.startswith(f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: Author <author@localhost.invalid>\n")
+    assert first.startswith(
+        f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: Author "
+        "<author@localhost.invalid>\n"
+    )
     assert "\nDate: Tue, 14 Nov 2023 22:13:20 +0000\n" in first
     assert "\nSubject: [PATCH 1/2] docker: lift\n" in first
     assert "\nBecause of the \N{LATIN SMALL LETTER U WITH DIAERESIS}.\n---\n" in first
@@ -72,7 +89,9 @@ def test_a_lone_commit_has_no_number(target: PurePosixPath) -> None:
     assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 60
 
 
-def test_the_author_is_gits_user_else_a_placeholder(target: PurePosixPath, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_author_is_gits_user_else_a_placeholder(
+    target: PurePosixPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def author() -> str:
         (patch,) = mailing.series(COMMITS[:1], target, committed=1700000000).patches
         return patch.content.decode().splitlines()[1]
@@ -86,7 +105,11 @@ def test_the_author_is_gits_user_else_a_placeholder(target: PurePosixPath, monke
 
 
 def test_the_bytes_do_not_depend_on_the_user(
-    series: Mails, target: PurePosixPath, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    series: Mails,
+    target: PurePosixPath,
+    sealed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     hook = tmp_path / "hooks" / "post-commit"
     hook.parent.mkdir()
@@ -94,11 +117,14 @@ def test_the_bytes_do_not_depend_on_the_user(
     hook.chmod(0o755)
     (sealed / ".gitconfig").write_text(
         "[user]\nname = Somebody\nemail = somebody@localhost.invalid\nsigningKey = x\n"
-        "[commit]\ngpgSign = true\n[format]\nsignature = mine\nnumbered = false\nsubjectPrefix = RFC\nthread = true\n"
+        "[commit]\ngpgSign = true\n[format]\nsignature = mine\nnumbered = "
+        "false\nsubjectPrefix = RFC\nthread = true\n"
         "coverLetter = true\nsuffix = .txt\n"
-        "[diff]\nnoprefix = true\nmnemonicPrefix = true\ncontext = 9\nalgorithm = minimal\nrenames = copies\n"
+        "[diff]\nnoprefix = true\nmnemonicPrefix = true\ncontext = 9\nalgorithm = "
+        "minimal\nrenames = copies\n"
         "external = false\n[color]\nui = always\n[core]\nautocrlf = true\nabbrev = 4\n"
-        f"hooksPath = {hook.parent}\nattributesFile = {sealed}/attributes\n[i18n]\ncommitEncoding = latin1\n"
+        f"hooksPath = {hook.parent}\nattributesFile = "
+        f"{sealed}/attributes\n[i18n]\ncommitEncoding = latin1\n"
         "[init]\ndefaultBranch = trunk\ndefaultObjectFormat = sha256\n"
     )
     (sealed / "attributes").write_text("*.nix binary\n")
@@ -118,25 +144,34 @@ def test_the_bytes_do_not_depend_on_the_user(
         monkeypatch.setenv(name, value)
     assert mailing.series(COMMITS, target, committed=1700000000) == series
     stacked = patching.stack({target: BEFORE}, series.patches)
-    assert (stacked.failure, stacked.after) == (None, ({target: LIFTED}, {target: DEMOTED}))
+    assert (stacked.failure, stacked.after) == (
+        None,
+        ({target: LIFTED}, {target: DEMOTED}),
+    )
 
 
 def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:
     before = b"a\n\xc3\xbc\tb \nlast line without an end"
     after = before.replace(b"a", b"c") + b"\n"
-    made = mailing.series([Commit(subject="docker: end", body="x", before=before, after=after)], target)
+    made = mailing.series(
+        [Commit(subject="docker: end", body="x", before=before, after=after)], target
+    )
     assert patching.stack({target: before}, made.patches).after == ({target: after},)
     assert patching.apply(before, target, made.upstream_diff) == after
 
 
-def test_a_series_that_does_not_apply_is_told_with_gits_reason(series: Mails, target: PurePosixPath) -> None:
+def test_a_series_that_does_not_apply_is_told_with_gits_reason(
+    series: Mails, target: PurePosixPath
+) -> None:
     moved = BEFORE.replace(b"line 149\n", b"line of somebody else\n")
     stacked = patching.stack({target: moved}, series.patches)
     assert stacked.failure == f"patch failed: {target}:148"
     assert stacked.after == ({target: moved.replace(b"line 7\n", b"line seven\n")},)
 
 
-def test_a_patch_of_the_file_is_applied_and_taken_back(series: Mails, target: PurePosixPath) -> None:
+def test_a_patch_of_the_file_is_applied_and_taken_back(
+    series: Mails, target: PurePosixPath
+) -> None:
     patched = patching.apply(BEFORE, target, series.upstream_diff)
     assert patched == DEMOTED
     assert patching.apply(DEMOTED, target, series.upstream_diff, reverse=True) == BEFORE
@@ -146,12 +181,26 @@ def test_a_patch_of_the_file_is_applied_and_taken_back(series: Mails, target: Pu
     assert diffs.touched(patch) == (target,)
 
 
-def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repository, target: PurePosixPath) -> None:
-    pinned.commit({str(target): LIFTED, "lib/default.nix": "{ a = 1; }\n", "lib/new file.nix": "{ }\n"})
-    patch = subprocess.run(["git", "-C", pinned.path, "show", "HEAD"], capture_output=True, check=True).stdout
+def test_what_a_patch_does_to_other_files_is_told_and_left_out(
+    pinned: Repository, target: PurePosixPath
+) -> None:
+    pinned.commit(
+        {
+            str(target): LIFTED,
+            "lib/default.nix": "{ a = 1; }\n",
+            "lib/new file.nix": "{ }\n",
+        }
+    )
+    patch = subprocess.run(
+        ["git", "-C", pinned.path, "show", "HEAD"], capture_output=True, check=True
+    ).stdout
     patched = patching.apply(BEFORE, target, patch)
     assert patched == LIFTED
-    assert set(map(str, diffs.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
+    assert set(map(str, diffs.touched(patch))) == {
+        str(target),
+        "lib/default.nix",
+        "lib/new file.nix",
+    }
 
 
 @pytest.mark.parametrize("patch", [b"", b"no patch\n", b"\0\xff"])
@@ -163,7 +212,9 @@ def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> Non
 def test_a_patch_for_another_state_a_mangled_one_and_one_that_takes_the_file_away_are_refused(
     series: Mails, pinned: Repository, target: PurePosixPath
 ) -> None:
-    with pytest.raises(ToolkitError, match=rf"^patch: does not apply: patch failed: {target}:5$"):
+    with pytest.raises(
+        ToolkitError, match=rf"^patch: does not apply: patch failed: {target}:5$"
+    ):
         patching.apply(DEMOTED, target, series.upstream_diff)
     with pytest.raises(ToolkitError, match=r"^patch: does not apply: corrupt patch at"):
         patching.apply(BEFORE, target, series.upstream_diff[:-30])
@@ -173,13 +224,21 @@ def test_a_patch_for_another_state_a_mangled_one_and_one_that_takes_the_file_awa
 
 
 def test_a_repository_around_the_temporary_directory_does_no_harm(
-    series: Mails, target: PurePosixPath, pinned: Repository, monkeypatch: pytest.MonkeyPatch
+    series: Mails,
+    target: PurePosixPath,
+    pinned: Repository,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(pinned.path))
     assert patching.apply(BEFORE, target, series.upstream_diff) == DEMOTED
     assert patching.stack({target: BEFORE}, series.patches).failure is None
     assert pinned.git("status", "--porcelain") == ""
-    assert sorted(path.name for path in pinned.path.iterdir()) == [".git", "README.md", "lib", "pkgs"]
+    assert sorted(path.name for path in pinned.path.iterdir()) == [
+        ".git",
+        "README.md",
+        "lib",
+        "pkgs",
+    ]
 
 
 def mail() -> Patch:
@@ -197,9 +256,14 @@ def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
 
 def test_mails_are_applied_one_after_the_other() -> None:
     change = FileChange(path=OLD, before=b"1\n2\n3\n4\n", after=b"1\n4\n")
-    second = mailing.addition(TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8)
+    second = mailing.addition(
+        TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8
+    )
     stacked = patching.stack(FILES, (mail(), second))
-    assert (stacked.failure, stacked.after) == (None, (FILES_AFTER, {**FILES_AFTER, OLD: b"1\n4\n"}))
+    assert (stacked.failure, stacked.after) == (
+        None,
+        (FILES_AFTER, {**FILES_AFTER, OLD: b"1\n4\n"}),
+    )
 
 
 def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
@@ -216,5 +280,7 @@ def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
 def test_path_that_git_quotes_is_read_as_git_does() -> None:
     name = r'"a/\303\251.nix"'
     other = name.replace('"a/', '"b/')
-    diff = f"diff --git {name} {other}\n--- {name}\n+++ {other}\n@@ -1 +1 @@\n-a\n+b\n".encode()
+    diff = (
+        f"diff --git {name} {other}\n--- {name}\n+++ {other}\n@@ -1 +1 @@\n-a\n+b\n"
+    ).encode()
     assert diffs.touched(diff) == (PurePosixPath("é.nix"),)

@@ -18,7 +18,9 @@ from toolkit.git import committing, worktrees
 from toolkit.model import FileChange, Oid
 
 
-def prepare(clone: Clone, text: str = "changed\n", *, onto: str = "master") -> tuple[clones.Clone, Oid]:
+def prepare(
+    clone: Clone, text: str = "changed\n", *, onto: str = "master"
+) -> tuple[clones.Clone, Oid]:
     """Put two commits on a base into the clone, with what it lacks for them, and return the second."""
     opened = clones.open_clone(clone.repo, REMOTE)
     base = clones.find_base(opened, onto).commit
@@ -26,9 +28,19 @@ def prepare(clone: Clone, text: str = "changed\n", *, onto: str = "master") -> t
     path = PurePosixPath(TARGET)
     with committing.workshop(opened) as shop:
         states = [shop.content(base, path), b"halfway\n", text.encode()]
-        files = [(FileChange(path=path, before=before, after=after),) for before, after in pairwise(states)]
+        files = [
+            (FileChange(path=path, before=before, after=after),)
+            for before, after in pairwise(states)
+        ]
         made = shop.series(
-            base, list(zip(files, ("docker: one\n\nBödy.\n", "docker: two\n\n# No comment.\n"), strict=True))
+            base,
+            list(
+                zip(
+                    files,
+                    ("docker: one\n\nBödy.\n", "docker: two\n\n# No comment.\n"),
+                    strict=True,
+                )
+            ),
         )
         shop.keep()
     return opened, made[-1]
@@ -54,14 +66,26 @@ class TestAnySituation:
         assert snapshot(clone, branch=BRANCH, worktree=place) == before
         assert git(place, "cat-file", "blob", f"HEAD:{TARGET}") == "changed"
         assert git(place, "symbolic-ref", "HEAD") == f"refs/heads/{BRANCH}"
-        assert git(place, "log", "-1", "--format=%an <%ae>|%cn <%ce>|%e", "--encoding=UTF-8") == f"{jane}|{jane}|"
+        assert (
+            git(
+                place,
+                "log",
+                "-1",
+                "--format=%an <%ae>|%cn <%ce>|%e",
+                "--encoding=UTF-8",
+            )
+            == f"{jane}|{jane}|"
+        )
         assert worktrees.changes(place) == ()
         whole = (place / "big").exists()
         assert not (whole and situation.startswith("sparse"))
         worktrees.move(on_branch(opened), to=later)
         assert snapshot(clone, branch=BRANCH, worktree=place) == before
         assert git(place, "cat-file", "blob", f"HEAD:{TARGET}") == "changed again"
-        assert situation.startswith("sparse") or (place / TARGET).read_text() == "changed again\n"
+        assert (
+            situation.startswith("sparse")
+            or (place / TARGET).read_text() == "changed again\n"
+        )
         assert (place / "big").exists() is whole
         assert git(place, "rev-parse", "HEAD") == str(later)
         worktrees.remove(opened, branch=BRANCH, tip=later, path=place)
@@ -86,18 +110,34 @@ class TestAdding:
         if kind == "directory":
             (clone.beside / "file").write_text("mine\n")
         before = snapshot(clone)
-        said = "reference already exists" if kind == "branch" else "cannot be made: File exists"
-        with pytest.raises(ToolkitError, match=said), adding(opened, commit, clone.beside):
+        said = (
+            "reference already exists"
+            if kind == "branch"
+            else "cannot be made: File exists"
+        )
+        with (
+            pytest.raises(ToolkitError, match=said),
+            adding(opened, commit, clone.beside),
+        ):
             pytest.fail("has been let in")
         assert snapshot(clone) == before
 
-    def test_filters_of_the_clone_run_and_its_other_programs_do_not(self, clone: Clone, tmp_path: Path) -> None:
-        """A file of LFS is in each worktree what LFS makes of it; nothing else is up to the user's habits."""
+    def test_filters_of_the_clone_run_and_its_other_programs_do_not(
+        self, clone: Clone, tmp_path: Path
+    ) -> None:
+        """A file of LFS is in each worktree what LFS makes of it.
+
+        Nothing else is up to the user's habits.
+        """
         run = tmp_path / "run"
         run.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/ran-too\nexit 1\n')
         run.chmod(0o755)
-        clone.configure(core__fsmonitor=str(run), log__showSignature="true", gpg__program=str(run))
-        clone.configure(filter__upper__smudge="tr a-z A-Z", filter__upper__clean="tr A-Z a-z")
+        clone.configure(
+            core__fsmonitor=str(run), log__showSignature="true", gpg__program=str(run)
+        )
+        clone.configure(
+            filter__upper__smudge="tr a-z A-Z", filter__upper__clean="tr A-Z a-z"
+        )
         attributes = clone.common / "info/attributes"
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text(f"{TARGET} filter=upper\n")
@@ -117,7 +157,9 @@ class TestAdding:
         assert snapshot(clone) == before
         assert not (clone.common / "worktrees").exists()
 
-    def test_full_disk_is_one_line_and_leaves_no_trace(self, clone: Clone, small_disk: Path) -> None:
+    def test_full_disk_is_one_line_and_leaves_no_trace(
+        self, clone: Clone, small_disk: Path
+    ) -> None:
         opened, commit = prepare(clone, "x" * 400000)
         before = snapshot(clone)
         with (
@@ -144,7 +186,9 @@ class TestMoving:
         _opened, worktree, later = self.made(clone)
         clone.configure(status__showUntrackedFiles="no")
         if kind in {"edit", "new"}:
-            (clone.beside / ("new" if kind == "new" else "README.md")).write_text("mine\n")
+            (clone.beside / ("new" if kind == "new" else "README.md")).write_text(
+                "mine\n"
+            )
         else:
             how = {
                 "commit": ("commit", "--allow-empty", "-m", "mine"),
@@ -169,10 +213,16 @@ class TestMoving:
         blob = clone.common / "objects" / name[:2] / name[2:]
         content = blob.read_bytes()
         blob.unlink()
-        before = git(clone.beside, "rev-parse", "HEAD"), (clone.beside / TARGET).read_bytes()
+        before = (
+            git(clone.beside, "rev-parse", "HEAD"),
+            (clone.beside / TARGET).read_bytes(),
+        )
         with pytest.raises(ToolkitError, match="cannot be moved: "):
             worktrees.move(worktree, to=later)
-        assert (git(clone.beside, "rev-parse", "HEAD"), (clone.beside / TARGET).read_bytes()) == before
+        assert (
+            git(clone.beside, "rev-parse", "HEAD"),
+            (clone.beside / TARGET).read_bytes(),
+        ) == before
         assert worktrees.changes(clone.beside) == ()
         assert content
 
@@ -184,7 +234,10 @@ class TestListing:
         with adding(opened, commit, clone.beside):
             listed = {each.path.name: each for each in worktrees.worktrees(opened)}
         assert next(iter(listed)) == "nixpkgs"
-        assert {name: (each.branch, each.made_for, each.locked) for name, each in listed.items()} == {
+        assert {
+            name: (each.branch, each.made_for, each.locked)
+            for name, each in listed.items()
+        } == {
             "nixpkgs": ("master", None, None),
             "locked": ("locked", None, "on a stick\nthat is away"),
             "detached": (None, None, None),
@@ -194,7 +247,12 @@ class TestListing:
         assert listed[clone.beside.name].commit == commit
         place = clone.top.with_name("moved")
         clone.git("worktree", "move", clone.beside, place)
-        assert next(each for each in worktrees.worktrees(opened) if each.path == place).made_for == BRANCH
+        assert (
+            next(
+                each for each in worktrees.worktrees(opened) if each.path == place
+            ).made_for
+            == BRANCH
+        )
 
 
 class TestInterrupts:
@@ -211,7 +269,9 @@ class TestInterrupts:
             ("reset --quiet --hard", "after"),
         ],
     )
-    def test_adding_leaves_no_trace(self, clone: Clone, command: str, when: str) -> None:
+    def test_adding_leaves_no_trace(
+        self, clone: Clone, command: str, when: str
+    ) -> None:
         _, commit = prepare(clone)
         before = snapshot(clone)
         interrupt(
@@ -262,14 +322,17 @@ class TestInterrupts:
             ("worktree remove", "after", "KILL"),
         ],
     )
-    def test_removal_is_all_or_nothing(self, clone: Clone, command: str, signal: str, when: str) -> None:
+    def test_removal_is_all_or_nothing(
+        self, clone: Clone, command: str, signal: str, when: str
+    ) -> None:
         none = snapshot(clone)
         opened, commit = prepare(clone)
         with adding(opened, commit, clone.beside):
             (clone.beside / "mine").write_text("mine\n")
         made = snapshot(clone)
         removal = (
-            f"worktrees.remove(clone, branch={BRANCH!r}, tip=Oid({str(commit)!r}), path=Path({str(clone.beside)!r}))"
+            f"worktrees.remove(clone, branch={BRANCH!r}, "
+            f"tip=Oid({str(commit)!r}), path=Path({str(clone.beside)!r}))"
         )
         interrupt(clone, command, when, removal, signal=signal)
         if signal == "KILL":
@@ -280,12 +343,19 @@ class TestInterrupts:
             worktrees.recover(opened)
         stays = command == "update-ref -d" and when == "before"
         assert snapshot(clone) == (made if stays else none)
-        worktrees.remove(opened, branch=BRANCH, tip=commit if stays else None, path=clone.beside if stays else None)
+        worktrees.remove(
+            opened,
+            branch=BRANCH,
+            tip=commit if stays else None,
+            path=clone.beside if stays else None,
+        )
         assert snapshot(clone) == none
         assert not (clone.common / "worktrees").exists()
 
 
-def interrupt(clone: Clone, command: str, when: str, code: str, *, signal: str = "INT") -> None:
+def interrupt(
+    clone: Clone, command: str, when: str, code: str, *, signal: str = "INT"
+) -> None:
     """Run Python in a process that gets a signal before, or after, git runs a command."""
     directory = clone.upstream.parent.parent / "bin"
     directory.mkdir()
@@ -317,9 +387,16 @@ except KeyboardInterrupt:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     done = subprocess.run(
-        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
-    assert (done.returncode, done.stdout) == (130 if signal == "INT" else -9, ""), done.stderr
+    assert (done.returncode, done.stdout) == (130 if signal == "INT" else -9, ""), (
+        done.stderr
+    )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The corpus as command lines: each spoilt tree in the form that a command reads, and what is no tree.
 
-`attacks.toml` has it. An attack makes its files in a directory, and returns the command line that reads them.
+`attacks.toml` has it. An attack makes its files in a directory, and returns the command
+line that reads them.
 """
 
 import json
@@ -20,12 +21,27 @@ from tests import cases
 from tests.cases import Text
 from tests.clones import git
 from tests.forge.server import Fault, Forge
-from tests.hostile.spoiling import DOCKER, EXPRESSIONS, Spoiling, filled, lay_out, spoilings
+from tests.hostile.spoiling import (
+    DOCKER,
+    EXPRESSIONS,
+    Spoiling,
+    filled,
+    lay_out,
+    spoilings,
+)
 from toolkit import specimen
 
-READERS = ("track --ref master --html x.html --git-dir", "propose --nixpkgs", "check --git-dir")
+READERS = (
+    "track --ref master --html x.html --git-dir",
+    "propose --nixpkgs",
+    "check --git-dir",
+)
 TRACK = "track --ref master --timeout 3"
-PARTS = {"api": ("/api/", TRACK), "raw": ("/raw/", TRACK), "pull": ("/pulls/", "check --pull 7")}
+PARTS = {
+    "api": ("/api/", TRACK),
+    "raw": ("/raw/", TRACK),
+    "pull": ("/pulls/", "check --pull 7"),
+}
 """The questions of a server by a part of their path, and who asks them."""
 PROGRAM = """
 program() {
@@ -45,7 +61,12 @@ class Stage(Struct, frozen=True, kw_only=True):
 
     def placed(self, text: str, **more: str) -> str:
         """Return a text with the places of this stage."""
-        places = {"docker": DOCKER, "home": self.secret.parent, "secret": self.secret, "work": self.work}
+        places = {
+            "docker": DOCKER,
+            "home": self.secret.parent,
+            "secret": self.secret,
+            "work": self.work,
+        }
         for name, value in {**more, **places}.items():
             text = text.replace(f"{{{name}}}", str(value))
         return text
@@ -118,7 +139,12 @@ def _made(stage: Stage) -> Path:
     tree = _clean(stage)
     git(tree, "init", "--quiet", "--initial-branch=master")
     _commit(tree, "first")
-    git(tree, "config", "remote.origin.url", f"https://x:{_told(stage)}@localhost.invalid/x")
+    git(
+        tree,
+        "config",
+        "remote.origin.url",
+        f"https://x:{_told(stage)}@localhost.invalid/x",
+    )
     return tree
 
 
@@ -128,7 +154,11 @@ def _told(stage: Stage) -> str:
 
 def _commit(tree: Path, message: str) -> None:
     # Pipes and sockets are not committed, and what cannot be read is left out.
-    subprocess.run(["git", "-C", tree, "add", "--all", "--ignore-errors"], check=False, capture_output=True)
+    subprocess.run(
+        ["git", "-C", tree, "add", "--all", "--ignore-errors"],
+        check=False,
+        capture_output=True,
+    )
     git(tree, "commit", "--quiet", "--allow-empty", f"--message={message}")
 
 
@@ -153,7 +183,11 @@ def _patch(spoiling: Spoiling, stage: Stage) -> Path:
     tree = _clone(spoiling, stage)
     patch = stage.work / "theirs.patch"
     patch.write_bytes(
-        subprocess.run(["git", "-C", tree, "diff", "master", "theirs"], check=True, capture_output=True).stdout
+        subprocess.run(
+            ["git", "-C", tree, "diff", "master", "theirs"],
+            check=True,
+            capture_output=True,
+        ).stdout
     )
     _clean(stage, "nixpkgs")
     return patch
@@ -163,12 +197,17 @@ def _own(_: Spoiling | None, stage: Stage) -> Path:
     """Make a patch of ours for docker's file."""
     before = (specimen.path() / DOCKER).read_text()
     pair = stage.work / "pair"
-    for side, text in (("a", before), ("b", before.replace("-DMINIMAL=ON", "-DMINIMAL=OFF"))):
+    for side, text in (
+        ("a", before),
+        ("b", before.replace("-DMINIMAL=ON", "-DMINIMAL=OFF")),
+    ):
         (pair / side / DOCKER).parent.mkdir(parents=True)
         (pair / side / DOCKER).write_text(text)
     argv = ["git", "diff", "--no-index", "--no-prefix", "a", "b"]
     patch = stage.work / "own.patch"
-    patch.write_bytes(subprocess.run(argv, cwd=pair, check=False, capture_output=True).stdout)
+    patch.write_bytes(
+        subprocess.run(argv, cwd=pair, check=False, capture_output=True).stdout
+    )
     return patch
 
 
@@ -187,7 +226,13 @@ def _pulled(spoiling: Spoiling, stage: Stage) -> str:
     forge.pull(7, head="theirs")
     # A clone at hand has both commits: nothing is fetched from GitHub.
     git(stage.work, "init", "--quiet")
-    git(stage.work, "fetch", "--quiet", str(stage.work / "tree"), "+refs/heads/*:refs/remotes/origin/*")
+    git(
+        stage.work,
+        "fetch",
+        "--quiet",
+        str(stage.work / "tree"),
+        "+refs/heads/*:refs/remotes/origin/*",
+    )
     return forge.url
 
 
@@ -204,13 +249,18 @@ def _proposal(spoiling: Spoiling, stage: Stage) -> Path:
 
 
 _FORMS: Mapping[str, Callable[[Spoiling, Stage], Path | str]] = {
-    each.__name__.strip("_"): each for each in (_tree, _clone, _patch, _own, _served, _pulled, _proposal)
+    each.__name__.strip("_"): each
+    for each in (_tree, _clone, _patch, _own, _served, _pulled, _proposal)
 }
 """The forms of a spoilt tree, by their names in the entries."""
 
 
 def _through(stage: Stage, *, entry: str, case: Spoiling) -> list[str]:
-    forms = {name: str(form(case, stage)) for name, form in _FORMS.items() if f"{{{name}}}" in entry}
+    forms = {
+        name: str(form(case, stage))
+        for name, form in _FORMS.items()
+        if f"{{{name}}}" in entry
+    }
     return stage.words(entry, **forms)
 
 
@@ -219,12 +269,26 @@ def attacks(seed: int, share: int = 10) -> list[Attack]:
     random = Random(seed)  # noqa: S311 - it decides nothing that has to be secret
     found: list[Attack] = []
     for case in spoilings(random):
-        entries = CORPUS.entries if random.randrange(share) == 0 else [random.choice(CORPUS.common)]
+        entries = (
+            CORPUS.entries
+            if random.randrange(share) == 0
+            else [random.choice(CORPUS.common)]
+        )
         found += [
-            Attack(name=f"{case.name}-{name}", make=partial(_through, entry=CORPUS.entries[name], case=case))
+            Attack(
+                name=f"{case.name}-{name}",
+                make=partial(_through, entry=CORPUS.entries[name], case=case),
+            )
             for name in entries
         ]
-    for more in (_overlays(), _patches(random), _clones(), _answers(), _reports(random), _lines()):
+    for more in (
+        _overlays(),
+        _patches(random),
+        _clones(),
+        _answers(),
+        _reports(random),
+        _lines(),
+    ):
         found += more
     return found
 
@@ -235,7 +299,8 @@ def _overlay(stage: Stage, expression: str) -> list[str]:
     theirs.mkdir()
     note = f"({filled(expression, stage.secret)})"
     (theirs / "overlay.nix").write_text(
-        f"final: prev: {{ notes-server = prev.notes-server.overrideAttrs {{ note = {note}; }}; }}\n"
+        f"final: prev: {{ notes-server = prev.notes-server.overrideAttrs {{ note = "
+        f"{note}; }}; }}\n"
     )
     lay_out(theirs, expression, stage.secret)
     git(theirs, "init", "--quiet")
@@ -247,7 +312,9 @@ def _overlays() -> Iterator[Attack]:
     """Yield overlays that read, fetch or start something."""
     expressions = dict(islice(EXPRESSIONS.items(), [*EXPRESSIONS].index("trace")))
     for name, expression in {**expressions, **CORPUS.overlays}.items():
-        yield Attack(name=f"overlay-{name}", make=partial(_overlay, expression=expression))
+        yield Attack(
+            name=f"overlay-{name}", make=partial(_overlay, expression=expression)
+        )
 
 
 def _given(stage: Stage, content: bytes, target: Sequence[str] = ()) -> list[str]:
@@ -256,7 +323,9 @@ def _given(stage: Stage, content: bytes, target: Sequence[str] = ()) -> list[str
     return ["check", "--patch", str(patch), *target, "--nixpkgs", str(_clean(stage))]
 
 
-def _formed(stage: Stage, form: str, each: str, at: str, target: Sequence[str]) -> list[str]:
+def _formed(
+    stage: Stage, form: str, each: str, at: str, target: Sequence[str]
+) -> list[str]:
     return _given(stage, stage.placed(form, each=each, at=at).encode(), target)
 
 
@@ -272,22 +341,41 @@ def _mutated(stage: Stage, seed: int) -> list[str]:
 def _patches(random: Random) -> Iterator[Attack]:
     """Yield patches of the corpus, and a good one with bytes changed at random."""
     for name, patches in CORPUS.patches.items():
-        numbered = enumerate((cases.whole(each), at) for each in patches.of for at in patches.at)
+        numbered = enumerate(
+            (cases.whole(each), at) for each in patches.of for at in patches.at
+        )
         for number, (each, at) in numbered:
             for target in ((), ("notes-server",)) if "notes" in at else ((),):
-                make = partial(_formed, form=patches.form, each=each, at=at, target=target)
+                make = partial(
+                    _formed, form=patches.form, each=each, at=at, target=target
+                )
                 name_of_one = f"patch-{name}-{number}{'-any' if target else ''}"
                 yield Attack(name=name_of_one, make=make, shown=patches.shown)
     for number in range(15):
-        yield Attack(name=f"patch-mutated-{number}", make=partial(_mutated, seed=random.randrange(1 << 30)))
+        yield Attack(
+            name=f"patch-mutated-{number}",
+            make=partial(_mutated, seed=random.randrange(1 << 30)),
+        )
 
 
 def _spoilt(stage: Stage, script: str, each: str, reader: str) -> list[str]:
     tree = _made(stage)
-    variables = {"each": os.fsdecode(stage.placed(each).encode("latin-1")), "docker": DOCKER, "tree": str(tree)}
-    variables |= {name: stage.placed(f"{{{name}}}") for name in ("secret", "home", "work")}
+    variables = {
+        "each": os.fsdecode(stage.placed(each).encode("latin-1")),
+        "docker": DOCKER,
+        "tree": str(tree),
+    }
+    variables |= {
+        name: stage.placed(f"{{{name}}}") for name in ("secret", "home", "work")
+    }
     command = ["sh", "-euc", f"{PROGRAM}{script}"]
-    done = subprocess.run(command, cwd=tree, env={**os.environ, **variables}, check=True, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        command,
+        cwd=tree,
+        env={**os.environ, **variables},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
     return [*reader.split(), os.fsdecode(done.stdout).removesuffix("\n") or str(tree)]
 
 
@@ -297,7 +385,9 @@ def _clones() -> Iterator[Attack]:
         for number, each in enumerate(map(cases.whole, clones.of)):
             for reader in clones.readers:
                 make = partial(_spoilt, script=clones.script, each=each, reader=reader)
-                yield Attack(name=f"clone-{name}-{number}-{reader.split()[0]}", make=make)
+                yield Attack(
+                    name=f"clone-{name}-{number}-{reader.split()[0]}", make=make
+                )
 
 
 def _answered(stage: Stage, part: str, fault: Fault) -> list[str]:
@@ -321,11 +411,21 @@ def _answers() -> Iterator[Attack]:
         fault = Fault(status=200, body=cases.whole(body).encode("latin-1"))
         for part in PARTS:
             shown = array if (part, name) == ("pull", "deep") else None
-            yield Attack(name=f"answer-{part}-{name}", make=partial(_answered, part=part, fault=fault), shown=shown)
+            yield Attack(
+                name=f"answer-{part}-{name}",
+                make=partial(_answered, part=part, fault=fault),
+                shown=shown,
+            )
     for number, headers in enumerate(CORPUS.answers.headers):
         status = 302 if "Location" in headers else 200 if "Link" in headers else 403
-        fault = Fault(status=status, headers={name: cases.whole(value) for name, value in headers.items()})
-        yield Attack(name=f"answer-header-{number}", make=partial(_answered, part="api", fault=fault))
+        fault = Fault(
+            status=status,
+            headers={name: cases.whole(value) for name, value in headers.items()},
+        )
+        yield Attack(
+            name=f"answer-header-{number}",
+            make=partial(_answered, part="api", fault=fault),
+        )
     for number, ref in enumerate(map(cases.whole, CORPUS.answers.refs)):
         yield Attack(name=f"answer-ref-{number}", make=partial(_referred, ref=ref))
 
@@ -344,7 +444,11 @@ def _changed(stage: Stage, field: str, value: str) -> list[str]:
 
 def _cut(stage: Stage, name: str, how: int) -> list[str]:
     proposal = Path(shutil.copytree(stage.propose(), stage.work / "proposal"))
-    place = next(path for path in sorted(proposal.rglob("*")) if name in path.relative_to(proposal).as_posix())
+    place = next(
+        path
+        for path in sorted(proposal.rglob("*"))
+        if name in path.relative_to(proposal).as_posix()
+    )
     content = place.read_bytes()
     place.unlink()
     match how:
@@ -367,7 +471,9 @@ def _reports(random: Random) -> Iterator[Attack]:
     for name in CORPUS.reports.files:
         for how in (0, 1, 2, random.randrange(3, 999)):
             make = partial(_cut, name=name, how=how)
-            yield Attack(name=f"report-{name.replace('/', '_')}-{min(how, 3)}", make=make)
+            yield Attack(
+                name=f"report-{name.replace('/', '_')}-{min(how, 3)}", make=make
+            )
 
 
 def _typed(stage: Stage, line: str, lock: str | None) -> list[str]:
@@ -381,8 +487,13 @@ def _lines() -> Iterator[Attack]:
     lines = CORPUS.lines
     documents = [cases.whole(each) for each in lines.documents]
     for node in lines.locks:
-        nodes = {"root": {"inputs": {"nixpkgs": "nixpkgs"}}, "nixpkgs": {"locked": node, "original": {}}}
+        nodes = {
+            "root": {"inputs": {"nixpkgs": "nixpkgs"}},
+            "nixpkgs": {"locked": node, "original": {}},
+        }
         documents.append(json.dumps({"version": 7, "root": "root", "nodes": nodes}))
     named = ((lines.named, document) for document in documents)
-    for number, (line, lock) in enumerate([*named, *((cases.whole(each), None) for each in lines.commands)]):
+    for number, (line, lock) in enumerate(
+        [*named, *((cases.whole(each), None) for each in lines.commands)]
+    ):
         yield Attack(name=f"line-{number}", make=partial(_typed, line=line, lock=lock))

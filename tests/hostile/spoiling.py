@@ -1,7 +1,8 @@
 """What strangers put into a nixpkgs: a seeded corpus, of which `spoiling.toml` has the payloads.
 
-Each way to spoil something is a payload at a place. A payload is an expression, a whole file, or what stands where a
-file should be; each can read, or try to read, the file with the secret.
+Each way to spoil something is a payload at a place. A payload is an expression, a whole
+file, or what stands where a file should be; each can read, or try to read, the file
+with the secret.
 """
 
 import os
@@ -37,8 +38,13 @@ PLACES = (NOTES, *_PAYLOADS.places)
 _CONTENTS: dict[str, bytes] = {
     "latin": b'{ }: { a = "\xe9"; }\n',
     "binary": bytes(range(256)) * 16,
-    "many": b"{ }: {\n" + b"".join(b"  a%d = %d;\n" % (n, n) for n in range(30_000)) + b"}\n",
-    **{name: cases.whole(content).encode() for name, content in _PAYLOADS.contents.items()},
+    "many": b"{ }: {\n"
+    + b"".join(b"  a%d = %d;\n" % (n, n) for n in range(30_000))
+    + b"}\n",
+    **{
+        name: cases.whole(content).encode()
+        for name, content in _PAYLOADS.contents.items()
+    },
 }
 
 
@@ -81,7 +87,10 @@ def _closed(place: Path, _: Path) -> None:
 
 _INSTEAD: dict[str, Spoil] = {
     **{name: partial(_link, to=to) for name, to in _PAYLOADS.links.items()},
-    **{each.__name__.strip("_"): each for each in (_fifo, _socket, _sparse, _directory, _closed)},
+    **{
+        each.__name__.strip("_"): each
+        for each in (_fifo, _socket, _sparse, _directory, _closed)
+    },
 }
 """What stands where a file should be."""
 
@@ -101,10 +110,14 @@ def spoilings(random: Random) -> Iterator[Spoiling]:
             spoil = partial(_edited, expression=expression, place=place, turn=turn)
             yield Spoiling(name=f"{name}-{place.split('/')[-2]}-{turn}", spoil=spoil)
         if number % 3 == 0:
-            yield Spoiling(name=f"{name}-lib", spoil=partial(_in_lib, expression=expression))
+            yield Spoiling(
+                name=f"{name}-lib", spoil=partial(_in_lib, expression=expression)
+            )
     for name, content in _CONTENTS.items():
         for place in (DOCKER, random.choice(PLACES)):
-            spoil = partial(_replaced, place=place, make=partial(_written, content=content))
+            spoil = partial(
+                _replaced, place=place, make=partial(_written, content=content)
+            )
             yield Spoiling(name=f"{name}-{place.replace('/', '_')}", spoil=spoil)
     for name, make in _INSTEAD.items():
         for place in (DOCKER, *random.sample(PLACES, 3)):
@@ -122,12 +135,20 @@ def lay_out(directory: Path, expression: str, secret: Path) -> None:
         (directory / ".hg").mkdir()
 
 
-def _edited(root: Path, secret: Path, *, expression: str, place: str, turn: int) -> None:
+def _edited(
+    root: Path, secret: Path, *, expression: str, place: str, turn: int
+) -> None:
     """Put an expression into a file of a package, in the place of a string: which, is up to the turn."""
     path = root / place
     text = path.read_text()
-    # The first expression of the file, the version of a release, a value of meta, a line of a build step.
-    found = [text.find('version = "'), text.find('description = "'), text.rfind('version = "'), text.find("''\n")]
+    # The first expression of the file, the version of a release, a value of meta, a
+    # line of a build step.
+    found = [
+        text.find('version = "'),
+        text.find('description = "'),
+        text.rfind('version = "'),
+        text.find("''\n"),
+    ]
     places = [place for place in found if place >= 0]
     begin = places[turn % len(places)]
     given = filled(expression, secret)
@@ -143,7 +164,9 @@ def _edited(root: Path, secret: Path, *, expression: str, place: str, turn: int)
 
 def _in_lib(root: Path, secret: Path, *, expression: str) -> None:
     path = root / "lib/default.nix"
-    path.write_text(f"builtins.seq ({filled(expression, secret)}) (\n{path.read_text()})")
+    path.write_text(
+        f"builtins.seq ({filled(expression, secret)}) (\n{path.read_text()})"
+    )
     (path.parent / "beside").symlink_to(secret)
 
 

@@ -1,6 +1,7 @@
 """No stranger's file gets anything out of the machine, hangs a command, or ends it with a traceback.
 
-UNLET_HOSTILE is how many attacks of the corpus are tried, 0 for all; UNLET_SEED is what the corpus is made from.
+UNLET_HOSTILE is how many attacks of the corpus are tried, 0 for all; UNLET_SEED is what
+the corpus is made from.
 """
 
 import os
@@ -54,14 +55,26 @@ def chosen() -> list[Attack]:
 
 @pytest.fixture(scope="session")
 def propose(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Return what makes a proposal of docker that nobody has spoilt, once; few attacks need one."""
+    """Return what makes a proposal of docker that nobody has spoilt, once.
+
+    Few attacks need one.
+    """
 
     @cache
     def make() -> Path:
         directory = tmp_path_factory.mktemp("proposed")
         (directory / "tmp").mkdir()
         env = {**_environment(directory), "NIX_PATH": ""}
-        argv = [sys.executable, "-m", "toolkit", "propose", "--nixpkgs", "specimen", "--out", str(directory / "out")]
+        argv = [
+            sys.executable,
+            "-m",
+            "toolkit",
+            "propose",
+            "--nixpkgs",
+            "specimen",
+            "--out",
+            str(directory / "out"),
+        ]
         subprocess.run(argv, env=env, check=True, capture_output=True)
         return directory / "out"
 
@@ -92,7 +105,9 @@ def serve() -> Generator[Callable[[Path], Forge]]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, propose: Callable[[], Path], serve: Callable[[Path], Forge]) -> Stage:
+def stage(
+    tmp_path: Path, propose: Callable[[], Path], serve: Callable[[Path], Forge]
+) -> Stage:
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
@@ -118,7 +133,10 @@ def test_corpus_is_large_and_names_are_its_own() -> None:
 
 @pytest.mark.parametrize("attack", chosen(), ids=lambda attack: attack.name)
 def test_attack_gets_nothing_and_ends(
-    attack: Attack, stage: Stage, forks: fork.Source, record_property: Callable[[str, object], None]
+    attack: Attack,
+    stage: Stage,
+    forks: fork.Source,
+    record_property: Callable[[str, object], None],
 ) -> None:
     work, home = stage.work, stage.secret.parent
     arguments = attack.make(stage)
@@ -126,11 +144,20 @@ def test_attack_gets_nothing_and_ends(
     began = time.monotonic()
     # A run that needs all of this time does not end by itself.
     without = Random(f"{SEED} {attack.name}").choice(WALLS)  # noqa: S311 - as above
-    done = forks.run(arguments, cwd=work, env={**_environment(home), "WITHOUT": without}, timeout=PATIENCE)
+    done = forks.run(
+        arguments,
+        cwd=work,
+        env={**_environment(home), "WITHOUT": without},
+        timeout=PATIENCE,
+    )
     seconds = time.monotonic() - began
     record_property("attacks", f"of exit code {done.returncode}")
     said = done.stdout + done.stderr
-    assert done.returncode in STATUSES, (arguments, done.returncode, done.stderr[-3000:])
+    assert done.returncode in STATUSES, (
+        arguments,
+        done.returncode,
+        done.stderr[-3000:],
+    )
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     assert attack.shown is None or re.fullmatch(attack.shown, said), said
     assert SECRET not in said, (without, said)
@@ -146,7 +173,11 @@ def test_attack_gets_nothing_and_ends(
 
 def _stored() -> set[str]:
     try:
-        return {name for name in os.listdir("/nix/store") if not name.startswith("tmp-")}  # noqa: PTH208 - names are enough
+        return {
+            name
+            for name in os.listdir("/nix/store")  # noqa: PTH208 - names are enough
+            if not name.startswith("tmp-")
+        }
     except OSError:
         return set()
 
@@ -154,10 +185,25 @@ def _stored() -> set[str]:
 def _holding(*places: Path) -> list[str]:
     """Return the files, and the names of files, that have the secret, but for the one that it was written to."""
     found: list[str] = []
-    for path in chain(places, *(place.rglob("*") for place in places if place.is_dir() and not place.is_symlink())):
-        if path.is_symlink() or not path.is_file() or any(path.match(each) for each in _TOLD):
+    for path in chain(
+        places,
+        *(
+            place.rglob("*")
+            for place in places
+            if place.is_dir() and not place.is_symlink()
+        ),
+    ):
+        if (
+            path.is_symlink()
+            or not path.is_file()
+            or any(path.match(each) for each in _TOLD)
+        ):
             continue
-        if path.stat().st_size < _MOST_READ and os.access(path, os.R_OK) and SECRET.encode() in path.read_bytes():
+        if (
+            path.stat().st_size < _MOST_READ
+            and os.access(path, os.R_OK)
+            and SECRET.encode() in path.read_bytes()
+        ):
             found.append(str(path))
     return found
 

@@ -11,7 +11,10 @@ from toolkit.sources.changes import FileEdit
 
 
 class Edit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`new` for a text wherever it stands, after it, or for what a pattern matches; without these, for the whole."""
+    """`new` for a text wherever it stands, after it, or for what a pattern matches.
+
+    Without these, for the whole.
+    """
 
     old: str = ""
     after: str = ""
@@ -21,7 +24,9 @@ class Edit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def applied(self, text: str) -> str:
         """Return the text with the edit, which has to change it."""
         if self.pattern:
-            edited = re.sub(self.pattern, self.new, text, flags=re.DOTALL | re.MULTILINE)
+            edited = re.sub(
+                self.pattern, self.new, text, flags=re.DOTALL | re.MULTILINE
+            )
         else:
             old = self.old or self.after
             edited = text.replace(old, self.after + self.new) if old else self.new
@@ -44,9 +49,15 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     edits: dict[str, list[Edit]] = field(default_factory=dict[str, list[Edit]])
 
     def texts(self, text: Callable[[str], str]) -> Mapping[str, str | None]:
-        """Return the files as they are afterwards; `text` returns one as it was, "" for one that is new."""
+        """Return the files as they are afterwards.
+
+        `text` returns one as it was, "" for one that is new.
+        """
         copied = {path: text(other) for path, other in self.copies.items()}
-        after = {path: edited(copied.get(path) or text(path), edits) for path, edits in self.edits.items()}
+        after = {
+            path: edited(copied.get(path) or text(path), edits)
+            for path, edits in self.edits.items()
+        }
         return {**dict.fromkeys(self.gone), **copied, **after}
 
 
@@ -54,7 +65,15 @@ def file_edits(root: Path, after: Mapping[str, str | None]) -> tuple[FileEdit, .
     """Return what a change does to a tree that has other texts for some files, or none."""
     edits: list[FileEdit] = []
     for path, text in after.items():
-        before = TreeFile(content=(root / path).read_bytes()) if (root / path).is_file() else None
-        file = None if text is None else TreeFile(content=text.encode(errors="surrogateescape"))
+        before = (
+            TreeFile(content=(root / path).read_bytes())
+            if (root / path).is_file()
+            else None
+        )
+        file = (
+            None
+            if text is None
+            else TreeFile(content=text.encode(errors="surrogateescape"))
+        )
         edits.append(FileEdit(path=PurePosixPath(path), before=before, after=file))
     return tuple(edits)

@@ -28,11 +28,19 @@ def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -
     names = ("docker", "notes-server", "status-board")
     lines: list[str] = []
     with process.echoing(lines.append):
-        answers = ask(root, NATIVE, [Question(path=(name,), parts=("derivation",)) for name in names])
+        answers = ask(
+            root,
+            NATIVE,
+            [Question(path=(name,), parts=("derivation",)) for name in names],
+        )
     assert [answer.kind for answer in answers] == ["derivation", "ends", "derivation"]
     assert answers[1].ends["derivation"].startswith("attribute 'nobodyHasThis' missing")
     asked = [re.search(r"--argstr questions '(.*?)' --", line) for line in lines]
-    assert [[each["path"][0] for each in json.loads(found[1])] for found in asked if found is not None] == [
+    assert [
+        [each["path"][0] for each in json.loads(found[1])]
+        for found in asked
+        if found is not None
+    ] == [
         ["docker", "notes-server", "status-board"],
         ["status-board"],
         ["notes-server"],
@@ -42,7 +50,11 @@ def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -
 def test_what_ends_the_derivation_ends_what_reads_it(tmp_path: Path) -> None:
     root, package = copied(tmp_path)
     text = package.read_text()
-    package.write_text(text.replace("  buildInputs", "  bad = lib.nobodyHasThis.either;\n  buildInputs", 1))
+    package.write_text(
+        text.replace(
+            "  buildInputs", "  bad = lib.nobodyHasThis.either;\n  buildInputs", 1
+        )
+    )
     lines: list[str] = []
     with process.echoing(lines.append):
         (answer,) = ask(root, NATIVE, [Question(path=("notes-server",))])
@@ -51,10 +63,14 @@ def test_what_ends_the_derivation_ends_what_reads_it(tmp_path: Path) -> None:
     assert len(lines) == 2
 
 
-def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(tmp_path: Path) -> None:
+def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(
+    tmp_path: Path,
+) -> None:
     root, package = copied(tmp_path)
     text = package.read_text()
-    package.write_text(text.replace("passthru = {", "passthru = { bad = lib.nobodyHasThis.either;", 1))
+    package.write_text(
+        text.replace("passthru = {", "passthru = { bad = lib.nobodyHasThis.either;", 1)
+    )
     question = Question(path=("notes-server",), parts=("derivation", "passthru"))
     times = Times()
     (answer,) = ask(root, NATIVE, [question], times=times)
@@ -80,17 +96,41 @@ def test_nothing_is_asked_when_the_time_is_over() -> None:
 @pytest.mark.parametrize(
     ("body", "called", "ended"),
     [
-        ('stdenv.mkDerivation { name = "w"; given = given { }; }', {"withPlugins(x)"}, set[str]()),
-        ('stdenv.mkDerivation { name = "w"; given = map (x: x.file) (given { }); }', {"withPlugins()"}, set[str]()),
-        ('stdenv.mkDerivation { name = "w"; inherit given; }', {"withPlugins[x]"}, set[str]()),
-        ('stdenv.mkDerivation { name = "w"; given = map (x: x.file) given; }', {"withPlugins[]"}, set[str]()),
+        (
+            'stdenv.mkDerivation { name = "w"; given = given { }; }',
+            {"withPlugins(x)"},
+            set[str](),
+        ),
+        (
+            'stdenv.mkDerivation { name = "w"; given = map (x: x.file) (given { }); }',
+            {"withPlugins()"},
+            set[str](),
+        ),
+        (
+            'stdenv.mkDerivation { name = "w"; inherit given; }',
+            {"withPlugins[x]"},
+            set[str](),
+        ),
+        (
+            'stdenv.mkDerivation { name = "w"; given = map (x: x.file) given; }',
+            {"withPlugins[]"},
+            set[str](),
+        ),
         ("stdenv.nobodyHasThis given", set[str](), {"functions.withPlugins[]"}),
     ],
 )
-def test_a_function_is_called_with_what_it_takes(body: str, called: set[str], ended: set[str], tmp_path: Path) -> None:
+def test_a_function_is_called_with_what_it_takes(
+    body: str, called: set[str], ended: set[str], tmp_path: Path
+) -> None:
     root, package = copied(tmp_path)
-    package.write_text(package.read_text().replace("passthru = {", f"passthru = {{ withPlugins = given: {body};", 1))
-    (answer,) = ask(root, NATIVE, [Question(path=("notes-server",), parts=("functions",))])
+    package.write_text(
+        package.read_text().replace(
+            "passthru = {", f"passthru = {{ withPlugins = given: {body};", 1
+        )
+    )
+    (answer,) = ask(
+        root, NATIVE, [Question(path=("notes-server",), parts=("functions",))]
+    )
     assert answer.parts["functions"].keys() == called
     assert answer.ends.keys() == ended
 
@@ -98,7 +138,11 @@ def test_a_function_is_called_with_what_it_takes(body: str, called: set[str], en
 def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:
     root, package = copied(tmp_path)
     text = package.read_text()
-    package.write_text(text.replace("passthru = {", f'passthru = {{ long = "{"x" * 59}{"é" * 300}";', 1))
+    package.write_text(
+        text.replace(
+            "passthru = {", f'passthru = {{ long = "{"x" * 59}{"é" * 300}";', 1
+        )
+    )
     assert package.read_text() != text
     (answer,) = ask(root, NATIVE, [Question(path=("notes-server",))])
     assert answer.ends == {}
@@ -134,4 +178,7 @@ def test_a_part_has_a_name_in_a_sentence(part: str, name: str) -> None:
 
 
 def test_what_evaluates_has_no_other_reason() -> None:
-    assert why_not(specimen.path(), NATIVE, ("notes-server",), Allowance(60)) == "it evaluates"
+    assert (
+        why_not(specimen.path(), NATIVE, ("notes-server",), Allowance(60))
+        == "it evaluates"
+    )

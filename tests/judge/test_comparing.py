@@ -11,11 +11,18 @@ from toolkit.judge.subject import THREW, Compared
 
 SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 WHOLE = Answer(kind="derivation", parts={"position": None, "meta": {}})
-CUT = Answer(kind="derivation", parts={"position": None}, ends={"meta": "still running"})
+CUT = Answer(
+    kind="derivation", parts={"position": None}, ends={"meta": "still running"}
+)
 
 
 def test_what_ended_at_a_limit_does_not_evaluate_now() -> None:
-    limited = Answer(kind="derivation", parts={"position": None}, ends={"meta": "still running"}, limited=("meta",))
+    limited = Answer(
+        kind="derivation",
+        parts={"position": None},
+        ends={"meta": "still running"},
+        limited=("meta",),
+    )
     assert compare(SUBJECT, limited, WHOLE) == []
     assert compare(SUBJECT, WHOLE, limited) == []
     everything = Answer(kind=ENDS, ends={"meta": "still running"}, limited=("meta",))
@@ -26,15 +33,37 @@ def test_what_ended_at_a_limit_does_not_evaluate_now() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ((["ada"], ["ada"]), (list[str](), list[str]()), "meta.maintainers \N{MINUS SIGN} ada"),
-        # One who is named twice, or by a team as well, is not among the maintainers twice.
-        ((["ada"], ["ada"]), (["ada"], ["ada", "ada"]), "meta.nonTeamMaintainers + ada"),
-        ((["ada", "bo"], ["bo"]), (["ada", "bo"], ["ada", "bo"]), "meta.nonTeamMaintainers + ada"),
+        (
+            (["ada"], ["ada"]),
+            (list[str](), list[str]()),
+            "meta.maintainers \N{MINUS SIGN} ada",
+        ),
+        # One who is named twice, or by a team as well, is not among the maintainers
+        # twice.
+        (
+            (["ada"], ["ada"]),
+            (["ada"], ["ada", "ada"]),
+            "meta.nonTeamMaintainers + ada",
+        ),
+        (
+            (["ada", "bo"], ["bo"]),
+            (["ada", "bo"], ["ada", "bo"]),
+            "meta.nonTeamMaintainers + ada",
+        ),
     ],
 )
-def test_maintainers_are_told_once(before: tuple[list[str], ...], after: tuple[list[str], ...], said: str) -> None:
+def test_maintainers_are_told_once(
+    before: tuple[list[str], ...], after: tuple[list[str], ...], said: str
+) -> None:
     one, other = (
-        Answer(kind="derivation", parts={"meta": dict(zip(["maintainers", "nonTeamMaintainers"], those, strict=True))})
+        Answer(
+            kind="derivation",
+            parts={
+                "meta": dict(
+                    zip(["maintainers", "nonTeamMaintainers"], those, strict=True)
+                )
+            },
+        )
         for those in (before, after)
     )
     assert [each.what for each in compare(SUBJECT, one, other)] == [said]
@@ -46,17 +75,32 @@ def test_what_ended_by_itself_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("drv", "said"), [(THREW, ("throws now", "no", "it throws")), ("/nix/store/x.drv", ("evaluates now", "no", None))]
+    ("drv", "said"),
+    [
+        (THREW, ("throws now", "no", "it throws")),
+        ("/nix/store/x.drv", ("evaluates now", "no", None)),
+    ],
 )
-def test_a_package_that_ended_nix_and_does_not_now_has_changed(drv: object, said: tuple[object, ...]) -> None:
+def test_a_package_that_ended_nix_and_does_not_now_has_changed(
+    drv: object, said: tuple[object, ...]
+) -> None:
     ended = Answer(kind="derivation", ends={"derivation": "no", "kinds": "no"})
-    (found,) = compare(SUBJECT, ended, Answer(kind="derivation", parts={"derivation": {"drv": drv}, "kinds": {}}))
-    assert (found.weight, (found.what, found.before, found.after)) == (Weight.CHANGE, said)
+    (found,) = compare(
+        SUBJECT,
+        ended,
+        Answer(kind="derivation", parts={"derivation": {"drv": drv}, "kinds": {}}),
+    )
+    assert (found.weight, (found.what, found.before, found.after)) == (
+        Weight.CHANGE,
+        said,
+    )
 
 
 def test_what_is_in_a_package_that_throws_is_not_new() -> None:
     assert compare(SUBJECT, Answer(kind=MISSING), Answer(kind=THROWS)) == []
-    assert [each.kind for each in compare(SUBJECT, Answer(kind=MISSING), Answer(kind="set"))] == [Kind.ADDED]
+    assert [
+        each.kind for each in compare(SUBJECT, Answer(kind=MISSING), Answer(kind="set"))
+    ] == [Kind.ADDED]
 
 
 def test_what_ends_nix_as_a_whole_did_so_in_one_of_its_values_too() -> None:
@@ -65,9 +109,9 @@ def test_what_ends_nix_as_a_whole_did_so_in_one_of_its_values_too() -> None:
         for parts in (("passthru.go",), ("passthru",), ("passthru.web",))
     )
     assert compare(SUBJECT, one, whole) == compare(SUBJECT, whole, one) == []
-    assert [each.what for each in compare(SUBJECT, Answer(kind="derivation"), whole)] == [
-        "its passthru no longer evaluates"
-    ]
+    assert [
+        each.what for each in compare(SUBJECT, Answer(kind="derivation"), whole)
+    ] == ["its passthru no longer evaluates"]
     assert [each.what for each in compare(SUBJECT, one, other)] == [
         "its passthru.web no longer evaluates",
         "its passthru.go evaluates now",
@@ -76,25 +120,40 @@ def test_what_ends_nix_as_a_whole_did_so_in_one_of_its_values_too() -> None:
 
 def test_a_value_that_ends_nix_is_not_gone() -> None:
     before = Answer(kind="derivation", parts={"passthru": {"go": "1", "web": "1"}})
-    after = Answer(kind="derivation", parts={"passthru": {"web": "1"}}, ends={"passthru.go": "no"})
-    assert [each.what for each in compare(SUBJECT, before, after)] == ["its passthru.go no longer evaluates"]
+    after = Answer(
+        kind="derivation", parts={"passthru": {"web": "1"}}, ends={"passthru.go": "no"}
+    )
+    assert [each.what for each in compare(SUBJECT, before, after)] == [
+        "its passthru.go no longer evaluates"
+    ]
     without = Answer(kind="derivation", parts={"passthru": {"web": "1"}})
     (gone,) = compare(SUBJECT, after, without)
-    assert (gone.weight, gone.what) == (Weight.CHANGE, "its passthru.go is gone, and did not evaluate")
+    assert (gone.weight, gone.what) == (
+        Weight.CHANGE,
+        "its passthru.go is gone, and did not evaluate",
+    )
     late = replace(after, limited=("passthru.go",))
     assert compare(SUBJECT, before, late) == compare(SUBJECT, late, before) == []
 
 
 @pytest.mark.parametrize(
     ("parts", "found"),
-    [({}, []), ({"arguments": {}}, []), ({"arguments": {"x": True}}, ["its override with x evaluates now"])],
+    [
+        ({}, []),
+        ({"arguments": {}}, []),
+        ({"arguments": {"x": True}}, ["its override with x evaluates now"]),
+    ],
 )
 def test_an_override_of_an_argument_that_is_gone_does_not_evaluate_now(
     parts: dict[str, dict[str, bool]], found: list[str]
 ) -> None:
     before = Answer(kind="derivation", ends={"override.x=": "no"})
     after = Answer(kind="derivation", parts=parts)
-    assert [each.what for each in compare(SUBJECT, before, after) if each.kind is Kind.EVALUATION] == found
+    assert [
+        each.what
+        for each in compare(SUBJECT, before, after)
+        if each.kind is Kind.EVALUATION
+    ] == found
 
 
 def test_what_is_lost_from_a_long_set_is_named() -> None:
@@ -107,7 +166,9 @@ def test_what_is_lost_from_a_long_set_is_named() -> None:
         )
     )
     for now in (after, short):
-        assert [each.what for each in compare(SUBJECT, before, now)] == ["tests.b is gone"]
+        assert [each.what for each in compare(SUBJECT, before, now)] == [
+            "tests.b is gone"
+        ]
 
 
 def test_what_an_override_no_longer_sees_is_listed() -> None:
@@ -115,7 +176,10 @@ def test_what_an_override_no_longer_sees_is_listed() -> None:
     before, after = (
         Answer(
             kind="derivation",
-            parts={"derivation": derivation, "override": {"overrideAttrs": {"old": dict.fromkeys(names, "string")}}},
+            parts={
+                "derivation": derivation,
+                "override": {"overrideAttrs": {"old": dict.fromkeys(names, "string")}},
+            },
         )
         for names in (("pname", "patches", "src"), ("pname",))
     )
@@ -125,17 +189,39 @@ def test_what_an_override_no_longer_sees_is_listed() -> None:
 
 def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
     def answer(drv: object) -> Answer:
-        own: dict[str, object] = {"drv": drv, "out": drv, "outputs": {}, "name": "a", "version": "1", "attributes": {}}
-        return Answer(kind="derivation", parts={"derivation": own, "override": {"override": {"one": drv}}})
+        own: dict[str, object] = {
+            "drv": drv,
+            "out": drv,
+            "outputs": {},
+            "name": "a",
+            "version": "1",
+            "attributes": {},
+        }
+        return Answer(
+            kind="derivation",
+            parts={"derivation": own, "override": {"override": {"one": drv}}},
+        )
 
     (found,) = compare(SUBJECT, answer("/nix/store/x.drv"), answer({"!": "throws"}))
     assert (found.kind, found.what) == (Kind.EVALUATION, "no longer evaluates")
 
 
-@pytest.mark.parametrize(("drv", "weight"), [({"!": "throws"}, Weight.NOTE), ("/nix/store/x.drv", Weight.REGRESSION)])
+@pytest.mark.parametrize(
+    ("drv", "weight"),
+    [({"!": "throws"}, Weight.NOTE), ("/nix/store/x.drv", Weight.REGRESSION)],
+)
 @pytest.mark.parametrize("name", ["libraries", "libraries.qt"])
-def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(drv: object, weight: Weight, name: str) -> None:
-    own: dict[str, object] = {"drv": drv, "out": drv, "outputs": {}, "name": "a", "version": "1", "attributes": {}}
+def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(
+    drv: object, weight: Weight, name: str
+) -> None:
+    own: dict[str, object] = {
+        "drv": drv,
+        "out": drv,
+        "outputs": {},
+        "name": "a",
+        "version": "1",
+        "attributes": {},
+    }
     before, there = (
         Answer(kind="derivation", parts={"derivation": own, "passthru": passthru})
         for passthru in ({"mpv": "1"}, {"mpv": "1", "libraries": "1"})
@@ -145,7 +231,10 @@ def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(drv: object, we
     assert (found.kind, found.weight, found.after) == (Kind.EVALUATION, weight, "no")
     assert found.what == f"its passthru.{name} is new, and does not evaluate"
     (found, *_) = compare(SUBJECT, there, after)
-    assert (found.weight, found.what) == (Weight.REGRESSION, f"its passthru.{name} no longer evaluates")
+    assert (found.weight, found.what) == (
+        Weight.REGRESSION,
+        f"its passthru.{name} no longer evaluates",
+    )
 
 
 def test_what_ends_as_the_derivation_did_before_is_no_regression() -> None:
@@ -158,7 +247,9 @@ def test_what_ends_as_the_derivation_did_before_is_no_regression() -> None:
         )
     )
     assert [each.weight for each in compare(SUBJECT, broken, worse)] == [Weight.NOTE]
-    assert [each.weight for each in compare(SUBJECT, broken, other)] == [Weight.REGRESSION]
+    assert [each.weight for each in compare(SUBJECT, broken, other)] == [
+        Weight.REGRESSION
+    ]
     (found,) = compare(SUBJECT, Answer(kind="derivation"), worse)
     assert found.weight is Weight.REGRESSION
 

@@ -13,13 +13,22 @@ from toolkit.judge.subject import THREW, Compared
 
 WORST, CHANGE, LEAST = Weight
 FILES = dict.fromkeys(["pkgs/notes.nix"], ())
-SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree", files=FILES, aliases={"old"})
+SUBJECT = Compared(
+    attribute="notes", system="x86_64-linux", root="/tree", files=FILES, aliases={"old"}
+)
 DRV, OTHER, OUT = "/nix/store/x.drv", "/nix/store/y.drv", "/nix/store/z"
 
 
-def own(drv: object = DRV, out: object = "/nix/store/x", **fields: object) -> dict[str, object]:
+def own(
+    drv: object = DRV, out: object = "/nix/store/x", **fields: object
+) -> dict[str, object]:
     """Return what Nix shows of a derivation."""
-    known: dict[str, object] = {"outputs": ["out", "dev"], "name": "notes", "version": "1", "attributes": {}}
+    known: dict[str, object] = {
+        "outputs": ["out", "dev"],
+        "name": "notes",
+        "version": "1",
+        "attributes": {},
+    }
     return {"drv": drv, "out": out, **known, **fields}
 
 
@@ -37,7 +46,11 @@ def function(**arguments: bool) -> Answer:
 
 def made(derivation: object, twice: object = None) -> Answer:
     """Return a package that has a function, by what that makes."""
-    return package(functions={"withPlugins": {"derivation": derivation, "meta": {}, "twice": twice}})
+    return package(
+        functions={
+            "withPlugins": {"derivation": derivation, "meta": {}, "twice": twice}
+        }
+    )
 
 
 def held(passthru: object) -> Answer:
@@ -46,72 +59,161 @@ def held(passthru: object) -> Answer:
 
 def long(**names: str) -> dict[str, object]:
     """Return what Nix shows of a long set."""
-    return {"#": str(names), "length": 438, "bare": str(names), "names": [*names], "each": names}
+    return {
+        "#": str(names),
+        "length": 438,
+        "bare": str(names),
+        "names": [*names],
+        "each": names,
+    }
 
 
-NOWHERE, THROWN, FAILS = Answer(kind=MISSING), Answer(kind=THROWS), package(own(THREW, THREW))
+NOWHERE, THROWN, FAILS = (
+    Answer(kind=MISSING),
+    Answer(kind=THROWS),
+    package(own(THREW, THREW)),
+)
 ENDED = Answer(kind=ENDS, ends={"names": "infinite recursion"})
 RECURSION = "recurseForDerivations differs: what is in it is built and found, or is not"
 THROWING = "its derivation throws, and would be built differently"
-ELSEWHERE = "meta.position is in a file that the change does not touch: others are asked for reviews"
+ELSEWHERE = (
+    "meta.position is in a file that the change does not touch: others are "
+    "asked for reviews"
+)
 FETCH = "a fixed output among its inputs a different derivation"
 FOUND: list[tuple[Answer, Answer, str]] = [
     (NOWHERE, package(), "change added: is new: None → 'derivation'"),
     (package(), NOWHERE, "regression removed: is no longer there: 'derivation' → None"),
     (THROWN, NOWHERE, "note removed: is no longer there: 'throws' → None"),
     (THROWN, Answer(kind=SET), "change evaluation: evaluates now: 'throws' → 'set'"),
-    (Answer(kind=SET), package(), "regression derivation: is a derivation instead of a set: 'set' → 'derivation'"),
-    (Answer(kind=SET), THROWN, "regression evaluation: no longer evaluates: 'set' → 'it throws'"),
-    (Answer(kind=SET), ENDED, "regression evaluation: no longer evaluates: 'set' → 'infinite recursion'"),
-    (shown("int", value=1), shown("int", value=2), "change passthru: has a different value: 1 → 2"),
-    (shown(SET, recurse=True), shown(SET, recurse=None), f"regression passthru: {RECURSION}: True → None"),
-    (shown(SET, recurse=False), shown(SET, recurse=True), f"change passthru: {RECURSION}: False → True"),
-    (function(a=True, b=False), function(b=False), "regression arguments: the argument a is gone: True → None"),
-    (function(), function(a=False), "regression arguments: the argument a is new: None → False"),
-    (function(), function(a=True), "note arguments: the argument a is new: None → True"),
+    (
+        Answer(kind=SET),
+        package(),
+        "regression derivation: is a derivation instead of a set: 'set' → 'derivation'",
+    ),
+    (
+        Answer(kind=SET),
+        THROWN,
+        "regression evaluation: no longer evaluates: 'set' → 'it throws'",
+    ),
+    (
+        Answer(kind=SET),
+        ENDED,
+        "regression evaluation: no longer evaluates: 'set' → 'infinite recursion'",
+    ),
+    (
+        shown("int", value=1),
+        shown("int", value=2),
+        "change passthru: has a different value: 1 → 2",
+    ),
+    (
+        shown(SET, recurse=True),
+        shown(SET, recurse=None),
+        f"regression passthru: {RECURSION}: True → None",
+    ),
+    (
+        shown(SET, recurse=False),
+        shown(SET, recurse=True),
+        f"change passthru: {RECURSION}: False → True",
+    ),
+    (
+        function(a=True, b=False),
+        function(b=False),
+        "regression arguments: the argument a is gone: True → None",
+    ),
+    (
+        function(),
+        function(a=False),
+        "regression arguments: the argument a is new: None → False",
+    ),
+    (
+        function(),
+        function(a=True),
+        "note arguments: the argument a is new: None → True",
+    ),
     (
         package(arguments={"a": True}),
         package(arguments={"a": True, "b": False}),
         "note arguments: the argument b of override is new: None → False",
     ),
-    (function(a=True), function(a=False), "regression arguments: the argument a no longer has a default: True → False"),
+    (
+        function(a=True),
+        function(a=False),
+        "regression arguments: the argument a no longer has a default: True → False",
+    ),
     (
         package(arguments={"a": False}),
         package(arguments={"a": True}),
         "note arguments: the argument a of override now has a default: False → True",
     ),
-    (package(), FAILS, f"regression evaluation: no longer evaluates: '{DRV}' → 'it throws'"),
+    (
+        package(),
+        FAILS,
+        f"regression evaluation: no longer evaluates: '{DRV}' → 'it throws'",
+    ),
     (FAILS, package(), f"change evaluation: evaluates now: 'it throws' → '{DRV}'"),
     (
         package(),
         package(own(OTHER, THREW)),
-        "regression evaluation: its output no longer evaluates: '/nix/store/x' → 'it throws'",
+        (
+            "regression evaluation: its output no longer evaluates: '/nix/store/x' → 'it "
+            "throws'"
+        ),
     ),
-    (package(), package(own(OTHER, OUT, version="2")), f"change derivation: 1 → 2: '{DRV}' → '{OTHER}'"),
-    (package(), package(own(OTHER, OUT)), f"change derivation: is built differently: '{DRV}' → '{OTHER}'"),
+    (
+        package(),
+        package(own(OTHER, OUT, version="2")),
+        f"change derivation: 1 → 2: '{DRV}' → '{OTHER}'",
+    ),
+    (
+        package(),
+        package(own(OTHER, OUT)),
+        f"change derivation: is built differently: '{DRV}' → '{OTHER}'",
+    ),
     (
         package(own(THREW, THREW, attributes={"a": 1, "b": 1})),
         package(own(THREW, THREW, attributes={"a": 2, "b": 1, "c": 3})),
-        f"change derivation: {THROWING}: a, c: {{'a': 1, 'c': None}} → {{'a': 2, 'c': 3}}",
+        (
+            f"change derivation: {THROWING}: a, c: {{'a': 1, 'c': None}} → {{'a': 2, 'c': "
+            f"3}}"
+        ),
     ),
     (
         package(own(THREW, THREW, attributes={"a": 1})),
         package(own(THREW, THREW, attributes={"a": 2}, version="2")),
         "change derivation: 1 → 2: {'a': 1} → {'a': 2}",
     ),
-    (package(), package(own(OTHER)), f"note fixed-output: {UNNAMED}: '{DRV}' → '{OTHER}'"),
-    (package(meta={"a": 1}), package(meta={}), "regression meta: meta.a is gone: 1 → None"),
+    (
+        package(),
+        package(own(OTHER)),
+        f"note fixed-output: {UNNAMED}: '{DRV}' → '{OTHER}'",
+    ),
+    (
+        package(meta={"a": 1}),
+        package(meta={}),
+        "regression meta: meta.a is gone: 1 → None",
+    ),
     (package(meta={}), package(meta={"a": 1}), "change meta: meta.a is new: None → 1"),
-    (package(meta={"a": 1}), package(meta={"a": THREW}), "regression meta: meta.a throws: 1 → 'it throws'"),
+    (
+        package(meta={"a": 1}),
+        package(meta={"a": THREW}),
+        "regression meta: meta.a throws: 1 → 'it throws'",
+    ),
     (
         package(position="/tree/pkgs/notes.nix:1"),
         package(position=None),
-        "regression position: meta.position is lost: nobody is asked for a review: 'pkgs/notes.nix:1' → None",
+        (
+            "regression position: meta.position is lost: nobody is asked for a review: "
+            "'pkgs/notes.nix:1' → None"
+        ),
     ),
     (
         package(position="/tree/pkgs/a.nix:1"),
         package(position="/tree/pkgs/notes.nix:2"),
-        "note position: meta.position is in another file of the change: 'pkgs/a.nix:1' → 'pkgs/notes.nix:2'",
+        (
+            "note position: meta.position is in another file of the change: "
+            "'pkgs/a.nix:1' → 'pkgs/notes.nix:2'"
+        ),
     ),
     (
         package(position="/tree/pkgs/notes.nix:1"),
@@ -126,31 +228,54 @@ FOUND: list[tuple[Answer, Answer, str]] = [
     (
         package(kinds={"a": "string"}),
         package(kinds={"a": "list", "b": "set"}),
-        "change passthru: the attribute a is a list instead of a string: 'string' → 'list'",
+        (
+            "change passthru: the attribute a is a list instead of a string: 'string' → "
+            "'list'"
+        ),
     ),
-    (made(own()), made(own(OTHER, OUT)), f"change derivation: withPlugins is built differently: '{DRV}' → '{OTHER}'"),
+    (
+        made(own()),
+        made(own(OTHER, OUT)),
+        f"change derivation: withPlugins is built differently: '{DRV}' → '{OTHER}'",
+    ),
     (
         made(own(), own()),
         made(own(), own(OTHER, OUT)),
-        f"change derivation: withPlugins twice is built differently: '{DRV}' → '{OTHER}'",
+        (
+            f"change derivation: withPlugins twice is built differently: '{DRV}' → "
+            f"'{OTHER}'"
+        ),
     ),
     (package(passthru={}), held(1), "note passthru: web is new: None → 1"),
     (held(1), package(passthru={}), "regression passthru: web is gone: 1 → None"),
-    (held({"a": {"b": 1, "c": 2}}), held({"a": {"c": 2}}), "regression passthru: web.a.b is gone: 1 → None"),
+    (
+        held({"a": {"b": 1, "c": 2}}),
+        held({"a": {"c": 2}}),
+        "regression passthru: web.a.b is gone: 1 → None",
+    ),
     (
         held(long(a="1", b="1")),
         held(long(a="1", b="2")),
-        f"change passthru: web differs in b: {long(a='1', b='1')} → {long(a='1', b='2')}",
+        (
+            f"change passthru: web differs in b: {long(a='1', b='1')} → "
+            f"{long(a='1', b='2')}"
+        ),
     ),
     (
         package(meta={"it": [{"x": "é"}]}),
         package(meta={"it": [{"x": "e"}]}),
-        "change meta: meta.it − {\"x\": \"é\"}, + {\"x\": \"e\"}: [{'x': 'é'}] → [{'x': 'e'}]",  # noqa: RUF001 - a minus
+        (
+            'change meta: meta.it − {"x": "é"}, + {"x": "e"}: [{\'x\': \'é\'}] → '  # noqa: RUF001 - a minus
+            "[{'x': 'e'}]"
+        ),
     ),
     (
         package(meta={"it": [{"shortName": "mit", "url": "u"}]}),
         package(meta={"it": ["gpl"]}),
-        "change meta: meta.it − mit, + gpl: [{'shortName': 'mit', 'url': 'u'}] → ['gpl']",  # noqa: RUF001 - a minus
+        (
+            "change meta: meta.it − mit, + gpl: [{'shortName': 'mit', 'url': 'u'}] → "  # noqa: RUF001 - a minus
+            "['gpl']"
+        ),
     ),
     (
         package(meta={"it": ["a", "b"]}),
@@ -167,17 +292,24 @@ FOUND: list[tuple[Answer, Answer, str]] = [
     (
         held({"drv": DRV, "out": OUT}),
         held({"drv": OTHER, "out": OUT}),
-        f"change fixed-output: web has the same output, and {FETCH}: '{DRV}' → '{OTHER}'",
+        (
+            f"change fixed-output: web has the same output, and {FETCH}: '{DRV}' → "
+            f"'{OTHER}'"
+        ),
     ),
 ]
 
 
 def told(found: Difference) -> str:
-    return f"{found.weight} {found.kind}: {found.what}: {found.before!r} → {found.after!r}"
+    return (
+        f"{found.weight} {found.kind}: {found.what}: {found.before!r} → {found.after!r}"
+    )
 
 
 @pytest.mark.parametrize(("before", "after", "expected"), FOUND, ids=range(len(FOUND)))
-def test_difference_is_named_and_weighed(before: Answer, after: Answer, expected: str) -> None:
+def test_difference_is_named_and_weighed(
+    before: Answer, after: Answer, expected: str
+) -> None:
     (found,) = compare(SUBJECT, before, after)
     assert told(found) == expected
     assert (found.attribute, found.system) == ("notes", "x86_64-linux")
@@ -186,26 +318,66 @@ def test_difference_is_named_and_weighed(before: Answer, after: Answer, expected
 PLAIN = "override with nothing changed"
 ONE = "/nix/store/x"
 OVERRIDDEN: list[tuple[bool, dict[str, object], dict[str, object], str]] = [
-    (False, {"plain": "/o"}, {"plain": THREW}, f"regression: {PLAIN} no longer evaluates: '/o' → {THREW}"),
-    (False, {"plain": THREW}, {"plain": "/o"}, f"note: {PLAIN} evaluates now: {THREW} → '/o'"),
-    (False, {"plain": "/o"}, {"plain": "/p"}, f"regression: {PLAIN} gives something else: '/o' → '/p'"),
-    (True, {"plain": "/o"}, {"plain": OUT}, f"regression: {PLAIN} no longer has an effect: '/o' → '{OUT}'"),
-    (True, {"plain": ONE}, {"plain": "/o"}, f"change: {PLAIN} has an effect now: '{ONE}' → '/o'"),
-    (False, {"old": {}}, {"old": {"b": "set"}}, "note: override (old: …) sees b too: None → ['b']"),
+    (
+        False,
+        {"plain": "/o"},
+        {"plain": THREW},
+        f"regression: {PLAIN} no longer evaluates: '/o' → {THREW}",
+    ),
+    (
+        False,
+        {"plain": THREW},
+        {"plain": "/o"},
+        f"note: {PLAIN} evaluates now: {THREW} → '/o'",
+    ),
+    (
+        False,
+        {"plain": "/o"},
+        {"plain": "/p"},
+        f"regression: {PLAIN} gives something else: '/o' → '/p'",
+    ),
+    (
+        True,
+        {"plain": "/o"},
+        {"plain": OUT},
+        f"regression: {PLAIN} no longer has an effect: '/o' → '{OUT}'",
+    ),
+    (
+        True,
+        {"plain": ONE},
+        {"plain": "/o"},
+        f"change: {PLAIN} has an effect now: '{ONE}' → '/o'",
+    ),
+    (
+        False,
+        {"old": {}},
+        {"old": {"b": "set"}},
+        "note: override (old: …) sees b too: None → ['b']",
+    ),
     (
         False,
         {"old": {"b": "set", "c": "null"}},
         {"old": {}},
         "regression: override (old: …) no longer sees b: ['b'] → None",
     ),
-    (True, {"old": {"b": "set"}}, {"old": {}}, "change: override (old: …) no longer sees b: ['b'] → None"),
+    (
+        True,
+        {"old": {"b": "set"}},
+        {"old": {}},
+        "change: override (old: …) no longer sees b: ['b'] → None",
+    ),
     (
         False,
         {"old": {"b": "set"}},
         {"old": {"b": "list"}},
         "change: override (old: …) sees b as a list instead of a set: 'set' → 'list'",
     ),
-    (False, {"lost": []}, {"lost": ["b"]}, "regression: what override gives has lost b: [] → ['b']"),
+    (
+        False,
+        {"lost": []},
+        {"lost": ["b"]},
+        "regression: what override gives has lost b: [] → ['b']",
+    ),
     (False, {"lost": ["b"]}, {"lost": []}, "note: override keeps b now: ['b'] → []"),
     (
         False,
@@ -222,7 +394,11 @@ OVERRIDDEN: list[tuple[bool, dict[str, object], dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("is_rebuilt", "before", "after", "expected"), OVERRIDDEN, ids=range(len(OVERRIDDEN)))
+@pytest.mark.parametrize(
+    ("is_rebuilt", "before", "after", "expected"),
+    OVERRIDDEN,
+    ids=range(len(OVERRIDDEN)),
+)
 def test_what_an_override_gives_is_named_and_weighed(
     is_rebuilt: bool,  # noqa: FBT001 - a case
     before: dict[str, object],
@@ -231,68 +407,125 @@ def test_what_an_override_gives_is_named_and_weighed(
 ) -> None:
     answers = (
         package(each, override={"override": shown})
-        for each, shown in ((own(), before), (own(OTHER, OUT) if is_rebuilt else own(), after))
+        for each, shown in (
+            (own(), before),
+            (own(OTHER, OUT) if is_rebuilt else own(), after),
+        )
     )
-    (found,) = (each for each in compare(SUBJECT, *answers) if each.kind is Kind.OVERRIDE)
+    (found,) = (
+        each for each in compare(SUBJECT, *answers) if each.kind is Kind.OVERRIDE
+    )
     assert told(found).replace(" override", "", 1) == expected
 
 
 def test_override_functions_come_and_go() -> None:
-    gone, new = compare(SUBJECT, package(override={"a": {}}), package(override={"b": {}}))
-    assert (gone.weight, gone.what, gone.before, gone.after) == (WORST, "a is gone", "a", None)
-    assert (new.weight, new.what, new.before, new.after) == (LEAST, "b is new", None, "b")
+    gone, new = compare(
+        SUBJECT, package(override={"a": {}}), package(override={"b": {}})
+    )
+    assert (gone.weight, gone.what, gone.before, gone.after) == (
+        WORST,
+        "a is gone",
+        "a",
+        None,
+    )
+    assert (new.weight, new.what, new.before, new.after) == (
+        LEAST,
+        "b is new",
+        None,
+        "b",
+    )
 
 
 def test_names_of_a_set_come_and_go_and_an_alias_is_called_so() -> None:
-    before, after = (Answer(kind=SET, parts={"names": names}) for names in (["a", "b", "old"], ["b", "c"]))
+    before, after = (
+        Answer(kind=SET, parts={"names": names})
+        for names in (["a", "b", "old"], ["b", "c"])
+    )
     found = compare(SUBJECT, before, after)
     assert [(each.attribute, each.kind, each.weight, each.what) for each in found] == [
         ("notes.a", Kind.REMOVED, WORST, "is no longer there"),
         ("notes.old", Kind.ALIAS, WORST, "is no longer there"),
         ("notes.c", Kind.ADDED, CHANGE, "is new"),
     ]
-    alias = Compared(attribute="old", system="x86_64-linux", root="/tree", aliases={"old"})
+    alias = Compared(
+        attribute="old", system="x86_64-linux", root="/tree", aliases={"old"}
+    )
     (gone,) = compare(alias, package(), Answer(kind=MISSING))
-    assert (gone.kind, gone.weight, gone.what) == (Kind.ALIAS, WORST, "the alias is no longer there")
+    assert (gone.kind, gone.weight, gone.what) == (
+        Kind.ALIAS,
+        WORST,
+        "the alias is no longer there",
+    )
 
 
 def test_output_that_is_lost_is_named_beside_the_rebuild() -> None:
-    lost, rebuilt = compare(SUBJECT, package(), package(own(OTHER, OUT, outputs=["out"])))
-    assert (lost.weight, lost.what, lost.before, lost.after) == (WORST, "has lost the output dev", ["dev"], None)
+    lost, rebuilt = compare(
+        SUBJECT, package(), package(own(OTHER, OUT, outputs=["out"]))
+    )
+    assert (lost.weight, lost.what, lost.before, lost.after) == (
+        WORST,
+        "has lost the output dev",
+        ["dev"],
+        None,
+    )
     assert rebuilt.what == "is built differently"
 
 
 def test_what_follows_the_version_is_no_difference() -> None:
     def versioned(version: str) -> Answer:
-        meta = {"name": f"notes-{version}", "changelog": f"https://notes/v{version}", "tag": version.replace(".", "_")}
-        derivation = own(f"/nix/store/{version}.drv", f"/nix/store/{version}", version=version)
-        return package(derivation, meta=meta, passthru={"url": f"https://notes/{version}.tar.gz"})
+        meta = {
+            "name": f"notes-{version}",
+            "changelog": f"https://notes/v{version}",
+            "tag": version.replace(".", "_"),
+        }
+        derivation = own(
+            f"/nix/store/{version}.drv", f"/nix/store/{version}", version=version
+        )
+        return package(
+            derivation, meta=meta, passthru={"url": f"https://notes/{version}.tar.gz"}
+        )
 
     (found,) = compare(SUBJECT, versioned("1.0"), versioned("1.1"))
     assert found.what == "1.0 → 1.1"
 
 
-def test_a_link_that_stays_at_the_old_version_is_the_worst_and_a_text_that_is_emptied() -> None:
+def test_a_link_that_stays_at_the_old_version_is_the_worst_and_a_text_that_is_emptied() -> (
+    None
+):
     derivations = own(version="1.0"), own(OTHER, OUT, version="1.1")
     for before, after in (("v1.0", "v1.0.0"), ("text", "")):
         name = "changelog" if before == "v1.0" else "description"
         found = compare(
             SUBJECT,
-            *(package(own, meta={name: text}) for own, text in zip(derivations, (before, after), strict=True)),
+            *(
+                package(own, meta={name: text})
+                for own, text in zip(derivations, (before, after), strict=True)
+            ),
         )
         assert [each.weight for each in found if each.kind is Kind.META] == [WORST]
     for name, both in (("description", [own(), own()]), ("changelog", derivations)):
-        sides = (package(each, meta={name: text}) for each, text in zip(both, "ab", strict=True))
+        sides = (
+            package(each, meta={name: text})
+            for each, text in zip(both, "ab", strict=True)
+        )
         (other,) = (each for each in compare(SUBJECT, *sides) if each.kind is Kind.META)
         assert (other.weight, other.before, other.after) == (CHANGE, "a", "b")
 
 
 def test_a_function_that_loses_an_argument_is_the_worst() -> None:
-    less, same = (compare(SUBJECT, held({"λ": {"a": True}}), held({"λ": taken})) for taken in ({}, {"a": False}))
-    assert [[each.weight for each in found] for found in (less, same)] == [[WORST], [CHANGE]]
+    less, same = (
+        compare(SUBJECT, held({"λ": {"a": True}}), held({"λ": taken}))
+        for taken in ({}, {"a": False})
+    )
+    assert [[each.weight for each in found] for found in (less, same)] == [
+        [WORST],
+        [CHANGE],
+    ]
 
 
-def test_a_set_is_seen_whole_unless_it_has_a_function_or_a_set_that_was_not_asked_about() -> None:
+def test_a_set_is_seen_whole_unless_it_has_a_function_or_a_set_that_was_not_asked_about() -> (
+    None
+):
     shown: tuple[tuple[dict[str, Any], bool, bool], ...] = (
         ({"λ": {}}, True, False),
         ({"a": 1}, True, True),
@@ -300,45 +533,91 @@ def test_a_set_is_seen_whole_unless_it_has_a_function_or_a_set_that_was_not_aske
     )
     for value, asked, whole in shown:
         answer = Answer(kind=SET, parts={"names": ["f"], "values": {"f": value}})
-        assert _is_whole(("notes",), answer, {("notes", "f")} if asked else set()) is whole
+        assert (
+            _is_whole(("notes",), answer, {("notes", "f")} if asked else set()) is whole
+        )
 
 
 def test_a_switch_that_is_the_default_or_was_has_no_effect() -> None:
     def switched(on: str, off: str) -> dict[str, object]:
-        return {"override": {"flags": {f"x = {value}": own(out=out) for value, out in (("true", on), ("false", off))}}}
+        return {
+            "override": {
+                "flags": {
+                    f"x = {value}": own(out=out)
+                    for value, out in (("true", on), ("false", off))
+                }
+            }
+        }
 
-    before, after = package(override=switched(ONE, "/o")), package(own(OTHER, OUT), override=switched("/p", OUT))
+    before, after = (
+        package(override=switched(ONE, "/o")),
+        package(own(OTHER, OUT), override=switched("/p", OUT)),
+    )
     assert [each.kind for each in compare(SUBJECT, before, after)] == [Kind.DERIVATION]
 
 
 def fetched(name: str, drv: str, patch: str) -> dict[str, Any]:
     """Return what Nix shows of a fixed output."""
     patches = [f"/nix/store/{patch * 32}-fix.patch"]
-    return {"name": name, "out": OUT, "drv": drv, "attributes": {"outputHash": "h", "urls": ["u"], "patches": patches}}
+    return {
+        "name": name,
+        "out": OUT,
+        "drv": drv,
+        "attributes": {"outputHash": "h", "urls": ["u"], "patches": patches},
+    }
 
 
 def test_the_patches_of_a_fetch_count_by_their_content() -> None:
-    ((kind, weight, what, _, _),) = fetches(SUBJECT, [fetched("src", DRV, "a")], [fetched("src", OTHER, "b")])
+    ((kind, weight, what, _, _),) = fetches(
+        SUBJECT, [fetched("src", DRV, "a")], [fetched("src", OTHER, "b")]
+    )
     assert (kind, weight) == (Kind.FIXED_OUTPUT, WORST)
-    assert what.startswith("src is fetched differently (patches) and its hash is as before")
+    assert what.startswith(
+        "src is fetched differently (patches) and its hash is as before"
+    )
 
 
 def test_a_fetch_that_has_the_hash_of_another_now_is_compared_with_that() -> None:
     def of(name: str, drv: str, out: str, given: str) -> dict[str, Any]:
-        return {"name": name, "out": out, "drv": drv, "attributes": {"outputHash": given, "urls": [drv]}}
+        return {
+            "name": name,
+            "out": out,
+            "drv": drv,
+            "attributes": {"outputHash": given, "urls": [drv]},
+        }
 
     web, src = of("web", DRV, OUT, "w"), of("src", "/nix/store/s.drv", ONE, "s")
-    ((_, weight, what, _, _),) = fetches(SUBJECT, [web, src], [of("src", OTHER, OUT, "w")])
-    assert (weight, what.partition(":")[0]) == (WORST, "src is fetched differently (urls) and its hash is that of web")
+    ((_, weight, what, _, _),) = fetches(
+        SUBJECT, [web, src], [of("src", OTHER, OUT, "w")]
+    )
+    assert (weight, what.partition(":")[0]) == (
+        WORST,
+        "src is fetched differently (urls) and its hash is that of web",
+    )
 
 
 @pytest.mark.parametrize(("same", "weighed"), [(False, CHANGE), (True, LEAST)])
-def test_a_command_with_the_hash_of_another_may_have_been_an_input_before(*, same: bool, weighed: Weight) -> None:
-    modules = {"name": "goModules", "out": OUT, "drv": DRV, "attributes": {"outputHash": "h", "pname": "a"}}
-    part = {"name": "web.goModules", "out": ONE, "drv": OTHER, "attributes": {"outputHash": "h", "buildPhase": "b"}}
+def test_a_command_with_the_hash_of_another_may_have_been_an_input_before(
+    *, same: bool, weighed: Weight
+) -> None:
+    modules = {
+        "name": "goModules",
+        "out": OUT,
+        "drv": DRV,
+        "attributes": {"outputHash": "h", "pname": "a"},
+    }
+    part = {
+        "name": "web.goModules",
+        "out": ONE,
+        "drv": OTHER,
+        "attributes": {"outputHash": "h", "buildPhase": "b"},
+    }
     ((_, weight, what, _, _),) = fetches(SUBJECT, [modules], [modules, part], same=same)
     assert weight is weighed
-    assert what.startswith("web.goModules has the hash of the one before, which is right if nothing in it differs: ")
+    assert what.startswith(
+        "web.goModules has the hash of the one before, which is right if nothing in "
+        "it differs: "
+    )
 
 
 def test_what_stands_beside_the_places_of_a_fetch_is_a_note() -> None:
@@ -360,7 +639,9 @@ def test_another_tag_is_another_revision() -> None:
 
 
 def test_of_a_fetch_that_differs_in_much_the_rest_is_not_named() -> None:
-    before, after = (fetched("src", drv, patch) for drv, patch in ((DRV, "a"), (OTHER, "b")))
+    before, after = (
+        fetched("src", drv, patch) for drv, patch in ((DRV, "a"), (OTHER, "b"))
+    )
     before["attributes"] |= dict.fromkeys("abcd", 1)
     ((_, _, what, _, _),) = fetches(SUBJECT, [before], [after])
     assert what.startswith("src is fetched differently (patches, a, b, and more) and")
@@ -371,13 +652,22 @@ def test_a_function_that_is_gone_is_not_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rest", "kind"), [({}, Kind.EVALUATION), ({"unsupported": False}, Kind.META)], ids=["unsupported", "otherwise"]
+    ("rest", "kind"),
+    [({}, Kind.EVALUATION), ({"unsupported": False}, Kind.META)],
+    ids=["unsupported", "otherwise"],
 )
-def test_what_is_no_longer_available_is_the_worst(rest: dict[str, bool], kind: Kind) -> None:
-    (found,) = compare(SUBJECT, *(package(meta={"available": known, **rest}) for known in (True, False)))
+def test_what_is_no_longer_available_is_the_worst(
+    rest: dict[str, bool], kind: Kind
+) -> None:
+    (found,) = compare(
+        SUBJECT,
+        *(package(meta={"available": known, **rest}) for known in (True, False)),
+    )
     assert (found.kind, found.weight) == (kind, WORST)
 
 
 def test_what_holds_a_fetch_that_is_made_differently_is_made_differently() -> None:
-    before, after = ([fetched("web.src", drv, "a"), fetched("src", DRV, "a")] for drv in (DRV, OTHER))
+    before, after = (
+        [fetched("web.src", drv, "a"), fetched("src", DRV, "a")] for drv in (DRV, OTHER)
+    )
     assert refetched(before, after) == {"web.src", "web"}

@@ -33,7 +33,9 @@ def spoiled(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Path]]:
         lines = "".join(f"  {name} = {value};\n" for name, value in packages.items())
         text = place.read_text()
         assert "  containerd = stub" in text
-        place.write_text(text.replace("  containerd = stub", f"{lines}  containerd = stub", 1))
+        place.write_text(
+            text.replace("  containerd = stub", f"{lines}  containerd = stub", 1)
+        )
         return root
 
     yield make
@@ -48,9 +50,24 @@ def whole(root: Path, names: list[str]) -> dict[str, Answer]:
 def plainly(root: Path, names: list[str]) -> dict[str, str]:
     """Return what a plain nix-instantiate says of attributes."""
     words = [word for name in names for word in ("-A", name)]
-    options = ("--arg", "overlays", "[ ]", "--argstr", "system", NATIVE, "--option", "substituters", "")
-    config = "{ allowUnfree = true; allowBroken = true; allowInsecurePredicate = _: true; allowAliases = false; }"
-    done = process.run(["nix-instantiate", str(root), "--arg", "config", config, *options, *words])
+    options = (
+        "--arg",
+        "overlays",
+        "[ ]",
+        "--argstr",
+        "system",
+        NATIVE,
+        "--option",
+        "substituters",
+        "",
+    )
+    config = (
+        "{ allowUnfree = true; allowBroken = true; allowInsecurePredicate = _: "
+        "true; allowAliases = false; }"
+    )
+    done = process.run(
+        ["nix-instantiate", str(root), "--arg", "config", config, *options, *words]
+    )
     return dict(zip(names, done.text.splitlines(), strict=True))
 
 
@@ -66,14 +83,25 @@ def all_of(
 def test_what_is_said_of_all_is_what_plain_nix_says_of_each() -> None:
     (names,) = ask(specimen.path(), NATIVE, [Question(path=(), parts=("names",))])
     found = whole(specimen.path(), names.parts["names"])
-    drvs = {name: each.parts["derivation"]["drv"] for name, each in found.items() if each.kind == PACKAGE}
+    drvs = {
+        name: each.parts["derivation"]["drv"]
+        for name, each in found.items()
+        if each.kind == PACKAGE
+    }
     assert len(drvs) > 30
     assert plainly(specimen.path(), [*drvs]) == drvs
     assert found["docker-edge"].kind == MISSING
     # Of a set that Nix does not descend into nothing is said.
     assert found["containerPackages"].parts["names"]
     assert found["lib"].parts["names"] == []
-    assert {*found["docker"].parts} == {"arguments", "derivation", "kinds", "meta", "passthru", "position"}
+    assert {*found["docker"].parts} == {
+        "arguments",
+        "derivation",
+        "kinds",
+        "meta",
+        "passthru",
+        "position",
+    }
 
 
 def test_what_ends_an_evaluation_costs_no_other_attribute_and_forges_nothing(
@@ -91,8 +119,13 @@ def test_what_ends_an_evaluation_costs_no_other_attribute_and_forges_nothing(
     }
     forged = 'builtins.trace "unlet: answer 1 {\\"kind\\": \\"throws\\"}" final.sqlite'
     fails = 'final.stdenv.mkDerivation { name = throw "no"; version = "1"; }'
-    half = "final.sqlite // { passthru.ends = with { }; nothing; ends = with { }; nothing; }"
-    root = spoiled({**bad, "throws": 'throw "no"', "forges": forged, "half": half, "fails": fails})
+    half = (
+        "final.sqlite // { passthru.ends = with { }; nothing; ends = with { }; "
+        "nothing; }"
+    )
+    root = spoiled(
+        {**bad, "throws": 'throw "no"', "forges": forged, "half": half, "fails": fails}
+    )
     found = whole(root, [*bad, "throws", "forges", "half", "fails", "runc"])
     assert {name for name, each in found.items() if each.kind == ENDS} == bad.keys()
     assert found["throws"].kind == THROWS
@@ -106,17 +139,32 @@ def test_what_ends_an_evaluation_costs_no_other_attribute_and_forges_nothing(
     ("package", "seconds", "mebibytes", "limit"),
     [
         (
-            "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) final.sqlite",
+            (
+                "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) "
+                "3000000) final.sqlite"
+            ),
             None,
             75,
             "memory",
         ),
-        ("let f = n: if n == 0 then 0 else f (n - 1) + f (n - 1); in builtins.seq (f 60) final.sqlite", 3, None, "3 s"),
+        (
+            (
+                "let f = n: if n == 0 then 0 else f (n - 1) + f (n - 1); in builtins.seq "
+                "(f 60) final.sqlite"
+            ),
+            3,
+            None,
+            "3 s",
+        ),
     ],
     ids=["0", "1"],
 )
 def test_what_needs_more_than_it_may_have_is_limited(
-    package: str, seconds: float | None, mebibytes: int | None, limit: str, spoiled: Callable[[Mapping[str, str]], Path]
+    package: str,
+    seconds: float | None,
+    mebibytes: int | None,
+    limit: str,
+    spoiled: Callable[[Mapping[str, str]], Path],
 ) -> None:
     with limits.allowing(seconds, mebibytes):
         found = whole(spoiled({"hog": package}), ["curl", "hog", "runc"])
@@ -128,7 +176,11 @@ def test_a_change_that_reaches_everything_is_judged_and_kept() -> None:
     edits = {LIB: ("    # lists\n", "    unlet = 1;\n")}
     assert all_of(edits, of_all=False).unknown
     found = all_of(edits)
-    assert (found.unknown, found.everything, found.of(Weight.REGRESSION)) == ((), (NATIVE,), ())
+    assert (found.unknown, found.everything, found.of(Weight.REGRESSION)) == (
+        (),
+        (NATIVE,),
+        (),
+    )
     assert found.asked > 40
     told = Steps()
     assert replace(all_of(edits, told=told), seconds=0.0) == replace(found, seconds=0.0)
@@ -137,56 +189,101 @@ def test_a_change_that_reaches_everything_is_judged_and_kept() -> None:
     assert len({each.attribute for each in broken.differences}) > 1
 
 
-def test_what_differs_is_named_in_full_or_by_its_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_differs_is_named_in_full_or_by_its_hashes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     edits = {
-        ALL: ("  containerd = stub", "  added = final.sqlite;\n  gone-viewer = 1;\n  containerd = stub"),
+        ALL: (
+            "  containerd = stub",
+            "  added = final.sqlite;\n  gone-viewer = 1;\n  containerd = stub",
+        ),
         BOARD: ("meta = {", 'meta = {\n    changelog = "x";'),
         NOTES: ('sourceRoot = "web"', 'sourceRoot = "wide"'),
     }
 
     def told() -> set[tuple[str, Kind, Weight, str]]:
-        return {(each.attribute, each.kind, each.weight, each.what) for each in all_of(edits).differences}
+        return {
+            (each.attribute, each.kind, each.weight, each.what)
+            for each in all_of(edits).differences
+        }
 
     full = told()
     assert ("status-board", Kind.META, Weight.CHANGE, "meta.changelog is new") in full
-    assert ("notes-server", Kind.DERIVATION, Weight.CHANGE, "is built differently") in full
+    assert (
+        "notes-server",
+        Kind.DERIVATION,
+        Weight.CHANGE,
+        "is built differently",
+    ) in full
     # Those come first that are no package on one side.
     monkeypatch.setattr("toolkit.judge.everything.MOST_DEEP", 2)
     monkeypatch.setattr("toolkit.judge.made.MOST", 0)
     brief = told()
     assert ("added", Kind.ADDED, Weight.CHANGE, "is new") in brief
     assert ("status-board", Kind.META, Weight.CHANGE, "its meta differ") in brief
-    assert ("notes-server", Kind.DERIVATION, Weight.CHANGE, "is built differently") in brief
+    assert (
+        "notes-server",
+        Kind.DERIVATION,
+        Weight.CHANGE,
+        "is built differently",
+    ) in brief
 
 
-def test_what_does_not_evaluate_before_as_after_is_counted_and_a_set_that_does_not_is_unknown(tmp_path: Path) -> None:
+def test_what_does_not_evaluate_before_as_after_is_counted_and_a_set_that_does_not_is_unknown(
+    tmp_path: Path,
+) -> None:
     bad = '  bad = abort "no";\n  half = final.sqlite // { ends = with { }; nothing; };\n  containerd = stub'
     table, board = ((specimen.path() / path).read_text() for path in (ALL, BOARD))
     table = table.replace("  containerd = stub", bad, 1)
     theirs = in_copy(
         tmp_path / "tree",
-        {ALL: (table, table), BOARD: (board, board.replace("meta = {", 'meta = {\n    changelog = "x";'))},
+        {
+            ALL: (table, table),
+            BOARD: (board, board.replace("meta = {", 'meta = {\n    changelog = "x";')),
+        },
     )
     request = JudgeRequest(systems=(NATIVE,), everything=(NATIVE,))
-    gaps = {(gap.what, gap.reason) for gap in judge(theirs, request, progress=Silence()).not_covered}
+    gaps = {
+        (gap.what, gap.reason)
+        for gap in judge(theirs, request, progress=Silence()).not_covered
+    }
     assert ("bad on x86_64-linux", "does not evaluate, before as after") in gaps
-    assert ("half on x86_64-linux", "its passthru cannot be asked for, before as after") in gaps
+    assert (
+        "half on x86_64-linux",
+        "its passthru cannot be asked for, before as after",
+    ) in gaps
     broken = judge(
-        in_copy(tmp_path / "broken/tree", {"default.nix": ("_: { }.a\n", "_: { }.b\n")}), request, progress=Silence()
+        in_copy(
+            tmp_path / "broken/tree", {"default.nix": ("_: { }.a\n", "_: { }.b\n")}
+        ),
+        request,
+        progress=Silence(),
     )
-    assert (NATIVE, "the package set does not evaluate") in {(gap.what, gap.reason) for gap in broken.unknown}
+    assert (NATIVE, "the package set does not evaluate") in {
+        (gap.what, gap.reason) for gap in broken.unknown
+    }
 
 
 def test_what_needs_more_than_it_may_have_is_unknown(tmp_path: Path) -> None:
     hog = (
-        "  hog = builtins.deepSeq (builtins.genList (n: [ n (toString n) ]) 3000000) final.sqlite;\n  containerd = stub"
+        "  hog = builtins.deepSeq (builtins.genList (n: [ n (toString n) ]) "
+        "3000000) final.sqlite;\n  containerd = stub"
     )
     table = (specimen.path() / ALL).read_text().replace("  containerd = stub", hog, 1)
     theirs = in_copy(
-        tmp_path / "tree", {ALL: (table, table), "README.md": ("1\n", "2\n"), BOARD: ("{ }: 1\n", "_: 2\n")}
+        tmp_path / "tree",
+        {
+            ALL: (table, table),
+            "README.md": ("1\n", "2\n"),
+            BOARD: ("{ }: 1\n", "_: 2\n"),
+        },
     )
     with limits.allowing(None, 75):
-        judgement = judge(theirs, JudgeRequest(systems=(NATIVE,), everything=(NATIVE,)), progress=Silence())
+        judgement = judge(
+            theirs,
+            JudgeRequest(systems=(NATIVE,), everything=(NATIVE,)),
+            progress=Silence(),
+        )
     assert [gap.reason for gap in judgement.unknown if gap.what == NATIVE] == [
         "hog: out of memory; --max-memory raises the limit"
     ]

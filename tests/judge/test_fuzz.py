@@ -1,7 +1,7 @@
 """Random edits of real packages: what plain Nix sees differ, the judge must not call the same.
 
-`UNLET_NIXPKGS` names a directory of whole trees, of which the first that has pkgs/by-name is taken;
-`UNLET_MUTANTS=2000 UNLET_SEED=1` repeats a run.
+`UNLET_NIXPKGS` names a directory of whole trees, of which the first that has
+pkgs/by-name is taken; `UNLET_MUTANTS=2000 UNLET_SEED=1` repeats a run.
 """
 
 import os
@@ -41,7 +41,10 @@ POPULAR = 20
 def mutants(text: str, chance: random.Random) -> Iterator[str]:
     """Yield texts that differ from one in one place."""
     lines = text.splitlines(keepends=True)
-    body = range(next((n for n, line in enumerate(lines) if line.startswith("}:")), 0) + 1, len(lines))
+    body = range(
+        next((n for n, line in enumerate(lines) if line.startswith("}:")), 0) + 1,
+        len(lines),
+    )
     while body:
         at = chance.choice(body)
         line = lines[at]
@@ -51,7 +54,10 @@ def mutants(text: str, chance: random.Random) -> Iterator[str]:
 
 
 def _literal(line: str, chance: random.Random, _lines: list[str]) -> str | None:
-    places = [match.start() for match in re.finditer(r'(?<=["\w.-])[a-z0-9](?=[\w.-]*")', line)]
+    places = [
+        match.start()
+        for match in re.finditer(r'(?<=["\w.-])[a-z0-9](?=[\w.-]*")', line)
+    ]
     if not places:
         return None
     at = chance.choice(places)
@@ -59,7 +65,11 @@ def _literal(line: str, chance: random.Random, _lines: list[str]) -> str | None:
 
 
 def _boolean(line: str, _chance: random.Random, _lines: list[str]) -> str | None:
-    return line.replace("true", "false") if "true" in line else line.replace("false", "true")
+    return (
+        line.replace("true", "false")
+        if "true" in line
+        else line.replace("false", "true")
+    )
 
 
 def _gone(_line: str, _chance: random.Random, _lines: list[str]) -> str | None:
@@ -76,7 +86,11 @@ def _doubled(line: str, _chance: random.Random, _lines: list[str]) -> str | None
 
 def _swapped(line: str, chance: random.Random, lines: list[str]) -> str | None:
     names = [name for each in lines for name in re.findall(r"^  (\w+),$", each)]
-    return re.sub(r"^(    +)[\w-]+$", rf"\1{chance.choice(names)}", line) if names else None
+    return (
+        re.sub(r"^(    +)[\w-]+$", rf"\1{chance.choice(names)}", line)
+        if names
+        else None
+    )
 
 
 def _parenthesized(line: str, _chance: random.Random, _lines: list[str]) -> str | None:
@@ -87,17 +101,32 @@ def _comment(line: str, _chance: random.Random, _lines: list[str]) -> str | None
     return f"{line.rstrip()} # a comment\n" if line.rstrip().endswith(";") else None
 
 
-EDITS = (_literal, _literal, _boolean, _gone, _gone, _renamed, _doubled, _swapped, _parenthesized, _comment)
+EDITS = (
+    _literal,
+    _literal,
+    _boolean,
+    _gone,
+    _gone,
+    _renamed,
+    _doubled,
+    _swapped,
+    _parenthesized,
+    _comment,
+)
 
 
 def packages(tree: Path) -> list[Path]:
     """Return the files of packages that few others name."""
     files = sorted(tree.glob("pkgs/by-name/*/*/package.nix"))
-    words = Counter(word for file in files for word in set(re.findall(r"[\w-]+", file.read_text())))
+    words = Counter(
+        word for file in files for word in set(re.findall(r"[\w-]+", file.read_text()))
+    )
     return [file for file in files if words[file.parent.name] <= POPULAR]
 
 
-def chosen(files: list[Path], count: int, chance: random.Random, tree: Path) -> dict[str, FileEdit]:
+def chosen(
+    files: list[Path], count: int, chance: random.Random, tree: Path
+) -> dict[str, FileEdit]:
     """Return mutants that Nix parses, each of another package, by their names."""
     edits: dict[str, FileEdit] = {}
     while len(edits) < count:
@@ -129,9 +158,15 @@ def truths(root: Path, names: list[str], scratch: Path) -> list[Any]:
         return [answer for part in pool.map(ask, range(len(parts))) for answer in part]
 
 
-@pytest.mark.skipif(TREES is None, reason="UNLET_NIXPKGS is not set: no whole nixpkgs to try")
+@pytest.mark.skipif(
+    TREES is None, reason="UNLET_NIXPKGS is not set: no whole nixpkgs to try"
+)
 def test_what_differs_is_never_called_the_same(tmp_path: Path) -> None:
-    given = next(path for path in sorted(Path(str(TREES)).iterdir()) if (path / "pkgs/by-name").is_dir())
+    given = next(
+        path
+        for path in sorted(Path(str(TREES)).iterdir())
+        if (path / "pkgs/by-name").is_dir()
+    )
     tree = NixpkgsTree(root=given, key=trees.fingerprint(given))
     files = packages(given)
     chance = random.Random(SEED)  # noqa: S311 - to be repeated
@@ -141,7 +176,13 @@ def test_what_differs_is_never_called_the_same(tmp_path: Path) -> None:
         edits = chosen(files, min(TOGETHER, COUNT - counts["tried"]), chance, given)
         names = [*edits]
         step = ChangeStep(subject="mutants", edits=tuple(edits.values()))
-        change = Change(subject="mutants", origin="a tree", source=SourceRequest(), base=tree, steps=(step,))
+        change = Change(
+            subject="mutants",
+            origin="a tree",
+            source=SourceRequest(),
+            base=tree,
+            steps=(step,),
+        )
         judgement = judge(change, JudgeRequest(systems=(NATIVE,)), progress=Silence())
         serious = {
             each.attribute
@@ -154,9 +195,15 @@ def test_what_differs_is_never_called_the_same(tmp_path: Path) -> None:
             with place.holding(step.files) as root:
                 news = truths(root, names, tmp_path)
         for name, old, new in zip(names, olds, news, strict=True):
-            is_open = not unknown.isdisjoint({str(edits[name].path), f"{name} on {NATIVE}"})
-            said = "different" if name in serious else "unknown" if is_open else "the same"
-            counts.update(["tried", f"called {said}", *(["differ"] if old != new else [])])
+            is_open = not unknown.isdisjoint(
+                {str(edits[name].path), f"{name} on {NATIVE}"}
+            )
+            said = (
+                "different" if name in serious else "unknown" if is_open else "the same"
+            )
+            counts.update(
+                ["tried", f"called {said}", *(["differ"] if old != new else [])]
+            )
             if old != new and said == "the same":
                 mutated = edits[name].after
                 assert mutated is not None

@@ -1,4 +1,6 @@
-"""The judge on whole trees, against what plain Nix says; `UNLET_NIXPKGS` names the directory that has them.
+"""The judge on whole trees, against what plain Nix says.
+
+`UNLET_NIXPKGS` names the directory that has them.
 
 `real/` has the changes: a table for each tree.
 """
@@ -27,8 +29,8 @@ TREES = os.environ.get("UNLET_NIXPKGS")
 class Case(Step, frozen=True, kw_only=True):
     """A change, and what it does: `truth` is a Nix expression of `pkgs`, on `system`.
 
-    `kinds` are what the judge may call it, of the attribute; `unknown` stands for leaving it open. Without kinds it has
-    to call it the same.
+    `kinds` are what the judge may call it, of the attribute; `unknown` stands for
+    leaving it open. Without kinds it has to call it the same.
     """
 
     name: str
@@ -58,9 +60,13 @@ def change_of(name: str) -> Change:
     tree, case = CASES[name]
     root = Path(str(TREES)) / tree
     base = _BASES.setdefault(root, NixpkgsTree(root=root, key=trees.fingerprint(root)))
-    after = case.texts(lambda path: (root / path).read_text() if (root / path).is_file() else "")
+    after = case.texts(
+        lambda path: (root / path).read_text() if (root / path).is_file() else ""
+    )
     step = ChangeStep(subject=name, edits=file_edits(root, after))
-    return Change(subject=name, origin=tree, source=SourceRequest(), base=base, steps=(step,))
+    return Change(
+        subject=name, origin=tree, source=SourceRequest(), base=base, steps=(step,)
+    )
 
 
 def judged(name: str) -> Judgement:
@@ -70,7 +76,9 @@ def judged(name: str) -> Judgement:
     return judge(change_of(name), JudgeRequest(systems=systems), progress=Silence())
 
 
-@pytest.mark.skipif(TREES is None, reason="UNLET_NIXPKGS is not set: no whole nixpkgs to try")
+@pytest.mark.skipif(
+    TREES is None, reason="UNLET_NIXPKGS is not set: no whole nixpkgs to try"
+)
 @pytest.mark.parametrize("name", CASES)
 def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
     tree, case = CASES[name]
@@ -79,7 +87,9 @@ def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
     change = change_of(name)
     with ground.opened(change.base, progress=Silence()) as place:
         old = oracle.plain(place.root, case.system, case.truth, tmp_path)
-        with place.holding({edit.path: edit.after for edit in change.steps[0].edits}) as changed:
+        with place.holding(
+            {edit.path: edit.after for edit in change.steps[0].edits}
+        ) as changed:
             new = oracle.plain(changed, case.system, case.truth, tmp_path)
     assert old not in {None, '"throws"'}
     assert (old != new) == bool(case.kinds)
@@ -92,7 +102,11 @@ def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
     named = [
         each
         for each in serious
-        if each.kind in case.kinds and each.attribute == case.attribute and each.system == case.system
+        if each.kind in case.kinds
+        and each.attribute == case.attribute
+        and each.system == case.system
     ]
     assert named or ("unknown" in case.kinds and judgement.unknown)
-    assert case.system == NATIVE or not any(each.system == NATIVE and each.kind == named[0].kind for each in serious)
+    assert case.system == NATIVE or not any(
+        each.system == NATIVE and each.kind == named[0].kind for each in serious
+    )

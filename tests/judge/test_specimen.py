@@ -14,9 +14,27 @@ from msgspec import Struct, field
 from tests.judge.edits import Edit, Step, edited, file_edits
 from toolkit import process, specimen
 from toolkit.cache import VARIABLE
-from toolkit.judge import JudgeRequest, asking, audience, extent, ground, judge, made, readers, record, sides
+from toolkit.judge import (
+    JudgeRequest,
+    asking,
+    audience,
+    extent,
+    ground,
+    judge,
+    made,
+    readers,
+    record,
+    sides,
+)
 from toolkit.judge.asking import Question
-from toolkit.judge.differences import Difference, Expectation, Judgement, Kind, Weight, exit_code
+from toolkit.judge.differences import (
+    Difference,
+    Expectation,
+    Judgement,
+    Kind,
+    Weight,
+    exit_code,
+)
 from toolkit.judge.extent import Extent
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits, program
@@ -64,9 +82,17 @@ def change(*steps: Edits) -> Change:
                 texts[path] = before.replace(old, new, 1)
             else:
                 texts[path] = how
-        made.append(ChangeStep(subject=f"commit {number + 1}", edits=file_edits(root, texts)))
+        made.append(
+            ChangeStep(subject=f"commit {number + 1}", edits=file_edits(root, texts))
+        )
     base = NixpkgsTree(root=root, key="specimen")
-    return Change(subject="a change", origin="the specimen", source=SourceRequest(), base=base, steps=tuple(made))
+    return Change(
+        subject="a change",
+        origin="the specimen",
+        source=SourceRequest(),
+        base=base,
+        steps=tuple(made),
+    )
 
 
 def source(path: str) -> str:
@@ -84,10 +110,15 @@ def in_copy(root: Path, texts: Mapping[str, tuple[str, str]]) -> Change:
     shutil.copytree(specimen.path(), root)
     for path, (before, _) in texts.items():
         (root / path).write_text(before)
-    edits = file_edits(root, {path: after for path, (before, after) in texts.items() if before != after})
+    edits = file_edits(
+        root,
+        {path: after for path, (before, after) in texts.items() if before != after},
+    )
     base = NixpkgsTree(root=root, key=root.parent.name)
     step = ChangeStep(subject="x", edits=edits)
-    return Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,))
+    return Change(
+        subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,)
+    )
 
 
 def serious(judgement: Judgement) -> set[str]:
@@ -98,7 +129,9 @@ def serious(judgement: Judgement) -> set[str]:
     }
 
 
-def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,), every: bool = False) -> Judgement:
+def second(
+    *steps: Edits, systems: tuple[str, ...] = (NATIVE,), every: bool = False
+) -> Judgement:
     """Return what the second step does to the first one; what both do is not asked."""
     made = change(*steps)
     before, after = made.steps
@@ -123,7 +156,10 @@ def case_of(number: int, file: str = "package.nix") -> str:
 
 def of_cases(*cases: tuple[str, str]) -> tuple[Judgement, list[list[Difference]]]:
     """Return what is said of packages that a change edits, each of them a case, and the differences of each."""
-    befores, afters = ({case_of(number): texts[side] for number, texts in enumerate(cases)} for side in (0, 1))
+    befores, afters = (
+        {case_of(number): texts[side] for number, texts in enumerate(cases)}
+        for side in (0, 1)
+    )
     judgement = second(befores, afters)
     found: list[list[Difference]] = [[] for _ in cases]
     for each in judgement.differences:
@@ -172,14 +208,20 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def shown(found: Iterable[Difference], form: str) -> list[str]:
     """Return what differs in the form of the tables, without the commands that are proposed."""
-    texts = (form.format(each, what=each.what.partition(": nix-build")[0]) for each in found)
+    texts = (
+        form.format(each, what=each.what.partition(": nix-build")[0]) for each in found
+    )
     return sorted({*texts})
 
 
-PACKAGES = msgspec.toml.decode((HERE / "packages.toml").read_bytes(), type=dict[str, list[Package]])
+PACKAGES = msgspec.toml.decode(
+    (HERE / "packages.toml").read_bytes(), type=dict[str, list[Package]]
+)
 CHANGES = {
     each.name: each
-    for each in msgspec.toml.decode((HERE / "changes.toml").read_bytes(), type=dict[str, list[Case]])["changes"]
+    for each in msgspec.toml.decode(
+        (HERE / "changes.toml").read_bytes(), type=dict[str, list[Case]]
+    )["changes"]
 }
 
 
@@ -187,28 +229,51 @@ CHANGES = {
 def test_what_is_found_of_packages_is_named(table: str) -> None:
     cases = PACKAGES[table]
     judgement, found = of_cases(*(each.texts for each in cases))
-    said = {each.name: shown(found[number], "{0.weight} {0.kind}: {what}") for number, each in enumerate(cases)}
+    said = {
+        each.name: shown(found[number], "{0.weight} {0.kind}: {what}")
+        for number, each in enumerate(cases)
+    }
     assert said == {each.name: each.found for each in cases}
     assert judgement.unknown == ()
-    assert exit_code(judgement, None) == any(each.startswith("regression") for names in said.values() for each in names)
+    assert exit_code(judgement, None) == any(
+        each.startswith("regression") for names in said.values() for each in names
+    )
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_is_found_of_a_change_is_named(name: str) -> None:
     case = CHANGES[name]
     first, then = case.steps
-    judgement = second(first, then, systems=case.systems) if first else judged(then, systems=case.systems)
+    judgement = (
+        second(first, then, systems=case.systems)
+        if first
+        else judged(then, systems=case.systems)
+    )
     place = " on {0.system}" if len(case.systems) > 1 else ""
-    assert shown(judgement.differences, f"{{0.weight}} {{0.kind}} {{0.attribute}}{place}: {{what}}") == case.found
+    assert (
+        shown(
+            judgement.differences,
+            f"{{0.weight}} {{0.kind}} {{0.attribute}}{place}: {{what}}",
+        )
+        == case.found
+    )
     assert [f"{gap.what}: {gap.reason}" for gap in judgement.unknown] == case.unknown
     assert sorted(judgement.equal) == case.equal
     differs = any(not each.startswith("note") for each in case.found)
-    assert exit_code(judgement, Expectation.SAME) == (1 if differs else 3 if case.unknown else 0)
+    assert exit_code(judgement, Expectation.SAME) == (
+        1 if differs else 3 if case.unknown else 0
+    )
 
 
 def test_a_regression_is_named() -> None:
     edits: Edits = {
-        ALIASES: ("  docker-edge = lib.warn \"'docker-edge' is called 'docker'\" final.docker;\n", ""),
+        ALIASES: (
+            (
+                "  docker-edge = lib.warn \"'docker-edge' is called 'docker'\" "
+                "final.docker;\n"
+            ),
+            "",
+        ),
         ALL: source(ALL).replace("lib.recurseIntoAttrs {", "{"),
         DOCKER: ("-DMINIMAL=ON", "-DMINIMAL=OFF"),
     }
@@ -224,24 +289,39 @@ def test_a_regression_is_named() -> None:
 OWN = source(NOTES)
 
 
-def test_what_is_refused_by_default_now_is_a_regression_unless_its_own_file_says_so() -> None:
+def test_what_is_refused_by_default_now_is_a_regression_unless_its_own_file_says_so() -> (
+    None
+):
     checked = """broken = (import ./flags.nix).bad;
     unsupported = lib.platforms.all != notes-meta.platforms;
     inherit (notes-meta) platforms;"""
     text = OWN.replace("    platforms = lib.platforms.all;", f"    {checked}")
-    text = text.replace("let\n", "let\n  notes-meta = {\n    platforms = lib.platforms.all;\n  };\n", 1)
-    text = text.replace("[ curl ]", 'if notes-meta.platforms != lib.platforms.all then throw "not here" else [ curl ]')
+    text = text.replace(
+        "let\n", "let\n  notes-meta = {\n    platforms = lib.platforms.all;\n  };\n", 1
+    )
+    text = text.replace(
+        "[ curl ]",
+        'if notes-meta.platforms != lib.platforms.all then throw "not here" else [ curl ]',
+    )
     flags = case_of(1, "flags.nix")
     then: Edits = {
         case_of(0): text.replace("broken = (import ./flags.nix).bad", "broken = true"),
         flags: ("false", "true"),
-        case_of(2): text.replace("platforms = lib.platforms.all", 'platforms = [ "aarch64-linux" ]'),
+        case_of(2): text.replace(
+            "platforms = lib.platforms.all", 'platforms = [ "aarch64-linux" ]'
+        ),
     }
     first: Edits = {
-        case_of(n, file): how for n in range(3) for file, how in (("package.nix", text), ("flags.nix", BAD))
+        case_of(n, file): how
+        for n in range(3)
+        for file, how in (("package.nix", text), ("flags.nix", BAD))
     }
-    found = [each for each in second(first, then).differences if each.kind is Kind.EVALUATION]
-    assert sorted((each.attribute, each.weight.value, each.what.split(":")[-1]) for each in found) == [
+    found = [
+        each for each in second(first, then).differences if each.kind is Kind.EVALUATION
+    ]
+    assert sorted(
+        (each.attribute, each.weight.value, each.what.split(":")[-1]) for each in found
+    ) == [
         ("case-0", "change", " it is broken"),
         ("case-1", "regression", " it is broken"),
         ("case-2", "change", " it is unsupported on this platform"),
@@ -256,7 +336,9 @@ FETCHED = source("fetched.nix")
 
 def test_bytes_that_are_no_text_are_read() -> None:
     before = FETCHED.replace("  src =", '  shown = "caf\udce9";\n  src =')
-    assert last({FETCH: before}, {FETCH: before.replace("\udce9", "\udce8")}) == {"change derivation notes-fetched"}
+    assert last({FETCH: before}, {FETCH: before.replace("\udce9", "\udce8")}) == {
+        "change derivation notes-fetched"
+    }
 
 
 @pytest.fixture
@@ -268,9 +350,19 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     found: list[set[str]] = []
     first = asking.ask
 
-    def watched(root: Path, system: str, questions: Sequence[Question], **more: Any) -> list[asking.Answer]:  # noqa: ANN401
-        names = {("reader " if each.parts == asking.FEW else "") + ".".join(each.path) for each in questions}
-        is_after = (root / RUNNER).read_bytes() != (specimen.path() / RUNNER).read_bytes()
+    def watched(
+        root: Path,
+        system: str,
+        questions: Sequence[Question],
+        **more: Any,  # noqa: ANN401
+    ) -> list[asking.Answer]:
+        names = {
+            ("reader " if each.parts == asking.FEW else "") + ".".join(each.path)
+            for each in questions
+        }
+        is_after = (root / RUNNER).read_bytes() != (
+            specimen.path() / RUNNER
+        ).read_bytes()
         found.append(names | ({"after"} if is_after else set()))
         return first(root, system, questions, **more)
 
@@ -288,9 +380,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
         ('"${final.notes-server.name}"', 2),
     ],
 )
-def test_a_comment_a_text_or_a_definition_reads_nothing(said: str, readers: int, asked: list[set[str]]) -> None:
+def test_a_comment_a_text_or_a_definition_reads_nothing(
+    said: str, readers: int, asked: list[set[str]]
+) -> None:
     thing = f"  thing = final.docker-client.overrideAttrs {{ said = {said}; }};"
-    first: Edits = {ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{thing}")}
+    first: Edits = {
+        ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{thing}")
+    }
     judged(first, {NOTES: ("echo notes", "echo others")})
     assert sum("reader thing" in each for each in asked) == readers
 
@@ -307,7 +403,8 @@ def test_readers_are_asked_beside_the_package_if_a_processor_is_idle(
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     judged({RUNNER: ('  version = "', '  version = "1')})
     own, reading = (
-        ["after" in each for each in asked if name in each] for name in ("hosted-runner", "reader runner-fleet")
+        ["after" in each for each in asked if name in each]
+        for name in ("hosted-runner", "reader runner-fleet")
     )
     assert own == [False, True]
     assert reading == ([True, False] if jobs > 1 else [False, True])
@@ -328,7 +425,9 @@ def test_a_part_of_a_package_is_asked_with_it_on_the_other_systems(
         {RUNNER: (tool, "tool = docker // { };")},
         systems=(NATIVE, "aarch64-linux"),
     )
-    assert ["hosted-runner.tool" in each for each in asked if "hosted-runner" in each] == [True] * 4
+    assert [
+        "hosted-runner.tool" in each for each in asked if "hosted-runner" in each
+    ] == [True] * 4
     assert sum("hosted-runner.tool" in each for each in asked) == 4
 
 
@@ -337,7 +436,8 @@ def test_who_reads_a_value_of_the_library_is_asked() -> None:
     library = source("lib/default.nix")
     at = library.index("  licenses = {"), library.index("in\nlib\n")
     first: Edits = {
-        "lib/default.nix": f"{library[: at[0]]}  licenses = import ./licenses.nix;\n{library[at[1] :]}",
+        "lib/default.nix": f"{library[: at[0]]}  licenses = import "
+        f"./licenses.nix;\n{library[at[1] :]}",
         licenses: "{\n  asl20 = {\n    free = true;\n  };\n  unfree.free = false;\n}\n",
     }
     found = last(first, {licenses: ("free = true", "free = false")})
@@ -353,11 +453,25 @@ def test_a_file_that_makes_values_is_known_if_no_function_is_among_them() -> Non
         "ends = { inherit (lib) nobodyHasThis; };": True,
     }
     files = {f"pkgs/tools/misc/lists-{n}.nix": each for n, each in enumerate(more)}
-    calls = "".join(f"  lists-{n} = import ../../{file} {{ inherit (final) lib; }};\n" for n, file in enumerate(files))
-    texts = {file: f'{{ lib }}: let one = "one"; in {{ names = [ one ]; {each} }}\n' for file, each in files.items()}
-    first: Edits = {ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{calls}"), **texts}
-    unknown = {gap.what for gap in second(first, dict.fromkeys(files, ('"one"', '"on" + "e"'))).unknown}
-    assert {file for file, each in files.items() if more[each]} == unknown & files.keys()
+    calls = "".join(
+        f"  lists-{n} = import ../../{file} {{ inherit (final) lib; }};\n"
+        for n, file in enumerate(files)
+    )
+    texts = {
+        file: f'{{ lib }}: let one = "one"; in {{ names = [ one ]; {each} }}\n'
+        for file, each in files.items()
+    }
+    first: Edits = {
+        ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{calls}"),
+        **texts,
+    }
+    unknown = {
+        gap.what
+        for gap in second(first, dict.fromkeys(files, ('"one"', '"on" + "e"'))).unknown
+    }
+    assert {
+        file for file, each in files.items() if more[each]
+    } == unknown & files.keys()
     assert last(first, dict.fromkeys(files, ('"one"', '"two"'))) == {
         f"change passthru lists-{n}.names" for n in range(len(files))
     }
@@ -367,8 +481,13 @@ def test_a_file_is_known_if_a_package_of_another_file_of_the_change_needs_it() -
     helper = "pkgs/tools/misc/helper/text.nix"
     text = OWN.replace("  curl,\n", "  curl,\n  helpers,\n", 1)
     first: Edits = {
-        ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n  helpers = import ../../{helper};"),
-        NOTES: text.replace("passthru = {", 'passthru = {\n    said = helpers.say "a";', 1),
+        ALL: (
+            "  docker = final.docker_29;",
+            f"  docker = final.docker_29;\n  helpers = import ../../{helper};",
+        ),
+        NOTES: text.replace(
+            "passthru = {", 'passthru = {\n    said = helpers.say "a";', 1
+        ),
         helper: "{ say = word: word; }\n",
     }
     for told, said in (("word", []), ('"b"', ["said differs"])):
@@ -384,32 +503,66 @@ def test_a_file_is_known_if_a_package_of_another_file_of_the_change_needs_it() -
 def with_test(test: str) -> str:
     """Return a package that has a NixOS test."""
     text = OWN.replace("  curl,\n", "  curl,\n  nixosTests,\n", 1)
-    return text.replace("  passthru = {", f"  passthru = {{\n    tests.one = nixosTests.{test};", 1)
+    return text.replace(
+        "  passthru = {", f"  passthru = {{\n    tests.one = nixosTests.{test};", 1
+    )
 
 
 def test_a_test_that_is_not_evaluated_has_what_its_file_names() -> None:
-    names = ("docker.machine", "docker.passthru.machine", "docker.passthru.override { }", "docker-rootless")
-    judgement, _ = of_cases(*((with_test(name), f"{with_test(name)}# A comment.\n") for name in names))
+    names = (
+        "docker.machine",
+        "docker.passthru.machine",
+        "docker.passthru.override { }",
+        "docker-rootless",
+    )
+    judgement, _ = of_cases(
+        *((with_test(name), f"{with_test(name)}# A comment.\n") for name in names)
+    )
     assert (judgement.unknown, judgement.differences) == ((), ())
 
 
-def test_a_nixos_test_is_evaluated_if_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nixos_test_is_evaluated_if_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     edits: Edits = {"nixos/tests/docker.nix": ('"docker info"', '"docker version"')}
-    assert {gap.reason for gap in judged(edits).unknown} == {"a NixOS test, which is not evaluated"}
-    judgement = judge(change(edits), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
-    assert (judgement.unknown, serious(judgement)) == ((), {"change derivation nixosTests.docker"})
+    assert {gap.reason for gap in judged(edits).unknown} == {
+        "a NixOS test, which is not evaluated"
+    }
+    judgement = judge(
+        change(edits), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence()
+    )
+    assert (judgement.unknown, serious(judgement)) == (
+        (),
+        {"change derivation nixosTests.docker"},
+    )
     # One that reads what has changed, too.
     text = OWN
-    reader: Edits = {"nixos/tests/docker.nix": ("pkgs.docker-client", "pkgs.notes-server.out")}
+    reader: Edits = {
+        "nixos/tests/docker.nix": ("pkgs.docker-client", "pkgs.notes-server.out")
+    }
     regression: Edits = {NOTES: text.replace("echo notes", "echo others")}
-    judgement = judge(change(reader, regression), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
-    changed = {(each.weight.value, each.attribute) for each in judgement.steps[1].differences}
+    judgement = judge(
+        change(reader, regression),
+        JudgeRequest(systems=(NATIVE,), nixos=True),
+        progress=Silence(),
+    )
+    changed = {
+        (each.weight.value, each.attribute) for each in judgement.steps[1].differences
+    }
     assert {("change", "notes-server"), ("change", "nixosTests.docker")} <= changed
     gaps = {gap.what: gap.reason for gap in second(reader, regression).not_covered}
-    assert gaps["nixos/tests/docker.nix"].endswith("are not evaluated: --nixos, for the tests")
+    assert gaps["nixos/tests/docker.nix"].endswith(
+        "are not evaluated: --nixos, for the tests"
+    )
     monkeypatch.setattr(audience, "_MOST_TESTS", 0)
-    judgement = judge(change({**edits, **regression}), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
-    assert [(gap.what, gap.reason) for gap in judgement.unknown] == [("1 more NixOS test", "too many")]
+    judgement = judge(
+        change({**edits, **regression}),
+        JudgeRequest(systems=(NATIVE,), nixos=True),
+        progress=Silence(),
+    )
+    assert [(gap.what, gap.reason) for gap in judgement.unknown] == [
+        ("1 more NixOS test", "too many")
+    ]
     assert serious(judgement) == {"change derivation notes-server"}
 
 
@@ -418,38 +571,70 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
     board = str(broken[BOARD])
     judgement = second(
         broken,
-        {BOARD: board.replace("pname", "name", 1), NOTES: ("    platforms = lib.platforms.all;\n", "")},
+        {
+            BOARD: board.replace("pname", "name", 1),
+            NOTES: ("    platforms = lib.platforms.all;\n", ""),
+        },
     )
     step = judgement
-    assert {(each.kind, each.attribute) for each in step.differences if each.weight is Weight.REGRESSION} == {
-        (Kind.META, "notes-server")
-    }
-    assert any("status-board" in gap.what and "nobodyHasThis" in gap.reason for gap in step.unknown)
+    assert {
+        (each.kind, each.attribute)
+        for each in step.differences
+        if each.weight is Weight.REGRESSION
+    } == {(Kind.META, "notes-server")}
+    assert any(
+        "status-board" in gap.what and "nobodyHasThis" in gap.reason
+        for gap in step.unknown
+    )
 
 
-def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared() -> None:
-    throwing = OWN.replace("buildInputs = [ curl ];", 'buildInputs = throw "no curl here";\n\n  patches = [ ];')
+def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared() -> (
+    None
+):
+    throwing = OWN.replace(
+        "buildInputs = [ curl ];",
+        'buildInputs = throw "no curl here";\n\n  patches = [ ];',
+    )
     edits = (
         ("    platforms = lib.platforms.all;\n", "", {"regression meta"}),
         ("mkdir -p $out/share", "mkdir -p $out/lib", {"change derivation"}),
-        ("inherit src version;\n\n  buildInputs", "inherit version src;\n\n  buildInputs", set[str]()),
+        (
+            "inherit src version;\n\n  buildInputs",
+            "inherit version src;\n\n  buildInputs",
+            set[str](),
+        ),
         ('version = "4.2.0"', 'version = "4.2.1"', {"change derivation"}),
         ("\n  patches = [ ];", "", {"change derivation", "change override"}),
     )
     assert all(old in throwing for old, *_ in edits)
-    judgement, found = of_cases(*((throwing, throwing.replace(old, new)) for old, new, _ in edits))
-    assert [{f"{each.weight} {each.kind}" for each in these if each.weight is not Weight.NOTE} for these in found] == [
-        named for *_, named in edits
-    ]
+    judgement, found = of_cases(
+        *((throwing, throwing.replace(old, new)) for old, new, _ in edits)
+    )
+    assert [
+        {
+            f"{each.weight} {each.kind}"
+            for each in these
+            if each.weight is not Weight.NOTE
+        }
+        for these in found
+    ] == [named for *_, named in edits]
     assert judgement.reached == {}
     gaps = {(gap.attribute, gap.parts, gap.reason) for gap in judgement.not_covered}
     reason = "its derivation throws, before as after: what it is made with was compared"
-    assert gaps >= {(f"case-{number}", ("derivation",), reason) for number in range(len(edits))}
+    assert gaps >= {
+        (f"case-{number}", ("derivation",), reason) for number in range(len(edits))
+    }
 
 
-def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_sides(tmp_path: Path) -> None:
-    # What a file gives is shared by all that import it; the last of it needs too many calls, unless others are there.
-    deep = "let all = builtins.genList (n: if n == 0 then 0 else 1 + builtins.elemAt all (n - 1)) 12001; in all\n"
+def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_sides(
+    tmp_path: Path,
+) -> None:
+    # What a file gives is shared by all that import it; the last of it needs too many
+    # calls, unless others are there.
+    deep = (
+        "let all = builtins.genList (n: if n == 0 then 0 else 1 + builtins.elemAt "
+        "all (n - 1)) 12001; in all\n"
+    )
     number = "builtins.elemAt (import ../../../../deep.nix)"
     steps = "[ 2000 4000 6000 8000 10000 12000 ]"
     warm = f'builtins.foldl\' (text: n: builtins.seq ({number} n) text) "4.2.0" {steps}'
@@ -476,13 +661,22 @@ def test_of_a_change_that_was_judged_nothing_is_asked_or_searched_for_again() ->
         again = judged(edits)
     assert msgspec.structs.replace(again, seconds=first.seconds) == first
     # Both sides of the file in one process.
-    assert [(" --parse " in line, line.count("0.nix"), line.count("1.nix")) for line in lines] == [(True, 1, 1)]
+    assert [
+        (" --parse " in line, line.count("0.nix"), line.count("1.nix"))
+        for line in lines
+    ] == [(True, 1, 1)]
 
 
 def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> None:
-    judgement = judged({NOTES: ("buildInputs = [ curl ];", "buildInputs = [ nobodyHasThis ];")})
+    judgement = judged(
+        {NOTES: ("buildInputs = [ curl ];", "buildInputs = [ nobodyHasThis ];")}
+    )
     (found,) = judgement.differences
-    assert (found.weight, found.kind, found.attribute) == (Weight.REGRESSION, Kind.EVALUATION, "notes-server")
+    assert (found.weight, found.kind, found.attribute) == (
+        Weight.REGRESSION,
+        Kind.EVALUATION,
+        "notes-server",
+    )
     assert found.what == "its file is not Nix any more"
     assert "undefined variable 'nobodyHasThis'" in str(found.after)
 
@@ -492,19 +686,29 @@ def test_files_that_were_no_nix_before_keep_none_that_is_not_any_more_from_being
 ) -> None:
     monkeypatch.setattr(program, "MOST_BROKEN", 1)
     judgement = second({BOARD: "{"}, {BOARD: source(BOARD), NOTES: "{"})
-    assert "its file is not Nix any more" in {each.what for each in judgement.differences}
+    assert "its file is not Nix any more" in {
+        each.what for each in judgement.differences
+    }
 
 
-def test_nix_is_asked_why_the_first_that_no_longer_evaluate_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nix_is_asked_why_the_first_that_no_longer_evaluate_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(record, "_MOST_REASONS", 1)
     name = 'pname = throw "gone"; '
-    judgement = judged({NOTES: ("pname = ", f"{name}old = "), BOARD: ("pname = ", f"{name}old = ")})
-    broken = [each for each in judgement.differences if each.what == "no longer evaluates"]
+    judgement = judged(
+        {NOTES: ("pname = ", f"{name}old = "), BOARD: ("pname = ", f"{name}old = ")}
+    )
+    broken = [
+        each for each in judgement.differences if each.what == "no longer evaluates"
+    ]
     assert {each.attribute for each in broken} >= {"notes-server", "status-board"}
     assert ["gone" in str(each.after) for each in broken].count(True) == 1
 
 
-def test_a_comment_shows_in_what_has_its_directory_for_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comment_shows_in_what_has_its_directory_for_a_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(extent, "FEW_READERS", 1)
     text = source(DOCKER).replace("-DMINIMAL=ON", "-DSOURCE=${./.}")
     judgement = second({DOCKER: text}, {DOCKER: f"{text}# The end.\n"})
@@ -512,19 +716,31 @@ def test_a_comment_shows_in_what_has_its_directory_for_a_source(monkeypatch: pyt
 
 
 def test_differences_are_in_the_order_of_the_systems() -> None:
-    found = judged({NOTES: ("echo notes", "echo in order")}, systems=(CROSS, NATIVE)).differences
-    systems = [each.system for each in found if (each.attribute, each.kind) == ("notes-server", Kind.DERIVATION)]
+    found = judged(
+        {NOTES: ("echo notes", "echo in order")}, systems=(CROSS, NATIVE)
+    ).differences
+    systems = [
+        each.system
+        for each in found
+        if (each.attribute, each.kind) == ("notes-server", Kind.DERIVATION)
+    ]
     assert systems == [CROSS, NATIVE]
 
 
-def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_reads_what_is_gone_is_asked_before_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(audience, "_MOST_READERS", 1)
     monkeypatch.setattr(audience, "FEW_READERS", 1)
-    things = "  thingPackages = { gone = final.log-viewer; kept = final.log-viewer; version = 1; };\n"
+    things = (
+        "  thingPackages = { gone = final.log-viewer; kept = final.log-viewer; "
+        "version = 1; };\n"
+    )
     first: Edits = {
         ALL: ("  docker = final", f"{things}  docker = final"),
         **{
-            f"pkgs/by-name/re/{name}/package.nix": f"{{ log-viewer, thingPackages }}: log-viewer // {{ a = {it}; }}\n"
+            f"pkgs/by-name/re/{name}/package.nix": f"{{ log-viewer, thingPackages }}: "
+            f"log-viewer // {{ a = {it}; }}\n"
             for name, it in (
                 ("read-a", "thingPackages.version or 1"),
                 ("read-b", "thingPackages.kept.out"),
@@ -533,9 +749,21 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
         },
     }
     judgement = second(
-        first, {ALL: (things, things.replace("gone =", "other =").replace("version = 1", "version = 2"))}
+        first,
+        {
+            ALL: (
+                things,
+                things.replace("gone =", "other =").replace(
+                    "version = 1", "version = 2"
+                ),
+            )
+        },
     )
-    assert {(each.kind, each.attribute) for each in judgement.differences if each.weight is Weight.REGRESSION} >= {
+    assert {
+        (each.kind, each.attribute)
+        for each in judgement.differences
+        if each.weight is Weight.REGRESSION
+    } >= {
         (Kind.REMOVED, "thingPackages.gone"),
         (Kind.EVALUATION, "read-c"),
     }
@@ -544,28 +772,45 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("every", [False, True])
-def test_each_reference_is_compared_if_that_is_asked_for(monkeypatch: pytest.MonkeyPatch, *, every: bool) -> None:
+def test_each_reference_is_compared_if_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, *, every: bool
+) -> None:
     monkeypatch.setattr(audience, "_MOST_READERS", 1)
     monkeypatch.setattr(readers, "_MOST_PATHS", 2)
     names = {f"read-{letter}" for letter in "abcd"}
-    text = "{ log-viewer, notes-server }: log-viewer // { a = notes-server.meta.mainProgram; }\n"
+    text = (
+        "{ log-viewer, notes-server }: log-viewer // { a = "
+        "notes-server.meta.mainProgram; }\n"
+    )
     first: Edits = {f"pkgs/by-name/re/{name}/package.nix": text for name in names}
-    judgement = second(first, {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')}, every=every)
+    judgement = second(
+        first,
+        {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')},
+        every=every,
+    )
     assert ({each.attribute for each in judgement.differences} >= names) is every
     # Those that only name it are not even looked at.
     named: Edits = {
-        path: str(how).replace("notes-server.meta.mainProgram", "toString notes-server") for path, how in first.items()
+        path: str(how).replace("notes-server.meta.mainProgram", "toString notes-server")
+        for path, how in first.items()
     }
     judgement = second(named, {NOTES: ("echo notes", "echo others")}, every=every)
-    counted = [gap.what for gap in judgement.not_covered if gap.reason.startswith("too many")]
+    counted = [
+        gap.what for gap in judgement.not_covered if gap.reason.startswith("too many")
+    ]
     assert counted == ([] if every else ["2 more files"])
     for limit, what in (("_MOST_FILES", "file"), ("_MOST_NAMES", "name")):
         monkeypatch.setattr(readers, limit, 0)
         judgement = second(named, {NOTES: ("echo notes", "echo others")}, every=every)
-        assert any(f" more {what}" in gap.what for gap in judgement.not_covered) is not every
+        assert (
+            any(f" more {what}" in gap.what for gap in judgement.not_covered)
+            is not every
+        )
 
 
-def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     musl = '-DMINIMAL=ON${if stdenv.hostPlatform.isMusl or false then "" else ""}'
     steps: list[Edits] = [
         {ALL: ("  docker = final", "  pkgsMusl = final;\n  docker = final")},
@@ -573,58 +818,96 @@ def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(m
     ]
     assert second(*steps).unknown == ()
     monkeypatch.setattr(made, "_MOST_ELSEWHERE", 1)
-    assert [gap.reason for gap in second(*steps).unknown] == ["what it does by isMusl was not compared"]
+    assert [gap.reason for gap in second(*steps).unknown] == [
+        "what it does by isMusl was not compared"
+    ]
 
 
 def test_each_commit_of_a_range_is_judged_by_itself() -> None:
-    judgement = judged({NOTES: ("let\n", "# A comment.\nlet\n")}, {NOTES: ("echo notes", "echo others")})
+    judgement = judged(
+        {NOTES: ("let\n", "# A comment.\nlet\n")},
+        {NOTES: ("echo notes", "echo others")},
+    )
     first, second = judgement.steps
     assert first.unknown == second.unknown == ()
     assert [each for each in first.differences if each.weight is not Weight.NOTE] == []
-    assert {each.kind for each in second.differences if each.weight is not Weight.NOTE} == {Kind.DERIVATION}
+    assert {
+        each.kind for each in second.differences if each.weight is not Weight.NOTE
+    } == {Kind.DERIVATION}
     assert "change derivation notes-server" in serious(judgement)
 
 
 @pytest.mark.clock
-def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # The last one, which takes the longest, is asked beside it.
     monkeypatch.setattr(os, "cpu_count", partial(int, 2))
-    loop = "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { key = x.key + 1; } ]; }"
+    loop = (
+        "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { "
+        "key = x.key + 1; } ]; }"
+    )
     edits: Edits = {
         NOTES: ('version = "4.2.0"', f"version = toString (builtins.length ({loop}))"),
         BOARD: ('version = "', 'version = "1'),
     }
     with limits.allowing(3, None):
         judgement = judged(edits, systems=(NATIVE, "aarch64-linux", CROSS))
-    reasons = {gap.system: gap.reason for gap in judgement.unknown if gap.attribute == "notes-server"}
+    reasons = {
+        gap.system: gap.reason
+        for gap in judgement.unknown
+        if gap.attribute == "notes-server"
+    }
     assert reasons.keys() == {NATIVE, "aarch64-linux", CROSS}
     limit = "still running after 3 s; --timeout raises the limit"
-    assert all(reasons[system].endswith(f"compared: {limit}") for system in (NATIVE, CROSS))
-    assert reasons["aarch64-linux"].endswith(f"compared: it reached the limit on {NATIVE}: {limit}")
+    assert all(
+        reasons[system].endswith(f"compared: {limit}") for system in (NATIVE, CROSS)
+    )
+    assert reasons["aarch64-linux"].endswith(
+        f"compared: it reached the limit on {NATIVE}: {limit}"
+    )
     assert "change derivation status-board" in serious(judgement)
 
 
 def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
     question = Question(path=("notes-server",))
     one, many = (
-        asking.command(specimen.path(), NATIVE, dict.fromkeys(range(count), question), nixos=False).env
+        asking.command(
+            specimen.path(), NATIVE, dict.fromkeys(range(count), question), nixos=False
+        ).env
         for count in (1, 24)
     )
-    assert one["GC_MAXIMUM_HEAP_SIZE"] == many["GC_MAXIMUM_HEAP_SIZE"] == str(limits.MEMORY_MIB << 20)
+    assert (
+        one["GC_MAXIMUM_HEAP_SIZE"]
+        == many["GC_MAXIMUM_HEAP_SIZE"]
+        == str(limits.MEMORY_MIB << 20)
+    )
 
 
-def test_what_has_no_answer_in_the_time_of_all_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_no_answer_in_the_time_of_all_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "TOGETHER_SECONDS", 0.0)
     theirs = change({NOTES: ("let\n", "let\n  neverAskedBefore = 41;\n")})
-    judgement = judge(theirs, JudgeRequest(systems=(NATIVE,), bounded=True), progress=Silence())
+    judgement = judge(
+        theirs, JudgeRequest(systems=(NATIVE,), bounded=True), progress=Silence()
+    )
     assert (judgement.differences, judgement.reached) == ((), {})
-    assert any(each.attribute == "notes-server" and each.limit == limits.no_time() for each in judgement.unknown)
+    assert any(
+        each.attribute == "notes-server" and each.limit == limits.no_time()
+        for each in judgement.unknown
+    )
     judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
-    assert (judgement.unknown, "notes-server" in judgement.reached[NATIVE]) == ((), True)
+    assert (judgement.unknown, "notes-server" in judgement.reached[NATIVE]) == (
+        (),
+        True,
+    )
 
 
 @pytest.mark.clock
-def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one_stands_apart(tmp_path: Path) -> None:
+def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one_stands_apart(
+    tmp_path: Path,
+) -> None:
     long = "builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000"
     table = """  pkgsStatic = final // {
     notes-server = final.notes-server.override { stdenv = final.stdenv // { isStatic = true; }; };
@@ -634,17 +917,31 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
     read = f"${{final.notes-server.version}}${{toString (builtins.deepSeq ({long}) 1)}}"
     everything, text = (source(path) for path in (ALL, NOTES))
     everything = everything.replace("  docker = final", table.replace("READ", read), 1)
-    slow = f"buildInputs = if stdenv.isStatic or false then builtins.deepSeq ({long}) [ ] else [ curl ];"
-    texts = {ALL: (everything, everything), NOTES: (text, text.replace("buildInputs = [ curl ];", slow))}
+    slow = (
+        "buildInputs = if stdenv.isStatic or false then builtins.deepSeq "
+        f"({long}) [ ] else [ curl ];"
+    )
+    texts = {
+        ALL: (everything, everything),
+        NOTES: (text, text.replace("buildInputs = [ curl ];", slow)),
+    }
     theirs = in_copy(tmp_path / "tree", texts)
     with limits.allowing(None, 75):
-        judgement = judge(theirs, JudgeRequest(systems=(NATIVE, "static")), progress=Silence())
+        judgement = judge(
+            theirs, JudgeRequest(systems=(NATIVE, "static")), progress=Silence()
+        )
     assert (judgement.unknown, judgement.of(Weight.REGRESSION)) == ((), ())
     assert "notes-server" in judgement.reached[NATIVE]
-    met = {(each.attribute, each.system, each.reference) for each in judgement.unanswered}
+    met = {
+        (each.attribute, each.system, each.reference) for each in judgement.unanswered
+    }
     assert met >= {("notes-server", "static", False), ("slow-reader", NATIVE, True)}
     assert [exit_code(judgement, each) for each in (None, *Expectation)] == [0, 3, 0]
-    said = [line.text for line in judgements.lines(judgement) if line.text.startswith("not answered")]
+    said = [
+        line.text
+        for line in judgements.lines(judgement)
+        if line.text.startswith("not answered")
+    ]
     limit = "out of memory; --max-memory raises the limit"
     assert f"not answered: 1 attribute on static (notes-server): {limit}" in said
 
@@ -652,11 +949,18 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
 @pytest.mark.clock
 def test_parts_of_an_attribute_have_the_time_of_one_evaluation_together() -> None:
     # Each takes some seconds, and less than there are.
-    slow = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 24))"
-    edits: Edits = {NOTES: ('version = "4.2.0"', f"version = {slow}"), BOARD: ('version = "', 'version = "1')}
+    slow = (
+        "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 24))"
+    )
+    edits: Edits = {
+        NOTES: ('version = "4.2.0"', f"version = {slow}"),
+        BOARD: ('version = "', 'version = "1'),
+    }
     with limits.allowing(4, None):
         judgement = judged(edits, systems=(NATIVE,))
-    (reason,) = (gap.reason for gap in judgement.unknown if gap.attribute == "notes-server")
+    (reason,) = (
+        gap.reason for gap in judgement.unknown if gap.attribute == "notes-server"
+    )
     assert reason.endswith("still running after 4 s; --timeout raises the limit")
     assert "change derivation status-board" in serious(judgement)
 
@@ -665,25 +969,36 @@ def test_only_a_question_begins_the_time_of_an_attribute() -> None:
     marks: list[str] = []
 
     class Marks(limits.Allowance):
-        def execute(self, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
+        def execute(
+            self, command: Command, things: Sequence[Hashable], *, mark: str
+        ) -> Completed:
             marks.append(mark)
             return super().execute(command, things, mark=mark)
 
-    (answer,) = asking.ask(specimen.path(), NATIVE, [Question(path=("notes-server",))], allowed=Marks(60))
+    (answer,) = asking.ask(
+        specimen.path(), NATIVE, [Question(path=("notes-server",))], allowed=Marks(60)
+    )
     assert answer.kind == asking.PACKAGE
     (mark,) = marks
     assert mark.endswith(": question")
 
 
-def test_attributes_that_end_nix_have_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_that_end_nix_have_one_time_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(asking, "_ENDING_SECONDS", 0.001)
     edits: Edits = {
         NOTES: ('version = "4.2.0"', "version = { }.gone"),
         BOARD: ('version = "', 'version = "1'),
     }
     judgement = judged(edits, systems=(NATIVE,))
-    reasons = {gap.attribute: gap.reason for gap in judgement.unknown if gap.system == NATIVE}
-    assert reasons["notes-server"] == "it cannot be compared: it is not reached in the time that all have"
+    reasons = {
+        gap.attribute: gap.reason for gap in judgement.unknown if gap.system == NATIVE
+    }
+    assert (
+        reasons["notes-server"]
+        == "it cannot be compared: it is not reached in the time that all have"
+    )
 
 
 def test_change_that_names_more_than_is_asked_about_is_bounded(
@@ -697,23 +1012,41 @@ def test_change_that_names_more_than_is_asked_about_is_bounded(
 
 
 def test_of_a_fetch_that_tells_most_is_shown_first() -> None:
-    other = FETCHED.replace("1.tar", "2.tar").replace("    outputHash =", "    deepClone = true;\n    outputHash =")
+    other = FETCHED.replace("1.tar", "2.tar").replace(
+        "    outputHash =", "    deepClone = true;\n    outputHash ="
+    )
     judgement = second({FETCH: FETCHED}, {FETCH: other})
-    (found,) = (each for each in judgement.differences if each.kind is Kind.FIXED_OUTPUT)
-    assert found.what.startswith("src is fetched differently (urls, deepClone) and its hash is as before")
-    assert [[*value] for value in (found.before, found.after) if isinstance(value, dict)] == [["urls", "deepClone"]] * 2
+    (found,) = (
+        each for each in judgement.differences if each.kind is Kind.FIXED_OUTPUT
+    )
+    assert found.what.startswith(
+        "src is fetched differently (urls, deepClone) and its hash is as before"
+    )
+    assert [
+        [*value] for value in (found.before, found.after) if isinstance(value, dict)
+    ] == [["urls", "deepClone"]] * 2
     shown = "\n".join(line.text for line in judgements.lines(judgement))
-    assert ': urls: ["https://example.org/1.tar.gz"]; deepClone: nothing → urls: ["https://' in shown
+    assert (
+        ': urls: ["https://example.org/1.tar.gz"]; deepClone: nothing → urls: ["https://'
+        in shown
+    )
 
 
-def test_packages_of_a_maintainer_may_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_of_a_maintainer_may_be_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(extent, "MOST", 0)
     (gap,) = second(*CHANGES["a maintainer"].steps).unknown
     assert gap.reason == "too many"
 
 
-def test_a_comment_counts_what_was_not_asked_about_and_has_no_empty_lines_in_a_row() -> None:
-    for files, said in (({}, "was not compared."), ({"README.md": ""}, "; 1 thing was not compared.")):
+def test_a_comment_counts_what_was_not_asked_about_and_has_no_empty_lines_in_a_row() -> (
+    None
+):
+    for files, said in (
+        ({}, "was not compared."),
+        ({"README.md": ""}, "; 1 thing was not compared."),
+    ):
         judgement = judged({NOTES: ("passthru = {", "passthru = { # One."), **files})
         written = judgements.to_comment(judgement, command="unlet check")
         verdict, blank, looked_at, disclosed = written.decode().splitlines()
@@ -722,11 +1055,19 @@ def test_a_comment_counts_what_was_not_asked_about_and_has_no_empty_lines_in_a_r
         assert disclosed.endswith("`unlet check`")
 
 
-def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_nothing_needs_is_unknown() -> None:
+def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_nothing_needs_is_unknown() -> (
+    None
+):
     for name, unknown in (("update.sh", False), ("other.sh", True)):
         judgement = judged({f"pkgs/tools/{name}": "true\n"})
         assert bool(judgement.unknown) is unknown
-        assert any(gap.reason == "it updates packages, and is in none" for gap in judgement.not_covered) is not unknown
+        assert (
+            any(
+                gap.reason == "it updates packages, and is in none"
+                for gap in judgement.not_covered
+            )
+            is not unknown
+        )
 
 
 WRAPPED = """{ stdenv, plugins }:
@@ -734,29 +1075,45 @@ stdenv.mkDerivation { name = "wrapped"; version = "1"; inherit plugins; meta.pri
 """
 
 
-def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_called_needs_it() -> None:
+def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_called_needs_it() -> (
+    None
+):
     made = "import ./wrapper.nix { inherit stdenv; plugins ="
     uses = {
         f"wrapped = {made} [ ]; }};": "",
         f"withPlugins = add: {made} add {{ }}; }};": "withPlugins(x) ",
-        "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; };": "withPlugins[x] ",
-        f"withPlugins = add: {made} map (x: x.name) (add {{ }}); }};": "withPlugins(x) ",
+        "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; "
+        "};": "withPlugins[x] ",
+        f"withPlugins = add: {made} map (x: x.name) (add {{ }}); "
+        f"}};": "withPlugins(x) ",
         "plugged = plugins: import ./wrapper.nix { inherit stdenv plugins; };": None,
         "withList = plugins: map (import ./wrapper.nix) plugins;": None,
     }
     wrappers = [case_of(number, "wrapper.nix") for number in range(len(uses))]
     first: dict[str, tuple[str, str] | str | None] = dict.fromkeys(wrappers, WRAPPED)
-    first |= {case_of(n): OWN.replace("updateScript =", f"{use}\n    updateScript =") for n, use in enumerate(uses)}
+    first |= {
+        case_of(n): OWN.replace("updateScript =", f"{use}\n    updateScript =")
+        for n, use in enumerate(uses)
+    }
     differently = second(first, dict.fromkeys(wrappers, WRAPPED.replace('"1"', '"2"')))
     assert [gap.what for gap in differently.unknown] == wrappers[4:]
-    assert {each.attribute[:6] for each in differently.differences} == {f"case-{number}" for number in range(4)}
-    judgement = second(first, dict.fromkeys(wrappers, WRAPPED.replace("priority = 4", "priority = -10")))
+    assert {each.attribute[:6] for each in differently.differences} == {
+        f"case-{number}" for number in range(4)
+    }
+    judgement = second(
+        first,
+        dict.fromkeys(wrappers, WRAPPED.replace("priority = 4", "priority = -10")),
+    )
     assert {each.attribute[:6]: each.what for each in judgement.differences} == {
-        f"case-{n}": f"{called}meta.priority differs" for n, called in enumerate(uses.values()) if called is not None
+        f"case-{n}": f"{called}meta.priority differs"
+        for n, called in enumerate(uses.values())
+        if called is not None
     }
 
 
-def test_what_a_function_makes_is_compared_with_one_package_and_with_another_again() -> None:
+def test_what_a_function_makes_is_compared_with_one_package_and_with_another_again() -> (
+    None
+):
     function = """made = old: add: stdenv.mkDerivation {
       name = "made";
       inputs = old ++ add { };
@@ -771,19 +1128,32 @@ def test_what_a_function_makes_is_compared_with_one_package_and_with_another_aga
         return [each.what for each in second(first, {NOTES: differently}).differences]
 
     assert said("made (old ++ add { })", "made ([ ] ++ old ++ add { })") == []
-    assert said("made (old ++ add { })", "made old") == ["withPlugins(x) twice is built differently"]
-    assert said("inputs = old ++ add { }", "inputs = old") == ["withPlugins(x) is built differently"]
+    assert said("made (old ++ add { })", "made old") == [
+        "withPlugins(x) twice is built differently"
+    ]
+    assert said("inputs = old ++ add { }", "inputs = old") == [
+        "withPlugins(x) is built differently"
+    ]
 
 
 def test_what_the_set_has_under_another_name_is_asked_about_on_each_system() -> None:
-    judgement = judged({DOCKER: ("-DMINIMAL=ON", "-DMINIMAL=OFF")}, systems=(NATIVE, CROSS))
+    judgement = judged(
+        {DOCKER: ("-DMINIMAL=ON", "-DMINIMAL=OFF")}, systems=(NATIVE, CROSS)
+    )
     assert {"docker", "docker_29"} <= {*judgement.reached[CROSS]}
 
 
-def test_what_calls_a_function_that_all_sets_have_is_not_made_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_calls_a_function_that_all_sets_have_is_not_made_in_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(made, "MOST", 3)
-    calls = "".join(f"  called-{n} = callPackage ({{ stdenv }}: stdenv) {{ }};\n" for n in range(8))
-    first = f"  docker = final.docker_29;\n{calls}  thing = {{\n    callPackage = x: x;\n  }};"
+    calls = "".join(
+        f"  called-{n} = callPackage ({{ stdenv }}: stdenv) {{ }};\n" for n in range(8)
+    )
+    first = (
+        f"  docker = final.docker_29;\n{calls}  thing = {{\n    callPackage = x: "
+        f"x;\n  }};"
+    )
     judgement = second(
         {ALL: ("  docker = final.docker_29;", first)},
         {ALL: ("callPackage = x: x;", "callPackage = y: y;")},
@@ -792,4 +1162,6 @@ def test_what_calls_a_function_that_all_sets_have_is_not_made_in_each(monkeypatc
 
 
 def test_a_set_that_has_a_package_for_its_meta_is_compared() -> None:
-    assert {"place", "shown"} <= {*judged(CHANGES["a set that stands for a text"].steps[0]).reached[NATIVE]}
+    assert {"place", "shown"} <= {
+        *judged(CHANGES["a set that stands for a text"].steps[0]).reached[NATIVE]
+    }

@@ -25,16 +25,35 @@ def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None
         ("linuxPackages_rt_6_x2",),
     ]
     servers: dict[AttrPath, set[str]] = {
-        (): {"postgresqlPackages", "postgresql_15", "postgresql_16", "postgresql16Packages"}
+        (): {
+            "postgresqlPackages",
+            "postgresql_15",
+            "postgresql_16",
+            "postgresql16Packages",
+        }
     }
     found = versions.others(servers, ("postgresqlPackages",))
-    assert {("postgresql_15", "pkgs"), ("postgresql_16", "pkgs"), ("postgresql16Packages",)} <= {*found}
+    assert {
+        ("postgresql_15", "pkgs"),
+        ("postgresql_16", "pkgs"),
+        ("postgresql16Packages",),
+    } <= {*found}
 
 
 def test_other_implementations_of_a_language_have_its_sets() -> None:
     names: dict[AttrPath, set[str]] = {
-        (): {"python3Packages", "pypy3Packages", "pypy310Packages", "luaPackages", "luajitPackages", "hello"}
+        (): {
+            "python3Packages",
+            "pypy3Packages",
+            "pypy310Packages",
+            "luaPackages",
+            "luajitPackages",
+            "hello",
+        }
     }
     assert versions.others(names, ("python3Packages", "numpy")) == []
-    assert {*versions.others(names, ("python3Packages",))} == {("pypy3Packages",), ("pypy310Packages",)}
+    assert {*versions.others(names, ("python3Packages",))} == {
+        ("pypy3Packages",),
+        ("pypy310Packages",),
+    }
     assert versions.others(names, ("luaPackages",)) == [("luajitPackages",)]

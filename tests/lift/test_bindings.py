@@ -16,9 +16,16 @@ from toolkit.nix.tree import Tree
 UI = 'ui = buildNpmPackage { pname = "ui"; inherit src version; };'
 
 
-def found(bindings: str, attributes: str, *, call: str = "buildGoModule") -> dict[str, Binding]:
-    text = f"{{ lib, buildGoModule, version, x }}:\nlet\n  src = x;\n  {bindings}\nin\n{call} {attributes}\n"
-    return {binding.name: binding for binding in find(read(Tree(text, name="package.nix")))}
+def found(
+    bindings: str, attributes: str, *, call: str = "buildGoModule"
+) -> dict[str, Binding]:
+    text = (
+        f"{{ lib, buildGoModule, version, x }}:\nlet\n  src = x;\n  "
+        f"{bindings}\nin\n{call} {attributes}\n"
+    )
+    return {
+        binding.name: binding for binding in find(read(Tree(text, name="package.nix")))
+    }
 
 
 def the_state(attributes: str, *, bindings: str = UI) -> Reachability:
@@ -39,13 +46,18 @@ def test_a_package_under_a_condition_is_one_if_its_other_branch_is_null() -> Non
     ):
         assert found(condition, attributes)["ui"].builder == "buildNpmPackage"
     for condition in (
-        "ui = if x then buildNpmPackage { inherit src version; } else buildNpmPackage { inherit version; };",
+        (
+            "ui = if x then buildNpmPackage { inherit src version; } else buildNpmPackage "
+            "{ inherit version; };"
+        ),
         "ui = if x then null else null;",
     ):
         assert found(condition, attributes) == {}
 
 
-def test_a_binding_that_no_attribute_shows_is_hidden_and_one_that_nothing_uses_left_out() -> None:
+def test_a_binding_that_no_attribute_shows_is_hidden_and_one_that_nothing_uses_left_out() -> (
+    None
+):
     binding = found(UI, '{ pname = "a"; postInstall = "${ui}"; }')["ui"]
     assert (binding.state, binding.kind, binding.builder) == (
         Reachability.HIDDEN,
@@ -72,29 +84,43 @@ def test_a_binding_that_no_attribute_shows_is_hidden_and_one_that_nothing_uses_l
         ),
         # one of the derivation reaches a part,
         ('{ inherit ui; postInstall = "${ui}"; }', Reachability.PARTIAL),
-        ('{ src = ui; postInstall = "${ui}"; passthru = { inherit ui; }; }', Reachability.PARTIAL),
+        (
+            '{ src = ui; postInstall = "${ui}"; passthru = { inherit ui; }; }',
+            Reachability.PARTIAL,
+        ),
         ('rec { inherit ui; postInstall = "${ui}"; }', Reachability.PARTIAL),
         # and one that all uses are taken from routes them.
         (
             '(finalAttrs: { passthru = { inherit ui; }; postInstall = "${finalAttrs.passthru.ui}"; })',
             Reachability.ROUTED,
         ),
-        ('(finalAttrs: { inherit ui; postInstall = "${finalAttrs.ui}"; })', Reachability.ROUTED),
+        (
+            '(finalAttrs: { inherit ui; postInstall = "${finalAttrs.ui}"; })',
+            Reachability.ROUTED,
+        ),
         ("{ passthru = { inherit ui; }; }", Reachability.ROUTED),
         # A name that means something else is no use.
         ('{ passthru = { inherit ui; }; f = { ui }: "${ui}"; }', Reachability.ROUTED),
         # Tests show no part, nor does what is taken out of it.
-        ('{ postInstall = "${ui}"; passthru.tests = { inherit ui; }; }', Reachability.HIDDEN),
+        (
+            '{ postInstall = "${ui}"; passthru.tests = { inherit ui; }; }',
+            Reachability.HIDDEN,
+        ),
         ("{ passthru = { inherit (ui) npmDeps; }; }", Reachability.HIDDEN),
     ],
 )
-def test_a_binding_is_reached_as_far_as_its_attributes_are(attributes: str, state: Reachability) -> None:
+def test_a_binding_is_reached_as_far_as_its_attributes_are(
+    attributes: str, state: Reachability
+) -> None:
     assert the_state(attributes) is state
 
 
 def test_a_use_through_another_binding_is_not_routed() -> None:
     bindings = f"{UI} path = lib.makeBinPath [ ui ];"
-    assert the_state("{ inherit path; passthru = { inherit ui; }; }", bindings=bindings) is Reachability.SHOWN
+    assert (
+        the_state("{ inherit path; passthru = { inherit ui; }; }", bindings=bindings)
+        is Reachability.SHOWN
+    )
 
 
 def part(attributes: str) -> str:
@@ -109,8 +135,16 @@ def part(attributes: str) -> str:
         (UI, "version = version + x; inherit (x) src;", ()),
         (part("version = x.version;"), "version = x.version;", ("version",)),
         # Parts of one set are told apart.
-        (part("inherit (x) version; hash = x.src;"), "inherit (x) version hash; src = x.other;", ("version",)),
-        (part("inherit (x) version; hash = x.src;"), "inherit (x.app) version src;", ()),
+        (
+            part("inherit (x) version; hash = x.src;"),
+            "inherit (x) version hash; src = x.other;",
+            ("version",),
+        ),
+        (
+            part("inherit (x) version; hash = x.src;"),
+            "inherit (x.app) version src;",
+            (),
+        ),
     ],
 )
 def test_what_is_taken_from_the_same_place_as_the_package_is_shared(
@@ -133,22 +167,42 @@ def test_what_is_taken_from_the_same_place_as_the_package_is_shared(
         ("x.override { }", None),
     ],
 )
-def test_the_source_of_a_part_is_an_argument_of_the_file_or_none_is(definition: str, argument: str | None) -> None:
-    text = f"{{ buildUi, f, version, x }}:\nlet\n  src = f;\n  ui = {definition};\nin\nf {{ e = ui; }}\n"
+def test_the_source_of_a_part_is_an_argument_of_the_file_or_none_is(
+    definition: str, argument: str | None
+) -> None:
+    text = (
+        f"{{ buildUi, f, version, x }}:\nlet\n  src = f;\n  ui = "
+        f"{definition};\nin\nf {{ e = ui; }}\n"
+    )
     assert source_argument(read(Tree(text, name="package.nix")), "ui") == argument
 
 
 def test_final_attributes_are_no_argument_of_the_file() -> None:
-    text = "{ buildUi, f }:\nf (finalAttrs: let ui = buildUi { inherit (finalAttrs) src; }; in { e = ui; })\n"
+    text = (
+        "{ buildUi, f }:\nf (finalAttrs: let ui = buildUi { inherit (finalAttrs) "
+        "src; }; in { e = ui; })\n"
+    )
     assert source_argument(read(Tree(text, name="package.nix")), "ui") is None
 
 
 @pytest.mark.parametrize(
     ("value", "kind", "builder"),
     [
-        ("stdenv.mkDerivation { src = x; }", BindingKind.PACKAGE, "stdenv.mkDerivation"),
-        ("stdenv.mkDerivation (finalAttrs: { src = x; })", BindingKind.PACKAGE, "stdenv.mkDerivation"),
-        ("stdenv.mkDerivation rec { src = x; }", BindingKind.PACKAGE, "stdenv.mkDerivation"),
+        (
+            "stdenv.mkDerivation { src = x; }",
+            BindingKind.PACKAGE,
+            "stdenv.mkDerivation",
+        ),
+        (
+            "stdenv.mkDerivation (finalAttrs: { src = x; })",
+            BindingKind.PACKAGE,
+            "stdenv.mkDerivation",
+        ),
+        (
+            "stdenv.mkDerivation rec { src = x; }",
+            BindingKind.PACKAGE,
+            "stdenv.mkDerivation",
+        ),
         (
             "(rustPlatform.buildRustPackage.override { y = 1; }) { }",
             BindingKind.PACKAGE,
@@ -157,11 +211,27 @@ def test_final_attributes_are_no_argument_of_the_file() -> None:
         ("with x; assert y; buildGoModule { }", BindingKind.PACKAGE, "buildGoModule"),
         ("(buildGoModule { }).overrideAttrs { }", BindingKind.PACKAGE, "buildGoModule"),
         ("local { pname = x; src = x; }", BindingKind.PACKAGE, "local"),
-        ("stdenv.mkDerivation { name = x; }", BindingKind.DERIVATION, "stdenv.mkDerivation"),
-        ("python3Packages.callPackage ./x.nix { }", BindingKind.CALL, "python3Packages.callPackage"),
+        (
+            "stdenv.mkDerivation { name = x; }",
+            BindingKind.DERIVATION,
+            "stdenv.mkDerivation",
+        ),
+        (
+            "python3Packages.callPackage ./x.nix { }",
+            BindingKind.CALL,
+            "python3Packages.callPackage",
+        ),
         ("curl.override { x = 1; }", BindingKind.OVERRIDE, "curl.override"),
-        ("haskell.lib.overrideCabal curl { }", BindingKind.OVERRIDE, "haskell.lib.overrideCabal"),
-        ("python3.withPackages (ps: [ ])", BindingKind.ENVIRONMENT, "python3.withPackages"),
+        (
+            "haskell.lib.overrideCabal curl { }",
+            BindingKind.OVERRIDE,
+            "haskell.lib.overrideCabal",
+        ),
+        (
+            "python3.withPackages (ps: [ ])",
+            BindingKind.ENVIRONMENT,
+            "python3.withPackages",
+        ),
         ("runCommand x { src = x; } x", BindingKind.HELPER, "runCommand"),
         ('writeShellScript "x" "y"', BindingKind.HELPER, "writeShellScript"),
     ],
@@ -188,7 +258,10 @@ def test_what_is_no_package_is_left_out(value: str) -> None:
 
 
 def test_a_file_that_ends_in_one_of_its_own_bindings_is_read_there() -> None:
-    text = "{ mk }: let ui = buildX { }; self = mk { e = ui; passthru.tests = self; }; in self"
+    text = (
+        "{ mk }: let ui = buildX { }; self = mk { e = ui; passthru.tests = self; "
+        "}; in self"
+    )
     assert [binding.name for binding in find(read(Tree(text, name="x")))] == ["ui"]
 
 
@@ -236,7 +309,9 @@ def test_a_file_of_another_shape_has_nothing(text: str) -> None:
         ("meta.e = ui;", None),
     ],
 )
-def test_an_attribute_of_the_package_that_is_a_part_or_has_it_is_known(attributes: str, found: str | None) -> None:
+def test_an_attribute_of_the_package_that_is_a_part_or_has_it_is_known(
+    attributes: str, found: str | None
+) -> None:
     text = f'{{ buildApp, f, lib }}:\nlet\n  ui = f {{ src = null; pname = "ui"; }};\nin\nbuildApp {{ {attributes} }}\n'
     shape = read(Tree(text, name="package.nix"))
     (use,) = direct_uses(shape, "ui")
@@ -244,11 +319,28 @@ def test_an_attribute_of_the_package_that_is_a_part_or_has_it_is_known(attribute
 
 
 def test_a_use_of_what_a_part_is_called_takes_nothing_that_is_built() -> None:
-    text = f"{{ buildNpmPackage, f, src, version }}:\nlet {UI} in f {{ a = [ USES ]; inherit (ui) USED; }}\n"
+    text = (
+        f"{{ buildNpmPackage, f, src, version }}:\nlet {UI} in f {{ a = [ USES ]; "
+        f"inherit (ui) USED; }}\n"
+    )
 
     def only(uses: str, used: str) -> list[bool]:
         made = text.replace("USES", uses).replace("USED", used)
-        return [only_names(use.node) for use in direct_uses(read(Tree(made, name="package.nix")), "ui")]
+        return [
+            only_names(use.node)
+            for use in direct_uses(read(Tree(made, name="package.nix")), "ui")
+        ]
 
-    assert only("ui ui.out ui.version ui.meta", "pname version") == [False, False, True, True, True]
-    assert only("ui.meta.homepage ui.out.version (f.version or ui)", "version src") == [True, False, False, False]
+    assert only("ui ui.out ui.version ui.meta", "pname version") == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert only("ui.meta.homepage ui.out.version (f.version or ui)", "version src") == [
+        True,
+        False,
+        False,
+        False,
+    ]

@@ -3,7 +3,13 @@
 import pytest
 
 from toolkit.lift.bindings import Reachability
-from toolkit.lift.candidates import FileBindings, candidates, file_bindings, method_name, questions
+from toolkit.lift.candidates import (
+    FileBindings,
+    candidates,
+    file_bindings,
+    method_name,
+    questions,
+)
 
 TEXT = """\
 { mk, buildUi, helper ? 1 }:
@@ -31,11 +37,20 @@ def file() -> FileBindings:
 
 def test_packages_of_the_lets_are_read_with_their_methods(file: FileBindings) -> None:
     ui, web = file.bound
-    assert (ui.name, ui.builder, ui.line, ui.state) == ("ui", "buildUi", 4, Reachability.PARTIAL)
+    assert (ui.name, ui.builder, ui.line, ui.state) == (
+        "ui",
+        "buildUi",
+        4,
+        Reachability.PARTIAL,
+    )
     assert (web.name, web.line, web.state) == ("web", 5, Reachability.SHOWN)
     assert file.shown == {"ui": (("ui",),), "web": (("passthru", "web"),)}
     assert (file.named("web"), file.named("script")) == (web, None)
-    assert (file.parameters, file.version, file.problem) == (("mk", "buildUi", "helper", "more"), "1.2", None)
+    assert (file.parameters, file.version, file.problem) == (
+        ("mk", "buildUi", "helper", "more"),
+        "1.2",
+        None,
+    )
     assert file.final == ("tool", "web", "shown", "passthru")
     assert ("passthru", "shown") in file.attributes
 
@@ -56,14 +71,21 @@ def test_a_name_has_a_place_and_an_override_reaches_it_or_not(
     assert (file.place(name), file.reached(name)) == (place, reached)
 
 
-def test_a_file_whose_uses_all_go_through_the_attribute_reaches_it_and_one_of_no_call_has_parameters_alone() -> None:
+def test_a_file_whose_uses_all_go_through_the_attribute_reaches_it_and_one_of_no_call_has_parameters_alone() -> (
+    None
+):
     text = "{ mk }: let ui = buildUi { src = 1; }; in mk (s: { inherit ui; e = s.ui; })"
     assert file_bindings(text.encode()).reached("ui") is True
     text = "{ mk }: let ui = buildUi { src = 1; }; in mk ({ ... }: { e = ui; })"
     found = file_bindings(text.encode())
     assert (found.final, [each.name for each in found.bound]) == ((), ["ui"])
     found = file_bindings(b"{ a }: a.b")
-    assert (found.parameters, found.attributes, found.final, found.version) == (("a",), (), (), None)
+    assert (found.parameters, found.attributes, found.final, found.version) == (
+        ("a",),
+        (),
+        (),
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,21 +100,37 @@ def test_a_file_whose_uses_all_go_through_the_attribute_reaches_it_and_one_of_no
         ("f.ui or s", ()),
     ],
 )
-def test_what_is_taken_of_the_final_attributes_is_read_in_each_form(use: str, taken: tuple[str, ...]) -> None:
-    assert file_bindings(f"{{ mk, f }}: mk (s: {{ e = {use}; }})".encode()).final == taken
+def test_what_is_taken_of_the_final_attributes_is_read_in_each_form(
+    use: str, taken: tuple[str, ...]
+) -> None:
+    assert (
+        file_bindings(f"{{ mk, f }}: mk (s: {{ e = {use}; }})".encode()).final == taken
+    )
 
 
-def test_what_the_package_takes_of_its_own_final_attributes_is_routed_and_no_parts(file: FileBindings) -> None:
-    text = "{ mk }: let ui = buildUi (s: { src = 1; e = s.own; }); in mk (s: { e = [ ui s.tool ]; })"
+def test_what_the_package_takes_of_its_own_final_attributes_is_routed_and_no_parts(
+    file: FileBindings,
+) -> None:
+    text = (
+        "{ mk }: let ui = buildUi (s: { src = 1; e = s.own; }); in mk (s: { e = [ "
+        "ui s.tool ]; })"
+    )
     assert file_bindings(text.encode()).final == ("tool",)
     assert file.routed == ("shown",)
 
 
-def test_methods_are_those_that_are_shown_then_those_that_may_be_there(file: FileBindings) -> None:
+def test_methods_are_those_that_are_shown_then_those_that_may_be_there(
+    file: FileBindings,
+) -> None:
     assert file.paths("web") == (("passthru", "web"), ("web",), ("override", "web"))
     assert file.paths("ui") == (("ui",), ("passthru", "ui"), ("override", "ui"))
     assert file.paths("none") == (("passthru", "none"), ("none",), ("override", "none"))
-    assert candidates("a", [("b",)]) == (("b",), ("passthru", "a"), ("a",), ("override", "a"))
+    assert candidates("a", [("b",)]) == (
+        ("b",),
+        ("passthru", "a"),
+        ("a",),
+        ("override", "a"),
+    )
     assert questions(file, ["web"]) == {
         "web passthru.web": ("passthru", "web"),
         "web web": ("web",),
@@ -104,10 +142,16 @@ def test_methods_are_those_that_are_shown_then_those_that_may_be_there(file: Fil
     ("path", "written"),
     [
         (("override", "ui"), "override { ui = …; }"),
-        (("passthru", "ui"), "overrideAttrs (old: { passthru = old.passthru // { ui = …; }; })"),
+        (
+            ("passthru", "ui"),
+            "overrideAttrs (old: { passthru = old.passthru // { ui = …; }; })",
+        ),
         (
             ("passthru", "a", "b"),
-            "overrideAttrs (old: { passthru = old.passthru // { a = old.passthru.a // { b = …; }; }; })",
+            (
+                "overrideAttrs (old: { passthru = old.passthru // { a = old.passthru.a // "
+                "{ b = …; }; }; })"
+            ),
         ),
         (("ui",), "overrideAttrs { ui = …; }"),
     ],
@@ -118,7 +162,10 @@ def test_a_method_is_written_as_people_do(path: tuple[str, ...], written: str) -
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"\xff", "cannot be read: 'utf-8' codec"), (b"{ a }: }", "cannot be read: file:1:1: syntax error")],
+    [
+        (b"\xff", "cannot be read: 'utf-8' codec"),
+        (b"{ a }: }", "cannot be read: file:1:1: syntax error"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_a_problem(content: bytes, problem: str) -> None:
     found = file_bindings(content)

@@ -20,7 +20,11 @@ from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import Tree
 
 FILES = Path(__file__).parent / "cases"
-LIFTS = [case for path in sorted(FILES.glob("lift/*.diff")) for case in cases(path, LiftWay.__struct_fields__)]
+LIFTS = [
+    case
+    for path in sorted(FILES.glob("lift/*.diff"))
+    for case in cases(path, LiftWay.__struct_fields__)
+]
 WHOLE = {
     "fetchers": partial(renewed, name="package.nix"),
     "final-attrs": partial(final_attrs, name="package.nix"),
@@ -31,7 +35,11 @@ WHOLE = {
 def hidden(text: str, way: LiftWay) -> Lifted:
     """Lift bindings of the function `generic` in the file's set."""
     tree = Tree(text, name="package.nix")
-    names = next(bound_names(node) for node in tree.nodes if node.kind == "rec_attrset_expression")
+    names = next(
+        bound_names(node)
+        for node in tree.nodes
+        if node.kind == "rec_attrset_expression"
+    )
     return rewrite(read(tree, value(names["generic"])), way)
 
 
@@ -41,8 +49,14 @@ def test_package_is_lifted(case: Case) -> None:
     case.check(lambda: lift(case.before, way, name="package.nix"))
 
 
-@pytest.mark.parametrize("case", cases(FILES / "hidden.diff", LiftWay.__struct_fields__), ids=lambda case: case.name)
-def test_definitions_become_parameters_that_callpackage_does_not_see(case: Case) -> None:
+@pytest.mark.parametrize(
+    "case",
+    cases(FILES / "hidden.diff", LiftWay.__struct_fields__),
+    ids=lambda case: case.name,
+)
+def test_definitions_become_parameters_that_callpackage_does_not_see(
+    case: Case,
+) -> None:
     way = msgspec.convert(case.options, LiftWay)
     case.check(lambda: hidden(case.before, way))
 
@@ -59,10 +73,15 @@ def test_file_is_rewritten(rewrite: Callable[[str], str], case: Case) -> None:
     case.check(lambda: rewrite(case.before))
 
 
-@pytest.mark.parametrize("case", cases(FILES / "subpackages.diff"), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", cases(FILES / "subpackages.diff"), ids=lambda case: case.name
+)
 def test_part_is_named_once_in_the_update_script(case: Case) -> None:
     added = ("ui",) if case.after != case.before else ()
-    assert with_subpackages(case.before, ["ui"], name="package.nix") == (case.after, added)
+    assert with_subpackages(case.before, ["ui"], name="package.nix") == (
+        case.after,
+        added,
+    )
     assert with_subpackages(case.after, ["ui"], name="package.nix") == (case.after, ())
     if added:
         assert_parses(case.after)

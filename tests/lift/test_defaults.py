@@ -16,14 +16,18 @@ def made(text: str, way: LiftWay) -> str:
     return lifted(text, LiftChoice(), way, name="package.nix").text
 
 
-def test_a_design_that_was_asked_for_is_the_only_one_else_what_shares_moves_and_follows() -> None:
+def test_a_design_that_was_asked_for_is_the_only_one_else_what_shares_moves_and_follows() -> (
+    None
+):
     move = LiftWay(design=Design.MOVE, follow=("src", "version"))
     assert tried(package(BODY)) == [move, LiftWay(design=Design.STAY)]
     own = package(BODY.replace("inherit src version;", "version = 1;"))
     assert tried(own) == [LiftWay(design=Design.STAY)]
     assert tried(package(BODY), bindings=("ui",))[0].bindings == ("ui",)
     assert tried(package(BODY), design=Design.STAY) == [LiftWay(design=Design.STAY)]
-    assert tried(package(BODY), follow=("src",)) == [LiftWay(design=Design.MOVE, follow=("src",))]
+    assert tried(package(BODY), follow=("src",)) == [
+        LiftWay(design=Design.MOVE, follow=("src",))
+    ]
 
 
 def asked(text: str, **choice: object) -> list[LiftWay]:
@@ -31,8 +35,12 @@ def asked(text: str, **choice: object) -> list[LiftWay]:
 
 
 def test_a_private_part_with_a_source_of_its_own_is_lifted_if_somebody_asks() -> None:
-    private = package("buildApp {\n  e = [ ui ];\n}\n").replace("inherit src version;", "src = f;")
-    with pytest.raises(LayoutError, match="'ui' has a source of its own, and no attribute shows it") as caught:
+    private = package("buildApp {\n  e = [ ui ];\n}\n").replace(
+        "inherit src version;", "src = f;"
+    )
+    with pytest.raises(
+        LayoutError, match="'ui' has a source of its own, and no attribute shows it"
+    ) as caught:
         asked(private)
     assert caught.value.hint == "--binding ui lifts it all the same"
     assert asked(private, bindings=("ui",))
@@ -62,37 +70,57 @@ def test_a_part_without_a_reason_stays_beside_one_that_has_one() -> None:
     body = 'buildApp {\n  inherit version;\n  e = "${ui} ${lone}";\n}\n'
     text = package(body, "  lone = buildUi { src = f; };\n")
     assert {way.bindings for way in asked(text)} == {("ui",)}
-    for every in (asked(text, requested=True), asked(text.replace("let\n", "# TODO: move both out of the let\nlet\n"))):
+    for every in (
+        asked(text, requested=True),
+        asked(text.replace("let\n", "# TODO: move both out of the let\nlet\n")),
+    ):
         assert {way.bindings for way in every} == {()}
 
 
-@pytest.mark.parametrize(("files", "together"), [("inherit version;", True), ("", False)])
-def test_what_stands_like_a_part_has_a_reason_of_its_own(files: str, *, together: bool) -> None:
+@pytest.mark.parametrize(
+    ("files", "together"), [("inherit version;", True), ("", False)]
+)
+def test_what_stands_like_a_part_has_a_reason_of_its_own(
+    files: str, *, together: bool
+) -> None:
     body = 'buildApp {\n  inherit version;\n  e = "${ui} ${files}";\n}\n'
     text = package(body, f"  files = fetchurl {{ url = 3; {files} }};\n")
     assert any("files" in way.bindings for way in asked(text)) == together
 
 
-def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed() -> None:
+def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed() -> (
+    None
+):
     shown = "  shown = buildUi { inherit version; };\n  own = buildUi { src = f; };\n"
-    body = "buildApp (finalAttrs: {\n  inherit version;\n  e = [ finalAttrs.shown own ];\n  inherit shown;\n})\n"
+    body = (
+        "buildApp (finalAttrs: {\n  inherit version;\n  e = [ finalAttrs.shown "
+        "own ];\n  inherit shown;\n})\n"
+    )
     names = ("shown", "own")
-    assert tried(package(body, shown), bindings=names) == [LiftWay(design=Design.STAY, bindings=names)]
+    assert tried(package(body, shown), bindings=names) == [
+        LiftWay(design=Design.STAY, bindings=names)
+    ]
 
 
 def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
     others = (
-        "  tool' = tool.overrideAttrs { version = 2; };\n  files = fetchurl { url = 3; };\n"
-        "  lone = tool.overrideAttrs { version = 4; };\n  flag = 5;\n  shown = tool.override { a = 6; };\n"
+        "  tool' = tool.overrideAttrs { version = 2; };\n  files = fetchurl { url = "
+        "3; };\n"
+        "  lone = tool.overrideAttrs { version = 4; };\n  flag = 5;\n  shown = "
+        "tool.override { a = 6; };\n"
     )
     body = BODY.replace(
         "[ ui ];",
-        "[ ui tool' files lone flag ];\n  passthru = {\n    inherit files flag shown;\n    tool = tool';\n  };",
+        "[ ui tool' files lone flag ];\n  passthru = {\n    inherit files flag "
+        "shown;\n    tool = tool';\n  };",
     )
     first, stay, *rest = tried(text := package(body, others))
     assert (first.bindings, stay.bindings) == (("ui", "tool'", "files"),) * 2
     assert [way.bindings for way in rest] == [(), ()]
-    assert "[ finalAttrs.passthru.ui finalAttrs.passthru.tool finalAttrs.passthru.files lone flag ]" in made(text, stay)
+    assert (
+        "[ finalAttrs.passthru.ui finalAttrs.passthru.tool finalAttrs.passthru.files "
+        "lone flag ]" in made(text, stay)
+    )
     assert {way.bindings for way in tried(text, bindings=("ui",))} == {("ui",)}
 
 
@@ -103,12 +131,18 @@ def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
         ("buildApp {\n  e = ''${ui} ${files}'';\n}\n", True),
         ('buildApp {\n  e = "${ui}" + "${files}";\n}\n', False),
         ('buildApp {\n  e = "${ui} ${files}";\n  f = [ files ];\n}\n', False),
-        ('buildApp {\n  e = "${ui} ${files}";\n  passthru = { inherit ui; };\n}\n', False),
+        (
+            'buildApp {\n  e = "${ui} ${files}";\n  passthru = { inherit ui; };\n}\n',
+            False,
+        ),
         ('buildApp {\n  e = "${ui} ${flag}";\n}\n', False),
         ("buildApp {\n  e = [ ui files ];\n}\n", False),
     ],
 )
-def test_what_stands_with_a_hidden_part_in_one_text_is_lifted_with_it(body: str, found: bool) -> None:  # noqa: FBT001
+def test_what_stands_with_a_hidden_part_in_one_text_is_lifted_with_it(
+    body: str,
+    found: bool,  # noqa: FBT001
+) -> None:
     first, *_ = tried(package(body, "  files = fetchurl { url = 3; };\n  flag = 5;\n"))
     assert first.bindings == (("ui", "files") if found else ())
 
@@ -125,7 +159,10 @@ def test_what_stands_with_a_hidden_part_in_one_text_is_lifted_with_it(body: str,
         ('buildEnv { name = "f"; }', False),
     ],
 )
-def test_a_text_of_its_own_or_an_environment_beside_a_hidden_part_stays(files: str, found: bool) -> None:  # noqa: FBT001
+def test_a_text_of_its_own_or_an_environment_beside_a_hidden_part_stays(
+    files: str,
+    found: bool,  # noqa: FBT001
+) -> None:
     body = 'buildApp {\n  inherit version;\n  e = "${ui} ${files}";\n}\n'
     first, *_ = tried(package(body, f"  files = {files};\n"))
     assert first.bindings == (("ui", "files") if found else ())
@@ -134,7 +171,10 @@ def test_a_text_of_its_own_or_an_environment_beside_a_hidden_part_stays(files: s
 def part(name: str, lines: int) -> str:
     """Return a part whose text has so many lines more, which a move removes and adds again."""
     numbers = "      1\n" * lines
-    return f"  {name} = buildUi {{\n    inherit src version;\n    b = [\n{numbers}    ];\n  }};\n"
+    return (
+        f"  {name} = buildUi {{\n    inherit src version;\n    b = [\n{numbers}   "
+        f" ];\n  }};\n"
+    )
 
 
 def moved(text: str, **choice: object) -> int:
@@ -143,23 +183,44 @@ def moved(text: str, **choice: object) -> int:
     return changed_lines(text, made.text)
 
 
-def test_a_change_may_have_as_many_lines_as_nobody_insists_on_and_not_one_more() -> None:
-    body = BODY.replace("[ ui ]", "[ ui large ]").replace("\n}", "\n  passthru = {\n    a = 1;\n  };\n}")
-    numbers = (MOST_LINES - moved(package(body, part("large", 0)), design=Design.MOVE)) // 2
+def test_a_change_may_have_as_many_lines_as_nobody_insists_on_and_not_one_more() -> (
+    None
+):
+    body = BODY.replace("[ ui ]", "[ ui large ]").replace(
+        "\n}", "\n  passthru = {\n    a = 1;\n  };\n}"
+    )
+    numbers = (
+        MOST_LINES - moved(package(body, part("large", 0)), design=Design.MOVE)
+    ) // 2
     assert moved(package(body, part("large", numbers))) == MOST_LINES
-    with pytest.raises(RefusalError, match=f"the change has {MOST_LINES + 2} lines, more than {MOST_LINES}") as caught:
+    with pytest.raises(
+        RefusalError,
+        match=f"the change has {MOST_LINES + 2} lines, more than {MOST_LINES}",
+    ) as caught:
         moved(package(body, part("large", numbers + 1)))
-    assert caught.value.hint == "--design move makes it all the same, --binding a part of it"
+    assert (
+        caught.value.hint
+        == "--design move makes it all the same, --binding a part of it"
+    )
 
 
-def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for() -> None:
-    body = BODY.replace("[ ui ]", "[ ui large %s ]").replace("\n}", "\n  passthru = {\n    a = 1;\n  };\n}")
+def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for() -> (
+    None
+):
+    body = BODY.replace("[ ui ]", "[ ui large %s ]").replace(
+        "\n}", "\n  passthru = {\n    a = 1;\n  };\n}"
+    )
 
     def text(numbers: int, more: str = "larger") -> str:
-        return package(body % more, part("large", numbers) + (part(more, MOST_LINES) if more else ""))
+        return package(
+            body % more,
+            part("large", numbers) + (part(more, MOST_LINES) if more else ""),
+        )
 
     def lines(text: str) -> int:
-        way = LiftWay(design=Design.MOVE, bindings=("ui", "large"), follow=("src", "version"))
+        way = LiftWay(
+            design=Design.MOVE, bindings=("ui", "large"), follow=("src", "version")
+        )
         made = lifted(text, LiftChoice(design=Design.MOVE), way, name="package.nix")
         return changed_lines(text, made.text)
 
@@ -173,12 +234,19 @@ def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for()
     assert [way.bindings for way in tried(text(most + 1, ""))][:2] == [(), ("ui",)]
 
 
-def test_of_several_parts_the_small_ones_are_lifted_together_and_those_that_are_refused_left() -> None:
+def test_of_several_parts_the_small_ones_are_lifted_together_and_those_that_are_refused_left() -> (
+    None
+):
     more = part("small", 10) + part("large", MOST_LINES) + part("middle", 60)
-    whole, some, stay = tried(package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more))
+    whole, some, stay = tried(
+        package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more)
+    )
     assert (whole.bindings, {*some.bindings}) == ((), {"ui", "small", "middle"})
     assert (some.follow, stay) == (("src", "version"), LiftWay(design=Design.STAY))
-    assert len(tried(package(BODY.replace("[ ui ]", "[ ui small ]"), part("small", 10)))) == 2
+    assert (
+        len(tried(package(BODY.replace("[ ui ]", "[ ui small ]"), part("small", 10))))
+        == 2
+    )
     parts = part("doc", 10) + part("large", MOST_LINES)
     found = tried(package(BODY.replace("[ ui ]", "[ ui doc large ]"), parts))
     assert [(way.design, way.bindings) for way in found] == [
@@ -199,12 +267,30 @@ def test_lines_that_look_like_a_header_count() -> None:
 def test_names_that_were_asked_for_and_the_files_name_go_to_the_lift() -> None:
     text = package(BODY)
     (way,) = tried(text, design=Design.STAY, called={"ui": "web"})
-    assert lifted(text, LiftChoice(), way, name="package.nix").methods == {"ui": ("passthru", "web")}
+    assert lifted(text, LiftChoice(), way, name="package.nix").methods == {
+        "ui": ("passthru", "web")
+    }
     assert {way.called["ui"] for way in tried(text, called={"ui": "web"})} == {"web"}
-    made = lifted(text, LiftChoice(), LiftWay(design=Design.MOVE, follow=("src",)), name="package.nix")
+    made = lifted(
+        text,
+        LiftChoice(),
+        LiftWay(design=Design.MOVE, follow=("src",)),
+        name="package.nix",
+    )
     assert made.follows == {"ui": ("src",)}
-    assert tried(text, design=Design.MOVE, bindings=("ui",)) == [LiftWay(design=Design.MOVE, bindings=("ui",))]
-    with pytest.raises(LayoutError, match=r"^package.nix:1:1: the file is not a function"):
+    assert tried(text, design=Design.MOVE, bindings=("ui",)) == [
+        LiftWay(design=Design.MOVE, bindings=("ui",))
+    ]
+    with pytest.raises(
+        LayoutError, match=r"^package.nix:1:1: the file is not a function"
+    ):
         tried("let a = 1; in a")
-    with pytest.raises(LayoutError, match=r"^package.nix:1:1: the file is not a function"):
-        lifted("let a = 1; in a", LiftChoice(), LiftWay(design=Design.STAY), name="package.nix")
+    with pytest.raises(
+        LayoutError, match=r"^package.nix:1:1: the file is not a function"
+    ):
+        lifted(
+            "let a = 1; in a",
+            LiftChoice(),
+            LiftWay(design=Design.STAY),
+            name="package.nix",
+        )

@@ -1,4 +1,7 @@
-"""What is tried for a source, and the hashes of what follows; `cases/lift/follow.diff` has what becomes of files."""
+"""What is tried for a source, and the hashes of what follows.
+
+`cases/lift/follow.diff` has what becomes of files.
+"""
 
 import pytest
 
@@ -37,40 +40,76 @@ def app(more: str = "", cache: str = "null") -> str:
 
 
 def followed(text: str, *, whole: bool = False) -> Lifted:
-    return lift(text, LiftWay(design=Design.MOVE, follow=("src", "version"), whole=whole), name="package.nix")
+    return lift(
+        text,
+        LiftWay(design=Design.MOVE, follow=("src", "version"), whole=whole),
+        name="package.nix",
+    )
 
 
 def lift_version(text: str) -> Lifted:
-    return lift(text, LiftWay(design=Design.MOVE, follow=("version",)), name="package.nix")
+    return lift(
+        text, LiftWay(design=Design.MOVE, follow=("version",)), name="package.nix"
+    )
 
 
 def tried(text: str) -> list[tuple[Design, tuple[str, ...], bool]]:
-    return [(way.design, way.follow, way.whole) for way in ways(text, LiftChoice(), name="package.nix")]
+    return [
+        (way.design, way.follow, way.whole)
+        for way in ways(text, LiftChoice(), name="package.nix")
+    ]
 
 
 def test_what_is_used_before_the_package_is_not_tried_whole() -> None:
     text = app().replace("buildApp rec", "assert version != null;\nbuildApp rec")
-    assert tried(text) == [(Design.MOVE, ("src", "version"), False), (Design.STAY, (), False)]
+    assert tried(text) == [
+        (Design.MOVE, ("src", "version"), False),
+        (Design.STAY, (), False),
+    ]
 
 
 def test_what_is_for_one_source_goes_with_it_if_it_can() -> None:
-    patched = app().replace("  src = fetchurl {", "  patches = [ ];\n\n  src = fetchurl {")
+    patched = app().replace(
+        "  src = fetchurl {", "  patches = [ ];\n\n  src = fetchurl {"
+    )
     patched = patched.replace("inherit version src;", "inherit version src patches;")
-    patched = patched.replace("inherit pname version src;", "inherit pname version src patches;")
-    assert {follow for _, follow, _ in tried(patched)} == {("src", "version", "patches"), ("src", "version"), ()}
-    text = patched.replace("  patches = [ ];\n", '  patches = [ ./a.patch ];\n  vendorHash = "sha256-1";\n')
+    patched = patched.replace(
+        "inherit pname version src;", "inherit pname version src patches;"
+    )
+    assert {follow for _, follow, _ in tried(patched)} == {
+        ("src", "version", "patches"),
+        ("src", "version"),
+        (),
+    }
+    text = patched.replace(
+        "  patches = [ ];\n", '  patches = [ ./a.patch ];\n  vendorHash = "sha256-1";\n'
+    )
     text = text.replace("src patches;", "src patches vendorHash;")
-    assert tried(text)[0] == (Design.MOVE, ("src", "version", "patches", "vendorHash"), True)
-    alone = text.replace("inherit version src patches vendorHash;", "inherit version vendorHash;\n    src = null;")
+    assert tried(text)[0] == (
+        Design.MOVE,
+        ("src", "version", "patches", "vendorHash"),
+        True,
+    )
+    alone = text.replace(
+        "inherit version src patches vendorHash;",
+        "inherit version vendorHash;\n    src = null;",
+    )
     assert [follow for _, follow, _ in tried(alone)] == [("version",), ()]
 
 
 def test_a_source_that_stays_in_the_let_does_not_take_another_version() -> None:
-    own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
-    assert [followed(own, whole=whole).fetched for whole in (True, False)] == [True, False]
+    own = app().replace(
+        "src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n'
+    )
+    assert [followed(own, whole=whole).fetched for whole in (True, False)] == [
+        True,
+        False,
+    ]
 
 
-def test_a_hash_of_the_package_is_named_if_a_part_follows_it_and_one_of_a_source_by_a_let_of_the_part() -> None:
+def test_a_hash_of_the_package_is_named_if_a_part_follows_it_and_one_of_a_source_by_a_let_of_the_part() -> (
+    None
+):
     text = app().replace("e = [", 'vendorHash = "";\n  e = [')
     assert followed(text).downloads == (("vendorHash",),)
     both = (
@@ -79,74 +118,139 @@ def test_a_hash_of_the_package_is_named_if_a_part_follows_it_and_one_of_a_source
         .replace("version src;", "version src vendorHash;")
     )
     made = lift(
-        both, LiftWay(design=Design.MOVE, follow=("src", "version", "vendorHash"), whole=True), name="package.nix"
+        both,
+        LiftWay(
+            design=Design.MOVE, follow=("src", "version", "vendorHash"), whole=True
+        ),
+        name="package.nix",
     )
     assert (made.hashed, made.downloads) == ({}, (("vendorHash",),))
     nested = app(cache='fetchYarnDeps { hash = ""; }').replace(
         "ui = buildUi {", "ui = let web = src + web; in buildUi {"
     )
-    assert followed(nested.replace("inherit version src;\n    cache", "src = web;\n    cache")).hashed == {
-        "cache": ("ui",)
-    }
+    assert followed(
+        nested.replace("inherit version src;\n    cache", "src = web;\n    cache")
+    ).hashed == {"cache": ("ui",)}
 
 
-def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
-    own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
+def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> (
+    None
+):
+    own = app().replace(
+        "src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n'
+    )
     assert own != app()
     assert followed(own, whole=True).hashed == {}
     # The package's source takes the version with it, wherever it is written.
-    assert [followed(each, whole=True).fetched for each in (own, app())] == [True, False]
+    assert [followed(each, whole=True).fetched for each in (own, app())] == [
+        True,
+        False,
+    ]
     let, _, rest = own.partition("  src = fetchurl")
-    alone = let + rest.partition("  };\n\n")[2].replace("inherit version src;", "inherit version;")
+    alone = let + rest.partition("  };\n\n")[2].replace(
+        "inherit version src;", "inherit version;"
+    )
     inline = alone.replace(
-        "  inherit pname version src;", '  inherit pname version;\n  src = fetchurl { url = version; hash = ""; };'
+        "  inherit pname version src;",
+        '  inherit pname version;\n  src = fetchurl { url = version; hash = ""; };',
     )
     fixed = inline.replace("url = version;", "")
     assert [lift_version(each).fetched for each in (inline, fixed)] == [True, False]
-    cache = app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")
-    assert followed(cache).hashed == followed(cache.replace("hash =", "sha256 =")).hashed == {"outputHash": ("cache",)}
+    cache = app(
+        '  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache"
+    )
+    assert (
+        followed(cache).hashed
+        == followed(cache.replace("hash =", "sha256 =")).hashed
+        == {"outputHash": ("cache",)}
+    )
     more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
-    part = app().replace("inherit version src;\n    cache", f"inherit version;\n{more}    cache")
-    assert followed(part).hashed == dict.fromkeys(("src", "npmDeps", "cargoDeps", "outputHash"), ("ui",))
-    assert (*followed(part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')).hashed,) == (
+    part = app().replace(
+        "inherit version src;\n    cache", f"inherit version;\n{more}    cache"
+    )
+    assert followed(part).hashed == dict.fromkeys(
+        ("src", "npmDeps", "cargoDeps", "outputHash"), ("ui",)
+    )
+    assert (
+        *followed(part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')).hashed,
+    ) == (
         "src",
         "cargoDeps",
         "outputHash",
     )
     inherited = part.replace('npmDepsHash = ""', "inherit npmDepsHash")
-    assert (*followed(inherited).hashed,) == ("src", "npmDeps", "cargoDeps", "outputHash")
+    assert (*followed(inherited).hashed,) == (
+        "src",
+        "npmDeps",
+        "cargoDeps",
+        "outputHash",
+    )
     # A part may take something of the package, and its own source from elsewhere.
     other = 'src = fetchurl { hash = ""; };\n    patches = [ "${src}/a.patch" ];\n    npmDepsHash = "";\n    cache'
-    assert followed(app().replace("inherit version src;\n    cache", other)).hashed == {}
+    assert (
+        followed(app().replace("inherit version src;\n    cache", other)).hashed == {}
+    )
     for patches in ("patches", "cargoPatches"):
-        patched = part.replace('npmDepsHash = ""', f"{patches} = [ (fetchurl {{ hash = version; }}) ]")
+        patched = part.replace(
+            'npmDepsHash = ""', f"{patches} = [ (fetchurl {{ hash = version; }}) ]"
+        )
         assert (*followed(patched).hashed,) == ("src", "cargoDeps", "outputHash")
-    assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == {}
-    locked = part.replace('outputHash = "";', "mitmCache = fetchurl { data = ./deps.json; };")
+    assert (
+        followed(
+            app().replace("    cache = null", "    hashed = [ ];\n    cache = null")
+        ).hashed
+        == {}
+    )
+    locked = part.replace(
+        'outputHash = "";', "mitmCache = fetchurl { data = ./deps.json; };"
+    )
     assert (*followed(locked).hashed,) == ("src", "npmDeps", "cargoDeps", "mitmCache")
     # An override of what others of a rec set are made with does not reach these.
-    inner = part.replace('outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;')
-    assert (*followed(inner.replace("g = gem;", "")).hashed,) == ("src", "npmDeps", "cargoDeps", "gem")
+    inner = part.replace(
+        'outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;'
+    )
+    assert (*followed(inner.replace("g = gem;", "")).hashed,) == (
+        "src",
+        "npmDeps",
+        "cargoDeps",
+        "gem",
+    )
     recursive = inner.replace("buildUi {", "buildUi rec {")
     for read in ("g = gem;", "g = { inherit gem; };"):
-        assert (*followed(recursive.replace("g = gem;", read)).hashed,) == ("npmDeps", "cargoDeps")
+        assert (*followed(recursive.replace("g = gem;", read)).hashed,) == (
+            "npmDeps",
+            "cargoDeps",
+        )
     for own in ("", "g = { gem }: gem;"):
-        assert (*followed(recursive.replace("g = gem;", own)).hashed,) == ("npmDeps", "cargoDeps", "gem")
-    assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed][1] == "npmDeps"
-    within = part.replace('outputHash = "";', 'a = let gem = fetchurl { hash = ""; }; in gem;')
+        assert (*followed(recursive.replace("g = gem;", own)).hashed,) == (
+            "npmDeps",
+            "cargoDeps",
+            "gem",
+        )
+    assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed][
+        1
+    ] == "npmDeps"
+    within = part.replace(
+        'outputHash = "";', 'a = let gem = fetchurl { hash = ""; }; in gem;'
+    )
     assert (*followed(within).hashed,) == ("src", "npmDeps", "cargoDeps")
 
 
 @pytest.mark.parametrize(
-    ("name", "updated"), [("offlineCache", ("ui",)), ("zigDeps", ("ui",)), ("deps", ()), ("src", ())]
+    ("name", "updated"),
+    [("offlineCache", ("ui",)), ("zigDeps", ("ui",)), ("deps", ()), ("src", ())],
 )
-def test_nix_update_gets_the_parts_whose_downloads_it_knows(name: str, updated: tuple[str, ...]) -> None:
+def test_nix_update_gets_the_parts_whose_downloads_it_knows(
+    name: str, updated: tuple[str, ...]
+) -> None:
     text = (
         app()
         .replace("cache = null;", f'{name} = fetch {{ inherit version; hash = ""; }};')
         .replace(" src;\n    ", ";\n    ")
     )
-    made = followed(text.replace("e = [", "passthru.updateScript = nix-update-script { };\n  e = ["))
+    made = followed(
+        text.replace("e = [", "passthru.updateScript = nix-update-script { };\n  e = [")
+    )
     assert made.hashed == {name: ("ui",)}
     assert made.updated == updated
     assert ("--subpackage" in made.text) is bool(updated)

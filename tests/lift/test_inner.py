@@ -63,7 +63,11 @@ buildApp (
 
 
 def inner(text: str, *, whole: bool = False) -> Lifted:
-    made = lift(text, LiftWay(design=Design.INNER, follow=FOLLOW, whole=whole), name="package.nix")
+    made = lift(
+        text,
+        LiftWay(design=Design.INNER, follow=FOLLOW, whole=whole),
+        name="package.nix",
+    )
     assert made.methods == {"ui": ("passthru", "ui")}
     assert made.inner
     return made
@@ -111,29 +115,46 @@ buildApp (
 
 def test_what_the_part_does_not_need_stays_in_the_outer_let() -> None:
     made = inner(LET)
-    assert made.text.startswith(LET.partition("\n\n  # It")[0] + "\nin\nbuildApp (\n  finalAttrs:\n  let\n    # It has")
+    assert made.text.startswith(
+        LET.partition("\n\n  # It")[0]
+        + "\nin\nbuildApp (\n  finalAttrs:\n  let\n    # It has"
+    )
     assert (made.moved, made.follows, made.along) == (("ui",), {"ui": FOLLOW}, {})
 
 
 def test_a_set_on_lines_of_its_own_stays_where_it_is() -> None:
-    text = LET.replace("buildApp {\n", "buildApp (\n  lib.id 1 // {\n").replace("meta = { };\n}", "meta = { };\n  }\n)")
+    text = LET.replace("buildApp {\n", "buildApp (\n  lib.id 1 // {\n").replace(
+        "meta = { };\n}", "meta = { };\n  }\n)"
+    )
     head, _, tail = inner(text).text.partition("  in\n  ")
-    assert "buildApp (\n  finalAttrs:\n  let\n    # It has a comment.\n    ui = buildUi {\n" in head
+    assert (
+        "buildApp (\n  finalAttrs:\n  let\n    # It has a comment.\n    ui = buildUi "
+        "{\n" in head
+    )
     assert tail.startswith('lib.id 1 // {\n  pname = "app";\n  inherit src version;\n')
 
 
 def test_the_parts_of_a_let_within_the_function_stay_there() -> None:
     made = inner(WITHIN)
-    expected = WITHIN.replace("inherit src version;\n      a", "inherit (finalAttrs) src version;\n      a")
-    assert made.text == expected.replace("    meta", "    passthru = { inherit ui; };\n    meta")
+    expected = WITHIN.replace(
+        "inherit src version;\n      a", "inherit (finalAttrs) src version;\n      a"
+    )
+    assert made.text == expected.replace(
+        "    meta", "    passthru = { inherit ui; };\n    meta"
+    )
     assert made.moved == ()
 
 
 def test_a_part_joins_the_let_within_the_function_with_what_is_made_with_it() -> None:
     text = LET.replace("in\n", "  wrapped = { inherit ui; };\n  apart = 2;\nin\n")
-    text = text.replace("buildApp {", "buildApp (finalAttrs: let\n  a = 1;\nin {").replace("${ui}", "${wrapped.ui}")
+    text = text.replace(
+        "buildApp {", "buildApp (finalAttrs: let\n  a = 1;\nin {"
+    ).replace("${ui}", "${wrapped.ui}")
     made = inner(text.removesuffix("}\n") + "})\n")
-    assert "  apart = 2;\nin\nbuildApp (finalAttrs: let\n  a = 1;\n\n  # It has a comment.\n  ui = " in made.text
+    assert (
+        "  apart = 2;\nin\nbuildApp (finalAttrs: let\n  a = 1;\n\n  # It has a "
+        "comment.\n  ui = " in made.text
+    )
     assert "\n\n  wrapped = { inherit ui; };\nin {" in made.text
     assert made.moved == ("ui", "wrapped")
 
@@ -149,9 +170,21 @@ def test_another_name_is_that_of_the_attribute_and_of_the_part() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fact"),
     [
-        ("    inherit src version;\n    text", "    src = f 1;\n    text", "nothing that moves takes src or version"),
-        ("buildApp {", "buildApp.of ui {", "'ui' has to move, and is used here, where there are no final attributes"),
-        ("in\n", "  inherit (ui) web;\nin\n", "'web' has to move, and is not bound by one plain 'web = …;'"),
+        (
+            "    inherit src version;\n    text",
+            "    src = f 1;\n    text",
+            "nothing that moves takes src or version",
+        ),
+        (
+            "buildApp {",
+            "buildApp.of ui {",
+            "'ui' has to move, and is used here, where there are no final attributes",
+        ),
+        (
+            "in\n",
+            "  inherit (ui) web;\nin\n",
+            "'web' has to move, and is not bound by one plain 'web = …;'",
+        ),
     ],
 )
 def test_a_part_that_cannot_move_is_refused(old: str, new: str, fact: str) -> None:
@@ -190,12 +223,20 @@ def test_it_is_not_chosen_unasked_if_somebody_may_replace_the_part_or_its_hash_o
 
 
 @pytest.mark.parametrize("choice", [{"requested": True}, {"bindings": ("ui",)}])
-def test_it_is_not_chosen_for_an_issue_or_a_part_by_name(choice: dict[str, object]) -> None:
+def test_it_is_not_chosen_for_an_issue_or_a_part_by_name(
+    choice: dict[str, object],
+) -> None:
     assert Design.INNER not in designs(WITHIN, **choice)
 
 
 def test_by_request_it_follows_all_that_is_shared() -> None:
     made = [*ways(LET, LiftChoice(design=Design.INNER), name="package.nix")]
-    assert made == [LiftWay(design=Design.INNER, follow=FOLLOW, whole=whole) for whole in (True, False)]
+    assert made == [
+        LiftWay(design=Design.INNER, follow=FOLLOW, whole=whole)
+        for whole in (True, False)
+    ]
     with pytest.raises(LayoutError):
-        lifted(LET.replace("    inherit src version;\n    text", "    text"), design=Design.INNER)
+        lifted(
+            LET.replace("    inherit src version;\n    text", "    text"),
+            design=Design.INNER,
+        )

@@ -1,6 +1,7 @@
 """Packages made and changed at random are lifted with equal derivations and every comment, or refused with the place.
 
-As in tests/docker/test_mutants.py: one number of the test is one batch, about which one process of Nix is asked.
+As in tests/docker/test_mutants.py: one number of the test is one batch, about which one
+process of Nix is asked.
 """
 
 import shutil
@@ -21,24 +22,35 @@ from toolkit.proposal.lifted import LiftQuestion, ask, verdict
 
 SYSTEM = "x86_64-linux"
 NAME = "package.nix"
-BASES = [specimen.path() / f"pkgs/by-name/{name}/package.nix" for name in ("no/notes-server", "st/status-board")]
+BASES = [
+    specimen.path() / f"pkgs/by-name/{name}/package.nix"
+    for name in ("no/notes-server", "st/status-board")
+]
 
 
 def package(random: Random) -> str:
     """Return a package with parts that its let binds, used in one of the ways in which people use them."""
-    names = random.sample(["web-ui", "frontend", "helper", "doc-pages", "plugin"], random.randint(1, 3))
+    names = random.sample(
+        ["web-ui", "frontend", "helper", "doc-pages", "plugin"], random.randint(1, 3)
+    )
     shared = random.random() < 0.5
     definitions = [
-        f"{name} = stdenv.mkDerivation {random.choice(['', 'rec ', '(finalAttrs: '])}{{\n"
+        f"{name} = stdenv.mkDerivation "
+        f"{random.choice(['', 'rec ', '(finalAttrs: '])}{{\n"
         f'    pname = "{name}";\n    version = "1";\n    src = fetchFromGitHub {{ owner = "{name}"; repo = "r"; '
         f'tag = "1"; hash = "sha256-fake/{name}"; }};\n    '
         f"{random.choice(uses(names[:at], random) or ['meta.priority = 1;'])}"
         "\n  };"
         for at, name in enumerate(names)
     ]
-    definitions = [text.replace("\n  };", "\n  });") if "(finalAttrs" in text else text for text in definitions]
+    definitions = [
+        text.replace("\n  };", "\n  });") if "(finalAttrs" in text else text
+        for text in definitions
+    ]
     if shared:
-        definitions.append(f'found = lib.concatStringsSep ":" [ "${{{names[-1]}}}/bin" ];')
+        definitions.append(
+            f'found = lib.concatStringsSep ":" [ "${{{names[-1]}}}/bin" ];'
+        )
         names.append("found")
     random.shuffle(definitions)
     head = random.choice(["{", "rec {", "(finalAttrs: {", "(self: {", "({"])
@@ -55,10 +67,22 @@ def package(random: Random) -> str:
             "",
         ]
     )
-    body = "\n  ".join(["", 'pname = "main";', 'version = "2";', *chosen, shown, 'meta.description = "x";'])
+    body = "\n  ".join(
+        [
+            "",
+            'pname = "main";',
+            'version = "2";',
+            *chosen,
+            shown,
+            'meta.description = "x";',
+        ]
+    )
     end = "})" if head.startswith("(") else "}"
     let = "\n  ".join(["let", *definitions])
-    return f"{{ lib, stdenv, fetchFromGitHub, curl }}:\n{let}\nin\nstdenv.mkDerivation {head}{body}\n{end}\n"
+    return (
+        f"{{ lib, stdenv, fetchFromGitHub, curl "
+        f"}}:\n{let}\nin\nstdenv.mkDerivation {head}{body}\n{end}\n"
+    )
 
 
 def uses(names: list[str], random: Random) -> list[str]:
@@ -72,9 +96,8 @@ def uses(names: list[str], random: Random) -> list[str]:
         f'env = {{ PART = "${{{name}}}/share"; }};',
         f'env.OTHER = "{name}" + "${{{name}}}";',
         f"postPatch = lib.optionalString true (toString [ {' '.join(names)} ]);",
-        f"preBuild = let inherit (lib) concatStringsSep; in concatStringsSep name [ {name} ];".replace(
-            " name ", ' "" '
-        ),
+        "preBuild = let inherit (lib) concatStringsSep; in concatStringsSep name [ "
+        f"{name} ];".replace(" name ", ' "" '),
         f"{name}-path = {name} + toString (map (each: each) [ {name} ]);",
         f"configureFlags = with lib; [ (toString {name}) ];",
     ]
@@ -85,7 +108,11 @@ def made(number: int) -> list[tuple[Mutant, Design, tuple[str, ...]]]:
     random = numbers("package", number)
     found: list[tuple[Mutant, Design, tuple[str, ...]]] = []
     for _ in sizes(number):
-        text = random.choice(BASES).read_text() if random.random() < 0.4 else package(random)
+        text = (
+            random.choice(BASES).read_text()
+            if random.random() < 0.4
+            else package(random)
+        )
         design = random.choice([Design.STAY, *Design])
         follow = FOLLOWED if design is Design.MOVE and random.random() < 0.5 else ()
         found.append((mutant(text, random, most=3), design, follow))
@@ -93,7 +120,10 @@ def made(number: int) -> list[tuple[Mutant, Design, tuple[str, ...]]]:
 
 
 def attempt(given: Mutant, design: Design, follow: tuple[str, ...]) -> Lifted | str:
-    """Lift what a mutant binds, or return why that is refused; the reason has a place."""
+    """Lift what a mutant binds, or return why that is refused.
+
+    The reason has a place.
+    """
     try:
         files.check_content(NAME, given.text.encode())
         program.parse_text(given.text.encode(), name=NAME)
@@ -104,7 +134,9 @@ def attempt(given: Mutant, design: Design, follow: tuple[str, ...]) -> Lifted | 
     return found
 
 
-def explained(given: Mutant, design: Design, follow: tuple[str, ...], lifted: Lifted) -> str:
+def explained(
+    given: Mutant, design: Design, follow: tuple[str, ...], lifted: Lifted
+) -> str:
     """Return what was done to a mutant, and where it and what became of it are."""
     place = Path(tempfile.mkdtemp(prefix="mutant-"))
     (place / "0.nix").write_bytes(given.text.encode())
@@ -131,10 +163,16 @@ def test_mutants_keep_their_derivations_or_are_refused(
             file.parent.mkdir(parents=True)
             file.write_bytes(text.encode())
         lifted.append((f"{design}: {given.changes}", outcome))
-        questions.append(LiftQuestion(package=f"mutant-{at}", methods=outcome.methods, shown=outcome.shown))
+        questions.append(
+            LiftQuestion(
+                package=f"mutant-{at}", methods=outcome.methods, shown=outcome.shown
+            )
+        )
     said = [verdict(answer) for answer in ask(before, after, SYSTEM, questions)]
     for found in said:
-        record_property("mutant", found.outcome if found is not None else "does not evaluate")
+        record_property(
+            "mutant", found.outcome if found is not None else "does not evaluate"
+        )
     wrong = [
         (question.package[0], made[0], found.why)
         for question, made, found in zip(questions, lifted, said, strict=True)

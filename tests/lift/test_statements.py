@@ -28,7 +28,9 @@ def nodes(text: str, kind: str) -> list[Node]:
 
 
 def binding(text: str, name: str) -> Node:
-    return next(node for node in nodes(text, "binding") if node.children[0].text == name)
+    return next(
+        node for node in nodes(text, "binding") if node.children[0].text == name
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,9 @@ def test_comments_right_above_a_binding_are_part_of_it(above: str, taken: str) -
 
 
 def test_a_comment_above_a_blank_line_is_part_of_the_last_binding_alone() -> None:
-    text = "let\n  # all\n\n  a = 1;\n\n  # for b\n\n  # more\n  b = 2; # after\n\nin\na"
+    text = (
+        "let\n  # all\n\n  a = 1;\n\n  # for b\n\n  # more\n  b = 2; # after\n\nin\na"
+    )
     start, end = extent(binding(text, "b"))
     assert text[start:end] == "# for b\n\n  # more\n  b = 2; # after"
     start, end = extent(binding(text, "a"))
@@ -82,7 +86,8 @@ def test_a_definition_is_written_for_another_column_with_its_comment() -> None:
     assert moved.at(4) == DEFINITION
     assert moved.at(2) == DEFINITION.replace("\n  ", "\n")
     assert moved.at(6, prefix="passthru.") == (
-        "# why\n      passthru.ui = f {\n        a = ''\n          text\n        '';\n      };"
+        "# why\n      passthru.ui = f {\n        a = ''\n          text\n        "
+        "'';\n      };"
     )
     above, value = moved.parts(2)
     assert above == "# why\n  "
@@ -96,12 +101,22 @@ def test_a_definition_is_written_for_another_column_with_its_comment() -> None:
     [
         (["a"], "", "inherit a;"),
         (["a", "b", "c"], "", "inherit a b c;"),
-        (["a", "b", "c", "d"], "", "inherit\n      a\n      b\n      c\n      d\n      ;"),
+        (
+            ["a", "b", "c", "d"],
+            "",
+            "inherit\n      a\n      b\n      c\n      d\n      ;",
+        ),
         (["a"], "self", "inherit (self) a;"),
-        (["a", "b", "c", "d"], "self.x", "inherit (self.x)\n      a\n      b\n      c\n      d\n      ;"),
+        (
+            ["a", "b", "c", "d"],
+            "self.x",
+            "inherit (self.x)\n      a\n      b\n      c\n      d\n      ;",
+        ),
     ],
 )
-def test_an_inherit_of_more_than_three_names_has_a_line_for_each(names: list[str], source_: str, written: str) -> None:
+def test_an_inherit_of_more_than_three_names_has_a_line_for_each(
+    names: list[str], source_: str, written: str
+) -> None:
     assert inherit(names, 4, source_) == written
 
 
@@ -120,7 +135,9 @@ def test_an_inherit_that_is_wider_than_a_line_has_more() -> None:
         ("inherit ( x.y ) a;", "x.y"),
     ],
 )
-def test_the_source_of_an_inherit_is_what_stands_in_its_parentheses(text: str, taken: str) -> None:
+def test_the_source_of_an_inherit_is_what_stands_in_its_parentheses(
+    text: str, taken: str
+) -> None:
     tree = f"{{ {text} }}"
     statement = (nodes(tree, "inherit") + nodes(tree, "inherit_from"))[-1]
     if taken:
@@ -138,7 +155,10 @@ def test_the_source_of_an_inherit_is_what_stands_in_its_parentheses(text: str, t
         ("{ }", False),
     ],
 )
-def test_a_set_is_spaced_if_a_blank_line_parts_two_bindings(text: str, spaced: bool) -> None:  # noqa: FBT001
+def test_a_set_is_spaced_if_a_blank_line_parts_two_bindings(
+    text: str,
+    spaced: bool,  # noqa: FBT001
+) -> None:
     assert is_spaced(nodes(text, "attrset_expression")[-1]) is spaced
 
 
@@ -151,7 +171,10 @@ def test_a_set_is_spaced_if_a_blank_line_parts_two_bindings(text: str, spaced: b
         (StatementEdit(dropped={"a", "b"}, added=["c"]), False),
     ],
 )
-def test_an_inherit_of_which_all_names_go_leaves_nothing(change: StatementEdit, nothing: bool) -> None:  # noqa: FBT001
+def test_an_inherit_of_which_all_names_go_leaves_nothing(
+    change: StatementEdit,
+    nothing: bool,  # noqa: FBT001
+) -> None:
     (statement,) = nodes('let inherit "a" b; in a', "inherit")[:1]
     assert change.leaves_nothing(statement) is nothing
 
@@ -160,7 +183,9 @@ FILES = Path(__file__).parent / "cases/statements"
 CHANGES = StatementEdit.__struct_fields__
 
 
-@pytest.mark.parametrize("case", cases(FILES / "removals.diff", ["names"]), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", cases(FILES / "removals.diff", ["names"]), ids=lambda case: case.name
+)
 def test_definitions_leave_their_lets(case: Case) -> None:
     lets = nodes(case.before, "let_expression")
     bindings = [node for node in lets[0].tree.nodes if node.kind == "binding"]
@@ -169,14 +194,24 @@ def test_definitions_leave_their_lets(case: Case) -> None:
     assert apply(case.before, removals(lets, spans)) == case.after
 
 
-@pytest.mark.parametrize("case", cases(FILES / "apart.diff"), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", cases(FILES / "apart.diff"), ids=lambda case: case.name
+)
 def test_bindings_come_onto_their_own_lines(case: Case) -> None:
-    assert apply(case.before, apart(binding(case.before, "x").children[2])) == case.after
+    assert (
+        apply(case.before, apart(binding(case.before, "x").children[2])) == case.after
+    )
 
 
-@pytest.mark.parametrize("case", cases(FILES / "inherits.diff", CHANGES), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", cases(FILES / "inherits.diff", CHANGES), ids=lambda case: case.name
+)
 def test_names_of_an_inherit_go_and_come(case: Case) -> None:
     change = msgspec.convert(case.options, StatementEdit)
     statements = [*nodes(case.before, "inherit"), *nodes(case.before, "inherit_from")]
-    owner = next(node for node in statements if node.parent is not None and node.parent.kind == "binding_set")
+    owner = next(
+        node
+        for node in statements
+        if node.parent is not None and node.parent.kind == "binding_set"
+    )
     assert apply(case.before, set(change.edits(owner))) == case.after

@@ -9,7 +9,10 @@ from toolkit.nix.tree import Tree
 
 def style(function: str) -> Style:
     binding = bound_names(Tree(f"rec {{ f ={function}; }}", name="x.nix").root)["f"]
-    return Style.of(binding, next(node for node in binding.walk() if node.kind == "function_expression"))
+    return Style.of(
+        binding,
+        next(node for node in binding.walk() if node.kind == "function_expression"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,7 +30,9 @@ def style(function: str) -> Style:
         ("\n{\n  a,\n  b\n  , c\n}: a", Style.NIXFMT),
     ],
 )
-def test_a_style_is_known_by_its_commas_and_where_the_function_begins(function: str, is_in: Style) -> None:
+def test_a_style_is_known_by_its_commas_and_where_the_function_begins(
+    function: str, is_in: Style
+) -> None:
     assert style(function) is is_in
 
 
@@ -38,19 +43,31 @@ def test_old_styles_have_leading_commas(each: Style) -> None:
 
 @pytest.mark.parametrize(
     ("each", "one", "none"),
-    [(Style.ALEJANDRA, "[x]", "[]"), (Style.NIXFMT, "[ x ]", "[ ]"), (Style.OLD, "[ x ]", "[ ]")],
+    [
+        (Style.ALEJANDRA, "[x]", "[]"),
+        (Style.NIXFMT, "[ x ]", "[ ]"),
+        (Style.OLD, "[ x ]", "[ ]"),
+    ],
 )
 def test_a_list_has_spaces_but_in_alejandra(each: Style, one: str, none: str) -> None:
     assert (each.list("x"), each.list("")) == (one, none)
 
 
-def test_the_caller_is_written_in_the_form_of_the_file_and_its_names_fill_lines() -> None:
+def test_the_caller_is_written_in_the_form_of_the_file_and_its_names_fill_lines() -> (
+    None
+):
     new = (
-        "  call = callPackage (\n    lib.setFunctionArgs f (\n      removeAttrs (lib.functionArgs f) [\n"
+        "  call = callPackage (\n    lib.setFunctionArgs f (\n      removeAttrs "
+        "(lib.functionArgs f) [\n"
         '        "a"\n        "b"\n      ]\n    )\n  );'
     )
     old = '  call = callPackage (lib.setFunctionArgs f (removeAttrs (lib.functionArgs f) [\n    "a" "b"\n  ]));'
-    assert [each.caller("call", "f", ["a", "b"], 2) for each in Style] == [new, new, old, old]
+    assert [each.caller("call", "f", ["a", "b"], 2) for each in Style] == [
+        new,
+        new,
+        old,
+        old,
+    ]
     names = ["very-long-name-of-a-part"] * 3
     written = Style.OLD.caller("call", "f", [*names, "x" * 90], 0).splitlines()
     assert written[1:-1] == [
@@ -76,17 +93,33 @@ def test_a_list_that_fills_its_line_stays_on_it() -> None:
     ("before", "after"),
     [
         ("  inherit (final) a;\n  b = final.b;\n", "  inherit (final) a b;\n"),
-        ("{\n  inherit (final) a;\n  c = 1;\n  b = final.b;\n}", "{\n  inherit (final) a b;\n  c = 1;\n}"),
-        ("{\n  inherit (final) a;\n\n  b = final.b;\n}", "{\n  inherit (final) a b;\n}"),
-        ("{\n  inherit (final) a;\n\n  b = final.b;\n\n  c = 1;\n}", "{\n  inherit (final) a b;\n\n  c = 1;\n}"),
-        ("{\n  inherit (final) a;\n\n  b = final.b;\n  c = 1;\n}", "{\n  inherit (final) a b;\n\n  c = 1;\n}"),
+        (
+            "{\n  inherit (final) a;\n  c = 1;\n  b = final.b;\n}",
+            "{\n  inherit (final) a b;\n  c = 1;\n}",
+        ),
+        (
+            "{\n  inherit (final) a;\n\n  b = final.b;\n}",
+            "{\n  inherit (final) a b;\n}",
+        ),
+        (
+            "{\n  inherit (final) a;\n\n  b = final.b;\n\n  c = 1;\n}",
+            "{\n  inherit (final) a b;\n\n  c = 1;\n}",
+        ),
+        (
+            "{\n  inherit (final) a;\n\n  b = final.b;\n  c = 1;\n}",
+            "{\n  inherit (final) a b;\n\n  c = 1;\n}",
+        ),
         ("{\n  inherit (final) a;\n}\n{\n  b = final.b;\n}", None),
         ("{\n  b = final.b;\n  inherit (final) a;\n}", "{\n  inherit (final) b a;\n}"),
         ("{\n  inherit (final.a) c;\n  inherit (final.a) meta;\n}", None),
     ],
 )
-def test_what_is_bound_to_its_own_name_comes_to_be_inherited_with_others(before: str, after: str | None) -> None:
-    assert filled("", before) == (after or before.replace("b = final.b;", "inherit (final) b;"))
+def test_what_is_bound_to_its_own_name_comes_to_be_inherited_with_others(
+    before: str, after: str | None
+) -> None:
+    assert filled("", before) == (
+        after or before.replace("b = final.b;", "inherit (final) b;")
+    )
     assert filled(before, before) == before
 
 
@@ -98,10 +131,16 @@ def test_a_line_that_inherits_is_filled_and_no_more_than_that() -> None:
     assert filled("", f"{longer}\n  b = final.b;") == f"{longer}\n  inherit (final) b;"
 
 
-def test_a_comment_fills_lines_of_eighty_columns_and_its_words_are_not_divided() -> None:
+def test_a_comment_fills_lines_of_eighty_columns_and_its_words_are_not_divided() -> (
+    None
+):
     assert Style.comment(f"{'a' * 40} {'b' * 35}", 2) == f"  # {'a' * 40} {'b' * 35}"
-    assert Style.comment(f"{'a' * 40} {'b' * 36}", 2) == f"  # {'a' * 40}\n  # {'b' * 36}"
-    assert Style.comment(f"{'a' * 40} {'b' * 30}-{'c' * 10} {'d' * 100}", 0).splitlines() == [
+    assert (
+        Style.comment(f"{'a' * 40} {'b' * 36}", 2) == f"  # {'a' * 40}\n  # {'b' * 36}"
+    )
+    assert Style.comment(
+        f"{'a' * 40} {'b' * 30}-{'c' * 10} {'d' * 100}", 0
+    ).splitlines() == [
         f"# {'a' * 40}",
         f"# {'b' * 30}-{'c' * 10}",
         f"# {'d' * 100}",

@@ -9,7 +9,10 @@ from toolkit.lift import survey as module
 from toolkit.lift.survey import Survey, files_of, read_files, survey
 from toolkit.nix.tree import readable
 
-UI = "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; in mk { inherit src; e = ui; }"
+UI = (
+    "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; in mk { inherit "
+    "src; e = ui; }"
+)
 PLAIN = "{ mk }: let ui = buildX { }; in mk { e = ui; }"
 OTHER = "pkgs/servers/http/other/default.nix"
 
@@ -23,7 +26,11 @@ def tree(tmp_path: Path) -> Path:
     write(tmp_path, "pkgs/servers/http/broken/default.nix", "let in }")
     write(tmp_path, "pkgs/servers/http/notes.txt", "let")
     write(tmp_path, "nixos/modules/services/http.nix", PLAIN)
-    write(tmp_path, "pkgs/top-level/all-packages.nix", "{\n  thing_2 = callPackage ../servers/http/thing { };\n}\n")
+    write(
+        tmp_path,
+        "pkgs/top-level/all-packages.nix",
+        "{\n  thing_2 = callPackage ../servers/http/thing { };\n}\n",
+    )
     return tmp_path
 
 
@@ -37,24 +44,33 @@ def packages(found: Survey) -> list[str]:
     return [finding.package for finding in found.findings]
 
 
-def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_calls_them(tree: Path) -> None:
+def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_calls_them(
+    tree: Path,
+) -> None:
     found = survey(tree)
     assert packages(found) == ["zyx", "abc", OTHER, "thing_2"]
     assert found.findings[0].file == PurePosixPath("pkgs/by-name/zy/zyx/generic.nix")
     assert found.files == 6
-    assert survey(tree).unread == (PurePosixPath("pkgs/servers/http/broken/default.nix"),)
+    assert survey(tree).unread == (
+        PurePosixPath("pkgs/servers/http/broken/default.nix"),
+    )
     found = survey(tree, ["pkgs/servers"])
     assert (packages(found), found.files) == ([OTHER, "thing_2"], 3)
 
 
 def test_a_function_that_a_set_calls_is_no_package(tree: Path) -> None:
     function = f"{{ lib }}: {PLAIN}"
-    for path in ("pkgs/servers/http/thing/default.nix", "pkgs/by-name/ab/abc/package.nix", OTHER):
+    for path in (
+        "pkgs/servers/http/thing/default.nix",
+        "pkgs/by-name/ab/abc/package.nix",
+        OTHER,
+    ):
         write(tree, path, function)
     write(tree, "pkgs/servers/http/lone.nix", function)
     write(tree, "pkgs/servers/http/thing/part.nix", function)
     called = (
-        "{\n  thing_2 = callPackage ../servers/http/thing { };\n  lone = callPackage ../servers/http/lone.nix { };\n}\n"
+        "{\n  thing_2 = callPackage ../servers/http/thing { };\n  lone = "
+        "callPackage ../servers/http/lone.nix { };\n}\n"
     )
     write(tree, "pkgs/top-level/all-packages.nix", called)
     assert packages(survey(tree)) == ["zyx", OTHER, "thing_2"]
@@ -69,7 +85,9 @@ def test_a_second_look_finds_the_same_and_what_has_changed(tree: Path) -> None:
     assert survey(tree, ["abc"]).findings == ()
 
 
-@pytest.mark.parametrize("name", ["abc", "thing_2", "pkgs/by-name/zy", "pkgs/by-name/zy/zyx/generic.nix"])
+@pytest.mark.parametrize(
+    "name", ["abc", "thing_2", "pkgs/by-name/zy", "pkgs/by-name/zy/zyx/generic.nix"]
+)
 def test_one_package_is_looked_at_alone(tree: Path, name: str) -> None:
     found = survey(tree, [name])
     assert found.files == len(found.findings) == 1
@@ -87,7 +105,9 @@ def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
     for name in ("no/such/place", "ⅷ"):
         with pytest.raises(ToolkitError, match="no package of this name in") as caught:
             survey(tree, [name])
-        assert caught.value.hint == "a package is an attribute path, or a path in the tree"
+        assert (
+            caught.value.hint == "a package is an attribute path, or a path in the tree"
+        )
 
 
 def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
@@ -96,14 +116,18 @@ def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint == "--nixpkgs requires a nixpkgs tree"
 
 
-def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_read(tree: Path) -> None:
+def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_read(
+    tree: Path,
+) -> None:
     write(tree, "pkgs/by-name/zy/zyx/slow.nix", "let " + "?-" * 8_000)
     found = survey(tree)
     assert packages(found) == ["zyx", "abc", OTHER, "thing_2"]
     assert PurePosixPath("pkgs/by-name/zy/zyx/slow.nix") in found.unread
 
 
-def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tree, "pkgs/none.nix", "{ a }: a")
     write(tree, "pkgs/service.nix", UI)
     write(tree, "pkgs/plain.nix", PLAIN)
@@ -111,7 +135,10 @@ def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(tree: Path, monke
     (tree / "pkgs/latin.nix").write_bytes(b"let # \xe9\n")
     monkeypatch.setattr(module, "_MAXIMUM_BYTES", 2_000)
     write(tree, "pkgs/large.nix", f"{PLAIN}{'#' * 2_000}")
-    names = [f"pkgs/{name}.nix" for name in ("large", "none", "latin", "service", "plain", "broken")]
+    names = [
+        f"pkgs/{name}.nix"
+        for name in ("large", "none", "latin", "service", "plain", "broken")
+    ]
     read = {file.path: file for file in read_files(tree, names)}
     assert {path: file.readable for path, file in read.items()} == {
         **dict.fromkeys(("pkgs/large.nix", "pkgs/latin.nix", "pkgs/broken.nix"), False),
@@ -126,7 +153,9 @@ def test_when_the_time_is_over_nothing_is_parsed(tree: Path) -> None:
         write(tree, name, f"let x = {number}; in {'+'.join(['1'] * 60_000)}")
     began = os.times()
     read = [*read_files(tree, names, end=time.process_time())]
-    assert [(file.path, file.readable, file.late) for file in read] == [(name, False, True) for name in names]
+    assert [(file.path, file.readable, file.late) for file in read] == [
+        (name, False, True) for name in names
+    ]
     assert os.times().children_user == began.children_user
 
 
@@ -152,7 +181,9 @@ def test_files_of_a_place_are_those_of_nix_and_links_to_them(tree: Path) -> None
 def test_files_that_keep_the_parser_for_long_have_one_time_together(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sums = ["let x = 1; in " + "+".join(["1"] * (60_000 + number)) for number in range(16)]
+    sums = [
+        "let x = 1; in " + "+".join(["1"] * (60_000 + number)) for number in range(16)
+    ]
     began = os.times()
     assert readable(sums, most=1) == [False] * 16
     ended = os.times()

@@ -1,4 +1,7 @@
-"""Packages with a let as texts, and what a lift makes of them; Nix parses each result."""
+"""Packages with a let as texts, and what a lift makes of them.
+
+Nix parses each result.
+"""
 
 import textwrap
 
@@ -7,13 +10,27 @@ from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 
 
-def lifted(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> Lifted:
-    made = lift(textwrap.dedent(text), LiftWay(bindings=bindings, design=design, follow=follow), name="package.nix")
+def lifted(
+    text: str,
+    *bindings: str,
+    design: Design = Design.STAY,
+    follow: tuple[str, ...] = (),
+) -> Lifted:
+    made = lift(
+        textwrap.dedent(text),
+        LiftWay(bindings=bindings, design=design, follow=follow),
+        name="package.nix",
+    )
     assert_parses(made.text)
     return made
 
 
-def rewritten(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> str:
+def rewritten(
+    text: str,
+    *bindings: str,
+    design: Design = Design.STAY,
+    follow: tuple[str, ...] = (),
+) -> str:
     return lifted(text, *bindings, design=design, follow=follow).text
 
 

@@ -1,4 +1,7 @@
-"""Each builtin of a sealed Nix is judged; those that do more than compute are tried with one wall alone."""
+"""Each builtin of a sealed Nix is judged.
+
+Those that do more than compute are tried with one wall alone.
+"""
 
 import os
 import subprocess
@@ -43,7 +46,9 @@ def theirs(sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     # In a clone a link that leads out is not in reach, not even by name.
     for place in (tmp_path / "clone", sealed):
         subprocess.run(["git", "init", "--quiet", place / "inner"], check=True)
-        subprocess.run(["git", "-C", place / "inner", "config", "x.token", "told"], check=True)
+        subprocess.run(
+            ["git", "-C", place / "inner", "config", "x.token", "told"], check=True
+        )
     for name in ("hg", "git", "ssh", "curl", "tar"):
         # What is in reach could be started as well.
         program = theirs / "bin" / name
@@ -70,10 +75,16 @@ def test_doors_are_shut(  # noqa: PLR0913, PLR0917 - what pytest gives
     elif not landlock.abi():
         pytest.skip("this kernel has no Landlock")
     else:
-        monkeypatch.setattr(limits, "CONFIGURATION", {"HOME": str(sealed), "PATH": os.environ["PATH"]})
+        monkeypatch.setattr(
+            limits, "CONFIGURATION", {"HOME": str(sealed), "PATH": os.environ["PATH"]}
+        )
     url, asked = requests
-    for name, given in ((name, given) for name, each in BUILTINS.doors.items() for given in each):
-        words = given.format(home=sealed, server=url.removeprefix("http://"), rev="1" * 40)
+    for name, given in (
+        (name, given) for name, each in BUILTINS.doors.items() for given in each
+    ):
+        words = given.format(
+            home=sealed, server=url.removeprefix("http://"), rev="1" * 40
+        )
         file = (tmp_path / "clone" if "./inner" in given else theirs) / "default.nix"
         file.write_text(f"let got = builtins.{name} {words}; in got.branch or got")
         told: object = None

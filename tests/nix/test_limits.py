@@ -49,7 +49,9 @@ def _by_machine(monkeypatch: pytest.MonkeyPatch, place: Path, line: str) -> None
 
 
 @pytest.fixture(params=[_by_variable, _by_user_file, _by_named_file, _by_machine])
-def configure(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
+def configure(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Configure:
     """Return what gives the user's Nix a setting, in each way that Nix knows."""
     place = tmp_path / "configuration"
     place.mkdir()
@@ -92,17 +94,24 @@ def test_flakes_of_the_user_reach_no_server(
     assert asked != []
 
 
-def test_fetchers_reach_no_server(configure: Configure, stranger: Stranger, requests: tuple[str, list[str]]) -> None:
+def test_fetchers_reach_no_server(
+    configure: Configure, stranger: Stranger, requests: tuple[str, list[str]]
+) -> None:
     url, asked = requests
     configure(f"allowed-uris = {url}/")
     for function in ("fetchurl", "fetchTarball", "fetchGit"):
-        reason = stranger.refusal(f'builtins.readFile (builtins.{function} "{url}/secret")')
+        reason = stranger.refusal(
+            f'builtins.readFile (builtins.{function} "{url}/secret")'
+        )
         assert re.search(r"restricted mode|is forbidden", reason)
     assert asked == []
 
 
 def test_search_path_of_the_user_reads_no_file(
-    configure: Configure, stranger: Stranger, sealed: Path, monkeypatch: pytest.MonkeyPatch
+    configure: Configure,
+    stranger: Stranger,
+    sealed: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (sealed / "secret").write_text("told")
     configure(f"nix-path = home={sealed}")
@@ -113,7 +122,9 @@ def test_search_path_of_the_user_reads_no_file(
     assert "was not found in the Nix search path" in stranger.refusal(expression)
 
 
-def test_native_code_of_the_user_runs_no_shell(configure: Configure, stranger: Stranger, tmp_path: Path) -> None:
+def test_native_code_of_the_user_runs_no_shell(
+    configure: Configure, stranger: Stranger, tmp_path: Path
+) -> None:
     configure("allow-unsafe-native-code-during-evaluation = true")
     expression = f'builtins.exec [ "sh" "-c" "echo ran >> {tmp_path}/ran; echo 1" ]'
     assert "'exec'" in stranger.refusal(expression)
@@ -137,9 +148,13 @@ def test_environment_is_empty_and_what_is_named_can_be_read(
     # A directory behind a link is in reach by either name.
     (tmp_path / "link").symlink_to(tmp_path / "named")
     with limits.sealed(tmp_path / "link"):
-        assert stranger.evaluate('builtins.getEnv "SECRET" + builtins.getEnv "HOME"') == ""
+        assert (
+            stranger.evaluate('builtins.getEnv "SECRET" + builtins.getEnv "HOME"') == ""
+        )
         for way in ("link", "named"):
-            assert stranger.evaluate(f"builtins.readFile {tmp_path}/{way}/file") == "read"
+            assert (
+                stranger.evaluate(f"builtins.readFile {tmp_path}/{way}/file") == "read"
+            )
 
 
 def test_path_with_an_equals_sign_is_in_reach(tmp_path: Path) -> None:
@@ -148,46 +163,79 @@ def test_path_with_an_equals_sign_is_in_reach(tmp_path: Path) -> None:
         (tmp_path / name / "file").write_text("read")
     stranger = Stranger(tmp_path / "a=b")
     with limits.sealed(tmp_path / "a=c"):
-        assert stranger.evaluate('builtins.readFile ./file + builtins.readFile (./. + "/../a=c/file")') == "readread"
-    assert "restricted mode" in stranger.refusal('builtins.readFile (./. + "/../a=c/file")')
+        assert (
+            stranger.evaluate(
+                'builtins.readFile ./file + builtins.readFile (./. + "/../a=c/file")'
+            )
+            == "readread"
+        )
+    assert "restricted mode" in stranger.refusal(
+        'builtins.readFile (./. + "/../a=c/file")'
+    )
 
 
-def test_evaluation_that_takes_too_much_is_ended(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_that_takes_too_much_is_ended(
+    stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "SECONDS", 1.0)
     with limits.sealed(), pytest.raises(CommandError) as late:
-        stranger.evaluate("let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f 9000) 1000000")
+        stranger.evaluate(
+            "let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f "
+            "9000) 1000000"
+        )
     assert program.reason(late.value) == "still running after 1 s"
     monkeypatch.setattr(limits, "SECONDS", 60.0)
     monkeypatch.setattr(limits, "MEMORY_MIB", 64)
     with limits.sealed(), pytest.raises(CommandError) as memory:
-        stranger.evaluate("builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1")
+        stranger.evaluate(
+            "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) "
+            "3000000) 1"
+        )
     assert program.reason(memory.value) == "out of memory"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of another process")
-def test_memory_beside_the_heap_is_limited_too(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux limits the data of another process"
+)
+def test_memory_beside_the_heap_is_limited_too(
+    stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "MEMORY_MIB", 512)
-    # The keys are not on the heap; without a limit of theirs they come to 250 MiB before the heap is full.
+    # The keys are not on the heap; without a limit of theirs they come to 250 MiB
+    # before the heap is full.
     monkeypatch.setattr(limits, "_BESIDE_MIB", 0)
-    closure = "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { key = x.key + 1; } ]; }"
+    closure = (
+        "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: "
+        "[ { key = x.key + 1; } ]; }"
+    )
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     with limits.sealed(), pytest.raises(CommandError) as memory:
         stranger.evaluate(f"builtins.length ({closure})")
     assert program.reason(memory.value) == "out of memory"
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 560 << 10)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(
+        before, 560 << 10
+    )
 
 
 def test_evaluations_that_have_a_common_time_end_with_it(stranger: Stranger) -> None:
-    endless = "let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f 9000) 1000000"
+    endless = (
+        "let f = n: if n == 0 then 0 else f (n - 1); in builtins.genList (_: f "
+        "9000) 1000000"
+    )
     began = time.monotonic()
     for _ in range(2):
-        with limits.sealed(seconds=max(began + 1 - time.monotonic(), 0)), pytest.raises(CommandError) as caught:
+        with (
+            limits.sealed(seconds=max(began + 1 - time.monotonic(), 0)),
+            pytest.raises(CommandError) as caught,
+        ):
             stranger.evaluate(endless)
         assert program.reason(caught.value).startswith("still running after ")
     assert time.monotonic() - began < 5
 
 
-def test_evaluations_that_have_a_common_time_share_the_memory(stranger: Stranger) -> None:
+def test_evaluations_that_have_a_common_time_share_the_memory(
+    stranger: Stranger,
+) -> None:
     with limits.sealed(seconds=10):
         command = evaluator.evaluate_command(stranger.directory / "default.nix", {})
     assert command.turn is not None
@@ -220,7 +268,9 @@ def test_second_wall_holds_where_the_first_is_off(
 
 
 @pytest.mark.parametrize("without", ["landlock", "settings"])
-def test_git_directory_is_not_in_reach(stranger: Stranger, monkeypatch: pytest.MonkeyPatch, without: str) -> None:
+def test_git_directory_is_not_in_reach(
+    stranger: Stranger, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
     if without == "landlock":
         monkeypatch.setattr(landlock, "abi", lambda: 0)
     else:
@@ -229,14 +279,21 @@ def test_git_directory_is_not_in_reach(stranger: Stranger, monkeypatch: pytest.M
         (stranger.directory / place / ".git").mkdir(parents=True)
         (stranger.directory / place / ".git/config").write_text("told")
         (stranger.directory / place / "file").write_text("read")
-    for name, target in (("good", "below/inner/file"), ("out", "/etc/passwd"), ("git", ".git/config"), ("far", "good")):
+    for name, target in (
+        ("good", "below/inner/file"),
+        ("out", "/etc/passwd"),
+        ("git", ".git/config"),
+        ("far", "good"),
+    ):
         (stranger.directory / name).symlink_to(target)
     names = {"below", "default.nix", "file", "good"}
     if without == "settings":
         names |= {".git", "git", "out", "far"}
     with limits.sealed():
         read = "builtins.readFile ./below/inner/file + builtins.readFile ./good"
-        assert stranger.evaluate(f"[ ({read}) (builtins.attrNames (builtins.readDir ./.)) ]") == [
+        assert stranger.evaluate(
+            f"[ ({read}) (builtins.attrNames (builtins.readDir ./.)) ]"
+        ) == [
             "readread",
             sorted(names),
         ]
@@ -244,7 +301,9 @@ def test_git_directory_is_not_in_reach(stranger: Stranger, monkeypatch: pytest.M
         assert "told" not in stranger.refusal(f"builtins.readFile ./{path}")
 
 
-def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure) -> None:
+def test_command_to_paste_is_sealed_as_well(
+    tmp_path: Path, configure: Configure
+) -> None:
     configure("allow-unsafe-native-code-during-evaluation = true")
     file = tmp_path / "default.nix"
     file.write_text("builtins ? exec")
@@ -277,7 +336,9 @@ def test_wall_stands_around_the_evaluation_and_not_around_the_build(
     walled: list[str] = []
     start = landlock.confined
 
-    def confined(reach: landlock.Confinement, run: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    def confined(
+        reach: landlock.Confinement, run: Callable[[], subprocess.Popen[bytes]]
+    ) -> subprocess.Popen[bytes]:
         started = start(reach, run)
         walled.append(cast("list[str]", started.args)[0])
         return started
@@ -286,7 +347,9 @@ def test_wall_stands_around_the_evaluation_and_not_around_the_build(
     commands: list[str] = []
     # What was built before would not be built again.
     with process.echoing(commands.append), limits.sealed():
-        (built,) = evaluator.build(BUILDS, {**shell, "tag": secrets.token_hex(8)}, ["plain"])
+        (built,) = evaluator.build(
+            BUILDS, {**shell, "tag": secrets.token_hex(8)}, ["plain"]
+        )
     assert stores.physical(built).read_text() == "\n"
     ran = [re.findall(r"(?:^| |/)(nix-\w+) ", command)[0] for command in commands]
     assert {"nix-instantiate", "nix-build"} <= {*ran}
@@ -303,26 +366,37 @@ def test_wall_stands_around_the_evaluation_and_not_around_the_build(
         ("needing-structured", "fixed-structured"),
     ],
 )
-def test_build_that_could_use_the_network_is_refused(shell: dict[str, str], name: str, refused: str) -> None:
+def test_build_that_could_use_the_network_is_refused(
+    shell: dict[str, str], name: str, refused: str
+) -> None:
     wanted = rf"^{refused}\.drv: is not built, since a fixed-output derivation"
     with limits.sealed(), pytest.raises(ToolkitError, match=wanted):
         evaluator.build(BUILDS, shell, [name])
 
 
 @pytest.mark.parametrize("name", ["impure", "impure-structured", "needing-impure"])
-def test_impure_build_is_refused(shell: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIX_CONFIG", "experimental-features = impure-derivations ca-derivations")
+def test_impure_build_is_refused(
+    shell: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "NIX_CONFIG", "experimental-features = impure-derivations ca-derivations"
+    )
     # Sealed, Nix does not even make the derivation.
     with limits.sealed(), pytest.raises(CommandError, match="experimental Nix feature"):
         evaluator.build(BUILDS, shell, [name])
     derivations = evaluator.instantiate(BUILDS, shell, [name])
-    with pytest.raises(ToolkitError, match=r"^impure(-structured)?\.drv: is not built, since"):
+    with pytest.raises(
+        ToolkitError, match=r"^impure(-structured)?\.drv: is not built, since"
+    ):
         evaluator.require_no_network(derivations)
     # A floating output is sandboxed like any other.
     evaluator.require_no_network(evaluator.instantiate(BUILDS, shell, ["floating"]))
 
 
-@pytest.mark.parametrize(("there", "jobs"), [(1, 1), (1500, 1), (1 << 30, os.cpu_count()), (None, os.cpu_count())])
+@pytest.mark.parametrize(
+    ("there", "jobs"),
+    [(1, 1), (1500, 1), (1 << 30, os.cpu_count()), (None, os.cpu_count())],
+)
 def test_evaluations_fit_into_the_memory_one_at_least(
     monkeypatch: pytest.MonkeyPatch, there: int | None, jobs: int
 ) -> None:
@@ -335,7 +409,9 @@ def test_command_to_paste_has_the_bound(tmp_path: Path) -> None:
     expression.write_text("1 + 1")
     command = limits.bounded(evaluator.evaluate_command(expression, {}), 64)
     assert "GC_MAXIMUM_HEAP_SIZE=67108864 " in command.line
-    done = subprocess.run(["sh", "-c", command.line], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sh", "-c", command.line], check=True, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "2"
 
 
@@ -348,7 +424,10 @@ def test_seal_within_another_ends_with_it() -> None:
 
 def _asking(*seconds: float) -> Command:
     """Return a program that takes so many seconds for things, and marks where it begins each."""
-    lines = "".join(f"echo 'x question {number}' >&2; sleep {each};" for number, each in enumerate(seconds))
+    lines = "".join(
+        f"echo 'x question {number}' >&2; sleep {each};"
+        for number, each in enumerate(seconds)
+    )
     return Command(argv=("sh", "-c", lines))
 
 
@@ -360,8 +439,13 @@ def test_thing_has_its_time_in_all_evaluations_together() -> None:
     # With others or alone, it has the rest.
     for things in (["quick", "slow"], ["slow"]):
         with pytest.raises(LimitError) as caught:
-            allowed.execute(_asking(*[0] * (len(things) - 1), 2), things, mark="x question")
-        assert (caught.value.limit, caught.value.of_pace) == ("still running after 3 s", True)
+            allowed.execute(
+                _asking(*[0] * (len(things) - 1), 2), things, mark="x question"
+            )
+        assert (caught.value.limit, caught.value.of_pace) == (
+            "still running after 3 s",
+            True,
+        )
     assert allowed.left("slow") == 0
     assert allowed.left("quick") > 1
     assert allowed.left("another") == 3
@@ -369,7 +453,10 @@ def test_thing_has_its_time_in_all_evaluations_together() -> None:
 
 def test_time_of_a_thing_does_not_begin_anew_with_its_parts() -> None:
     allowed = limits.Allowance(2.0)
-    parts = "echo 'x question 0' >&2; for part in 1 2 3 4 5 6; do echo 'x part' >&2; sleep 1; done"
+    parts = (
+        "echo 'x question 0' >&2; for part in 1 2 3 4 5 6; do echo 'x part' >&2; "
+        "sleep 1; done"
+    )
     with pytest.raises(LimitError):
         allowed.execute(Command(argv=("sh", "-c", parts)), ["slow"], mark="x question")
 

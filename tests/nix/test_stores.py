@@ -38,7 +38,9 @@ except ToolkitError as error:
     print(json.dumps([error.message, error.exit_code]))
 """
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can emulate a machine")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can emulate a machine"
+)
 
 
 class Machine(Struct, frozen=True):
@@ -46,19 +48,33 @@ class Machine(Struct, frozen=True):
 
     directory: Path
 
-    def ask(self, *before: str, uid: int, namespaces: bool = True, times: int = 1) -> list[list[object]]:
-        """Run shell commands as root, then ask for a store as often at once; return the answers."""
+    def ask(
+        self, *before: str, uid: int, namespaces: bool = True, times: int = 1
+    ) -> list[list[object]]:
+        """Run shell commands as root, then ask for a store as often at once.
+
+        Return the answers.
+        """
         isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
         if not namespaces:
             isolated += ["--user", "--map-users=0,0,65536", "--map-groups=0,0,65536"]
             before = ("echo 0 > /proc/sys/user/max_user_namespaces", *before)
         asked = shlex.join([sys.executable, "-c", ASK, str(uid)])
-        script = ["set -e", "mount -t tmpfs -o mode=755 tmpfs /nix", *before, "asked=()"]
+        script = [
+            "set -e",
+            "mount -t tmpfs -o mode=755 tmpfs /nix",
+            *before,
+            "asked=()",
+        ]
         script += [f"{asked} & asked+=($!)"] * times
         done = subprocess.run(
             [*isolated, "bash", "-c", "\n".join([*script, 'wait "${asked[@]}"'])],
             cwd=self.directory,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.directory / "home"), "PYTHONPATH": str(ROOT)},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.directory / "home"),
+                "PYTHONPATH": str(ROOT),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -99,7 +115,9 @@ def test_store_that_several_want_at_once_is_made_once(machine: Machine) -> None:
     assert machine.ask(uid=0, times=6) == [[None, True]] * 6
 
 
-def test_user_who_may_write_below_nix_gets_the_store_of_the_machine(machine: Machine) -> None:
+def test_user_who_may_write_below_nix_gets_the_store_of_the_machine(
+    machine: Machine,
+) -> None:
     assert machine.ask(f"chown {UID} /nix", uid=UID) == [[None, True]]
 
 
@@ -114,42 +132,66 @@ def test_daemon_that_serves_the_user_is_used(machine: Machine) -> None:
 
 REFUSALS = {
     "the daemon does not serve this user": serving("root"),
-    f"this user cannot enter '{Path(SOCKET).parent}'": (*serving("*"), f"chmod 750 {Path(SOCKET).parent}"),
+    f"this user cannot enter '{Path(SOCKET).parent}'": (
+        *serving("*"),
+        f"chmod 750 {Path(SOCKET).parent}",
+    ),
     "no daemon answers": (),
 }
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
-def test_user_whom_the_daemon_refuses_gets_a_store_of_their_own_or_one_line(machine: Machine, reason: str) -> None:
+def test_user_whom_the_daemon_refuses_gets_a_store_of_their_own_or_one_line(
+    machine: Machine, reason: str
+) -> None:
     assert machine.ask(*REFUSALS[reason], uid=UID) == [machine.own]
-    without = f"nix: {reason}, and without user namespaces this user cannot have a store of their own"
+    without = (
+        f"nix: {reason}, and without user namespaces this user cannot have a "
+        "store of their own"
+    )
     assert machine.ask(*REFUSALS[reason], uid=UID, namespaces=False) == [[without, 3]]
 
 
 def test_own_store_that_cannot_be_made_is_one_line(machine: Machine) -> None:
     ((message, status),) = machine.ask(f"chown 0 {machine.directory}/home", uid=UID)
     assert status == 3
-    assert message == f"{machine.directory}/home/.cache/unlet: the cache cannot be written: permission denied"
+    assert (
+        message
+        == f"{machine.directory}/home/.cache/unlet: the cache cannot be written: "
+        "permission denied"
+    )
 
 
-def test_what_a_builder_links_is_read_within_stores_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_builder_links_is_read_within_stores_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = tmp_path / "root/nix/store"
     (store / "x-built/bin").mkdir(parents=True)
     (store / "x-built/bin/file").touch()
-    for name, target in (("inside", "bin/file"), ("store", "/nix/store/y"), ("out", "/etc/passwd"), ("up", "../../..")):
+    for name, target in (
+        ("inside", "bin/file"),
+        ("store", "/nix/store/y"),
+        ("out", "/etc/passwd"),
+        ("up", "../../.."),
+    ):
         (store / "x-built" / name).symlink_to(target)
     (store / "x-directory").symlink_to("/etc")
     monkeypatch.setenv("NIX_REMOTE", f"local?root={tmp_path}/root")
     stores.store_variables.cache_clear()
     for name in ("bin/file", "inside", "store"):
-        assert stores.physical(Path("/nix/store/x-built", name)) == store / "x-built" / name
+        assert (
+            stores.physical(Path("/nix/store/x-built", name))
+            == store / "x-built" / name
+        )
     for name in ("x-built/out", "x-built/up", "x-directory", "x-directory/passwd"):
         with pytest.raises(ToolkitError, match=r"leads out of the store, to '/"):
             stores.physical(Path("/nix/store", name))
     stores.store_variables.cache_clear()
 
 
-def test_shells_are_put_into_the_store_that_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shells_are_put_into_the_store_that_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stores.store_variables.cache_clear()
     evaluator.tools()
     monkeypatch.setenv("NIX_REMOTE", f"local?root={tmp_path}")

@@ -13,7 +13,10 @@ from toolkit.nix.scope import references
 from toolkit.nix.tree import Tree
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
-ODD = "  # é\n\t{ a = \"  😀 ${ b }é\\n\"; /* ü */ c = ''\n  é ''${x} ${d}\n''; e = [ ]; inherit ({ }) f; }\n\n"
+ODD = (
+    "  # é\n\t{ a = \"  😀 ${ b }é\\n\"; /* ü */ c = ''\n  é ''${x} ${d}\n''; e = [ "
+    "]; inherit ({ }) f; }\n\n"
+)
 
 
 class Table(Struct, frozen=True):
@@ -40,7 +43,11 @@ def test_spans_are_those_of_the_parser(name: str) -> None:
     for node in Tree(text, name="t").nodes:
         given = unseen.pop()
         span = given.range()
-        assert (node.kind, node.start, node.end) == (given.kind(), span.start.index, span.end.index)
+        assert (node.kind, node.start, node.end) == (
+            given.kind(),
+            span.start.index,
+            span.end.index,
+        )
         unseen += reversed(given.children())
     assert unseen == []
 
@@ -54,29 +61,42 @@ def test_time_grows_with_the_length_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), TABLE.deep)
-def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(before: str, after: str) -> None:
-    with pytest.raises(RefusalError, match=r"t:1:\d+: nested more than 300 levels deep"):
+def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(
+    before: str, after: str
+) -> None:
+    with pytest.raises(
+        RefusalError, match=r"t:1:\d+: nested more than 300 levels deep"
+    ):
         Tree(before * 5000 + "x" + after * 5000, name="t")
     # Some of these take two or three levels each.
     assert references(Tree(before * 95 + "x" + after * 95, name="t").root)
 
 
 @pytest.mark.parametrize("text", [*map(cases.whole, TABLE.slow)])
-def test_text_that_keeps_the_parser_for_minutes_is_refused_in_seconds(text: str) -> None:
+def test_text_that_keeps_the_parser_for_minutes_is_refused_in_seconds(
+    text: str,
+) -> None:
     began = time.monotonic()
-    with pytest.raises(RefusalError, match=r"t: takes unlet's parser more than 0\.[567] s of processor time"):
+    with pytest.raises(
+        RefusalError,
+        match=r"t: takes unlet's parser more than 0\.[567] s of processor time",
+    ):
         Tree(text, name="t")
     assert time.monotonic() - began < 10
 
 
-def test_text_that_keeps_nix_for_minutes_is_refused_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_that_keeps_nix_for_minutes_is_refused_in_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(program, "_PARSE_SECONDS", 0.5)
     with pytest.raises(RefusalError, match=r"t: Nix does not parse this within 0\.5 s"):
         program.parse_text(b"+".join([b"1"] * 200_000), name="t")
 
 
 @pytest.mark.parametrize(("text", "comments", "names"), TABLE.gaps)
-def test_gaps_of_the_grammar_are_bridged(text: str, comments: list[str], names: list[str]) -> None:
+def test_gaps_of_the_grammar_are_bridged(
+    text: str, comments: list[str], names: list[str]
+) -> None:
     nodes = Tree(text, name="t").nodes
     assert [node.text for node in nodes if node.kind == "comment"] == comments
     assert [node.text for node in nodes if node.kind == "identifier"] == names
@@ -106,15 +126,22 @@ def test_excerpt_of_a_long_line_is_short(tmp_path: Path) -> None:
         assert (len(line) < 200, line[len(caret) - 1]) == (True, at)
 
 
-def test_merge_marker_is_called_by_its_name_and_file_without_expression_is_refused() -> None:
+def test_merge_marker_is_called_by_its_name_and_file_without_expression_is_refused() -> (
+    None
+):
     with pytest.raises(NixSyntaxError, match="no expression"):
         Tree("# nothing\n", name="file.nix")
     with pytest.raises(NixSyntaxError, match=r"file.nix:2:1: merge conflict marker"):
-        Tree("{\n<<<<<<< HEAD\n  a = 1;\n=======\n  a = 2;\n>>>>>>> x\n}\n", name="file.nix")
+        Tree(
+            "{\n<<<<<<< HEAD\n  a = 1;\n=======\n  a = 2;\n>>>>>>> x\n}\n",
+            name="file.nix",
+        )
 
 
 def test_edits_change_nothing_else() -> None:
-    assert apply("abcdef", [Edit(4, 5, ""), Edit(1, 3, "-"), Edit(6, 6, "!")]) == "a-df!"
+    assert (
+        apply("abcdef", [Edit(4, 5, ""), Edit(1, 3, "-"), Edit(6, 6, "!")]) == "a-df!"
+    )
 
 
 def test_overlapping_edits_are_a_defect() -> None:

@@ -1,4 +1,7 @@
-"""Bash is the judge of what scripts do to PATH; what ELF files do is told by the command that they hold."""
+"""Bash is the judge of what scripts do to PATH.
+
+What ELF files do is told by the command that they hold.
+"""
 
 import re
 import shutil
@@ -12,7 +15,13 @@ from toolkit.nix.wrappers import CALLER, PathOrder, Wrapper, read
 
 SCRIPTS = cases.read(__file__, dict[str, str])
 BASH = shutil.which("bash") or "bash"
-CALLERS = ("/usr/bin", "/b/bin:/usr/bin", "/z/bin", "/usr/bin:/a/bin:/b/bin:/z/bin:/a/bin", CALLER)
+CALLERS = (
+    "/usr/bin",
+    "/b/bin:/usr/bin",
+    "/z/bin",
+    "/usr/bin:/a/bin:/b/bin:/z/bin:/a/bin",
+    CALLER,
+)
 
 
 def script(text: str) -> Wrapper:
@@ -26,10 +35,18 @@ class TestScripts:
     def test_path_is_what_bash_makes_of_it(self, year: str) -> None:
         wrapper = script(SCRIPTS[year])
         assert wrapper.program == "/x/program"
-        assert wrapper.order == PathOrder(prefix=("/a/bin", "/b/bin"), suffix=("/z/bin",))
+        assert wrapper.order == PathOrder(
+            prefix=("/a/bin", "/b/bin"), suffix=("/z/bin",)
+        )
         text = re.sub(r"(?m)^exec .*", 'printf %s "$PATH"', SCRIPTS[year])
         for caller in CALLERS:
-            done = subprocess.run([BASH, "-c", text], env={"PATH": caller}, capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [BASH, "-c", text],
+                env={"PATH": caller},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             assert wrapper.environment({"PATH": caller})["PATH"] == done.stdout
 
     def test_other_variables_are_set_kept_and_taken_away(self) -> None:
@@ -41,11 +58,17 @@ unset D
 cd '/somewhere'
 exec "/x/program" --flag  "$@"
 """
-        assert script(text).environment({"B": "mine", "D": "gone"}) == {"A": "x y", "B": "mine", "C": "default"}
+        assert script(text).environment({"B": "mine", "D": "gone"}) == {
+            "A": "x y",
+            "B": "mine",
+            "C": "default",
+        }
 
     def test_line_that_does_more_to_path_is_named(self) -> None:
         with pytest.raises(
-            ToolkitError, match=r"wrapper:2: cannot determine what this does: 'PATH=\$\(getconf PATH\)'"
+            ToolkitError,
+            match=r"wrapper:2: cannot determine what this does: 'PATH=\$\(getconf "
+            r"PATH\)'",
         ):
             script('PATH=$(getconf PATH)\nexec "/x/program" "$@"\n')
 
@@ -71,17 +94,28 @@ class TestBinaries:
     @pytest.mark.parametrize("program", ["/x/program", "'/x/program'"])
     def test_command_that_it_was_made_with_is_read(self, program: str) -> None:
         command = (
-            f"makeCWrapper {program} \\\n    --inherit-argv0 \\\n    --prefix 'PATH' ':' '/a:/b' \\\n"
-            "    --set 'A' '--prefix' \\\n    --set-default 'B' 'it'\\''s' \\\n    --unset 'D' \\\n"
+            f"makeCWrapper {program} \\\n    --inherit-argv0 \\\n    --prefix 'PATH' "
+            "':' '/a:/b' \\\n"
+            "    --set 'A' '--prefix' \\\n    --set-default 'B' 'it'\\''s' \\\n    "
+            "--unset 'D' \\\n"
             "    --suffix 'PATH' ':' '/z' \\\n    --prefix 'PATH' ':' '/c'\n\n\n# (…)\n"
         )
         wrapper = read(b"\x7fELF\0\0" + command.encode() + b"\0", name="wrapper")
         assert wrapper is not None
         assert wrapper.program == "/x/program"
         assert wrapper.order == PathOrder(prefix=("/c", "/a", "/b"), suffix=("/z",))
-        assert wrapper.environment({"PATH": "/a", "D": ""}) == {"PATH": "/c:/a:/b:/a:/z", "A": "--prefix", "B": "it's"}
+        assert wrapper.environment({"PATH": "/a", "D": ""}) == {
+            "PATH": "/c:/a:/b:/a:/z",
+            "A": "--prefix",
+            "B": "it's",
+        }
 
-    @pytest.mark.parametrize("command", ["makeCWrapper 'open", "makeCWrapper '/x' --prefix 'PATH'"])
+    @pytest.mark.parametrize(
+        "command", ["makeCWrapper 'open", "makeCWrapper '/x' --prefix 'PATH'"]
+    )
     def test_cut_off_command_is_named(self, command: str) -> None:
-        with pytest.raises(ToolkitError, match="wrapper: the command that it was made with cannot be read"):
+        with pytest.raises(
+            ToolkitError,
+            match="wrapper: the command that it was made with cannot be read",
+        ):
             read(b"\x7fELF\0" + command.encode() + b"\0", name="wrapper")

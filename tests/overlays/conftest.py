@@ -54,8 +54,14 @@ def ask(answers: dict[str, Answer]) -> Ask:
         command = evaluator.evaluate_command(HERE / name, arguments)
         if command.line not in answers:
             done = process.run(command.argv, env=command.env)
-            said = [line.partition("warning: ")[2] for line in done.stderr.splitlines() if line.startswith("trace: ")]
-            answers[command.line] = Answer(value=json.loads(done.stdout), warnings=tuple(said))
+            said = [
+                line.partition("warning: ")[2]
+                for line in done.stderr.splitlines()
+                if line.startswith("trace: ")
+            ]
+            answers[command.line] = Answer(
+                value=json.loads(done.stdout), warnings=tuple(said)
+            )
         return answers[command.line]
 
     return evaluate

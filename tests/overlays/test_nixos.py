@@ -26,7 +26,11 @@ DOCUMENT = ROOT / "docs/nixos.md"
 
 EXAMPLES = {
     found[1]: found[0]
-    for found in re.finditer(r"(?<=^```nix\n)# (\S+)\n.*?(?=^```$)", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    for found in re.finditer(
+        r"(?<=^```nix\n)# (\S+)\n.*?(?=^```$)",
+        DOCUMENT.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
 }
 MODULES = sorted(EXAMPLES.keys() - {"flake.nix"})
 
@@ -35,7 +39,807 @@ OTHERS = {
     "plain.nix": "{ virtualisation.docker.rootless.enable = true; }",
     "alice.nix": "{ users.users.alice.isNormalUser = true; }",
     "no-wrappers.nix": "{ security.enableWrappers = false; }",
-    "no-new-privileges.nix": "{ systemd.user.services.docker.serviceConfig.NoNewPrivileges = true; }",
+    "no-new-privileges.nix": "{ systemd.user.services.docker.serviceConfig.NoNewPrivileges = true; "
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    ""
+    "}",
     "missing-group.nix": '{ lib, ... }: { security.wrappers.docker-rootlesskit.group = lib.mkForce "nobodys"; }',
     "twice.nix": '{ security.wrappers.docker-rootlesskit.capabilities = "cap_net_bind_service+ep"; }',
     "proposed.nix": '{ disabledModules = [ "virtualisation/docker-rootless.nix" ]; imports = [ ./rewritten.nix ]; }',
@@ -79,37 +883,74 @@ def lay_out(directory: Path, tree: Path) -> None:
     (directory / "fix.patch").write_text("")
     module = (tree / MODULE).read_text()
     (directory / "rewritten.nix").write_text(
-        nixos.add_option(module, name=str(MODULE), option=plan().module.option, description=plan().module.description)
+        nixos.add_option(
+            module,
+            name=str(MODULE),
+            option=plan().module.option,
+            description=plan().module.description,
+        )
     )
     for kind, out in (("rewrap", "overlay"), ("patched", "patched")):
-        done = unlet("overlay", "--nixpkgs", str(tree), "--kind", kind, "--out", str(directory / out))
+        done = unlet(
+            "overlay",
+            "--nixpkgs",
+            str(tree),
+            "--kind",
+            kind,
+            "--out",
+            str(directory / out),
+        )
         assert done.returncode == 0, done.stderr
-        *_, overlay, wrapper = re.findall(r"^(?:on NixOS|with the wrapper) +(.*)$", done.stdout, re.MULTILINE)
+        *_, overlay, wrapper = re.findall(
+            r"^(?:on NixOS|with the wrapper) +(.*)$", done.stdout, re.MULTILINE
+        )
         settings = "virtualisation.docker.rootless.enable = true;"
-        (directory / f"printed-{kind}.nix").write_text(f"{{ pkgs, ... }}: {{ {overlay} {wrapper} {settings} }}")
+        (directory / f"printed-{kind}.nix").write_text(
+            f"{{ pkgs, ... }}: {{ {overlay} {wrapper} {settings} }}"
+        )
 
 
 def unlet(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "toolkit", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+        [sys.executable, "-m", "toolkit", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
 
 
 @pytest.fixture(scope="session", params=trees(having=str(MODULE)))
-def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> System:
+def system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> System:
     tree: Path = request.param
     directory = tmp_path_factory.mktemp(tree.name)
     lay_out(directory, tree)
-    cases = {name: (name,) for name in ("plain.nix", *MODULES)} | COMBINED | STOPPED | UNMADE
+    cases = (
+        {name: (name,) for name in ("plain.nix", *MODULES)}
+        | COMBINED
+        | STOPPED
+        | UNMADE
+    )
     paths = {
         case: [
             str(directory / name)
-            for name in (*names, "alice.nix", *(("proposed.nix",) if "upstream.nix" in names else ()))
+            for name in (
+                *names,
+                "alice.nix",
+                *(("proposed.nix",) if "upstream.nix" in names else ()),
+            )
         ]
         for case, names in cases.items()
     }
-    answer = evaluator.evaluate(HERE / "nixos.nix", {"tree": str(tree), "cases": json.dumps(paths)})
-    return System(tree=tree, answers=documents.convert(answer, dict[str, Json], document="nixos.nix"))
+    answer = evaluator.evaluate(
+        HERE / "nixos.nix", {"tree": str(tree), "cases": json.dumps(paths)}
+    )
+    return System(
+        tree=tree,
+        answers=documents.convert(answer, dict[str, Json], document="nixos.nix"),
+    )
 
 
 @pytest.fixture
@@ -121,14 +962,18 @@ def make_wrappers(tmp_path: Path) -> Callable[[Json], subprocess.CompletedProces
         (stage / "etc").mkdir(parents=True)
         (stage / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\n")
         # The namespace of an ordinary user has one group.
-        (stage / "etc/group").write_text("".join(f"{name}:x:0:\n" for name in answer["groups"]))
+        (stage / "etc/group").write_text(
+            "".join(f"{name}:x:0:\n" for name in answer["groups"])
+        )
         (stage / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\n")
         script = answer["script"]
         (stage / "script").write_text(script)
         for path in set(re.findall(r"/nix/store/([^\s\"]+)", script)):
             program = stage / "store" / path
             program.parent.mkdir(parents=True, exist_ok=True)
-            program.symlink_to(str(shutil.which("setcap" if program.name == "setcap" else "true")))
+            program.symlink_to(
+                str(shutil.which("setcap" if program.name == "setcap" else "true"))
+            )
         namespace = ["unshare", "--user", "--map-root-user", "--mount"]
         return subprocess.run(
             [*namespace, "bash", str(HERE / "suid-sgid.sh"), str(stage)],
@@ -142,7 +987,9 @@ def make_wrappers(tmp_path: Path) -> Callable[[Json], subprocess.CompletedProces
 
 @pytest.mark.parametrize("case", [*MODULES, *COMBINED])
 def test_every_security_wrapper_can_be_made(
-    system: System, make_wrappers: Callable[[Json], subprocess.CompletedProcess[str]], case: str
+    system: System,
+    make_wrappers: Callable[[Json], subprocess.CompletedProcess[str]],
+    case: str,
 ) -> None:
     answer = system.of(case)
     assert answer["failed"] == []
@@ -154,7 +1001,10 @@ def test_every_security_wrapper_can_be_made(
         group = answer["wrappers"][name]["group"]
         mode, capabilities = made[name]
         assert mode == ("511" if group == "root" else "510")
-        assert set(capabilities.removesuffix("=ep").split(",")) == {"cap_net_bind_service", "cap_setpcap"}
+        assert set(capabilities.removesuffix("=ep").split(",")) == {
+            "cap_net_bind_service",
+            "cap_setpcap",
+        }
 
 
 @pytest.mark.parametrize(
@@ -165,7 +1015,10 @@ def test_every_security_wrapper_can_be_made(
     ],
 )
 def test_wrapper_that_cannot_be_made_leaves_a_system_without_sudo(
-    system: System, make_wrappers: Callable[[Json], subprocess.CompletedProcess[str]], case: str, said: str
+    system: System,
+    make_wrappers: Callable[[Json], subprocess.CompletedProcess[str]],
+    case: str,
+    said: str,
 ) -> None:
     done = make_wrappers(system.of(case))
     assert done.returncode == 1
@@ -201,31 +1054,48 @@ def test_wrapper_has_the_name_and_group_that_the_document_says(system: System) -
     assert "docker-rootless" in system.of("group.nix")["groups"]
     assert "docker-rootless" not in system.of("plain.nix")["groups"]
     assert set(MODULES) <= set(system.answers)
-    assert len(MODULES) == len(re.findall(r"^```nix$", DOCUMENT.read_text(), re.MULTILINE)) - 1
+    assert (
+        len(MODULES)
+        == len(re.findall(r"^```nix$", DOCUMENT.read_text(), re.MULTILINE)) - 1
+    )
 
 
-def test_service_starts_the_docker_and_only_what_the_document_says_is_compiled(system: System) -> None:
+def test_service_starts_the_docker_and_only_what_the_document_says_is_compiled(
+    system: System,
+) -> None:
     plain = system.of("plain.nix")
     changed = {"route.nix": (False, True), "rewrap.nix": (False, True)}
     changed |= dict.fromkeys(("patched.nix", "own-moby.nix"), (False, False))
     for case in MODULES:
         answer = system.of(case)
         assert answer["path"].split(":")[0] == "/run/wrappers/bin"
-        assert re.match(r"/nix/store/\w{32}-docker-[\d.]+/bin/dockerd-rootless --config-file=", answer["start"])
-        assert (answer["start"] == plain["start"]) == (answer["docker"] == plain["docker"])
-        assert tuple(answer[name] == plain[name] for name in ("docker", "moby")) == changed.get(case, (True, True))
+        assert re.match(
+            r"/nix/store/\w{32}-docker-[\d.]+/bin/dockerd-rootless --config-file=",
+            answer["start"],
+        )
+        assert (answer["start"] == plain["start"]) == (
+            answer["docker"] == plain["docker"]
+        )
+        assert tuple(
+            answer[name] == plain[name] for name in ("docker", "moby")
+        ) == changed.get(case, (True, True))
     assert system.of("own-moby.nix")["moby"] != system.of("patched.nix")["moby"]
 
 
 @pytest.mark.parametrize("kind", ["rewrap", "patched"])
-def test_what_the_command_prints_is_what_the_document_shows(system: System, kind: str) -> None:
+def test_what_the_command_prints_is_what_the_document_shows(
+    system: System, kind: str
+) -> None:
     printed, shown = (
-        [system.of(case)[name] for name in ("docker", "script")] for case in (f"printed for {kind}", f"{kind}.nix")
+        [system.of(case)[name] for name in ("docker", "script")]
+        for case in (f"printed for {kind}", f"{kind}.nix")
     )
     assert printed == shown
 
 
-def test_what_has_no_effect_stops_the_build_and_warnings_are_those_of_every_system(system: System) -> None:
+def test_what_has_no_effect_stops_the_build_and_warnings_are_those_of_every_system(
+    system: System,
+) -> None:
     for case, said in {
         "route and upstream": "which is the other route",
         "ports without wrappers": "has no effect without the security wrapper 'docker-rootlesskit'",
@@ -234,18 +1104,36 @@ def test_what_has_no_effect_stops_the_build_and_warnings_are_those_of_every_syst
         (message,) = system.of(case)["failed"]
         assert said in " ".join(message.split())
     expected = set(system.of("plain.nix")["warnings"])
-    of_module = {name for name in system.answers if set(system.of(name)["warnings"]) - expected}
-    assert of_module == {"ports and upstream", "group and upstream", "route and upstream"}
+    of_module = {
+        name for name in system.answers if set(system.of(name)["warnings"]) - expected
+    }
+    assert of_module == {
+        "ports and upstream",
+        "group and upstream",
+        "route and upstream",
+    }
 
 
-def test_proposed_test_and_option_evaluate_in_the_tree(system: System, tmp_path: Path) -> None:
+def test_proposed_test_and_option_evaluate_in_the_tree(
+    system: System, tmp_path: Path
+) -> None:
     where = ["--nixpkgs", str(system.tree), "--out", str(tmp_path / "proposal")]
     done = unlet("propose", *where, "--only", "nixos-module")
     assert done.returncode == 0, done.stdout
     asked = ["--proof", "nixos-module-test", "--proof", "nixos-module"]
-    done = unlet("check", str(tmp_path / "proposal"), "--tier", "tree", "--system", "x86_64-linux", *asked)
+    done = unlet(
+        "check",
+        str(tmp_path / "proposal"),
+        "--tier",
+        "tree",
+        "--system",
+        "x86_64-linux",
+        *asked,
+    )
     assert done.returncode == 0, done.stdout
-    passed = re.findall(r"^passed +(\S+) .*\((.*); [\d.]+ s\)$", done.stdout, re.MULTILINE)
+    passed = re.findall(
+        r"^passed +(\S+) .*\((.*); [\d.]+ s\)$", done.stdout, re.MULTILINE
+    )
     assert passed == [
         ("nixos-module", "docker off and on, the option off and on"),
         ("nixos-module-test", "nixosTests.docker-rootless, x86_64-linux"),
@@ -263,4 +1151,7 @@ def test_tree_without_rootless_docker_says_so(tree: Path, tmp_path: Path) -> Non
         assert "virtualisation.docker.rootless" in caught.value.stderr
     done = unlet("overlay", "--nixpkgs", str(tree), "--out", str(tmp_path / "overlay"))
     assert (done.returncode, (tmp_path / "overlay").exists()) == (3, False)
-    assert "not in the PATH prefix of a dockerd-rootless wrapper (no wrapper)" in done.stderr
+    assert (
+        "not in the PATH prefix of a dockerd-rootless wrapper (no wrapper)"
+        in done.stderr
+    )

@@ -9,10 +9,21 @@ def answer(ask: Ask) -> Answer:
 
 
 def test_every_docker_is_wrapped_anew_and_nothing_else(answer: Answer) -> None:
-    assert answer.value["names"] == ["docker", "docker_20_10", "docker_24", "docker_25", "docker_29"]
+    assert answer.value["names"] == [
+        "docker",
+        "docker_20_10",
+        "docker_24",
+        "docker_25",
+        "docker_29",
+    ]
     dockers = answer.value["dockers"]
     rewrapped = {name: dockers[name]["rewrapped"] for name in dockers}
-    assert rewrapped == {"docker": True, "docker_25": True, "docker_29": True, "docker-client": False}
+    assert rewrapped == {
+        "docker": True,
+        "docker_25": True,
+        "docker_29": True,
+        "docker-client": False,
+    }
     client = dockers["docker-client"]
     assert client["once"] == client["plain"]
 
@@ -49,14 +60,20 @@ def test_each_output_is_one_of_the_new_package_too(answer: Answer) -> None:
 def test_what_is_no_such_docker_stays_and_is_named(answer: Answer) -> None:
     foreign = answer.value["foreign"]
     assert all(foreign[name] for name in foreign)
-    fixed = "its dockerd-rootless does not prefer its own rootlesskit: this overlay is no longer needed"
+    fixed = (
+        "its dockerd-rootless does not prefer its own rootlesskit: this overlay "
+        "is no longer needed"
+    )
     unknown = "has no dockerd-rootless as nixpkgs makes it"
     assert sorted(set(answer.warnings)) == [
         f"rewrap.nix: docker stays as it is: 'docker-29.6.1' {unknown}",
         f"rewrap.nix: docker stays as it is: 'podman-docker-compat-5.0' {unknown}",
         "rewrap.nix: docker stays as it is: it is not a package",
         f"rewrap.nix: docker stays as it is: {fixed}",
-        "rewrap.nix: docker stays as it is: its dockerd-rootless is made in an unknown way",
+        (
+            "rewrap.nix: docker stays as it is: its dockerd-rootless is made in an "
+            "unknown way"
+        ),
         "rewrap.nix: this nixpkgs has no docker",
     ]
 

@@ -19,7 +19,10 @@ from toolkit.proposal import recipes
 from toolkit.proposal.recipes import Rewrite
 from toolkit.proposal.requests import Request
 
-NOTES, BOARD = (f"pkgs/by-name/{name}/package.nix" for name in ("no/notes-server", "st/status-board"))
+NOTES, BOARD = (
+    f"pkgs/by-name/{name}/package.nix"
+    for name in ("no/notes-server", "st/status-board")
+)
 SUBJECTS = ["notes-server: call it better", "status-board: call it better"]
 BRANCH = "better"
 RECIPE = """
@@ -36,7 +39,11 @@ body = "A better name."
 def better(text: str, *, name: str) -> str:
     """Change what says REBUILT in a way that is built anew, and a description otherwise."""
     assert name.endswith(".nix")
-    return text.replace('version = "', 'version = "1', 1) if "# REBUILT" in text else text.replace("Keeps", "Keeps all")
+    return (
+        text.replace('version = "', 'version = "1', 1)
+        if "# REBUILT" in text
+        else text.replace("Keeps", "Keeps all")
+    )
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -45,10 +52,20 @@ class Batch(Struct, frozen=True, kw_only=True):
     clone: Clone
     recipe: Path
 
-    def ask(self, *packages: str, limit: int | None = None, **wanted: object) -> PullRequest:
+    def ask(
+        self, *packages: str, limit: int | None = None, **wanted: object
+    ) -> PullRequest:
         target = packages[0] if packages else ""
-        request = Request(target=target, recipe=str(self.recipe), limit=limit, depth=ALONE)
-        order = BranchOrder(repo=self.clone.top, base="mine", branch=BRANCH, packages=packages, **wanted)  # type: ignore[arg-type]
+        request = Request(
+            target=target, recipe=str(self.recipe), limit=limit, depth=ALONE
+        )
+        order = BranchOrder(
+            repo=self.clone.top,
+            base="mine",
+            branch=BRANCH,
+            packages=packages,
+            **wanted,  # type: ignore[arg-type]
+        )
         return create(order, request, progress=Silence())
 
     def edit(self, path: str, old: str, new: str) -> None:
@@ -60,24 +77,35 @@ class Batch(Struct, frozen=True, kw_only=True):
         self.clone.git("commit", "--quiet", "--all", "--message=base")
 
     def subjects(self) -> list[str]:
-        return self.clone.git("log", "--reverse", "--format=%s", f"mine..{BRANCH}").splitlines()
+        return self.clone.git(
+            "log", "--reverse", "--format=%s", f"mine..{BRANCH}"
+        ).splitlines()
 
 
 @pytest.fixture
-def batch(new_clone: Callable[..., Clone], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Batch:
+def batch(
+    new_clone: Callable[..., Clone], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Batch:
     monkeypatch.setitem(recipes.REWRITES, "better", Rewrite(make=better, most=2))
     (tmp_path / "better.toml").write_text(RECIPE)
     clone = new_clone()
     clone.git("switch", "--quiet", "--create", "mine")
     made = Batch(clone=clone, recipe=tmp_path / "better.toml")
-    maintained = "meta = {\n    maintainers = with lib.maintainers; [\n      joe-r\n      joe\n    ];"
+    maintained = (
+        "meta = {\n    maintainers = with lib.maintainers; [\n      joe-r\n "
+        "     joe\n    ];"
+    )
     made.edit(NOTES, "meta = {", maintained)
     made.edit(BOARD, 'description = "', 'description = "Keeps ')
     return made
 
 
 def refusals(done: PullRequest) -> dict[str, str]:
-    return {each.target: str(each.result) for each in done.attempts if isinstance(each.result, ToolkitError)}
+    return {
+        each.target: str(each.result)
+        for each in done.attempts
+        if isinstance(each.result, ToolkitError)
+    }
 
 
 def test_each_package_is_a_commit_and_what_is_refused_is_listed(batch: Batch) -> None:
@@ -85,33 +113,60 @@ def test_each_package_is_a_commit_and_what_is_refused_is_listed(batch: Batch) ->
     done = batch.ask("notes-server", "image-scan", "status-board", BOARD, limit=4)
     assert batch.subjects() == SUBJECTS
     assert refusals(done) == {
-        "image-scan": "pkgs/by-name/im/image-scan/package.nix: 'better' has nothing to change",
+        "image-scan": "pkgs/by-name/im/image-scan/package.nix: 'better' has nothing "
+        "to change",
         BOARD: f"{BOARD}: is changed for status-board already",
     }
-    assert [(proof.name, proof.status.value) for proof in done.own_proofs] == [("together", "passed")]
+    assert [(proof.name, proof.status.value) for proof in done.own_proofs] == [
+        ("together", "passed")
+    ]
     assert done.made is not None
     assert done.made.title == "notes-server, status-board: call it better"
     text = done.made.text.read_text()
-    assert "A better name.\n\n- `notes-server: call it better`\n- `status-board: call it better`\n\nNo rebuilds" in text
-    tip, base = batch.clone.git("rev-parse", BRANCH), batch.clone.git("rev-parse", "mine")
+    assert (
+        "A better name.\n\n- `notes-server: call it better`\n- `status-board: call it "
+        "better`\n\nNo rebuilds" in text
+    )
+    tip, base = (
+        batch.clone.git("rev-parse", BRANCH),
+        batch.clone.git("rev-parse", "mine"),
+    )
     both = "`nix-instantiate -A notes-server -A status-board`"
     assert f"{both} prints the same on {base[:12]} and {tip[:12]}." in text
     files = contributions.place(batch.clone.common, BRANCH)
-    assert {path.name for path in files.iterdir() if path.is_dir()} == {"notes-server", "status-board"}
+    assert {path.name for path in files.iterdir() if path.is_dir()} == {
+        "notes-server",
+        "status-board",
+    }
 
-    # Their words stay with the package, though the one before it has gone from the batch.
-    git(done.made.worktree, "commit", "--quiet", "--amend", "--message=status-board: in my words")
+    # Their words stay with the package, though the one before it has gone from the
+    # batch.
+    git(
+        done.made.worktree,
+        "commit",
+        "--quiet",
+        "--amend",
+        "--message=status-board: in my words",
+    )
     batch.edit(NOTES, "Keeps", "Has")
-    moved = update(BranchOrder(repo=batch.clone.top), Request(target=""), progress=Silence())
+    moved = update(
+        BranchOrder(repo=batch.clone.top), Request(target=""), progress=Silence()
+    )
     assert isinstance(moved, PullRequest)
     assert batch.subjects() == ["status-board: in my words"]
-    assert refusals(moved) == {"notes-server": f"{NOTES}: 'better' has nothing to change"}
+    assert refusals(moved) == {
+        "notes-server": f"{NOTES}: 'better' has nothing to change"
+    }
     assert moved.made is not None
     assert (moved.made.contribution.packages, moved.made.own) == (("status-board",), ())
 
     remove(batch.clone.top, None, force=True)
     after = snapshot(batch.clone)
-    assert {name for name in {*before, *after} if before.get(name) != after.get(name) and "worktrees" in name} == set()
+    assert {
+        name
+        for name in {*before, *after}
+        if before.get(name) != after.get(name) and "worktrees" in name
+    } == set()
     assert not (batch.clone.common / "unlet").exists()
 
 
@@ -134,9 +189,17 @@ def test_a_batch_without_a_package_left_makes_nothing(batch: Batch) -> None:
 @pytest.mark.parametrize(
     ("packages", "wanted", "fact"),
     [
-        (("notes-server", "status-board", "image-scan"), {}, "--recipe: 3 packages at once, and at most 2 are welcome"),
+        (
+            ("notes-server", "status-board", "image-scan"),
+            {},
+            "--recipe: 3 packages at once, and at most 2 are welcome",
+        ),
         ((), {"maintainer": "joe-"}, "--maintainer: 'joe-' has no package that"),
-        (("pkgs/by-name/im",), {}, "pkgs/by-name/im: 'pkgs/by-name/im' has no package that"),
+        (
+            ("pkgs/by-name/im",),
+            {},
+            "pkgs/by-name/im: 'pkgs/by-name/im' has no package that",
+        ),
     ],
 )
 def test_what_names_too_many_packages_or_none_is_refused(
@@ -147,8 +210,13 @@ def test_what_names_too_many_packages_or_none_is_refused(
     assert str(caught.value).startswith(fact)
 
 
-def test_a_directory_or_a_maintainer_has_the_packages_that_the_recipe_changes(batch: Batch) -> None:
+def test_a_directory_or_a_maintainer_has_the_packages_that_the_recipe_changes(
+    batch: Batch,
+) -> None:
     asked = (str(batch.recipe), batch.clone.top)
-    assert recipes.packages(*asked, ("pkgs/by-name/st", "curl"), "") == ("status-board", "curl")
+    assert recipes.packages(*asked, ("pkgs/by-name/st", "curl"), "") == (
+        "status-board",
+        "curl",
+    )
     assert recipes.packages(*asked, (), "joe") == ("notes-server",)
     assert recipes.packages(*asked, (), "joe-r") == ("notes-server",)

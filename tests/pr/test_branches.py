@@ -24,4 +24,7 @@ def test_a_recipe_and_a_step_on_request_have_branches_of_their_own() -> None:
     assert branch_name("jq", "final-attrs") == "jq-final-attrs"
     assert branch_name("jq", "recipes/own.toml") == "jq-own"
     assert branch_name("docker", only=("demote",)) == "docker-rootlesskit-path"
-    assert branch_name("docker", only=("nixos-module",)) == "docker-rootless-privileged-ports"
+    assert (
+        branch_name("docker", only=("nixos-module",))
+        == "docker-rootless-privileged-ports"
+    )

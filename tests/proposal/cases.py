@@ -14,18 +14,27 @@ from toolkit.proposal.target import Target
 
 
 def lift_case(
-    target: PurePosixPath, stages: Sequence[Stage], *, lifted: Lifted, asking: Asking, judging: Judging
+    target: PurePosixPath,
+    stages: Sequence[Stage],
+    *,
+    lifted: Lifted,
+    asking: Asking,
+    judging: Judging,
 ) -> LiftCase:
     package = asking.own.package
     request = Request(target=package)
-    source = Source(origin="a test", content=stages[0].content, directory=asking.trees[0])
+    source = Source(
+        origin="a test", content=stages[0].content, directory=asking.trees[0]
+    )
     return LiftCase(
         request=request,
         source=source,
         package=package,
         target=target,
         stages=tuple(stages),
-        opened=Opened(request=request, source=source, target=Target(package=package, file=target)),
+        opened=Opened(
+            request=request, source=source, target=Target(package=package, file=target)
+        ),
         lifted=lifted,
         asking=asking,
         judging=judging,

@@ -44,12 +44,19 @@ class Draft(Struct, frozen=True, kw_only=True):
             path.write_text(text)
             stages.append(Stage(name=name, content=text.encode(), path=path))
         commits = [
-            Commit(subject=f"hello: {after.name}", body="", before=before.content, after=after.content)
+            Commit(
+                subject=f"hello: {after.name}",
+                body="",
+                before=before.content,
+                after=after.content,
+            )
             for before, after in pairwise(stages)
         ]
         made = mailing.series(commits, TARGET)
         case = Case[Stage](
-            source=Source(origin="a test", content=stages[0].content, directory=self.root),
+            source=Source(
+                origin="a test", content=stages[0].content, directory=self.root
+            ),
             package="hello",
             target=TARGET,
             stages=tuple(stages),
@@ -66,7 +73,10 @@ def nixpkgs(tmp_path: Path) -> Nixpkgs:
 
 @pytest.fixture
 def proposal(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A proposal for notes-server of the specimen, of which the definition stays; it is made once."""
+    """A proposal for notes-server of the specimen, of which the definition stays.
+
+    It is made once.
+    """
     place = tmp_path_factory.getbasetemp() / "proposed"
     if not place.exists():
         run(place, design="stay")
@@ -79,6 +89,8 @@ def draft(tmp_path: Path) -> Draft:
 
 
 @pytest.fixture(autouse=True)
-def cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Let the tests share a cache."""
     monkeypatch.setenv(VARIABLE, str(tmp_path_factory.getbasetemp() / "cache"))

@@ -52,7 +52,11 @@ class Nixpkgs(Struct, frozen=True, kw_only=True):
         return Nixpkgs(root=shutil.copytree(self.root, self.root.with_name(name)))
 
     def request(self, target: str = "notes-server", **more: object) -> Request:
-        return Request(target=target, source=SourceRequest(nixpkgs=str(self.root)), **more)  # type: ignore[arg-type]
+        return Request(
+            target=target,
+            source=SourceRequest(nixpkgs=str(self.root)),
+            **more,  # type: ignore[arg-type]
+        )
 
     def chosen(self, target: str = "notes-server", **more: object) -> LiftCase:
         """Return the lift of a package, which nothing but the choice has proven."""
@@ -60,7 +64,9 @@ class Nixpkgs(Struct, frozen=True, kw_only=True):
         assert isinstance(found, LiftCase), found
         return found
 
-    def propose(self, target: str = "notes-server", out: str = "out", **choices: object) -> Report:
+    def propose(
+        self, target: str = "notes-server", out: str = "out", **choices: object
+    ) -> Report:
         return run(self.root.with_name(out), target, str(self.root), **choices)
 
 
@@ -69,13 +75,24 @@ def copied(directory: Path) -> Nixpkgs:
     return Nixpkgs(root=shutil.copytree(specimen.path(), directory / "nixpkgs"))
 
 
-def run(out: Path, target: str = "notes-server", nixpkgs: str = "specimen", **choices: object) -> Report:
+def run(
+    out: Path,
+    target: str = "notes-server",
+    nixpkgs: str = "specimen",
+    **choices: object,
+) -> Report:
     """Propose a package, proven on one system unless the choices have a depth."""
     design = choices.pop("design", None)
     designs = {"lift": design} if design is not None else {}
     progress = cast("Progress", choices.pop("progress", Silence()))
     source = SourceRequest(nixpkgs=nixpkgs)
-    request = Request(target=target, source=source, out=out, designs=designs, **{"depth": ALONE, **choices})  # type: ignore[arg-type]
+    request = Request(
+        target=target,
+        source=source,
+        out=out,
+        designs=designs,  # type: ignore[arg-type]
+        **{"depth": ALONE, **choices},  # type: ignore[arg-type]
+    )
     (attempt,) = propose([request], progress=progress)
     return only(attempt.result)
 

@@ -17,8 +17,12 @@ from toolkit.proposal.prove import Stage
 from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree
 
-OUTER = package('buildApp { pname = "app"; e = [ ui finalAttrs ]; }\n').replace("f, src", "finalAttrs, src")
-INNER = package('buildApp (finalAttrs: { pname = "app"; e = [ ui ]; v = finalAttrs.pname; })\n')
+OUTER = package('buildApp { pname = "app"; e = [ ui finalAttrs ]; }\n').replace(
+    "f, src", "finalAttrs, src"
+)
+INNER = package(
+    'buildApp (finalAttrs: { pname = "app"; e = [ ui ]; v = finalAttrs.pname; })\n'
+)
 
 
 def captured(before: str, after: str, made: Lifted) -> tuple[str, ...]:
@@ -27,7 +31,10 @@ def captured(before: str, after: str, made: Lifted) -> tuple[str, ...]:
     change = Change(subject="", origin="", source=SourceRequest(), base=tree, steps=())
     case = lift_case(
         PurePosixPath(path),
-        [Stage(name=name, content=text.encode(), path=path) for name, text in (("a", before), ("b", after))],
+        [
+            Stage(name=name, content=text.encode(), path=path)
+            for name, text in (("a", before), ("b", after))
+        ],
         lifted=made,
         asking=Asking(trees=(path, path), own=LiftQuestion(package="app"), systems=()),
         judging=Judging(change=change, systems=()),
@@ -42,11 +49,17 @@ def test_a_lift_captures_no_name(text: str, design: Design) -> None:
     assert captured(text, made.text, made) == ()
 
 
-@pytest.mark.parametrize(("text", "parameter"), [(OUTER, "finalPackage"), (INNER, "finalAttrs")])
-def test_an_outer_name_that_the_new_parameter_takes_is_captured(text: str, parameter: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "parameter"), [(OUTER, "finalPackage"), (INNER, "finalAttrs")]
+)
+def test_an_outer_name_that_the_new_parameter_takes_is_captured(
+    text: str, parameter: str
+) -> None:
     made = lifted(text)
     assert made.parameter == parameter
-    spoiled = replace(made, text=made.text.replace(parameter, "finalAttrs"), parameter="finalAttrs")
+    spoiled = replace(
+        made, text=made.text.replace(parameter, "finalAttrs"), parameter="finalAttrs"
+    )
     said = ("'finalAttrs' has a different meaning after the change",)
     assert captured(text, spoiled.text, spoiled) == (said if text is OUTER else ())
 
@@ -55,18 +68,30 @@ def test_a_name_that_a_set_takes_is_captured() -> None:
     before = package("buildApp { e = [ ui src ]; }\n")
     made = lifted(before)
     spoiled = made.text.replace("e = [", "e = rec { src = 1; a = src; }; x = [")
-    assert captured(before, spoiled, made) == ("'src' has a different meaning after the change",)
+    assert captured(before, spoiled, made) == (
+        "'src' has a different meaning after the change",
+    )
 
 
-PART = package('buildApp { pname = "app"; e = buildUi (finalAttrs: { x = ui; y = finalAttrs.x; }); }\n')
+PART = package(
+    'buildApp { pname = "app"; e = buildUi (finalAttrs: { x = ui; y = finalAttrs.x; }); }\n'
+)
 
 
 @pytest.mark.parametrize("design", [Design.STAY, Design.MOVE])
-def test_a_use_of_the_new_parameter_that_a_function_within_takes_is_captured(design: Design) -> None:
+def test_a_use_of_the_new_parameter_that_a_function_within_takes_is_captured(
+    design: Design,
+) -> None:
     made = lifted(PART, design=design)
     assert (made.parameter, captured(PART, made.text, made)) == ("finalPackage", ())
-    spoiled = replace(made, text=made.text.replace("finalPackage", "finalAttrs"), parameter="finalAttrs")
-    assert captured(PART, spoiled.text, spoiled) == ("'finalAttrs' has a different meaning after the change",)
+    spoiled = replace(
+        made,
+        text=made.text.replace("finalPackage", "finalAttrs"),
+        parameter="finalAttrs",
+    )
+    assert captured(PART, spoiled.text, spoiled) == (
+        "'finalAttrs' has a different meaning after the change",
+    )
 
 
 @pytest.mark.parametrize("name", ["version", "src", "buildUi"])
@@ -76,25 +101,39 @@ def test_a_name_of_what_moves_that_the_package_binds_is_captured(name: str) -> N
     assert captured(before, made.text, made) == ()
     spoiled = made.text.replace("(finalAttrs: {", "(finalAttrs: rec {")
     spoiled = spoiled.replace("inherit src version buildUi", f"{name} = 1")
-    assert captured(before, spoiled, made) == (f"'{name}' has a different meaning after the change",)
+    assert captured(before, spoiled, made) == (
+        f"'{name}' has a different meaning after the change",
+    )
 
 
 def test_the_final_attributes_of_a_part_keep_their_meaning_by_another_name() -> None:
     text = (
-        "{ buildApp, buildUi, version }:\nlet\n  ui = buildUi (finalAttrs: { a = finalAttrs.b; inherit version; });\n"
+        "{ buildApp, buildUi, version }:\nlet\n  ui = buildUi (finalAttrs: { a = "
+        "finalAttrs.b; inherit version; });\n"
     )
     text += "in\n"
     text += "buildApp (finalAttrs: { inherit version; e = [ ui ]; })\n"
     made = lifted(text, "ui", design=Design.MOVE, follow=("version",))
-    assert (made.renamed, captured(text, made.text, made)) == (frozenset(["uiAttrs"]), ())
+    assert (made.renamed, captured(text, made.text, made)) == (
+        frozenset(["uiAttrs"]),
+        (),
+    )
     kept = replace(made, renamed=frozenset())
-    said = [f"'{name}' has a different meaning after the change" for name in ("finalAttrs", "uiAttrs")]
+    said = [
+        f"'{name}' has a different meaning after the change"
+        for name in ("finalAttrs", "uiAttrs")
+    ]
     assert captured(text, made.text, kept) == tuple(said)
 
 
-def test_what_a_set_of_a_part_takes_from_the_package_means_the_same_in_that_set() -> None:
+def test_what_a_set_of_a_part_takes_from_the_package_means_the_same_in_that_set() -> (
+    None
+):
     part = 'buildUi rec {\n    pname = "ui";\n    inherit version src;\n    cache = src;\n  };'
-    text = f"{{ buildApp, buildUi, fetch }}:\nlet\n  version = fetch 1;\n  src = fetch 2;\n  ui = {part}\nin\n"
+    text = (
+        f"{{ buildApp, buildUi, fetch }}:\nlet\n  version = fetch 1;\n  src = "
+        f"fetch 2;\n  ui = {part}\nin\n"
+    )
     text += "buildApp rec {\n  inherit version src;\n  e = [ ui version ];\n}\n"
     made = lifted(text, "ui", design=Design.MOVE, follow=("src", "version"))
     assert captured(text, made.text, made) == ()
@@ -102,8 +141,12 @@ def test_what_a_set_of_a_part_takes_from_the_package_means_the_same_in_that_set(
     assert captured(text, stays.text, stays) == ()
 
 
-@pytest.mark.parametrize("end", ["ui", "buildApp.x", "{ e = ui; }", "(buildApp { e = ui; }) // { }"])
-def test_a_file_that_ends_in_something_else_by_now_is_looked_at_as_well(end: str) -> None:
+@pytest.mark.parametrize(
+    "end", ["ui", "buildApp.x", "{ e = ui; }", "(buildApp { e = ui; }) // { }"]
+)
+def test_a_file_that_ends_in_something_else_by_now_is_looked_at_as_well(
+    end: str,
+) -> None:
     made = lifted(INNER)
     assert captured(INNER, package(end), made) == ()
 
@@ -114,7 +157,11 @@ def test_a_name_that_a_binding_gets_is_captured_if_it_is_known() -> None:
     made = lifted(before, "drv")
     assert "inherit web;" in made.text
     assert captured(before, made.text, made) == ()
-    before = package("buildApp { e = [ drv web ]; }\n", part).replace("f, src", "web, src")
+    before = package("buildApp { e = [ drv web ]; }\n", part).replace(
+        "f, src", "web, src"
+    )
     made = lifted(before, "drv")
     spoiled = made.text.replace("drv", "web")
-    assert captured(before, spoiled, made) == ("'web' has a different meaning after the change",)
+    assert captured(before, spoiled, made) == (
+        "'web' has a different meaning after the change",
+    )

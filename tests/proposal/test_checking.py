@@ -39,15 +39,21 @@ def refused(directory: Path, message: str) -> None:
 
 # Without a design it moves, and takes what it follows out of the let as well.
 @pytest.mark.parametrize("design", [Design.STAY, None])
-def test_the_same_is_proven_again_by_every_design(tmp_path: Path, design: Design | None) -> None:
+def test_the_same_is_proven_again_by_every_design(
+    tmp_path: Path, design: Design | None
+) -> None:
     report = run(tmp_path / "out", design=design)
     found = again(tmp_path / "out")
     assert statuses(found) == statuses(report)
-    assert [proof.covers for proof in found.proofs] == [proof.covers for proof in report.proofs]
+    assert [proof.covers for proof in found.proofs] == [
+        proof.covers for proof in report.proofs
+    ]
     assert found.warnings == ()
 
 
-def test_a_lift_of_some_bindings_is_made_again_without_asking_for_their_methods(tmp_path: Path) -> None:
+def test_a_lift_of_some_bindings_is_made_again_without_asking_for_their_methods(
+    tmp_path: Path,
+) -> None:
     run(tmp_path / "out", "status-board", bindings=("theme",))
     progress = Steps()
     request = CheckRequest(target="", directory=tmp_path / "out", proofs=("parse",))
@@ -67,7 +73,9 @@ def test_a_mail_that_rebuilds_by_now_fails(proposal: Path) -> None:
     assert statuses(again(proposal))["no-rebuild"] is Status.FAILED
 
 
-def test_a_mail_whose_message_is_another_is_proven_as_before_and_a_changed_overlay_fails(proposal: Path) -> None:
+def test_a_mail_whose_message_is_another_is_proven_as_before_and_a_changed_overlay_fails(
+    proposal: Path,
+) -> None:
     edit(proposal, "Subject: [PATCH] ", "Subject: [PATCH] my own words: ")
     assert not again(proposal).failed
     package = proposal / "overlay/notes-server/package.nix"
@@ -77,10 +85,15 @@ def test_a_mail_whose_message_is_another_is_proven_as_before_and_a_changed_overl
 
 @pytest.mark.parametrize("field", ["file", "target"])
 @pytest.mark.parametrize("value", ["../../secret", "/etc", ".."])
-def test_a_report_does_not_choose_what_is_read(proposal: Path, field: str, value: str) -> None:
+def test_a_report_does_not_choose_what_is_read(
+    proposal: Path, field: str, value: str
+) -> None:
     document = json.loads((proposal / "report.json").read_text())
     (proposal / "report.json").write_text(json.dumps({**document, field: value}))
-    with pytest.raises(ToolkitError, match=f"field '{field}' is '{value}', which is no path in a nixpkgs"):
+    with pytest.raises(
+        ToolkitError,
+        match=f"field '{field}' is '{value}', which is no path in a nixpkgs",
+    ):
         again(proposal)
 
 
@@ -89,13 +102,22 @@ def test_a_proposal_of_the_specimen_is_known_again_on_another_machine(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "another"))
     found = again(proposal, proofs=("readers",))
-    assert (found.proposal.source.origin, found.warnings) == ("the embedded specimen", ())
+    assert (found.proposal.source.origin, found.warnings) == (
+        "the embedded specimen",
+        (),
+    )
     assert statuses(found) == {"readers": Status.PASSED}
 
 
-def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(proposal: Path, nixpkgs: Nixpkgs) -> None:
+def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(
+    proposal: Path, nixpkgs: Nixpkgs
+) -> None:
     def named(place: str) -> Report:
-        return again(proposal, proofs=("applies",), change=ChangeRequest(source=SourceRequest(nixpkgs=place)))
+        return again(
+            proposal,
+            proofs=("applies",),
+            change=ChangeRequest(source=SourceRequest(nixpkgs=place)),
+        )
 
     (proof,) = named("specimen").proofs
     assert (proof.status, proof.covers.partition(",")[0]) == (Status.PASSED, "1 patch")
@@ -120,24 +142,32 @@ def test_what_does_not_belong_together_is_named(nixpkgs: Nixpkgs) -> None:
     report.write_text(json.dumps({**document, "target": "docker"}))
     path = "pkgs/applications/virtualization/docker/default.nix"
     refused(spoiled, f"{report}: field 'file' is '{NOTES}' instead of '{path}'")
-    # Of a nixpkgs that has changed nothing is asked; of one that is gone, the file is that of the overlay.
+    # Of a nixpkgs that has changed nothing is asked; of one that is gone, the file is
+    # that of the overlay.
     nixpkgs.write(NOTES, f"# other\n{nixpkgs.text()}")
     with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
         again(out)
     shutil.rmtree(nixpkgs.root)
     package = out / "overlay/notes-server/package.nix"
     package.write_text(f"{package.read_text()}# more\n")
-    refused(out, f"{out}: upstream.diff and overlay/ do not belong to the file of report.json")
+    refused(
+        out,
+        f"{out}: upstream.diff and overlay/ do not belong to the file of report.json",
+    )
 
 
-def test_a_nixpkgs_that_is_gone_is_the_file_of_the_overlay_without_the_change(nixpkgs: Nixpkgs) -> None:
+def test_a_nixpkgs_that_is_gone_is_the_file_of_the_overlay_without_the_change(
+    nixpkgs: Nixpkgs,
+) -> None:
     nixpkgs.propose("docker", only=("demote",))
     shutil.rmtree(nixpkgs.root)
     found = again(nixpkgs.out, proofs=("parse", "applies"))
     assert not found.failed
     path = "pkgs/applications/virtualization/docker/default.nix"
     assert found.proposal.source.content == (specimen.path() / path).read_bytes()
-    assert found.warnings[0].startswith("the source is not available: the file comes from the proposal")
+    assert found.warnings[0].startswith(
+        "the source is not available: the file comes from the proposal"
+    )
     with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
         again(nixpkgs.out, depth=Depth(whole=True))
     for file in (nixpkgs.out / "overlay").rglob("default.nix"):
@@ -153,7 +183,9 @@ def test_a_proposal_is_built_if_its_depth_asks_for_that(proposal: Path) -> None:
     }
 
 
-def test_a_directory_without_a_proposal_is_named_with_what_writes_one(tmp_path: Path) -> None:
+def test_a_directory_without_a_proposal_is_named_with_what_writes_one(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(ToolkitError, match=r"report\.json") as caught:
         again(tmp_path)
     assert caught.value.hint == "'unlet propose' writes a proposal"

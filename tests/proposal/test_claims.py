@@ -13,9 +13,22 @@ from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
 from toolkit.proposal.choosing import LiftCase
-from toolkit.proposal.claims import CLAIMS, follows, overlaid, overridable, source_follows
+from toolkit.proposal.claims import (
+    CLAIMS,
+    follows,
+    overlaid,
+    overridable,
+    source_follows,
+)
 from toolkit.proposal.judged import Judging
-from toolkit.proposal.lifted import Asking, ChangedMethod, Derivations, Effect, LiftQuestion, Method
+from toolkit.proposal.lifted import (
+    Asking,
+    ChangedMethod,
+    Derivations,
+    Effect,
+    LiftQuestion,
+    Method,
+)
 from toolkit.proposal.prove import Stage, Subject
 from toolkit.sources import changes
 from toolkit.sources.changes import Change
@@ -24,10 +37,17 @@ from toolkit.sources.trees import NixpkgsTree, fingerprint
 BOARD = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
 
 
-def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) -> LiftCase:
+def case(
+    before: Path, after: Path, package: str, lifted: Lifted | None = None
+) -> LiftCase:
     lifted = lifted or Lifted(text="", methods={})
-    question = LiftQuestion(package=package, methods=lifted.methods, follows=lifted.follows)
-    stages = tuple(Stage(name=name, content=b"", path=root) for name, root in (("before", before), ("after", after)))
+    question = LiftQuestion(
+        package=package, methods=lifted.methods, follows=lifted.follows
+    )
+    stages = tuple(
+        Stage(name=name, content=b"", path=root)
+        for name, root in (("before", before), ("after", after))
+    )
     asking = Asking(trees=(before, after), own=question, systems=("x86_64-linux",))
     judging = Judging(change=change_of(before, after), systems=("x86_64-linux",))
     return lift_case(BOARD, stages, lifted=lifted, asking=asking, judging=judging)
@@ -35,7 +55,9 @@ def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) 
 
 def change_of(before: Path, after: Path) -> Change:
     tree = NixpkgsTree(root=before, key=fingerprint(before))
-    return changes.one_file(tree, BOARD, (after / BOARD).read_bytes(), source=SourceRequest())
+    return changes.one_file(
+        tree, BOARD, (after / BOARD).read_bytes(), source=SourceRequest()
+    )
 
 
 @pytest.fixture
@@ -55,11 +77,15 @@ def test_a_source_that_follows_the_version_does_so_only_afterwards(tree: Path) -
     assert source_follows(case(tree, after, "status-board")).failures == ()
     unchanged = source_follows(case(tree, tree, "status-board")).failures
     assert unchanged == ("an override of version does not change src",)
-    assert source_follows(case(after, after, "status-board")).failures == ("it did so before",)
+    assert source_follows(case(after, after, "status-board")).failures == (
+        "it did so before",
+    )
 
 
 def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
-    lifted = Lifted(text="", methods={"theme": ("theme",)}, follows={"theme": ("version",)})
+    lifted = Lifted(
+        text="", methods={"theme": ("theme",)}, follows={"theme": ("version",)}
+    )
     finding = follows(case(tree, tree, "status-board", lifted))
     assert finding.failures == ("theme: stays the same if version is another",)
     nothing = follows(case(tree, tree, "status-board"))
@@ -68,21 +94,26 @@ def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
         "because no part takes src or version from the package",
     )
     gone = replace(lifted, methods={"theme": ("passthru", "none")})
-    assert follows(case(tree, tree, "status-board", gone)).failures == ("passthru.none: evaluates on no system",)
+    assert follows(case(tree, tree, "status-board", gone)).failures == (
+        "passthru.none: evaluates on no system",
+    )
 
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux")
 PLACE = ", ".join(SYSTEMS)
 
 
-def tried(effect: Effect, *, before: Effect = Effect.NONE, **facts: object) -> ChangedMethod:
+def tried(
+    effect: Effect, *, before: Effect = Effect.NONE, **facts: object
+) -> ChangedMethod:
     """Return a method that has an effect after the change."""
     after = Method(there=True, effect=effect, **facts)  # type: ignore[arg-type]
     return ChangedMethod(before=Method(there=False, effect=before), after=after)
 
 
 def answered(
-    *answers: Derivations | ChangedMethod, taken: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    *answers: Derivations | ChangedMethod,
+    taken: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> LiftCase:
     """Return the case of a package about which Nix has answered, on each system in turn."""
     root = specimen.path()
@@ -91,7 +122,9 @@ def answered(
     asking = replace(found.asking, systems=SYSTEMS[: len(answers)])
     for system, answer in zip(SYSTEMS, answers, strict=False):
         known = (
-            answer if isinstance(answer, Derivations) else Derivations(before="/a", after="/a", methods={"ui": answer})
+            answer
+            if isinstance(answer, Derivations)
+            else Derivations(before="/a", after="/a", methods={"ui": answer})
         )
         asking.known[system] = known
     return replace(found, asking=asking)
@@ -109,9 +142,16 @@ STAYS = "works in part: the replaced package is still built in, by"
 @pytest.mark.parametrize(
     ("answers", "failures", "evidence"),
     [
-        ((tried(Effect.WORKS),) * 2, (), (f"{ARRIVES} the build, and did not before ({PLACE})",)),
         (
-            (tried(Effect.WORKS, before=Effect.WORKS), tried(Effect.INEFFECTIVE, shown=True)),
+            (tried(Effect.WORKS),) * 2,
+            (),
+            (f"{ARRIVES} the build, and did not before ({PLACE})",),
+        ),
+        (
+            (
+                tried(Effect.WORKS, before=Effect.WORKS),
+                tried(Effect.INEFFECTIVE, shown=True),
+            ),
             (),
             (
                 f"{ARRIVES} the build, and did so before (x86_64-linux)",
@@ -121,7 +161,10 @@ STAYS = "works in part: the replaced package is still built in, by"
         (
             (tried(Effect.WORKS), tried(Effect.WORKS, before=Effect.UNASKED)),
             (),
-            (f"{ARRIVES} the build, and did not before (x86_64-linux)", f"{ARRIVES} the build (aarch64-linux)"),
+            (
+                f"{ARRIVES} the build, and did not before (x86_64-linux)",
+                f"{ARRIVES} the build (aarch64-linux)",
+            ),
         ),
         (
             (tried(Effect.WORKS, before=Effect.PARTLY),),
@@ -133,10 +176,17 @@ STAYS = "works in part: the replaced package is still built in, by"
             (f"{METHOD} {STAYS} app → ui (x86_64-linux)",),
             (f"{METHOD} has no effect on aarch64-linux",),
         ),
-        ((tried(Effect.INEFFECTIVE), tried(Effect.NONE)), (f"{METHOD} has no effect on any system",), ()),
+        (
+            (tried(Effect.INEFFECTIVE), tried(Effect.NONE)),
+            (f"{METHOD} has no effect on any system",),
+            (),
+        ),
         (
             (tried(Effect.UNKNOWN), tried(Effect.NONE)),
-            (f"{METHOD} does not evaluate on x86_64-linux", "ui: there is no passthru.ui on aarch64-linux"),
+            (
+                f"{METHOD} does not evaluate on x86_64-linux",
+                "ui: there is no passthru.ui on aarch64-linux",
+            ),
             (),
         ),
         (
@@ -147,11 +197,19 @@ STAYS = "works in part: the replaced package is still built in, by"
     ],
 )
 def test_an_override_of_each_method_has_to_arrive(
-    answers: tuple[ChangedMethod, ...], failures: tuple[str, ...], evidence: tuple[str, ...]
+    answers: tuple[ChangedMethod, ...],
+    failures: tuple[str, ...],
+    evidence: tuple[str, ...],
 ) -> None:
     found = overridable(answered(*answers))
     before = {each.before.effect for each in answers}
-    earlier = "" if Effect.WORKS in before else " (before: in part)" if Effect.PARTLY in before else " (before: none)"
+    earlier = (
+        ""
+        if Effect.WORKS in before
+        else " (before: in part)"
+        if Effect.PARTLY in before
+        else " (before: none)"
+    )
     ways = f"by overrideAttrs of passthru.ui{earlier}"
     assert (found.failures, found.evidence) == (failures, (ways, *evidence))
     assert found.covers == f"app, ui on {', '.join(SYSTEMS[: len(answers)])}"
@@ -161,13 +219,24 @@ def test_an_override_of_each_method_has_to_arrive(
 def test_what_nix_could_not_be_asked_about_is_not_claimed() -> None:
     works = tried(Effect.WORKS)
     found = overridable(answered(works, LATE))
-    assert (found.covers, found.gaps) == ("app, ui on x86_64-linux", ("aarch64-linux: ran out of time",))
-    assert found.evidence[1:] == (f"{ARRIVES} the build, and did not before (x86_64-linux)",)
+    assert (found.covers, found.gaps) == (
+        "app, ui on x86_64-linux",
+        ("aarch64-linux: ran out of time",),
+    )
+    assert found.evidence[1:] == (
+        f"{ARRIVES} the build, and did not before (x86_64-linux)",
+    )
     found = overridable(answered(LATE, LATE))
-    assert (found.covers, found.not_run) == ("nothing", "because x86_64-linux: ran out of time")
+    assert (found.covers, found.not_run) == (
+        "nothing",
+        "because x86_64-linux: ran out of time",
+    )
     assert len(found.commands) == len(SYSTEMS)
     found = overridable(answered(NOWHERE, NOWHERE))
-    assert (found.covers, found.not_run) == ("nothing", "because the unchanged package evaluates on no system")
+    assert (found.covers, found.not_run) == (
+        "nothing",
+        "because the unchanged package evaluates on no system",
+    )
     found = overridable(answered(SPOILED, works))
     assert found.covers == f"app, ui on {PLACE}"
 
@@ -177,29 +246,53 @@ def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
         return replace(tried(Effect.WORKS), follows=reached)
 
     asked = {"ui": ("src", "version")}
-    found = follows(answered(method(src=True, version=True), method(src=True, version=False), taken=asked))
+    found = follows(
+        answered(
+            method(src=True, version=True), method(src=True, version=False), taken=asked
+        )
+    )
     assert found.failures == ("passthru.ui: stays the same if version is another",)
     assert found.evidence == ("passthru.ui: changes with src",)
     assert found.covers == f"app, ui on {PLACE}"
     found = follows(answered(method(src=True, version=True), NOWHERE, taken=asked))
     assert (found.failures, found.covers) == ((), "app, ui on x86_64-linux")
     several = answered(method(src=True, version=True), taken=asked)
-    lifted = replace(several.lifted, methods={"ui": ("ui",), "cli": ("cli",)}, follows={**asked, "cli": ("src",)})
-    both = Derivations(before="/a", after="/a", methods={"ui": method(src=True, version=True), "cli": method(src=True)})
+    lifted = replace(
+        several.lifted,
+        methods={"ui": ("ui",), "cli": ("cli",)},
+        follows={**asked, "cli": ("src",)},
+    )
+    both = Derivations(
+        before="/a",
+        after="/a",
+        methods={"ui": method(src=True, version=True), "cli": method(src=True)},
+    )
     several.asking.known["x86_64-linux"] = both
     found = follows(replace(several, lifted=lifted))
-    assert found.evidence == ("ui: changes with src", "ui: changes with version", "cli: changes with src")
+    assert found.evidence == (
+        "ui: changes with src",
+        "ui: changes with version",
+        "cli: changes with src",
+    )
 
 
-def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Path) -> None:
+def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(
+    tree: Path,
+) -> None:
     found = overlaid(answered(tried(Effect.WORKS)))
-    reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
+    reason = (
+        "because nixpkgs calls the package with arguments, or its file reads "
+        "other directories"
+    )
     assert (found.covers, found.not_run) == ("nothing", reason)
     overlay = tree.with_name("overlay")
     overlay.mkdir()
     (overlay / "default.nix").write_text("_: _: { }")
     found = overlaid(replace(answered(NOWHERE), overlay=overlay))
-    assert (found.covers, found.not_run) == ("nothing", "because the unchanged package evaluates on no system")
+    assert (found.covers, found.not_run) == (
+        "nothing",
+        "because the unchanged package evaluates on no system",
+    )
     nowhere = source_follows(case(tree, tree, "none-such"))
     reason = "because the package or its source does not evaluate on x86_64-linux"
     assert (nowhere.covers, nowhere.not_run) == ("nothing", reason)
@@ -211,11 +304,20 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Pa
 
 def test_what_asks_nix_says_the_systems_that_it_was_narrowed_to() -> None:
     deep = [claim for claim in CLAIMS if claim.queue]
-    assert [claim.name for claim in deep if not claim.wide] == ["source-follows", "tests-follow", "overlay"]
+    assert [claim.name for claim in deep if not claim.wide] == [
+        "source-follows",
+        "tests-follow",
+        "overlay",
+    ]
 
 
 def test_only_a_claim_of_recipes_is_about_no_sort_of_change() -> None:
-    assert [claim.name for claim in CLAIMS if not claim.applies_to] == ["source-follows", "tests-follow"]
-    assert [claim.name for claim in CLAIMS if Subject.OVERLAY in claim.applies_to and claim.queue] == [
-        *("no-rebuild", "overridable", "passthru", "meta", "overrides", "overlay")
+    assert [claim.name for claim in CLAIMS if not claim.applies_to] == [
+        "source-follows",
+        "tests-follow",
     ]
+    assert [
+        claim.name
+        for claim in CLAIMS
+        if Subject.OVERLAY in claim.applies_to and claim.queue
+    ] == [*("no-rebuild", "overridable", "passthru", "meta", "overrides", "overlay")]

@@ -8,11 +8,19 @@ from tests.proposal.nixpkgs import NOTES, Nixpkgs
 from toolkit import specimen
 from toolkit.lift.candidates import file_bindings
 from toolkit.nix import limits
-from toolkit.proposal.inspection import Methods, inspect_package, lines, part, working_methods
+from toolkit.proposal.inspection import (
+    Methods,
+    inspect_package,
+    lines,
+    part,
+    working_methods,
+)
 
 HOSTILE = {
-    "exponential": "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in builtins.toJSON (f 60))",
-    "endless closure": "(toString (builtins.length (builtins.genericClosure { startSet = [ { key = 0; } ]; "
+    "exponential": "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in "
+    "builtins.toJSON (f 60))",
+    "endless closure": "(toString (builtins.length (builtins.genericClosure { "
+    "startSet = [ { key = 0; } ]; "
     "operator = x: [ { key = x.key + 1; } ]; })))",
 }
 
@@ -38,11 +46,17 @@ def test_methods_that_were_not_tried_for_want_of_time_may_be_tried_again() -> No
         found = working_methods(specimen.path(), "notes-server", file, ["web-ui"])
     assert found.limited is True
     assert found.reason is not None
-    assert working_methods(specimen.path(), "notes-server", file, ["web-ui"]).limited is False
+    assert (
+        working_methods(specimen.path(), "notes-server", file, ["web-ui"]).limited
+        is False
+    )
 
 
 def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
-    text = "{ f, g }: let ui = g { }; in f (self: { passthru = { inherit ui; }; a = self.passthru.ui; })"
+    text = (
+        "{ f, g }: let ui = g { }; in f (self: { passthru = { inherit ui; }; a = "
+        "self.passthru.ui; })"
+    )
     found = file_bindings(text.encode())
     assert part("ui", found, None).reached is found.reached("ui") is True
 
@@ -58,42 +72,75 @@ def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
 def test_only_a_replacement_that_leaves_nothing_behind_is_an_override(
     nixpkgs: Nixpkgs, use: str, methods: int, partly: int
 ) -> None:
-    nixpkgs.edit('mkDerivation {\n  pname = "notes-server"', 'mkDerivation (finalAttrs: {\n  pname = "notes-server"')
+    nixpkgs.edit(
+        'mkDerivation {\n  pname = "notes-server"',
+        'mkDerivation (finalAttrs: {\n  pname = "notes-server"',
+    )
     nixpkgs.edit("passthru = {", "passthru = {\n    inherit web-ui;")
     nixpkgs.edit("${web-ui} $out/share", f"{use} $out/share")
     nixpkgs.write(NOTES, nixpkgs.text().rstrip().removesuffix("}") + "})\n")
     inspection = inspect_package(nixpkgs.root, "notes-server")
     (found,) = inspection.parts
-    assert (len(found.methods), len(found.partly), found.reached) == (methods, partly, bool(methods))
+    assert (len(found.methods), len(found.partly), found.reached) == (
+        methods,
+        partly,
+        bool(methods),
+    )
     (line,) = (line for line in lines(inspection) if line.startswith("    web-ui"))
     assert ("in part: overrideAttrs" in line) is bool(partly)
 
 
 def test_a_package_whose_lets_bind_none_has_no_parts(nixpkgs: Nixpkgs) -> None:
-    nixpkgs.write(NOTES, '{ stdenv }: stdenv.mkDerivation { pname = "notes-server"; version = "1"; }\n')
+    nixpkgs.write(
+        NOTES,
+        '{ stdenv }: stdenv.mkDerivation { pname = "notes-server"; version = "1"; }\n',
+    )
     found = inspect_package(nixpkgs.root, "notes-server")
     assert (found.parts, found.reason, found.version) == ((), None, "1")
 
 
-def test_a_package_that_does_not_evaluate_is_shown_as_its_file_does(nixpkgs: Nixpkgs) -> None:
+def test_a_package_that_does_not_evaluate_is_shown_as_its_file_does(
+    nixpkgs: Nixpkgs,
+) -> None:
     nixpkgs.edit("platforms = lib.platforms.all;", 'platforms = throw "no longer";')
     found = inspect_package(nixpkgs.root, "notes-server")
-    assert (found.package, str(found.file), found.version, found.system) == ("notes-server", str(NOTES), "4.2.0", None)
+    assert (found.package, str(found.file), found.version, found.system) == (
+        "notes-server",
+        str(NOTES),
+        "4.2.0",
+        None,
+    )
     assert found.reason == "does not evaluate: no longer"
     (ui,) = found.parts
-    assert (ui.name, ui.bound, ui.reached, ui.methods, ui.state) == ("web-ui", "let", False, (), "hidden")
+    assert (ui.name, ui.bound, ui.reached, ui.methods, ui.state) == (
+        "web-ui",
+        "let",
+        False,
+        (),
+        "hidden",
+    )
     assert nixpkgs.text().splitlines()[(ui.line or 0) - 1].startswith("  web-ui = ")
 
 
 def test_what_is_reached_is_decided_by_nix_if_the_file_binds_it() -> None:
     found = file_bindings((specimen.path() / NOTES).read_bytes())
-    answer = Methods(methods={"web-ui": ("overrideAttrs",)}, partly={"web-ui": ("override",)})
+    answer = Methods(
+        methods={"web-ui": ("overrideAttrs",)}, partly={"web-ui": ("override",)}
+    )
     both = part("web-ui", found, answer)
-    assert (both.reached, both.methods, both.partly) == (True, ("overrideAttrs",), ("override",))
+    assert (both.reached, both.methods, both.partly) == (
+        True,
+        ("overrideAttrs",),
+        ("override",),
+    )
     neither = part("web-ui", found, Methods(methods={}))
     assert (neither.reached, neither.methods, neither.partly) == (False, (), ())
     assert (both.name, both.builder, both.line) == ("web-ui", "stdenv.mkDerivation", 18)
     absent = part("none", found, Methods(methods={}))
-    assert (absent.bound, absent.reached, absent.line, absent.builder, absent.state) == (
-        *("absent", found.reached("none"), None, None, None),
-    )
+    assert (
+        absent.bound,
+        absent.reached,
+        absent.line,
+        absent.builder,
+        absent.state,
+    ) == (*("absent", found.reached("none"), None, None, None),)

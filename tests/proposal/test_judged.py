@@ -22,9 +22,14 @@ in
 ARGUMENTS = '{ pname = "status-board"; version = "1"; %s }'
 
 
-def spoiled(tmp_path: Path, before: str | None, after: Callable[[str], str], *, reader: str = "") -> LiftCase:
+def spoiled(
+    tmp_path: Path, before: str | None, after: Callable[[str], str], *, reader: str = ""
+) -> LiftCase:
     """Return the case of a package of the specimen that is `before`, and of one that reads it."""
-    trees = [shutil.copytree(specimen.path(), tmp_path / name) for name in ("before", "after")]
+    trees = [
+        shutil.copytree(specimen.path(), tmp_path / name)
+        for name in ("before", "after")
+    ]
     text = before or (trees[0] / BOARD).read_text()
     for tree, content in zip(trees, (text, after(text)), strict=True):
         (tree / BOARD).write_text(content)
@@ -45,13 +50,22 @@ def found(case: LiftCase) -> dict[str, Finding]:
 
 
 def failing(findings: dict[str, Finding]) -> dict[str, tuple[str, ...]]:
-    return {name: finding.failures for name, finding in findings.items() if finding.failures}
+    return {
+        name: finding.failures for name, finding in findings.items() if finding.failures
+    }
 
 
 @pytest.mark.parametrize(
-    "path", ["pkgs.status-board.passthru", "(pkgs.extend (_: _: { })).status-board.passthru", "status-board.passthru"]
+    "path",
+    [
+        "pkgs.status-board.passthru",
+        "(pkgs.extend (_: _: { })).status-board.passthru",
+        "status-board.passthru",
+    ],
 )
-def test_whatever_reads_it_by_any_path_of_names_is_compared(tmp_path: Path, path: str) -> None:
+def test_whatever_reads_it_by_any_path_of_names_is_compared(
+    tmp_path: Path, path: str
+) -> None:
     argument = "status-board" if path.startswith("status-board") else "pkgs"
     reader = (
         f'{{ stdenv, {argument} }}:\nstdenv.mkDerivation {{\n  pname = "board-reader";\n  version = "1";\n'
@@ -59,7 +73,9 @@ def test_whatever_reads_it_by_any_path_of_names_is_compared(tmp_path: Path, path
     )
     findings = found(spoiled(tmp_path, None, shown, reader=reader))
     assert [*failing(findings)] == ["readers"]
-    assert findings["readers"].failures[0].startswith("board-reader: is built differently")
+    assert (
+        findings["readers"].failures[0].startswith("board-reader: is built differently")
+    )
     assert findings["readers"].covers == "board-reader on x86_64-linux"
     assert findings["no-rebuild"].covers == "status-board on x86_64-linux"
 
@@ -71,26 +87,41 @@ def test_a_package_that_nothing_reads_has_no_readers_to_compare(tmp_path: Path) 
     assert any("board-theme is new" in line for line in findings["passthru"].evidence)
 
 
-def test_an_override_function_of_the_builder_that_drops_a_part_is_named(tmp_path: Path) -> None:
+def test_an_override_function_of_the_builder_that_drops_a_part_is_named(
+    tmp_path: Path,
+) -> None:
     before = PYTHON + "build " + ARGUMENTS % 'part = "x";' + "\n"
-    layer = PYTHON + "(build " + ARGUMENTS % "" + ').overrideAttrs (_: { part = "x"; })\n'
+    layer = (
+        PYTHON + "(build " + ARGUMENTS % "" + ').overrideAttrs (_: { part = "x"; })\n'
+    )
     findings = found(spoiled(tmp_path, before, lambda _: layer))
     assert [*failing(findings)] == ["overrides"]
     first = findings["overrides"].failures[0]
-    assert first.startswith("status-board: overridePythonAttrs with nothing changed gives something else: /nix/store/")
+    assert first.startswith(
+        "status-board: overridePythonAttrs with nothing changed gives something else: "
+        "/nix/store/"
+    )
 
 
-def test_a_package_that_holds_the_path_of_its_tree_stays_the_same(tmp_path: Path) -> None:
+def test_a_package_that_holds_the_path_of_its_tree_stays_the_same(
+    tmp_path: Path,
+) -> None:
     """Both trees stand at one path while they are asked."""
     text = (specimen.path() / BOARD).read_text()
     before = text.replace("  meta = {", "  passthru.here = toString ./.;\n\n  meta = {")
-    before = before.replace("  nativeBuildInputs =", "  place = toString ./.;\n\n  nativeBuildInputs =")
-    same = spoiled(tmp_path, before, lambda text: text.replace("# The programs", "# All programs"))
+    before = before.replace(
+        "  nativeBuildInputs =", "  place = toString ./.;\n\n  nativeBuildInputs ="
+    )
+    same = spoiled(
+        tmp_path, before, lambda text: text.replace("# The programs", "# All programs")
+    )
     assert failing(found(same)) == {}
     answer = same.asking.answer("x86_64-linux")
     assert answer.before != answer.after
     changed = spoiled(
-        tmp_path / "more", before, lambda text: text.replace("place = toString ./.", "place = toString ../.")
+        tmp_path / "more",
+        before,
+        lambda text: text.replace("place = toString ./.", "place = toString ../."),
     )
     assert [*failing(found(changed))] == ["no-rebuild"]
 
@@ -98,9 +129,19 @@ def test_a_package_that_holds_the_path_of_its_tree_stays_the_same(tmp_path: Path
 def test_a_part_that_nix_cannot_be_asked_for_is_not_claimed(tmp_path: Path) -> None:
     """An error that Nix cannot catch, in passthru before and after: all else is compared."""
     text = (specimen.path() / BOARD).read_text()
-    before = text.replace("  meta = {", '  passthru.broken = builtins.getAttr "none" { };\n\n  meta = {')
-    findings = found(spoiled(tmp_path, before, lambda text: text.replace('version = "2"', 'version = "3"')))
+    before = text.replace(
+        "  meta = {", '  passthru.broken = builtins.getAttr "none" { };\n\n  meta = {'
+    )
+    findings = found(
+        spoiled(
+            tmp_path,
+            before,
+            lambda text: text.replace('version = "2"', 'version = "3"'),
+        )
+    )
     assert [*failing(findings)] == ["no-rebuild"]
-    assert (findings["passthru"].not_run or "").startswith("because status-board on x86_64-linux: its ")
+    assert (findings["passthru"].not_run or "").startswith(
+        "because status-board on x86_64-linux: its "
+    )
     assert findings["meta"].not_run is None
     assert findings["meta"].covers == "status-board on x86_64-linux"

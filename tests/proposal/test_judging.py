@@ -10,12 +10,23 @@ from toolkit.git.reading import TreeFile
 from toolkit.judge import SYSTEMS
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import SourceRequest
-from toolkit.proposal.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, systems
+from toolkit.proposal.judged import (
+    META,
+    NO_REBUILD,
+    OVERRIDES,
+    PASSTHRU,
+    Aspect,
+    Judging,
+    systems,
+)
 from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 
 ONE, OTHER = "x86_64-linux", "aarch64-linux"
-COMMAND = f"unlet check --patch upstream.diff --nixpkgs nix --rev main --system {ONE} --expect same"
+COMMAND = (
+    "unlet check --patch upstream.diff --nixpkgs nix --rev main --system "
+    f"{ONE} --expect same"
+)
 
 
 def judging(
@@ -61,26 +72,51 @@ def answer(
 
 
 def differs(
-    kind: Kind, attribute: str = "app", *, on: str = ONE, weight: Weight = Weight.CHANGE, to: object = None
+    kind: Kind,
+    attribute: str = "app",
+    *,
+    on: str = ONE,
+    weight: Weight = Weight.CHANGE,
+    to: object = None,
 ) -> Difference:
     return Difference(
-        attribute=attribute, system=on, kind=kind, weight=weight, what=f"its {kind}", before="old", after=to
+        attribute=attribute,
+        system=on,
+        kind=kind,
+        weight=weight,
+        what=f"its {kind}",
+        before="old",
+        after=to,
     )
 
 
 @pytest.mark.parametrize(
     ("aspect", "kinds"),
     [
-        (NO_REBUILD, {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED, Kind.ALIAS, Kind.ADDED}),
+        (
+            NO_REBUILD,
+            {
+                Kind.DERIVATION,
+                Kind.FIXED_OUTPUT,
+                Kind.EVALUATION,
+                Kind.REMOVED,
+                Kind.ALIAS,
+                Kind.ADDED,
+            },
+        ),
         (PASSTHRU, {Kind.PASSTHRU}),
         (META, {Kind.META, Kind.POSITION}),
         (OVERRIDES, {Kind.OVERRIDE, Kind.ARGUMENTS}),
     ],
 )
-def test_each_kind_of_difference_is_that_of_one_claim(aspect: Aspect, kinds: set[Kind]) -> None:
+def test_each_kind_of_difference_is_that_of_one_claim(
+    aspect: Aspect, kinds: set[Kind]
+) -> None:
     for kind in Kind:
         finding = judging(answer(differs(kind))).kept(aspect)
-        assert finding.failures == ((f"app: its {kind} ({ONE})",) if kind in kinds else ())
+        assert finding.failures == (
+            (f"app: its {kind} ({ONE})",) if kind in kinds else ()
+        )
         assert (finding.covers, finding.commands) == (f"app on {ONE}", (COMMAND,))
 
 
@@ -93,7 +129,10 @@ def test_a_difference_is_one_line_with_its_systems_and_values() -> None:
         reached={ONE: ("app",), OTHER: ("app",)},
     )
     finding = judging(found).kept(META, ["first"])
-    assert finding.failures == (f"app: its meta: old → new ({ONE}, {OTHER})", f"app: its meta ({OTHER})")
+    assert finding.failures == (
+        f"app: its meta: old → new ({ONE}, {OTHER})",
+        f"app: its meta ({OTHER})",
+    )
     assert finding.evidence == ("first", f"app: its position ({ONE})")
     assert finding.covers == f"app on {ONE}, {OTHER}"
 
@@ -110,10 +149,20 @@ def test_readers_are_not_what_the_file_makes() -> None:
         f"gone: its evaluation ({ONE})",
     )
     finding = judging(found).readers()
-    assert (finding.covers, finding.failures) == (f"reader on {ONE}", (f"reader: its derivation ({ONE})",))
+    assert (finding.covers, finding.failures) == (
+        f"reader on {ONE}",
+        (f"reader: its derivation ({ONE})",),
+    )
     alone = judging(answer()).readers()
-    assert (alone.covers, alone.failures, alone.commands) == ("nothing in pkgs reads or overrides it", (), (COMMAND,))
-    rest = (Gap(what="NixOS", reason="no module is evaluated"), Gap(what="app on x", reason="late", attribute="app"))
+    assert (alone.covers, alone.failures, alone.commands) == (
+        "nothing in pkgs reads or overrides it",
+        (),
+        (COMMAND,),
+    )
+    rest = (
+        Gap(what="NixOS", reason="no module is evaluated"),
+        Gap(what="app on x", reason="late", attribute="app"),
+    )
     finding = judging(answer(readers={ONE: ("reader",)}, not_covered=rest)).readers()
     assert finding.evidence == ("not asked: NixOS: no module is evaluated",)
 
@@ -125,18 +174,34 @@ def test_what_stands_in_a_set_is_that_of_the_attribute_around_it() -> None:
         reached={ONE: ("set.app",)},
         readers={ONE: ("set.other",)},
     )
-    assert judging(found).kept(PASSTHRU).failures == (f"set.app.tests: its passthru ({ONE})",)
+    assert judging(found).kept(PASSTHRU).failures == (
+        f"set.app.tests: its passthru ({ONE})",
+    )
 
 
 def test_a_difference_fails_though_nothing_else_of_it_is_known() -> None:
-    gap = Gap(what=f"app on {ONE}", reason="took too long", attribute="app", system=ONE, parts=("meta",))
+    gap = Gap(
+        what=f"app on {ONE}",
+        reason="took too long",
+        attribute="app",
+        system=ONE,
+        parts=("meta",),
+    )
     finding = judging(answer(differs(Kind.META), unknown=(gap,))).kept(META)
-    assert (finding.covers, finding.failures, finding.not_run) == ("nothing", (f"app: its meta ({ONE})",), None)
+    assert (finding.covers, finding.failures, finding.not_run) == (
+        "nothing",
+        (f"app: its meta ({ONE})",),
+        None,
+    )
 
 
-def test_the_judge_is_asked_once_about_the_change_on_its_systems(tmp_path: Path) -> None:
+def test_the_judge_is_asked_once_about_the_change_on_its_systems(
+    tmp_path: Path,
+) -> None:
     shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    page = FileEdit(path=PurePosixPath("README.md"), before=None, after=TreeFile(content=b"text"))
+    page = FileEdit(
+        path=PurePosixPath("README.md"), before=None, after=TreeFile(content=b"text")
+    )
     step = ChangeStep(subject="a page", edits=(page,))
     change = Change(
         subject="a change",
@@ -153,7 +218,13 @@ def test_the_judge_is_asked_once_about_the_change_on_its_systems(tmp_path: Path)
 
 
 def test_what_is_unknown_of_an_attribute_is_not_covered() -> None:
-    gap = Gap(what=f"app on {ONE}", reason="took too long", attribute="app", system=ONE, parts=("meta",))
+    gap = Gap(
+        what=f"app on {ONE}",
+        reason="took too long",
+        attribute="app",
+        system=ONE,
+        parts=("meta",),
+    )
     found = answer(unknown=(gap,), reached={ONE: ("app", "lts"), OTHER: ("app", "lts")})
     finding = judging(found).kept(META)
     assert finding.covers == f"lts on {ONE}; app, lts on {OTHER}"
@@ -161,25 +232,43 @@ def test_what_is_unknown_of_an_attribute_is_not_covered() -> None:
     assert judging(found).kept(PASSTHRU).gaps == ()
     assert judging(found).kept(PASSTHRU).covers == f"app, lts on {ONE}, {OTHER}"
     nothing = judging(answer(unknown=(gap,))).kept(META)
-    assert (nothing.covers, nothing.not_run) == ("nothing", f"because app on {ONE}: took too long")
+    assert (nothing.covers, nothing.not_run) == (
+        "nothing",
+        f"because app on {ONE}: took too long",
+    )
 
 
 def test_a_change_that_could_not_be_judged_as_a_whole_passes_nothing() -> None:
     gap = Gap(what="pkgs/top-level", reason="changes all packages")
-    for finding in (judging(answer(unknown=(gap,))).kept(NO_REBUILD), judging(answer(unknown=(gap,))).readers()):
-        assert (finding.covers, finding.not_run) == ("nothing", "because pkgs/top-level: changes all packages")
+    for finding in (
+        judging(answer(unknown=(gap,))).kept(NO_REBUILD),
+        judging(answer(unknown=(gap,))).readers(),
+    ):
+        assert (finding.covers, finding.not_run) == (
+            "nothing",
+            "because pkgs/top-level: changes all packages",
+        )
         assert finding.commands == (COMMAND,)
     failed = judging(answer(differs(Kind.DERIVATION), unknown=(gap,))).kept(NO_REBUILD)
     assert failed.failures == (f"app: its derivation ({ONE})",)
     none = judging(answer(reached={})).kept(NO_REBUILD)
     assert none.not_run == "because no attribute is made from the changed files"
-    assert judging(answer(reached={})).readers().not_run == "because no attribute is made from the changed files"
+    assert (
+        judging(answer(reached={})).readers().not_run
+        == "because no attribute is made from the changed files"
+    )
 
 
 def test_the_command_names_the_change_and_where_it_is_asked() -> None:
-    assert judging(answer(), named=("HEAD",)).command == f"unlet check HEAD --system {ONE} --expect same"
+    assert (
+        judging(answer(), named=("HEAD",)).command
+        == f"unlet check HEAD --system {ONE} --expect same"
+    )
     everywhere = judging(answer(), on=SYSTEMS).command
-    assert everywhere == "unlet check --patch upstream.diff --nixpkgs nix --rev main --expect same"
+    assert (
+        everywhere
+        == "unlet check --patch upstream.diff --nixpkgs nix --rev main --expect same"
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,7 +285,9 @@ def test_the_judge_is_asked_on_the_systems_of_the_package(
     assert systems(asked, narrowed=bool(narrowed)) == judged
 
 
-def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not() -> None:
+def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not() -> (
+    None
+):
     script, words = ["nix-update"], ["--subpackage", "ui"]
     for name, after, weight in (
         ("updateScript", [*script, *words], Weight.NOTE),
@@ -216,4 +307,6 @@ def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not(
         finding = judging(answer(found), updated=("ui",)).kept(PASSTHRU)
         assert bool(finding.failures) is (weight is Weight.CHANGE)
         if weight is Weight.NOTE:
-            assert finding.evidence == (f"app: updateScript names ui by --subpackage, as intended ({ONE})",)
+            assert finding.evidence == (
+                f"app: updateScript names ui by --subpackage, as intended ({ONE})",
+            )

@@ -36,7 +36,11 @@ def test_a_placeholder_of_an_author_is_said_with_the_line_that_mends_it(
     assert fact == "series: its author is a placeholder, since git has none"
     assert lines == "git config --global user.name 'YOUR NAME', and user.email"
     sent_to_nobody = Request(target="notes-server", source=SPECIMEN)
-    assert [*proposing.nameless(proposing.mailed(proposing.choose(sent_to_nobody, progress=Silence())))] == []
+    assert [
+        *proposing.nameless(
+            proposing.mailed(proposing.choose(sent_to_nobody, progress=Silence()))
+        )
+    ] == []
 
 
 def test_a_script_that_looks_for_what_a_lift_changes(nixpkgs: Nixpkgs) -> None:

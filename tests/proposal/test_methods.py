@@ -6,7 +6,13 @@ import pytest
 
 from tests.proposal.nixpkgs import copied
 from toolkit.nix import limits
-from toolkit.proposal.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, ask
+from toolkit.proposal.lifted import (
+    ChangedMethod,
+    Derivations,
+    Effect,
+    LiftQuestion,
+    ask,
+)
 
 SYSTEM = "x86_64-linux"
 PACKAGES = """
@@ -60,7 +66,9 @@ def asked(before: Path, after: Path, package: str, **more: object) -> Derivation
     return answer
 
 
-def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path) -> None:
+def test_only_a_replacement_that_arrives_and_leaves_nothing_works(
+    tmp_path: Path,
+) -> None:
     root = tree(tmp_path / "nixpkgs", PACKAGES)
     expected: dict[str, tuple[Effect, tuple[str, ...]]] = {
         "reached": (Effect.WORKS, ()),
@@ -76,15 +84,27 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
         "argument": (Effect.WORKS, ()),
         "beside": (Effect.PARTLY, ("beside-1",)),
     }
-    methods = dict.fromkeys(expected, PART) | dict.fromkeys(("argument", "beside"), ("override", "own"))
+    methods = dict.fromkeys(expected, PART) | dict.fromkeys(
+        ("argument", "beside"), ("override", "own")
+    )
     questions = [
-        LiftQuestion(package=name, methods={"method": methods[name], "none": ("none",)}, shown=(("passthru", "tests"),))
+        LiftQuestion(
+            package=name,
+            methods={"method": methods[name], "none": ("none",)},
+            shown=(("passthru", "tests"),),
+        )
         for name in expected
     ]
     answers = dict(zip(expected, ask(root, root, SYSTEM, questions), strict=True))
-    both: dict[str, ChangedMethod] = {name: answer.methods["method"] for name, answer in answers.items()}
-    assert {name: (method.before.effect, method.before.way) for name, method in both.items()} == expected
-    assert {name: (method.after.effect, method.after.way) for name, method in both.items()} == expected
+    both: dict[str, ChangedMethod] = {
+        name: answer.methods["method"] for name, answer in answers.items()
+    }
+    assert {
+        name: (method.before.effect, method.before.way) for name, method in both.items()
+    } == expected
+    assert {
+        name: (method.after.effect, method.after.way) for name, method in both.items()
+    } == expected
     assert {name for name, method in both.items() if method.after.has_effect} == {
         "reached",
         "elsewhere",
@@ -95,25 +115,44 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
     }
     for answer in answers.values():
         absent = answer.methods["none"].after
-        assert (absent.there, absent.named, absent.effect, absent.has_effect) == (False, False, Effect.NONE, False)
+        assert (absent.there, absent.named, absent.effect, absent.has_effect) == (
+            False,
+            False,
+            Effect.NONE,
+            False,
+        )
 
 
 class TestEnd:
     """A package that ends Nix: as a function, at a limit, by another attribute, before the change as well."""
 
-    def test_a_function_that_a_builder_does_not_take_is_told(self, tmp_path: Path) -> None:
+    def test_a_function_that_a_builder_does_not_take_is_told(
+        self, tmp_path: Path
+    ) -> None:
         trees: list[Path] = []
-        for name, argument in (("before", "{ pname = ''app''; version = ''1''; }"), ("after", "(own: { })")):
-            root = tree(tmp_path / name, "  app = import ./app.nix (a: final.stdenv.mkDerivation (a // { x = 1; }));\n")
+        for name, argument in (
+            ("before", "{ pname = ''app''; version = ''1''; }"),
+            ("after", "(own: { })"),
+        ):
+            root = tree(
+                tmp_path / name,
+                "  app = import ./app.nix (a: final.stdenv.mkDerivation (a // { x = "
+                "1; }));\n",
+            )
             (root / "pkgs/top-level/app.nix").write_text(f"build: build {argument}\n")
             trees.append(root)
         answer = asked(trees[0], trees[1], "app")
         assert "expected a set but found a function" in (answer.error or "")
         assert (answer.limited, answer.methods) == (False, {})
 
-    def test_a_limit_is_that_of_the_change_only_if_the_unchanged_package_stays_below_it(self, tmp_path: Path) -> None:
+    def test_a_limit_is_that_of_the_change_only_if_the_unchanged_package_stays_below_it(
+        self, tmp_path: Path
+    ) -> None:
         before = tree(tmp_path / "before", PACKAGES + "  slow = final.reached;\n")
-        text = "  slow = let f = n: if n == 0 then 0 else f (n - 1) + f (n - 1); in assert f 60 == 0; final.reached;\n"
+        text = (
+            "  slow = let f = n: if n == 0 then 0 else f (n - 1) + f (n - 1); in "
+            "assert f 60 == 0; final.reached;\n"
+        )
         after = tree(tmp_path / "after", PACKAGES + text)
         with limits.allowing(1.0, None):
             answer = asked(before, after, "slow")
@@ -123,7 +162,10 @@ class TestEnd:
         assert both.limited
 
     def test_other_attributes_that_end_nix_are_left_out(self, tmp_path: Path) -> None:
-        more = "  loud = final.app { uses = own: own.passthru.part; passthru = _: { tests = let x = x; in x; }; };\n"
+        more = (
+            "  loud = final.app { uses = own: own.passthru.part; passthru = _: { "
+            "tests = let x = x; in x; }; };\n"
+        )
         root = tree(tmp_path / "nixpkgs", PACKAGES + more)
         other = tree(tmp_path / "other", PACKAGES + more)
         shown = (("passthru", "tests"),)
@@ -132,8 +174,13 @@ class TestEnd:
         assert answer.before == answer.after is not None
         assert answer.methods["part"].after.effect is Effect.WORKS
 
-    def test_an_override_that_ends_nix_is_no_fault_of_the_package_before(self, tmp_path: Path) -> None:
-        more = "  knot = final.app { uses = own: if own.passthru.part == final.part then 1 else let x = x; in x; };\n"
+    def test_an_override_that_ends_nix_is_no_fault_of_the_package_before(
+        self, tmp_path: Path
+    ) -> None:
+        more = (
+            "  knot = final.app { uses = own: if own.passthru.part == final.part "
+            "then 1 else let x = x; in x; };\n"
+        )
         trees = [tree(tmp_path / name, PACKAGES + more) for name in ("before", "after")]
         answer = asked(trees[0], trees[1], "knot", methods={"part": PART})
         assert "infinite recursion" in (answer.error or "")

@@ -16,12 +16,24 @@ from toolkit.proposal.proposing import bring
 from toolkit.proposal.target import Target
 
 FILE = PurePosixPath("pkgs/by-name/he/hello/package.nix")
-DOCKER, DOCKER_FILE = "docker", PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+DOCKER, DOCKER_FILE = (
+    "docker",
+    PurePosixPath("pkgs/applications/virtualization/docker/default.nix"),
+)
 
 
-def made(root: Path, file: PurePosixPath = FILE, package: str = "hello") -> dict[str, reading.TreeFile]:
+def made(
+    root: Path, file: PurePosixPath = FILE, package: str = "hello"
+) -> dict[str, reading.TreeFile]:
     target = Target(package=package, file=file)
-    return dict(files(root, target, b"{ changed = true; }\n", Source(origin="here", content=b"", directory=root)))
+    return dict(
+        files(
+            root,
+            target,
+            b"{ changed = true; }\n",
+            Source(origin="here", content=b"", directory=root),
+        )
+    )
 
 
 @pytest.fixture
@@ -42,7 +54,16 @@ def test_the_directory_goes_with_the_changed_file_and_what_calls_it(root: Path) 
     found = made(root)
     assert sorted(found) == [
         "default.nix",
-        *(f"hello/{name}" for name in ("link.nix", "package.nix", "parts/one.patch", "parts/ui.nix", "update.sh")),
+        *(
+            f"hello/{name}"
+            for name in (
+                "link.nix",
+                "package.nix",
+                "parts/one.patch",
+                "parts/ui.nix",
+                "update.sh",
+            )
+        ),
     ]
     assert found["hello/package.nix"].content == b"{ changed = true; }\n"
     assert found["hello/link.nix"] == reading.TreeFile(content=b"{ }\n")
@@ -62,7 +83,9 @@ def test_a_file_beside_package_nix_may_be_the_changed_one(root: Path) -> None:
     assert found["hello/package.nix"].content == b"{ mk }: mk { }\n"
 
 
-def test_a_package_that_reads_other_directories_or_nixpkgs_calls_itself_has_none(root: Path) -> None:
+def test_a_package_that_reads_other_directories_or_nixpkgs_calls_itself_has_none(
+    root: Path,
+) -> None:
     (root / FILE.parent / "parts/ui.nix").write_text("import ../../other/x.nix\n")
     assert made(root) == {}
     other = PurePosixPath("pkgs/servers/hello/package.nix")
@@ -84,11 +107,27 @@ EXPRESSION = """
 """
 
 
-def evaluated(tree: Path, overlay: Path, package: str) -> tuple[list[str], str | None, str]:
+def evaluated(
+    tree: Path, overlay: Path, package: str
+) -> tuple[list[str], str | None, str]:
     """Return what the overlay adds to a tree, the package's derivation there, and what Nix says beside it."""
     strings = {"tree": tree, "overlay": overlay, "package": package}
-    words = [str(word) for name, value in strings.items() for word in ("--argstr", name, value)]
-    argv = ["nix-instantiate", "--store", "dummy://", "--eval", "--strict", "--json", "-E", EXPRESSION, *words]
+    words = [
+        str(word)
+        for name, value in strings.items()
+        for word in ("--argstr", name, value)
+    ]
+    argv = [
+        "nix-instantiate",
+        "--store",
+        "dummy://",
+        "--eval",
+        "--strict",
+        "--json",
+        "-E",
+        EXPRESSION,
+        *words,
+    ]
     done = subprocess.run(argv, check=True, capture_output=True, encoding="utf-8")
     answer = json.loads(done.stdout)
     return answer["added"], answer["drv"], done.stderr
@@ -96,12 +135,25 @@ def evaluated(tree: Path, overlay: Path, package: str) -> tuple[list[str], str |
 
 def evaluated_names(tree: Path, overlay: Path) -> list[str]:
     expression = f"builtins.attrNames (import {overlay} {{ }} {{ path = {tree}; }})"
-    argv = ["nix-instantiate", "--store", "dummy://", "--eval", "--strict", "--json", "-E", expression]
-    names: list[str] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+    argv = [
+        "nix-instantiate",
+        "--store",
+        "dummy://",
+        "--eval",
+        "--strict",
+        "--json",
+        "-E",
+        expression,
+    ]
+    names: list[str] = json.loads(
+        subprocess.run(argv, check=True, capture_output=True).stdout
+    )
     return names
 
 
-@pytest.mark.parametrize(("package", "file"), [("notes-server", NOTES), (DOCKER, DOCKER_FILE)])
+@pytest.mark.parametrize(
+    ("package", "file"), [("notes-server", NOTES), (DOCKER, DOCKER_FILE)]
+)
 def test_an_overlay_steps_aside_if_the_package_is_another_or_gone(
     nixpkgs: Nixpkgs, package: str, file: PurePosixPath
 ) -> None:
@@ -109,7 +161,11 @@ def test_an_overlay_steps_aside_if_the_package_is_another_or_gone(
     nixpkgs.write(place.parent / "more/one.patch", "")
     assert bring(package, tree, overlay, progress=Silence())
     added, drv, said = evaluated(tree, overlay, package)
-    assert (added != [], STEPS_ASIDE in said, is_aside(overlay, tree)) == (True, False, False)
+    assert (added != [], STEPS_ASIDE in said, is_aside(overlay, tree)) == (
+        True,
+        False,
+        False,
+    )
     # Edited: a version that the copy lacks.
     edited = nixpkgs.copy("edited")
     edited.edit('version = "', 'version = "9', place)
@@ -120,7 +176,8 @@ def test_an_overlay_steps_aside_if_the_package_is_another_or_gone(
     # Pasted, the command makes one for this nixpkgs.
     kind = " --kind patched" * (package == DOCKER)
     assert f"run 'unlet overlay {package}{kind} --nixpkgs {edited.root}' again" in said
-    # Another file beside it; docker's copies only what its file reads, and that is the same.
+    # Another file beside it; docker's copies only what its file reads, and that is the
+    # same.
     nixpkgs.write(place.parent / "more/other.patch", "")
     now, later, said = evaluated(tree, overlay, package)
     if package == DOCKER:

@@ -28,7 +28,9 @@ def described(text: str, *, name: str) -> str:
 
 
 def renamed(text: str, *, name: str) -> str:
-    return text.replace('pname = "notes-server";', f'pname = "{Path(name).parent.name}-2";')
+    return text.replace(
+        'pname = "notes-server";', f'pname = "{Path(name).parent.name}-2";'
+    )
 
 
 def emptied(text: str, *, name: str) -> str:
@@ -94,24 +96,32 @@ def test_a_recipe_by_its_path_is_for_any_package(tmp_path: Path, recipe: Path) -
     assert document["recipe"] == str(recipe)
     # What the report names is not read again, and the same is proven.
     recipe.unlink()
-    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
+    again = check(
+        CheckRequest(target="", directory=tmp_path / "out"), progress=Silence()
+    )
     assert passed(again) == {*PROVEN}
     assert again.proposal.recipe == str(recipe)
 
 
-def test_a_file_that_a_recipe_does_not_change_is_refused(tmp_path: Path, recipe: Path) -> None:
+def test_a_file_that_a_recipe_does_not_change_is_refused(
+    tmp_path: Path, recipe: Path
+) -> None:
     with pytest.raises(RefusalError, match="'described' has nothing to change"):
         run(tmp_path / "out", "status-board", recipe=str(recipe))
     assert not (tmp_path / "out").exists()
 
 
-def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: Path, recipe: Path) -> None:
+def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(
+    tmp_path: Path, recipe: Path
+) -> None:
     second = RECIPE.partition("[[steps]]")[2].replace("describe", "rename")
     recipe.write_text(f"{RECIPE}\n[[steps]]{second}rebuilds = true\n")
     report = run(tmp_path / "out", recipe=str(recipe))
     assert passed(report) == {"parse", "applies"}
     assert [patch.name[:4] for patch in report.proposal.patches] == ["0001", "0002"]
-    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
+    again = check(
+        CheckRequest(target="", directory=tmp_path / "out"), progress=Silence()
+    )
     assert [commit.subject for commit in again.proposal.commits] == [
         commit.subject for commit in report.proposal.commits
     ]
@@ -125,7 +135,10 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: P
     [
         (
             ("described", "os.system"),
-            "rewrite 'os.system' is unknown; known are fetcher, final-attrs, final-package",
+            (
+                "rewrite 'os.system' is unknown; known are fetcher, final-attrs, "
+                "final-package"
+            ),
         ),
         (("[[steps]]", "steps = []\n[other]"), "object contains unknown field `other`"),
         (("[[steps]]", f"x = {'[' * 100_000}\n[[steps]]"), "is nested too deep"),
@@ -144,10 +157,22 @@ def test_what_a_recipe_cannot_name_is_an_error(
 @pytest.mark.parametrize(
     ("choices", "fact"),
     [
-        ({"bindings": ("web-ui",)}, "is a recipe, and takes none of the options of a lift"),
-        ({"design": Design.STAY}, "is a recipe, and takes none of the options of a lift"),
-        ({"follow": frozenset(["src"])}, "is a recipe, and takes none of the options of a lift"),
-        ({"called": {"web-ui": "ui"}}, "is a recipe, and takes none of the options of a lift"),
+        (
+            {"bindings": ("web-ui",)},
+            "is a recipe, and takes none of the options of a lift",
+        ),
+        (
+            {"design": Design.STAY},
+            "is a recipe, and takes none of the options of a lift",
+        ),
+        (
+            {"follow": frozenset(["src"])},
+            "is a recipe, and takes none of the options of a lift",
+        ),
+        (
+            {"called": {"web-ui": "ui"}},
+            "is a recipe, and takes none of the options of a lift",
+        ),
         ({"recipe": "none"}, "--recipe: 'none' is unknown"),
     ],
 )
@@ -156,7 +181,9 @@ def test_what_does_not_go_with_a_recipe_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=fact) as caught:
         run(tmp_path / "out", **{"recipe": str(recipe), **choices})
-    assert ("known recipes are fetcher, final-attrs" in str(caught.value.hint)) is ("unknown" in fact)
+    assert ("known recipes are fetcher, final-attrs" in str(caught.value.hint)) is (
+        "unknown" in fact
+    )
 
 
 @pytest.mark.parametrize("code", ["${lib.name}", 'sha256 = "', "refs/tags/"])
@@ -166,14 +193,21 @@ def test_a_script_that_looks_for_what_a_recipe_changes_is_named_with_the_file(
     nixpkgs.edit("buildInputs", f"# of {code}\n  buildInputs")
     nixpkgs.write(NOTES.with_name("update.sh"), f"sed 's/{code}/x/' package.nix\n")
     recipe.write_text(RECIPE.replace('"described"', '"emptied"'))
-    with pytest.raises(RefusalError, match=rf"^{NOTES}: update.sh looks for '{re.escape(code)}' in its text"):
+    with pytest.raises(
+        RefusalError,
+        match=rf"^{NOTES}: update.sh looks for '{re.escape(code)}' in its text",
+    ):
         nixpkgs.propose(recipe=str(recipe))
 
 
 @pytest.mark.parametrize(
     ("name", "head", "is_generated"),
     [
-        ("a.nix", "# This file has been generated by ./update.py. Do not edit!\n", True),
+        (
+            "a.nix",
+            "# This file has been generated by ./update.py. Do not edit!\n",
+            True,
+        ),
         ("a.nix", "/*\n  Auto-generated file\n*/\n", True),
         ("generated.nix", "", True),
         ("a.nix", "# Used by the generated client.\n", False),
@@ -184,28 +218,46 @@ def test_a_generated_file_is_refused(name: str, head: str, is_generated: bool) -
     (step,) = recipes.named("fetcher").steps
     with pytest.raises(ToolkitError) as caught:
         recipes.rewritten(f"{head}{{ }}", step, name=name)
-    assert (caught.value.message == f"{name}: is generated, as its name or its first lines say") is is_generated
+    assert (
+        caught.value.message
+        == f"{name}: is generated, as its name or its first lines say"
+    ) is is_generated
 
 
-def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(nixpkgs: Nixpkgs, recipe: Path) -> None:
+def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(
+    nixpkgs: Nixpkgs, recipe: Path
+) -> None:
     request = nixpkgs.request("docker", out=nixpkgs.out)
-    assert [step.name for step in proposing.choose(request, progress=Silence()).steps] == ["lift", "demote"]
+    assert [
+        step.name for step in proposing.choose(request, progress=Silence()).steps
+    ] == ["lift", "demote"]
     recipe.write_text(RECIPE.replace('"described"', '"touched"'))
     asked = replace(request, recipe=str(recipe))
-    assert [step.name for step in proposing.choose(asked, progress=Silence()).steps] == ["describe"]
+    assert [
+        step.name for step in proposing.choose(asked, progress=Silence()).steps
+    ] == ["describe"]
     with pytest.raises(RefusalError, match="so an overlay cannot call it"):
         proposing.overlay(asked, progress=Silence())
 
 
-def test_files_that_take_long_to_read_have_a_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_take_long_to_read_have_a_time_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(recipes, "_SLOW_SECONDS", 0.0)
     fact = "have taken all the time that they have together; --timeout raises the limit"
     with limits.allowing(1e-9, None), pytest.raises(ToolkitError, match=fact):
         list(recipes.trials("final-attrs", specimen.path(), []))
 
 
-def test_a_recipe_is_tried_on_packages_or_on_all_without_being_written(nixpkgs: Nixpkgs, recipe: Path) -> None:
-    found = {each.package: each for each in recipes.trials(str(recipe), specimen.path(), ["notes-server", "none"])}
+def test_a_recipe_is_tried_on_packages_or_on_all_without_being_written(
+    nixpkgs: Nixpkgs, recipe: Path
+) -> None:
+    found = {
+        each.package: each
+        for each in recipes.trials(
+            str(recipe), specimen.path(), ["notes-server", "none"]
+        )
+    }
     assert (found["notes-server"].added, found["notes-server"].removed) == (1, 1)
     assert str(found["notes-server"].file) == str(NOTES)
     assert found["none"].refused is not None
@@ -223,7 +275,9 @@ def test_every_shipped_recipe_can_be_read() -> None:
         assert recipes.named(name, "hello").steps[0].subject.startswith("hello: ")
 
 
-def test_final_attrs_lets_an_override_of_the_version_reach_the_source(tmp_path: Path) -> None:
+def test_final_attrs_lets_an_override_of_the_version_reach_the_source(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(RefusalError):
         run(tmp_path / "out", recipe="final-attrs")
     report = run(tmp_path / "out", "status-board", recipe="final-attrs")
@@ -231,42 +285,68 @@ def test_final_attrs_lets_an_override_of_the_version_reach_the_source(tmp_path: 
     assert passed(report) == {*PROVEN, "source-follows"}
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: use finalAttrs instead of rec"
-    assert commit.whole.endswith("A new version\nalso needs another hash of src.\n\nNo rebuilds.")
+    assert commit.whole.endswith(
+        "A new version\nalso needs another hash of src.\n\nNo rebuilds."
+    )
     assert b"stdenv.mkDerivation (finalAttrs: {" in commit.after
     assert b'repo = "status-board";' in commit.after
-    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
+    again = check(
+        CheckRequest(target="", directory=tmp_path / "out"), progress=Silence()
+    )
     assert passed(again) == {*PROVEN, "source-follows"}
 
 
 def test_a_source_that_does_not_follow_fails_the_recipe(nixpkgs: Nixpkgs) -> None:
     nixpkgs.edit('tag = "v${version}";', 'tag = lib.head [ "v3.1" version ];', BOARD)
     (proof,) = nixpkgs.propose("status-board", recipe="final-attrs").failed
-    assert (proof.name, proof.reason) == ("source-follows", "an override of version does not change src")
+    assert (proof.name, proof.reason) == (
+        "source-follows",
+        "an override of version does not change src",
+    )
 
 
 def test_a_builder_that_takes_no_function_refuses_the_recipe(nixpkgs: Nixpkgs) -> None:
-    nixpkgs.edit("let\n", "let\n  plain = given: stdenv.mkDerivation (given // { });\n", BOARD)
+    nixpkgs.edit(
+        "let\n", "let\n  plain = given: stdenv.mkDerivation (given // { });\n", BOARD
+    )
     nixpkgs.edit("stdenv.mkDerivation rec {", "plain rec {", BOARD)
-    with pytest.raises(RefusalError, match="the builder takes no function of the final attributes"):
+    with pytest.raises(
+        RefusalError, match="the builder takes no function of the final attributes"
+    ):
         nixpkgs.propose("status-board", recipe="final-attrs")
 
 
-def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(nixpkgs: Nixpkgs) -> None:
-    asked = [nixpkgs.request("status-board", out=nixpkgs.out, recipe="final-attrs")] * 11
-    with pytest.raises(UsageError, match=r"^--recipe: 11 packages at once, and at most 10 are welcome$") as caught:
+def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(
+    nixpkgs: Nixpkgs,
+) -> None:
+    asked = [
+        nixpkgs.request("status-board", out=nixpkgs.out, recipe="final-attrs")
+    ] * 11
+    with pytest.raises(
+        UsageError, match=r"^--recipe: 11 packages at once, and at most 10 are welcome$"
+    ) as caught:
         list(propose(asked, progress=Silence()))
     assert "552408" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("kind", ["own", "other"])
-def test_the_tests_of_a_package_become_those_of_an_overridden_one(nixpkgs: Nixpkgs, kind: str) -> None:
+def test_the_tests_of_a_package_become_those_of_an_overridden_one(
+    nixpkgs: Nixpkgs, kind: str
+) -> None:
     test = '  passthru = {\n    tests.version = stdenv.mkDerivation { name = "t"; src = notes-server; };\n'
     nixpkgs.edit("  curl,\n}", "  curl,\n  notes-server,\n}")
     nixpkgs.edit("  passthru = {\n", test)
     if kind == "other":
         # The argument of the name is another package.
-        given = f"callPackageWith (final // {{ notes-server = final.curl; }}) ../../{NOTES} {{ }}"
-        nixpkgs.edit("  docker = final", f"  notes-server = lib.{given};\n\n  docker = final", SETS)
+        given = (
+            f"callPackageWith (final // {{ notes-server = final.curl; }}) "
+            f"../../{NOTES} {{ }}"
+        )
+        nixpkgs.edit(
+            "  docker = final",
+            f"  notes-server = lib.{given};\n\n  docker = final",
+            SETS,
+        )
     report = nixpkgs.propose(recipe="final-package")
     (commit,) = report.proposal.commits
     assert b"src = finalAttrs.finalPackage;" in commit.after
@@ -279,14 +359,21 @@ def test_the_tests_of_a_package_become_those_of_an_overridden_one(nixpkgs: Nixpk
     )
 
 
-def test_a_file_whose_tests_are_elsewhere_says_nothing_of_them(nixpkgs: Nixpkgs) -> None:
+def test_a_file_whose_tests_are_elsewhere_says_nothing_of_them(
+    nixpkgs: Nixpkgs,
+) -> None:
     nixpkgs.edit("  passthru = {\n", "  passthru = {\n    inherit tests;\n")
     nixpkgs.edit("let\n", "let\n  tests.version = curl;\n\n")
     found = claims.tests_follow(nixpkgs.chosen())
-    assert (found.covers, found.not_run) == ("nothing", "because no test is written out in the file")
+    assert (found.covers, found.not_run) == (
+        "nothing",
+        "because no test is written out in the file",
+    )
 
 
-def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change(nixpkgs: Nixpkgs) -> None:
+def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change(
+    nixpkgs: Nixpkgs,
+) -> None:
     digest = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
     fetcher = """fetchurl =
     { ... }@given:
@@ -297,9 +384,12 @@ def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change
     };
 """
     nixpkgs.write(NOTES, nixpkgs.text().replace("let\n", f"let\n  {fetcher}\n", 1))
-    nixpkgs.edit("buildInputs = [ ", f'buildInputs = [ (fetchurl {{ sha256 = "{digest}"; }}) ')
+    nixpkgs.edit(
+        "buildInputs = [ ", f'buildInputs = [ (fetchurl {{ sha256 = "{digest}"; }}) '
+    )
     report = nixpkgs.propose(recipe="fetcher")
     (commit,) = report.proposal.commits
     assert f'fetchurl {{ hash = "{digest}"; }}'.encode() in commit.after
-    # The judge says what a different fetcher means; the overlay is that of the changed nixpkgs.
+    # The judge says what a different fetcher means; the overlay is that of the changed
+    # nixpkgs.
     assert statuses(report)["overlay"] is Status.PASSED

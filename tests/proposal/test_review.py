@@ -23,7 +23,11 @@ from toolkit.sources.changes import ChangeRequest
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NATIVE = "x86_64-linux"
-LIFTED = lift((specimen.path() / NOTES).read_text(), LiftWay(design=Design.STAY), name="package.nix").text
+LIFTED = lift(
+    (specimen.path() / NOTES).read_text(),
+    LiftWay(design=Design.STAY),
+    name="package.nix",
+).text
 UNLIFTED = (specimen.path() / DOCKER).read_text().replace("# TODO", "# To do", 1)
 FIXED = (specimens.path("states/fixed") / DOCKER).read_text()
 
@@ -35,7 +39,9 @@ def patch(path: Path, file: str, after: str) -> Path:
 
 @pytest.fixture
 def reviewed(tmp_path: Path) -> Callable[..., Review]:
-    def of(file: str, after: str, *, on: tuple[str, ...] = (NATIVE,), **more: object) -> Review:
+    def of(
+        file: str, after: str, *, on: tuple[str, ...] = (NATIVE,), **more: object
+    ) -> Review:
         theirs = patch(tmp_path / "theirs.diff", file, after)
         asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs="specimen"))
         request = CheckRequest(change=asked, judging=JudgeRequest(systems=on), **more)  # type: ignore[arg-type]
@@ -46,7 +52,9 @@ def reviewed(tmp_path: Path) -> Callable[..., Review]:
     return of
 
 
-def test_without_a_target_or_with_another_one_there_is_the_judgement_alone(reviewed: Callable[..., Review]) -> None:
+def test_without_a_target_or_with_another_one_there_is_the_judgement_alone(
+    reviewed: Callable[..., Review],
+) -> None:
     for target, notes in (("", ()), ("docker", ("docker: its file is not changed",))):
         found = reviewed(str(NOTES), LIFTED, target=target)
         assert (found.report, found.notes) == (None, notes)
@@ -55,8 +63,14 @@ def test_without_a_target_or_with_another_one_there_is_the_judgement_alone(revie
         assert found.judgement.systems == (NATIVE,)
 
 
-def test_the_claims_about_a_package_are_judged_on_the_systems_of_the_judge(reviewed: Callable[..., Review]) -> None:
-    asked = {"target": "notes-server", "bindings": ("web-ui",), "proofs": ("overridable",)}
+def test_the_claims_about_a_package_are_judged_on_the_systems_of_the_judge(
+    reviewed: Callable[..., Review],
+) -> None:
+    asked = {
+        "target": "notes-server",
+        "bindings": ("web-ui",),
+        "proofs": ("overridable",),
+    }
     found = reviewed(str(NOTES), LIFTED, on=("aarch64-linux", "cross"), **asked)
     assert found.judgement is not None
     assert found.report is not None
@@ -68,15 +82,21 @@ def test_the_claims_about_a_package_are_judged_on_the_systems_of_the_judge(revie
     assert proof.claim.endswith("on aarch64-linux")
 
 
-def test_all_systems_of_the_judge_are_all_of_the_package(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), LIFTED, target="notes-server", on=SYSTEMS, proofs=("overridable",))
+def test_all_systems_of_the_judge_are_all_of_the_package(
+    reviewed: Callable[..., Review],
+) -> None:
+    found = reviewed(
+        str(NOTES), LIFTED, target="notes-server", on=SYSTEMS, proofs=("overridable",)
+    )
     assert found.report is not None
     (proof,) = found.report.proofs
     assert "on" not in proof.claim.split()[-2:]
     assert f"{NATIVE}, aarch64-linux, aarch64-darwin" in proof.covers
 
 
-def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(reviewed: Callable[..., Review]) -> None:
+def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(
+    reviewed: Callable[..., Review],
+) -> None:
     found = reviewed(DOCKER, FIXED, target="docker", proofs=("overridable",))
     assert found.judgement is not None
     assert found.report is not None
@@ -89,7 +109,14 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(re
     [
         ("docker", UNLIFTED, "docker: no lift and no demotion"),
         ("docker", "", "docker: its file is moved, added or taken away"),
-        ("notes-server", "", f"notes-server: its claims have not run, because theirs.diff: takes '{NOTES}' away"),
+        (
+            "notes-server",
+            "",
+            (
+                "notes-server: its claims have not run, because theirs.diff: takes "
+                f"'{NOTES}' away"
+            ),
+        ),
     ],
 )
 def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
@@ -103,7 +130,9 @@ def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
     assert "None" not in line
 
 
-def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(tmp_path: Path, nixpkgs: Nixpkgs) -> None:
+def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
+    tmp_path: Path, nixpkgs: Nixpkgs
+) -> None:
     (nixpkgs.root / "lib/default.nix").unlink()
     theirs = patch(tmp_path / "theirs.diff", DOCKER, FIXED)
     asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=str(nixpkgs.root)))
@@ -119,8 +148,12 @@ def test_the_judge_and_the_claims_have_the_time_of_an_attribute_together(
     late: list[float] = []
     execute = Allowance.execute
 
-    def observed(self: Allowance, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
-        left = [self.left(thing) for thing in things if thing == (NATIVE, ("notes-server",))]
+    def observed(
+        self: Allowance, command: Command, things: Sequence[Hashable], *, mark: str
+    ) -> Completed:
+        left = [
+            self.left(thing) for thing in things if thing == (NATIVE, ("notes-server",))
+        ]
         try:
             return execute(self, command, things, mark=mark)
         except LimitError:
@@ -128,7 +161,9 @@ def test_the_judge_and_the_claims_have_the_time_of_an_attribute_together(
             raise
 
     monkeypatch.setattr(Allowance, "execute", observed)
-    endless = 'pname = let f = n: if n == 0 then "" else f (n - 1) + f (n - 1); in f 60;'
+    endless = (
+        'pname = let f = n: if n == 0 then "" else f (n - 1) + f (n - 1); in f 60;'
+    )
     text = LIFTED.replace('pname = "notes-server";', endless)
     with limits.allowing(2.0, None):
         found = reviewed(str(NOTES), text, target="notes-server")

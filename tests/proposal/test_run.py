@@ -18,12 +18,19 @@ PASSES = Finding(covers="all")
 
 
 def case(root: Path) -> Case[Stage]:
-    stages = [Stage(name=name, content=b"", path=root / name / "x.nix") for name in ("before", "after")]
+    stages = [
+        Stage(name=name, content=b"", path=root / name / "x.nix")
+        for name in ("before", "after")
+    ]
     source = Source(origin="a test", content=b"", directory=root, root=root)
-    return Case(source=source, package="x", target=PurePosixPath("x.nix"), stages=tuple(stages))
+    return Case(
+        source=source, package="x", target=PurePosixPath("x.nix"), stages=tuple(stages)
+    )
 
 
-def claim(name: str, finding: Finding | BaseException = PASSES, **more: object) -> Claim[Case[Stage]]:
+def claim(
+    name: str, finding: Finding | BaseException = PASSES, **more: object
+) -> Claim[Case[Stage]]:
     def check(_: Case[Stage]) -> Finding:
         if isinstance(finding, BaseException):
             raise finding
@@ -32,7 +39,9 @@ def claim(name: str, finding: Finding | BaseException = PASSES, **more: object) 
     return Claim(name, f"the sentence of {name}", check, **more)  # type: ignore[arg-type]
 
 
-def proven(root: Path, *claims: Claim[Case[Stage]], names: tuple[str, ...] = ()) -> list[Proof]:
+def proven(
+    root: Path, *claims: Claim[Case[Stage]], names: tuple[str, ...] = ()
+) -> list[Proof]:
     return list(run(claims, case(root), names, progress=Silence()))
 
 
@@ -51,7 +60,12 @@ def test_what_the_user_allows_holds_for_each_proof(tmp_path: Path) -> None:
         return PASSES
 
     with limits.allowing(7.0, None):
-        proven(tmp_path, Claim("a", "a", check), Claim("b", "b", check), Claim("c", "c", check))
+        proven(
+            tmp_path,
+            Claim("a", "a", check),
+            Claim("b", "b", check),
+            Claim("c", "c", check),
+        )
     assert seen == [7.0] * 3
 
 
@@ -70,10 +84,22 @@ def test_a_finding_becomes_a_proof_with_its_facts(tmp_path: Path) -> None:
     assert 0 < proof.seconds < 60
 
 
-def test_the_first_failure_is_the_reason_and_fails_what_was_not_run_too(tmp_path: Path) -> None:
-    finding = Finding(covers="x", evidence=("e",), gaps=("g",), failures=("one", "two"), not_run="because")
+def test_the_first_failure_is_the_reason_and_fails_what_was_not_run_too(
+    tmp_path: Path,
+) -> None:
+    finding = Finding(
+        covers="x",
+        evidence=("e",),
+        gaps=("g",),
+        failures=("one", "two"),
+        not_run="because",
+    )
     (proof,) = proven(tmp_path, claim("a", finding))
-    assert (proof.status, proof.reason, proof.evidence) == (Status.FAILED, "one", ("two", "g", "e"))
+    assert (proof.status, proof.reason, proof.evidence) == (
+        Status.FAILED,
+        "one",
+        ("two", "g", "e"),
+    )
     (proof,) = proven(tmp_path, claim("a", replace(finding, failures=())))
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because")
 
@@ -82,7 +108,12 @@ def test_the_first_failure_is_the_reason_and_fails_what_was_not_run_too(tmp_path
     ("error", "status", "reason", "asked"),
     [
         (ToolkitError("x: is wrong"), Status.FAILED, "x: is wrong", False),
-        (NotRunError("there is no Nix"), Status.NOT_RUN, "because there is no Nix", False),
+        (
+            NotRunError("there is no Nix"),
+            Status.NOT_RUN,
+            "because there is no Nix",
+            False,
+        ),
         (
             CommandError(["nix", "eval"], status=1, stderr="error: no such thing\n"),
             Status.FAILED,
@@ -92,7 +123,10 @@ def test_the_first_failure_is_the_reason_and_fails_what_was_not_run_too(tmp_path
         (
             CommandError(["nix", "eval"], status=-9, stderr="error: it\n"),
             Status.NOT_RUN,
-            "because nix: the evaluation was killed by signal 9: probably out of memory",
+            (
+                "because nix: the evaluation was killed by signal 9: probably out of "
+                "memory"
+            ),
             True,
         ),
     ],
@@ -107,18 +141,30 @@ def test_an_error_is_a_failure_of_the_proof_alone(
     assert proof.commands == (("nix eval",) if isinstance(error, CommandError) else ())
 
 
-def test_a_defect_is_no_failure_of_a_proof_and_an_interrupt_ends_the_run(tmp_path: Path) -> None:
+def test_a_defect_is_no_failure_of_a_proof_and_an_interrupt_ends_the_run(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(ZeroDivisionError):
         proven(tmp_path, claim("a", ZeroDivisionError()))
     for queue in ("", "deep"):
         with pytest.raises(KeyboardInterrupt):
-            proven(tmp_path, claim("a"), claim("b", queue="other"), claim("deep", KeyboardInterrupt(), queue=queue))
+            proven(
+                tmp_path,
+                claim("a"),
+                claim("b", queue="other"),
+                claim("deep", KeyboardInterrupt(), queue=queue),
+            )
 
 
-def test_without_names_all_run_and_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+def test_without_names_all_run_and_an_unknown_name_is_refused_with_the_known_ones(
+    tmp_path: Path,
+) -> None:
     claims = (claim("a"), claim("b"), claim("c"))
     assert [proof.name for proof in proven(tmp_path, *claims)] == ["a", "b", "c"]
-    assert [proof.name for proof in proven(tmp_path, *claims, names=("c", "b"))] == ["b", "c"]
+    assert [proof.name for proof in proven(tmp_path, *claims, names=("c", "b"))] == [
+        "b",
+        "c",
+    ]
     with pytest.raises(UsageError, match=r"^proof: 'd' is unknown") as caught:
         proven(tmp_path, claim("a"), claim("b"), names=("d",))
     assert caught.value.hint == "known proofs are a, b"
@@ -133,12 +179,20 @@ def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
     )
     asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims)}
     assert asked == {"a": False, "b": False, "alone": False, "built": True}
-    asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims, names=("a", "alone"))}
+    asked = {
+        proof.name: proof.asked
+        for proof in proven(tmp_path, *claims, names=("a", "alone"))
+    }
     assert asked == {"a": True, "alone": True}
 
 
 def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
-    claims = (claim("deep", queue="deep"), claim("deeper", tier=Tier.BUILD), claim("a"), claim("b"))
+    claims = (
+        claim("deep", queue="deep"),
+        claim("deeper", tier=Tier.BUILD),
+        claim("a"),
+        claim("b"),
+    )
     progress = Steps()
     proofs = run(claims, case(tmp_path), progress=progress)
     order = ["a", "b", "deep", "deeper"]
@@ -147,14 +201,19 @@ def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("queues", [("", "", ""), ("x", "y", "z")])
-def test_those_of_no_queue_run_side_by_side_and_so_do_the_queues(tmp_path: Path, queues: Sequence[str]) -> None:
+def test_those_of_no_queue_run_side_by_side_and_so_do_the_queues(
+    tmp_path: Path, queues: Sequence[str]
+) -> None:
     barrier = threading.Barrier(3, timeout=60)
 
     def check(_: Case[Stage]) -> Finding:
         barrier.wait()
         return PASSES
 
-    claims = tuple(Claim(queue or name, name, check, queue=queue) for name, queue in zip("abc", queues, strict=True))
+    claims = tuple(
+        Claim(queue or name, name, check, queue=queue)
+        for name, queue in zip("abc", queues, strict=True)
+    )
     assert [proof.status for proof in proven(tmp_path, *claims)] == [Status.PASSED] * 3
 
 
@@ -175,7 +234,11 @@ def test_those_of_one_queue_run_one_after_another(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tier", "queue", "sealed", "bounded"),
-    [(Tier.TREE, "", True, True), (Tier.TREE, "deep", True, False), (Tier.BUILD, "", False, False)],
+    [
+        (Tier.TREE, "", True, True),
+        (Tier.TREE, "deep", True, False),
+        (Tier.BUILD, "", False, False),
+    ],
 )
 def test_what_evaluates_is_sealed_and_those_side_by_side_have_an_end(
     tmp_path: Path, tier: Tier, queue: str, sealed: object, bounded: object
@@ -183,19 +246,31 @@ def test_what_evaluates_is_sealed_and_those_side_by_side_have_an_end(
     seen: list[tuple[bool, bool]] = []
 
     def check(_: Case[Stage]) -> Finding:
-        seen.append((limits.is_sealed(), limits.left() <= limits.seconds(limits.TOGETHER_SECONDS)))
+        seen.append(
+            (
+                limits.is_sealed(),
+                limits.left() <= limits.seconds(limits.TOGETHER_SECONDS),
+            )
+        )
         return PASSES
 
     proven(tmp_path, Claim("a", "a", check, tier=tier, queue=queue))
     assert seen == [(sealed, bounded)]
 
 
-def test_a_case_begins_unchanged_and_may_read_its_stages_and_the_library(tmp_path: Path) -> None:
+def test_a_case_begins_unchanged_and_may_read_its_stages_and_the_library(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / ".version").write_text("26.11")
     of = case(tmp_path)
     assert (of.before.name, of.after.name) == ("before", "after")
-    assert of.reach == (tmp_path / "before", tmp_path / "after", tmp_path / "lib", tmp_path / ".version")
+    assert of.reach == (
+        tmp_path / "before",
+        tmp_path / "after",
+        tmp_path / "lib",
+        tmp_path / ".version",
+    )
     (tmp_path / "lib").rmdir()
     (tmp_path / "lib").symlink_to("/etc")
     assert tmp_path / "lib" not in case(tmp_path).reach

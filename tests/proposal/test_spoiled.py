@@ -29,7 +29,17 @@ stdenv.mkDerivation {
   installPhase = "echo ${notes-server.overrideAttrs { more = 1; }} ${toString notes-server.updateScript} > $out";
 }
 """
-ASKED = ("no-rebuild", "overridable", "follows", "capture-safe", "passthru", "meta", "overrides", "readers", "parse")
+ASKED = (
+    "no-rebuild",
+    "overridable",
+    "follows",
+    "capture-safe",
+    "passthru",
+    "meta",
+    "overrides",
+    "readers",
+    "parse",
+)
 UI = "${finalAttrs.passthru.web-ui}"
 
 
@@ -45,11 +55,24 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     spoiled = tree.with_name("spoiled")
     shutil.copytree(tree, spoiled)
     (spoiled / NOTES).write_text(after)
-    stages = [Stage(name=root.name, content=(root / NOTES).read_bytes(), path=root / NOTES) for root in (tree, spoiled)]
+    stages = [
+        Stage(name=root.name, content=(root / NOTES).read_bytes(), path=root / NOTES)
+        for root in (tree, spoiled)
+    ]
     systems = ("x86_64-linux",)
-    methods = {name: (FOLLOW, *path) if made.inner else path for name, path in made.methods.items()}
-    question = LiftQuestion(package="notes-server", methods=methods, follows=made.follows)
-    change = changes.one_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
+    methods = {
+        name: (FOLLOW, *path) if made.inner else path
+        for name, path in made.methods.items()
+    }
+    question = LiftQuestion(
+        package="notes-server", methods=methods, follows=made.follows
+    )
+    change = changes.one_file(
+        NixpkgsTree(root=tree, key="of-a-test"),
+        NOTES,
+        after.encode(),
+        source=SourceRequest(),
+    )
     return lift_case(
         NOTES,
         stages,
@@ -59,10 +82,16 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     )
 
 
-def failures(tree: Path, design: Design, *edits: tuple[str, str]) -> dict[str, tuple[str, ...]]:
+def failures(
+    tree: Path, design: Design, *edits: tuple[str, str]
+) -> dict[str, tuple[str, ...]]:
     """Return by claim what it has against a lift with these edits."""
     follow = ("src", "version") if design is not Design.STAY else ()
-    made = lift((tree / NOTES).read_text(), LiftWay(design=design, follow=follow), name=str(NOTES))
+    made = lift(
+        (tree / NOTES).read_text(),
+        LiftWay(design=design, follow=follow),
+        name=str(NOTES),
+    )
     after = made.text
     for old, new in edits:
         assert after.count(old) == 1, (old, after)
@@ -70,13 +99,23 @@ def failures(tree: Path, design: Design, *edits: tuple[str, str]) -> dict[str, t
     judged = case(tree, made, after)
     checks = {claim.name: claim.check for claim in CLAIMS}
     findings = {name: checks[name](judged) for name in ASKED}
-    not_run = {Design.MOVE: set[str](), Design.STAY: {"follows"}, Design.INNER: {"overridable"}}
-    assert {name for name, finding in findings.items() if finding.not_run} == not_run[design]
-    return {name: finding.failures for name, finding in findings.items() if finding.failures}
+    not_run = {
+        Design.MOVE: set[str](),
+        Design.STAY: {"follows"},
+        Design.INNER: {"overridable"},
+    }
+    assert {name for name, finding in findings.items() if finding.not_run} == not_run[
+        design
+    ]
+    return {
+        name: finding.failures for name, finding in findings.items() if finding.failures
+    }
 
 
 @pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.INNER])
-def test_no_claim_has_anything_against_a_lift_that_is_right(tree: Path, design: Design) -> None:
+def test_no_claim_has_anything_against_a_lift_that_is_right(
+    tree: Path, design: Design
+) -> None:
     assert failures(tree, design) == {}
 
 
@@ -99,22 +138,30 @@ def test_what_no_build_shows_is_named_by_its_own_claim(tree: Path) -> None:
     )
     assert {name: facts[0].partition(": /nix")[0] for name, facts in found.items()} == {
         "follows": "passthru.web-ui: stays the same if src is another",
-        "passthru": "notes-server: updateScript \N{MINUS SIGN} update-notes-server, + update-notes (x86_64-linux)",
-        "meta": "notes-server: meta.description differs: Keeps notes and shows them in a browser → "
+        "passthru": "notes-server: updateScript \N{MINUS SIGN} update-notes-server, + "
+        "update-notes (x86_64-linux)",
+        "meta": "notes-server: meta.description differs: Keeps notes and shows them "
+        "in a browser → "
         "Keeps a note and shows them in a browser (x86_64-linux)",
-        "overrides": "notes-server: the argument extra of override is gone (x86_64-linux)",
+        "overrides": "notes-server: the argument extra of override is gone "
+        "(x86_64-linux)",
         "readers": "notes-kiosk: is built differently",
     }
 
 
 def test_a_method_that_is_shut_is_named(tree: Path) -> None:
     found = failures(tree, Design.STAY, (UI, "${web-ui}"))
-    assert found == {"overridable": ("web-ui: an override of passthru.web-ui has no effect on any system",)}
+    assert found == {
+        "overridable": (
+            "web-ui: an override of passthru.web-ui has no effect on any system",
+        )
+    }
 
 
 WEB_UI = "web-ui: an override of what passthru.web-ui follows"
 LEFT = (
-    f"{WEB_UI} works in part: the replaced package is still built in, by notes-server-4.2.0.1 → "
+    f"{WEB_UI} works in part: the replaced package is still built in, by "
+    "notes-server-4.2.0.1 → "
     "notes-server-web-ui-4.2.0 (x86_64-linux)"
 )
 OLD = "${web-ui.overrideAttrs { inherit src version; }}"
@@ -126,14 +173,27 @@ OLD = "${web-ui.overrideAttrs { inherit src version; }}"
         (
             "inherit (finalAttrs) src version;",
             "inherit src version;",
-            (*(f"passthru.web-ui: stays the same if {each} is another" for each in ("src", "version")), LEFT),
+            (
+                *(
+                    f"passthru.web-ui: stays the same if {each} is another"
+                    for each in ("src", "version")
+                ),
+                LEFT,
+            ),
         ),
-        ("ln -s ${web-ui} ", f"ln -s {OLD} ", (f"{WEB_UI} has no effect on any system",)),
+        (
+            "ln -s ${web-ui} ",
+            f"ln -s {OLD} ",
+            (f"{WEB_UI} has no effect on any system",),
+        ),
         ("ln -s ", f"# {OLD}\n      ln -s ", (LEFT,)),
         (
             "inherit web-ui;\n",
             "",
-            ("passthru.web-ui: evaluates on no system", f"{WEB_UI} has no effect on any system"),
+            (
+                "passthru.web-ui: evaluates on no system",
+                f"{WEB_UI} has no effect on any system",
+            ),
         ),
     ],
 )
@@ -143,24 +203,48 @@ def test_a_part_of_an_inner_let_that_does_not_follow_into_the_build_is_named(
     assert failures(tree, Design.INNER, (old, new))["follows"] == facts
 
 
-def test_what_does_not_evaluate_any_more_is_named_by_each_claim_that_asks(tree: Path) -> None:
+def test_what_does_not_evaluate_any_more_is_named_by_each_claim_that_asks(
+    tree: Path,
+) -> None:
     found = failures(tree, Design.STAY, ("ln -s ", "${throw ''gone''} "))
-    assert found["no-rebuild"][0].startswith("notes-server: no longer evaluates: /nix/store/")
-    assert found["overridable"] == ("notes-server on x86_64-linux: does not evaluate any more",)
+    assert found["no-rebuild"][0].startswith(
+        "notes-server: no longer evaluates: /nix/store/"
+    )
+    assert found["overridable"] == (
+        "notes-server on x86_64-linux: does not evaluate any more",
+    )
 
 
-@pytest.mark.parametrize(("end", "said"), [("true", ()), ("false", ("nix-build ended with status 100",))])
-def test_a_package_that_cannot_be_built_is_named(tree: Path, end: str, said: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("end", "said"), [("true", ()), ("false", ("nix-build ended with status 100",))]
+)
+def test_a_package_that_cannot_be_built_is_named(
+    tree: Path, end: str, said: tuple[str, ...]
+) -> None:
     text = (tree / NOTES).read_text()
     made = lift(text, name=str(NOTES))
-    judged = case(tree, made, made.text.replace("mkdir -p $out/share", f"mkdir -p $out/share; {end}"))
+    judged = case(
+        tree,
+        made,
+        made.text.replace("mkdir -p $out/share", f"mkdir -p $out/share; {end}"),
+    )
     assert of_builds(judged) == ()
-    deep = replace(judged, request=replace(judged.request, depth=Depth(tier=Tier.BUILD)))
+    deep = replace(
+        judged, request=replace(judged.request, depth=Depth(tier=Tier.BUILD))
+    )
     (claim,) = of_builds(deep)
     finding = claim.check(deep)
     assert tuple(fact.partition(": ")[0] for fact in finding.failures) == said
-    assert (claim.tier, finding.covers) == (Tier.BUILD, f"notes-server, {claim.name.removeprefix('built-')}")
+    assert (claim.tier, finding.covers) == (
+        Tier.BUILD,
+        f"notes-server, {claim.name.removeprefix('built-')}",
+    )
     assert any("/nix/store/" in line for line in finding.evidence)
     for_two = Depth(tier=Tier.BUILD, systems=("x86_64-linux", "aarch64-linux"))
-    names = [each.name for each in of_builds(replace(judged, request=replace(judged.request, depth=for_two)))]
+    names = [
+        each.name
+        for each in of_builds(
+            replace(judged, request=replace(judged.request, depth=for_two))
+        )
+    ]
     assert names == ["built-x86_64-linux", "built-aarch64-linux"]

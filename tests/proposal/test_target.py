@@ -24,7 +24,9 @@ def moved(nixpkgs: Nixpkgs, name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["package.nix", "generic.nix", "default.nix"])
-def test_of_a_package_that_does_not_evaluate_the_one_file_with_a_let_is_meant(nixpkgs: Nixpkgs, name: str) -> None:
+def test_of_a_package_that_does_not_evaluate_the_one_file_with_a_let_is_meant(
+    nixpkgs: Nixpkgs, name: str
+) -> None:
     text = nixpkgs.text().replace('version = "4.2.0"', "version = throw name")
     file = moved(nixpkgs, name)
     if name == "generic.nix":
@@ -34,7 +36,9 @@ def test_of_a_package_that_does_not_evaluate_the_one_file_with_a_let_is_meant(ni
 
 
 @pytest.mark.parametrize("beside", [("generic.nix",), ("generic.nix", "another.nix")])
-def test_of_several_files_with_lets_the_one_that_is_called_is_meant(nixpkgs: Nixpkgs, beside: tuple[str, ...]) -> None:
+def test_of_several_files_with_lets_the_one_that_is_called_is_meant(
+    nixpkgs: Nixpkgs, beside: tuple[str, ...]
+) -> None:
     text = nixpkgs.text().replace('version = "4.2.0"', "version = throw name")
     for name in ("package.nix", *beside):
         nixpkgs.write(NOTES.with_name(name), text)
@@ -53,11 +57,20 @@ def test_a_file_without_a_let_is_found_as_well_and_one_that_cannot_be_read_is_na
     nixpkgs.write(path, "{ }: throw name")
     assert find_target(nixpkgs.root, "notes-server").file == PurePosixPath(path)
     file = nixpkgs.root / path
-    spoils: list[Callable[[], object]] = [lambda: None, lambda: os.mkfifo(file), lambda: file.symlink_to("/etc/passwd")]
+    spoils: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: os.mkfifo(file),
+        lambda: file.symlink_to("/etc/passwd"),
+    ]
     for spoil in spoils:
         file.unlink(missing_ok=True)
         spoil()
-        with limits.allowing(1, None), pytest.raises(LayoutError, match="notes-server: has no file that can be read"):
+        with (
+            limits.allowing(1, None),
+            pytest.raises(
+                LayoutError, match="notes-server: has no file that can be read"
+            ),
+        ):
             find_target(nixpkgs.root, "notes-server")
 
 
@@ -73,7 +86,9 @@ def test_a_file_is_named_by_its_path_in_the_tree_or_on_the_machine(
         find_target(root, "none.nix")
 
 
-def test_a_file_that_no_package_is_known_to_be_written_in_is_refused(nixpkgs: Nixpkgs) -> None:
+def test_a_file_that_no_package_is_known_to_be_written_in_is_refused(
+    nixpkgs: Nixpkgs,
+) -> None:
     file = Path("pkgs/servers/apps/ui/package.nix")
     nixpkgs.write(file, nixpkgs.text())
     with pytest.raises(LayoutError) as caught:

@@ -7,7 +7,17 @@ from tests.parsing import assert_parses
 from toolkit.lift.bindings import Reachability
 from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Commit, Message, Oid, Proof, Proposal, Report, Source, Status, Step
+from toolkit.model import (
+    Commit,
+    Message,
+    Oid,
+    Proof,
+    Proposal,
+    Report,
+    Source,
+    Status,
+    Step,
+)
 from toolkit.proposal.texts import message, pull_request_texts
 from toolkit.report.pull_request import DraftFacts, Texts, draft
 
@@ -17,13 +27,22 @@ HIDDEN, SHOWN, PARTIAL = Reachability.HIDDEN, Reachability.SHOWN, Reachability.P
 
 
 def written(
-    *packages: str, follows: tuple[str, ...] = (), own: tuple[str, ...] = (), **states: Reachability
+    *packages: str,
+    follows: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
+    **states: Reachability,
 ) -> Message:
-    return message(packages, lifted(follows=follows, own=own, recursive=False, **states))
+    return message(
+        packages, lifted(follows=follows, own=own, recursive=False, **states)
+    )
 
 
 def lifted(
-    *, follows: tuple[str, ...] = (), own: tuple[str, ...] = (), recursive: bool = False, **states: Reachability
+    *,
+    follows: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
+    recursive: bool = False,
+    **states: Reachability,
 ) -> Lifted:
     names = {name.replace("_", "-"): state for name, state in states.items()}
     return Lifted(
@@ -44,13 +63,22 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
         downloads=(("vendorHash",), ("passthru", "frontend", "npmDeps")),
         updated=("frontend",),
     )
-    assert "A new version also needs new hashes for src, goModules and frontend.npmDeps." in body(change)
-    assert "Name the frontend in updateScript, so that nix-update updates its hash, too." in body(change)
-    texts = pull_request_texts(("app",), message(("app",), change), STEP, change, None, bumps=True)
+    assert (
+        "A new version also needs new hashes for src, goModules and frontend.npmDeps."
+        in body(change)
+    )
+    assert (
+        "Name the frontend in updateScript, so that nix-update updates its hash, too."
+        in body(change)
+    )
+    texts = pull_request_texts(
+        ("app",), message(("app",), change), STEP, change, None, bumps=True
+    )
     assert "so that nix-update updates its hash, too" in texts.steps[0].why
     two = replace(change, updated=("frontend", "backend"))
-    assert "Name the frontend and the backend in updateScript, so that nix-update updates their hashes, too." in body(
-        two
+    assert (
+        "Name the frontend and the backend in updateScript, so that nix-update "
+        "updates their hashes, too." in body(two)
     )
     *_, usage = texts.steps[0].usage.partition("```nix\n")
     lines = usage.removesuffix("\n```").split("\n")
@@ -61,27 +89,57 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
         f"  src = old.src.{fetched}",
         "  vendorHash = lib.fakeHash;",
         "  passthru = old.passthru // {",
-        f"    frontend = old.passthru.frontend.overrideAttrs (part: {{ npmDeps = part.npmDeps.{fetched} }});",
+        (
+            f"    frontend = old.passthru.frontend.overrideAttrs (part: {{ npmDeps = "
+            f"part.npmDeps.{fetched} }});"
+        ),
         "  };",
         "})",
     ]
     assert_parses(f"{{ lib, app }}: {usage.removesuffix(chr(10) + chr(96) * 3)}")
     assert not said_of(("app",), change).steps[0].usage
     npm = replace(change, downloads=(("npmDeps",), ("ui", "npmDeps")))
-    texts = pull_request_texts(("app",), message(("app",), npm), STEP, npm, None, bumps=True)
+    texts = pull_request_texts(
+        ("app",), message(("app",), npm), STEP, npm, None, bumps=True
+    )
     assert "app.overrideAttrs (final: old: {" in texts.steps[0].usage
-    assert f"  npmDeps = old.npmDeps.{fetched.replace('{ o', '{ inherit (final) src; o')}\n  ui" in texts.steps[0].usage
+    assert (
+        "  npmDeps = "
+        f"old.npmDeps.{fetched.replace('{ o', '{ inherit (final) src; o')}\n  ui"
+        in texts.steps[0].usage
+    )
     # Longer than a reviewer reads.
-    more = replace(change, downloads=(*change.downloads, ("passthru", "docs", "cargoDeps")))
-    assert not pull_request_texts(("app",), message(("app",), more), STEP, more, None, bumps=True).steps[0].usage
+    more = replace(
+        change, downloads=(*change.downloads, ("passthru", "docs", "cargoDeps"))
+    )
+    assert (
+        not pull_request_texts(
+            ("app",), message(("app",), more), STEP, more, None, bumps=True
+        )
+        .steps[0]
+        .usage
+    )
     rust = replace(change, downloads=(("ui", "cargoDeps"),))
-    texts = pull_request_texts(("app",), message(("app",), rust), STEP, rust, None, bumps=True)
-    vendored = f"cargoDeps.overrideAttrs (deps: {{ vendorStaging = deps.vendorStaging.{fetched} }});"
-    assert f"  ui = old.ui.overrideAttrs (part: {{ cargoDeps = part.{vendored} }});\n}})" in texts.steps[0].usage
+    texts = pull_request_texts(
+        ("app",), message(("app",), rust), STEP, rust, None, bumps=True
+    )
+    vendored = (
+        f"cargoDeps.overrideAttrs (deps: {{ vendorStaging = "
+        f"deps.vendorStaging.{fetched} }});"
+    )
+    assert (
+        f"  ui = old.ui.overrideAttrs (part: {{ cargoDeps = part.{vendored} }});\n}})"
+        in texts.steps[0].usage
+    )
     # The source is a part that unpacks one.
     unpacked = replace(change, downloads=(("src", "src"),))
-    texts = pull_request_texts(("app",), message(("app",), unpacked), STEP, unpacked, None, bumps=True)
-    assert f'…";\n  src = old.src.overrideAttrs (part: {{ src = part.src.{fetched} }});\n}})' in texts.steps[0].usage
+    texts = pull_request_texts(
+        ("app",), message(("app",), unpacked), STEP, unpacked, None, bumps=True
+    )
+    assert (
+        f'…";\n  src = old.src.overrideAttrs (part: {{ src = part.src.{fetched} }});\n}})'
+        in texts.steps[0].usage
+    )
 
 
 def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
@@ -110,25 +168,56 @@ def paragraph(change: Lifted) -> str:
             "forgejo, forgejo-lts: let overrides of src and version reach the frontend",
         ),
         (
-            written("k3s_1_33", "k3s_1_34", "k3s_1_35", "k3s_1_36", follows=("bundle",), bundle=SHOWN),
+            written(
+                "k3s_1_33",
+                "k3s_1_34",
+                "k3s_1_35",
+                "k3s_1_36",
+                follows=("bundle",),
+                bundle=SHOWN,
+            ),
             "k3s_1_{33,34,35,36}: let overrides of src and version reach bundle",
         ),
         (
-            written("zotero", follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN, other=HIDDEN),
+            written(
+                "zotero",
+                follows=("pdf-js", "note-editor"),
+                pdf_js=HIDDEN,
+                note_editor=HIDDEN,
+                other=HIDDEN,
+            ),
             "zotero: let overrides of src and version reach pdf-js and note-editor",
         ),
         (
-            written("a" * 50, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
+            written(
+                "a" * 50,
+                follows=("pdf-js", "note-editor"),
+                pdf_js=HIDDEN,
+                note_editor=HIDDEN,
+            ),
             f"{'a' * 50}: let overrides reach its parts",
         ),
         (
-            written("a" * 32, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
+            written(
+                "a" * 32,
+                follows=("pdf-js", "note-editor"),
+                pdf_js=HIDDEN,
+                note_editor=HIDDEN,
+            ),
             f"{'a' * 32}: let overrides reach pdf-js and note-editor",
         ),
-        (written("a" * 50, a_very_long_name=HIDDEN), f"{'a' * 50}: let overrideAttrs replace a part"),
-        (written("a" * 50, a_very_long_name=HIDDEN, other=SHOWN), f"{'a' * 50}: let overrideAttrs replace its parts"),
         (
-            written("a" * 20, a_very_long_name_of_one=HIDDEN, another=HIDDEN, third=HIDDEN),
+            written("a" * 50, a_very_long_name=HIDDEN),
+            f"{'a' * 50}: let overrideAttrs replace a part",
+        ),
+        (
+            written("a" * 50, a_very_long_name=HIDDEN, other=SHOWN),
+            f"{'a' * 50}: let overrideAttrs replace its parts",
+        ),
+        (
+            written(
+                "a" * 20, a_very_long_name_of_one=HIDDEN, another=HIDDEN, third=HIDDEN
+            ),
             f"{'a' * 20}: let overrideAttrs replace 3 of its parts",
         ),
         (
@@ -147,15 +236,22 @@ def paragraph(change: Lifted) -> str:
         (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
         (written("app", part=PARTIAL), "app: let overrides of part reach all uses"),
-        (written("app", part=PARTIAL, other=SHOWN), "app: let overrideAttrs replace part and other"),
+        (
+            written("app", part=PARTIAL, other=SHOWN),
+            "app: let overrideAttrs replace part and other",
+        ),
     ],
 )
-def test_the_subject_says_what_becomes_possible_for_all_packages_of_the_file(said: Message, subject: str) -> None:
+def test_the_subject_says_what_becomes_possible_for_all_packages_of_the_file(
+    said: Message, subject: str
+) -> None:
     assert said.subject == subject
 
 
 def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
-    said = written("app", follows=("server",), server=HIDDEN, one=SHOWN, two=SHOWN, three=PARTIAL)
+    said = written(
+        "app", follows=("server",), server=HIDDEN, one=SHOWN, two=SHOWN, three=PARTIAL
+    )
     assert said.body == (
         "Overriding src and version with overrideAttrs leaves the server as\n"
         "before. Move its definition into passthru, and take src and version from\n"
@@ -171,12 +267,16 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
 def test_of_each_part_it_is_said_what_it_follows() -> None:
     change = lifted(cli=HIDDEN, other=HIDDEN)
     change = replace(
-        change, follows={"cli": ("src", "version"), "other": ("src",)}, hashed={"npmDeps": ("cli", "other")}
+        change,
+        follows={"cli": ("src", "version"), "other": ("src",)},
+        hashed={"npmDeps": ("cli", "other")},
     )
     assert subject(change) == "app: let overrides of src reach the cli and other"
     assert body(change) == (
-        "Overriding src and version with overrideAttrs leaves the cli as before. Move its definition into passthru, "
-        "and take src and version from finalAttrs there. Overriding src with overrideAttrs leaves other as before. "
+        "Overriding src and version with overrideAttrs leaves the cli as before. Move "
+        "its definition into passthru, "
+        "and take src and version from finalAttrs there. Overriding src with "
+        "overrideAttrs leaves other as before. "
         "Move its definition into passthru, and take src from finalAttrs there. "
         "A new source may also need new hashes for cli.npmDeps and other.npmDeps."
     )
@@ -186,42 +286,91 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
 
 FOLLOWS = lifted(follows=("ui",), ui=HIDDEN)
 REC_SET = replace(FOLLOWS, recursive=True)
-UNFOLDED = replace(REC_SET, unfolded=("version", "channel"), places=("src", "meta.homepage"), text="x = rec { };")
+UNFOLDED = replace(
+    REC_SET,
+    unfolded=("version", "channel"),
+    places=("src", "meta.homepage"),
+    text="x = rec { };",
+)
 MANY = replace(UNFOLDED, unfolded=("version",), places=("src", "a", "b", "c", "d"))
 ALONG = replace(FOLLOWS, along={"cache": ("passthru", "cache")}, own=("version",))
-SHOWN_ALONG = replace(ALONG, along={"cache": ("passthru", "cache"), "web": ("passthru", "web")}, through=("web",))
-APART = replace(lifted(cli=HIDDEN, ui=HIDDEN), apart={"cli": ("src", "version"), "ui": ("version",)})
+SHOWN_ALONG = replace(
+    ALONG,
+    along={"cache": ("passthru", "cache"), "web": ("passthru", "web")},
+    through=("web",),
+)
+APART = replace(
+    lifted(cli=HIDDEN, ui=HIDDEN), apart={"cli": ("src", "version"), "ui": ("version",)}
+)
 
 
 @pytest.mark.parametrize(
     ("change", "end"),
     [
-        (replace(FOLLOWS, own=("version", "src")), "from finalAttrs there. Move version and src out of the let."),
+        (
+            replace(FOLLOWS, own=("version", "src")),
+            "from finalAttrs there. Move version and src out of the let.",
+        ),
         (REC_SET, "from finalAttrs there. Use finalAttrs instead of rec."),
         (
             UNFOLDED,
-            "instead of the package's rec, so that src and meta.homepage follow overrides of version and channel.",
+            (
+                "instead of the package's rec, so that src and meta.homepage follow "
+                "overrides of version and channel."
+            ),
         ),
         (MANY, "so that src, a, b and others follow overrides of version."),
-        (replace(MANY, places=("src", "a", "b", "c")), "that src, a, b and c follow overrides of version."),
+        (
+            replace(MANY, places=("src", "a", "b", "c")),
+            "that src, a, b and c follow overrides of version.",
+        ),
         (replace(MANY, places=("src",)), " src follows overrides of version."),
         (replace(FOLLOWS, left=("lib",)), "finalAttrs there. Leave lib in the let."),
-        (replace(FOLLOWS, left=tuple("abcd")), "finalAttrs there. Leave a, b, c and d in the let."),
-        (replace(FOLLOWS, left=tuple("abcde")), "finalAttrs there. Leave a, b, c and others in the let."),
-        (APART, "Overrides of src and version still leave the cli and the ui as before."),
-        (ALONG, "there. Define cache in passthru, too, where overrides reach it. Move version out of the let."),
+        (
+            replace(FOLLOWS, left=tuple("abcd")),
+            "finalAttrs there. Leave a, b, c and d in the let.",
+        ),
+        (
+            replace(FOLLOWS, left=tuple("abcde")),
+            "finalAttrs there. Leave a, b, c and others in the let.",
+        ),
+        (
+            APART,
+            "Overrides of src and version still leave the cli and the ui as before.",
+        ),
+        (
+            ALONG,
+            (
+                "there. Define cache in passthru, too, where overrides reach it. Move "
+                "version out of the let."
+            ),
+        ),
         (
             SHOWN_ALONG,
-            "where overrides reach it. Define web, which passthru exposes, there, too. Move version out of the let.",
+            (
+                "where overrides reach it. Define web, which passthru exposes, there, "
+                "too. Move version out of the let."
+            ),
         ),
         (
             replace(SHOWN_ALONG, along={"web": ("passthru", "web")}),
-            "finalAttrs there. Define web, which passthru exposes, there, too. Move version out of the let.",
+            (
+                "finalAttrs there. Define web, which passthru exposes, there, too. Move "
+                "version out of the let."
+            ),
         ),
-        (replace(REC_SET, dropped=True, text="x = rec { };"), "finalAttrs there. Drop the package's rec."),
         (
-            replace(ALONG, along={"path": ("path",), "env": ("passthru", "cache")}, own=()),
-            "there. Define path and cache (env) in the package's attributes, where overrides reach them.",
+            replace(REC_SET, dropped=True, text="x = rec { };"),
+            "finalAttrs there. Drop the package's rec.",
+        ),
+        (
+            replace(
+                ALONG, along={"path": ("path",), "env": ("passthru", "cache")}, own=()
+            ),
+            (
+                "there. Define path and cache (env) in the package's attributes, where "
+                "overrides reach them."
+            ),
         ),
     ],
 )
@@ -229,51 +378,84 @@ def test_the_body_names_what_else_leaves_the_let(change: Lifted, end: str) -> No
     assert body(change).endswith(end)
 
 
-def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> None:
+def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> (
+    None
+):
     change = replace(
         lifted(own=("version",), one=HIDDEN, two=HIDDEN),
         follows={"one": ("src", "version"), "two": ("src", "version", "patches")},
         hashed={"npmDeps": ("one",), "deps": ("two",)},
     )
     assert body(change) == (
-        "Overriding src, version and patches with overrideAttrs leaves one and two as before. Move their definitions "
-        "into passthru, and take src, version and patches from finalAttrs there. A new source may also need new "
+        "Overriding src, version and patches with overrideAttrs leaves one and two as "
+        "before. Move their definitions "
+        "into passthru, and take src, version and patches from finalAttrs there. A "
+        "new source may also need new "
         "hashes for one.npmDeps and two.deps. Move version out of the let."
     )
 
 
-def test_the_short_text_says_what_needs_a_hash_what_else_follows_and_what_does_not() -> None:
-    change = lifted(follows=("ui",), own=("version", "src"), recursive=True, ui=HIDDEN, other=HIDDEN)
-    change = replace(change, hashed={"npmDeps": ("ui",)}, unfolded=("version",), places=("src", "meta.homepage"))
+def test_the_short_text_says_what_needs_a_hash_what_else_follows_and_what_does_not() -> (
+    None
+):
+    change = lifted(
+        follows=("ui",), own=("version", "src"), recursive=True, ui=HIDDEN, other=HIDDEN
+    )
+    change = replace(
+        change,
+        hashed={"npmDeps": ("ui",)},
+        unfolded=("version",),
+        places=("src", "meta.homepage"),
+    )
     assert (
         said_of(("app",), change)
         .steps[0]
         .why.endswith(
-            "from finalAttrs there. A new source may also need a new hash for ui.npmDeps. Let overrides of other take "
+            "from finalAttrs there. A new source may also need a new hash for "
+            "ui.npmDeps. Let overrides of other take "
             "effect, too."
         )
     )
-    change = lifted(own=("version", "src"), recursive=True, one=HIDDEN, two=HIDDEN, three=SHOWN)
-    change = replace(change, follows={"one": ("src",), "two": ("src", "version")}, apart={"three": ("version",)})
+    change = lifted(
+        own=("version", "src"), recursive=True, one=HIDDEN, two=HIDDEN, three=SHOWN
+    )
+    change = replace(
+        change,
+        follows={"one": ("src",), "two": ("src", "version")},
+        apart={"three": ("version",)},
+    )
     assert (
         said_of(("app",), change)
         .steps[0]
         .why.endswith(
-            "leaves one as before. Move its definition into passthru, and take src from finalAttrs there. "
-            "Let overrides of src and version reach two, too. Let overrides of three take effect, too. "
+            "leaves one as before. Move its definition into passthru, and take src "
+            "from finalAttrs there. "
+            "Let overrides of src and version reach two, too. Let overrides of three "
+            "take effect, too. "
             "Overrides of version still leave three as before."
         )
     )
 
 
 def test_a_part_that_moves_or_gets_a_name_is_introduced_so() -> None:
-    stays, moves = (body(replace(lifted(ui=HIDDEN), moved=moved)) for moved in ((), ("ui",)))
-    assert stays.endswith("repeat all that uses it. Expose it in passthru, and take it from finalAttrs.")
-    assert moves.endswith("repeat all that uses it. Move its definition into passthru, and take it from finalAttrs.")
+    stays, moves = (
+        body(replace(lifted(ui=HIDDEN), moved=moved)) for moved in ((), ("ui",))
+    )
+    assert stays.endswith(
+        "repeat all that uses it. Expose it in passthru, and take it from finalAttrs."
+    )
+    assert moves.endswith(
+        "repeat all that uses it. Move its definition into passthru, and take it from "
+        "finalAttrs."
+    )
     change = replace(lifted(drv=HIDDEN), methods={"drv": ("passthru", "client")})
     assert subject(change) == "app: let overrideAttrs replace the client"
-    assert body(change).startswith("The client (drv) is bound in a let, so an override has to repeat")
-    assert body(lifted(one=HIDDEN, two=HIDDEN)).startswith("one and two are bound in a let, so an override has to")
+    assert body(change).startswith(
+        "The client (drv) is bound in a let, so an override has to repeat"
+    )
+    assert body(lifted(one=HIDDEN, two=HIDDEN)).startswith(
+        "one and two are bound in a let, so an override has to"
+    )
 
 
 def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
@@ -282,28 +464,39 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     along = replace(change, along={"crates": ("passthru", "crates")})
     assert subject(along) == "app: let overrides of src reach crates"
     assert body(replace(along, moved=("tree",))).startswith(
-        "Replacing src with overrideAttrs changes only some uses, since others take it, as tree, from the let. Move "
-        "its definition into the package's attributes, and take it from finalAttrs. Define crates in passthru, where "
+        "Replacing src with overrideAttrs changes only some uses, since others take "
+        "it, as tree, from the let. Move "
+        "its definition into the package's attributes, and take it from finalAttrs. "
+        "Define crates in passthru, where "
         "overrides reach it."
     )
-    several = {name: ("passthru", name) for name in ("crates", "wrapper-of-all", "library-of-the-wrapper")}
+    several = {
+        name: ("passthru", name)
+        for name in ("crates", "wrapper-of-all", "library-of-the-wrapper")
+    }
     assert message(("an-app",), replace(change, along=several)).subject == (
         "an-app: let overrides of src reach crates, wrapper-of-all and 1 more"
     )
     (long,) = {
-        message(("a" * 30,), replace(change, along=those)).subject for those in (several, {"c" * 30: ("c" * 30,)})
+        message(("a" * 30,), replace(change, along=those)).subject
+        for those in (several, {"c" * 30: ("c" * 30,)})
     }
     assert long == f"{'a' * 30}: let overrides of src reach all uses"
     fetched = replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)})
     assert subject(fetched) == "app: let overrides of src reach crates"
-    assert body(fetched).startswith("Replacing src with overrideAttrs changes only some uses")
+    assert body(fetched).startswith(
+        "Replacing src with overrideAttrs changes only some uses"
+    )
     assert "may need another" not in body(fetched)
 
 
 @pytest.mark.parametrize(
     ("used", "repeated"),
     [
-        ({"cli": ("installPhase",), "ui": ("installPhase", "preBuild")}, "installPhase and preBuild."),
+        (
+            {"cli": ("installPhase",), "ui": ("installPhase", "preBuild")},
+            "installPhase and preBuild.",
+        ),
         ({"cli": ("installPhase",)}, "all that uses them."),
         ({"cli": ("a", "b"), "ui": ("c", "d")}, "all that uses them."),
     ],
@@ -315,89 +508,192 @@ def test_what_an_override_has_to_repeat_is_named_if_it_is_known_and_little(
     assert f"are bound in a let, so an override has to repeat {repeated} Expose" in said
 
 
-def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:
+def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> (
+    None
+):
     change = replace(REC_SET, hashed={"npmDeps": ("ui",)})
     assert subject(change) == "app: let overrides of src and version reach the ui"
-    assert "there. A new source may also need a new hash for ui.npmDeps. Use" in body(change)
-    some = replace(lifted(follows=("a", "b", "c"), a=HIDDEN, b=HIDDEN, c=HIDDEN), hashed={"deps": ("a", "b")})
+    assert "there. A new source may also need a new hash for ui.npmDeps. Use" in body(
+        change
+    )
+    some = replace(
+        lifted(follows=("a", "b", "c"), a=HIDDEN, b=HIDDEN, c=HIDDEN),
+        hashed={"deps": ("a", "b")},
+    )
     assert body(some).endswith("new hashes for a.deps and b.deps.")
     alone = replace(change, follows={"ui": ("version",)})
     assert subject(alone) == "app: let overrideAttrs replace the ui"
-    assert body(alone).startswith("The ui is bound in a let, so an override has to repeat all that uses it. ")
-    assert "take version from finalAttrs there. A new version may also need a new hash for ui.npmDeps." in body(alone)
+    assert body(alone).startswith(
+        "The ui is bound in a let, so an override has to repeat all that uses it. "
+    )
+    assert (
+        "take version from finalAttrs there. A new version may also need a new hash "
+        "for ui.npmDeps." in body(alone)
+    )
     patched = replace(change, follows={"ui": ("src", "version", "patches")})
     assert subject(patched) == "app: let overrides of src and version reach the ui"
-    assert body(patched).startswith("Overriding src, version and patches with overrideAttrs leaves the ui as ")
+    assert body(patched).startswith(
+        "Overriding src, version and patches with overrideAttrs leaves the ui as "
+    )
     assert "npmDeps" not in body(replace(change, follows={}))
-    assert "may also need a new hash for ui. Use" in body(replace(change, hashed={"ui": ("ui",)}))
-    long = replace(change, own=OWN, along={"one-of-several": ("passthru", "one-of-several")})
-    ends = "also need a new hash for ui.npmDeps. Define one-of-several in passthru, too, where overrides reach it."
+    assert "may also need a new hash for ui. Use" in body(
+        replace(change, hashed={"ui": ("ui",)})
+    )
+    long = replace(
+        change, own=OWN, along={"one-of-several": ("passthru", "one-of-several")}
+    )
+    ends = (
+        "also need a new hash for ui.npmDeps. Define one-of-several in passthru, "
+        "too, where overrides reach it."
+    )
     assert paragraph(long).endswith(ends)
-    inner = replace(lifted(one=SHOWN, two=SHOWN), methods={name: ("passthru", "deps", name) for name in ("one", "two")})
-    assert body(inner).startswith("passthru.deps exposes one and two, but the build takes them from")
+    inner = replace(
+        lifted(one=SHOWN, two=SHOWN),
+        methods={name: ("passthru", "deps", name) for name in ("one", "two")},
+    )
+    assert body(inner).startswith(
+        "passthru.deps exposes one and two, but the build takes them from"
+    )
 
 
 def test_a_part_without_a_hash_follows_a_version_beside_one_that_is_fetched() -> None:
-    change = replace(lifted(ui=HIDDEN, notes=HIDDEN), follows={"ui": ("src",), "notes": ("version",)})
+    change = replace(
+        lifted(ui=HIDDEN, notes=HIDDEN), follows={"ui": ("src",), "notes": ("version",)}
+    )
     said = message(("app",), replace(change, hashed={"npmDeps": ("ui",)}))
-    assert "Overriding version with overrideAttrs leaves notes as before." in " ".join(said.body.split())
-    cache = replace(change, hashed={"src": ("source",)}, along={"source": ("passthru", "source")})
+    assert "Overriding version with overrideAttrs leaves notes as before." in " ".join(
+        said.body.split()
+    )
+    cache = replace(
+        change, hashed={"src": ("source",)}, along={"source": ("passthru", "source")}
+    )
     assert "notes is bound in a let" in " ".join(message(("app",), cache).body.split())
 
 
 def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None:
-    change = replace(lifted(ui=SHOWN), follows={"ui": ("version",)}, moved=("ui",), hashed={"src": ("ui",)})
+    change = replace(
+        lifted(ui=SHOWN),
+        follows={"ui": ("version",)},
+        moved=("ui",),
+        hashed={"src": ("ui",)},
+    )
     assert subject(change) == "app: let overrides of the ui reach the build"
     assert body(change) == (
-        "passthru exposes the ui, but the build takes it from the let: replacing it with overrideAttrs has no effect "
-        "on the build. Move its definition into passthru, take version from finalAttrs there, and let the build take "
+        "passthru exposes the ui, but the build takes it from the let: replacing it "
+        "with overrideAttrs has no effect "
+        "on the build. Move its definition into passthru, take version from "
+        "finalAttrs there, and let the build take "
         "it from finalAttrs, too. A new version may also need a new hash for ui.src."
     )
 
 
 def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() -> None:
     change = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN)
-    assert (paragraph(change), said_of(("app",), change).steps[0].usage) == (body(change), "")
+    assert (paragraph(change), said_of(("app",), change).steps[0].usage) == (
+        body(change),
+        "",
+    )
     begins = (
-        "Overriding src and version with overrideAttrs leaves the ui as before. Move its definition into passthru, "
+        "Overriding src and version with overrideAttrs leaves the ui as before. Move "
+        "its definition into passthru, "
         "and take src and version from finalAttrs there. "
     )
-    shown = lifted(follows=("ui",), ui=HIDDEN, last=PARTIAL, one=SHOWN, two=SHOWN, three=SHOWN, four=SHOWN, five=SHOWN)
+    shown = lifted(
+        follows=("ui",),
+        ui=HIDDEN,
+        last=PARTIAL,
+        one=SHOWN,
+        two=SHOWN,
+        three=SHOWN,
+        four=SHOWN,
+        five=SHOWN,
+    )
     ends = "Let overrides of last, one, two, three, four and five take effect, too."
     assert paragraph(shown) == begins + ends
-    many = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN, one=SHOWN, two=PARTIAL)
-    ends = f"Let overrides of two and one take effect, too. Move src out of the let. {REC}"
+    many = lifted(
+        follows=("ui",), own=("src",), recursive=True, ui=HIDDEN, one=SHOWN, two=PARTIAL
+    )
+    ends = (
+        f"Let overrides of two and one take effect, too. Move src out of the let. {REC}"
+    )
     assert paragraph(many) == begins + ends
 
 
-def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> None:
-    override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect."
+def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> (
+    None
+):
+    override = (
+        "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; "
+        "})` takes effect."
+    )
     assert said_of(("app",), lifted(part=HIDDEN)).steps[0].usage == override
-    change = replace(lifted(part=SHOWN), methods={"part": ("passthru", "parts", "part")})
+    change = replace(
+        lifted(part=SHOWN), methods={"part": ("passthru", "parts", "part")}
+    )
     assert said_of(("app",), change).steps[0].usage == ""
     change = replace(lifted(part=SHOWN), methods={"part": ("part",)})
-    assert "`app.overrideAttrs { part = …; }`" in said_of(("app",), change).steps[0].usage
+    assert (
+        "`app.overrideAttrs { part = …; }`" in said_of(("app",), change).steps[0].usage
+    )
     assert said_of(("app",), lifted(part=PARTIAL)).steps[0].usage == ""
 
 
 def test_the_text_cites_where_people_asked_for_the_lift() -> None:
     change = lifted(follows=("frontend",), frontend=HIDDEN)
-    assert said_of(("forgejo", "forgejo-lts"), change).steps[0].motive.startswith("#340059, ")
+    assert (
+        said_of(("forgejo", "forgejo-lts"), change)
+        .steps[0]
+        .motive.startswith("#340059, ")
+    )
     assert said_of(("app",), change).steps[0].motive == ""
 
 
 @pytest.mark.parametrize(
     ("packages", "change"),
     [
-        (("forgejo", "forgejo-lts"), lifted(follows=("frontend",), own=OWN, recursive=True, frontend=HIDDEN)),
-        (("k3s_1_33", "k3s_1_34", "k3s_1_35", "k3s_1_36"), lifted(a=SHOWN, b=SHOWN, c=SHOWN, d=SHOWN, e=SHOWN)),
-        (("zotero",), lifted(follows=("a", "b"), own=OWN, recursive=True, a=HIDDEN, b=HIDDEN, c=SHOWN, d=PARTIAL)),
-        (("authentik", "authentik-proxy"), lifted(follows=("a", "b", "c"), own=OWN, a=HIDDEN, b=HIDDEN, c=HIDDEN)),
+        (
+            ("forgejo", "forgejo-lts"),
+            lifted(follows=("frontend",), own=OWN, recursive=True, frontend=HIDDEN),
+        ),
+        (
+            ("k3s_1_33", "k3s_1_34", "k3s_1_35", "k3s_1_36"),
+            lifted(a=SHOWN, b=SHOWN, c=SHOWN, d=SHOWN, e=SHOWN),
+        ),
+        (
+            ("zotero",),
+            lifted(
+                follows=("a", "b"),
+                own=OWN,
+                recursive=True,
+                a=HIDDEN,
+                b=HIDDEN,
+                c=SHOWN,
+                d=PARTIAL,
+            ),
+        ),
+        (
+            ("authentik", "authentik-proxy"),
+            lifted(follows=("a", "b", "c"), own=OWN, a=HIDDEN, b=HIDDEN, c=HIDDEN),
+        ),
         (("app",), lifted(part=HIDDEN)),
-        (("app",), lifted(recursive=True, own=OWN, a=HIDDEN, b=HIDDEN, c=SHOWN, d=SHOWN, e=PARTIAL, f=PARTIAL)),
+        (
+            ("app",),
+            lifted(
+                recursive=True,
+                own=OWN,
+                a=HIDDEN,
+                b=HIDDEN,
+                c=SHOWN,
+                d=SHOWN,
+                e=PARTIAL,
+                f=PARTIAL,
+            ),
+        ),
     ],
 )
-def test_the_pull_request_of_a_lift_has_at_most_80_words(packages: tuple[str, ...], change: Lifted) -> None:
+def test_the_pull_request_of_a_lift_has_at_most_80_words(
+    packages: tuple[str, ...], change: Lifted
+) -> None:
     proposal = Proposal(
         source=Source(origin="nixpkgs", content=b"", directory=Path("/nowhere")),
         package=packages[0],
@@ -406,7 +702,12 @@ def test_the_pull_request_of_a_lift_has_at_most_80_words(packages: tuple[str, ..
         steps=(STEP,),
         commits=(Commit(subject="app: lift", body="Because.", before=b"", after=b"1"),),
     )
-    proof = Proof(name="no-rebuild", claim="nothing is rebuilt", status=Status.PASSED, covers="all")
+    proof = Proof(
+        name="no-rebuild",
+        claim="nothing is rebuilt",
+        status=Status.PASSED,
+        covers="all",
+    )
     facts = DraftFacts(
         report=Report(proposal=proposal, proofs=(proof,)),
         texts=said_of(packages, change),
@@ -415,7 +716,12 @@ def test_the_pull_request_of_a_lift_has_at_most_80_words(packages: tuple[str, ..
     )
     usage = facts.texts.steps[0].usage
     assert not usage or usage not in draft(facts).decode()
-    shown = Proof(name="overridable", claim="a replacement arrives", status=Status.PASSED, covers="all")
+    shown = Proof(
+        name="overridable",
+        claim="a replacement arrives",
+        status=Status.PASSED,
+        covers="all",
+    )
     facts = replace(facts, report=replace(facts.report, proofs=(proof, shown)))
     assert usage in draft(facts).decode()
     # As `wc -w` counts, without the line that stands for the template.
@@ -423,13 +729,23 @@ def test_the_pull_request_of_a_lift_has_at_most_80_words(packages: tuple[str, ..
 
 
 def test_an_inner_let_says_that_replacing_a_part_or_its_hash_has_no_effect() -> None:
-    change = replace(lifted(follows=("frontend",), frontend=HIDDEN), inner=True, hashed={"npmDeps": ("frontend",)})
+    change = replace(
+        lifted(follows=("frontend",), frontend=HIDDEN),
+        inner=True,
+        hashed={"npmDeps": ("frontend",)},
+    )
     said = body(change)
-    assert said.startswith("Overriding src and version with overrideAttrs leaves the frontend as before. Take src and")
-    assert said.endswith("Show the frontend in passthru; replacing it or its hash there has no effect.")
+    assert said.startswith(
+        "Overriding src and version with overrideAttrs leaves the frontend as before. "
+        "Take src and"
+    )
+    assert said.endswith(
+        "Show the frontend in passthru; replacing it or its hash there has no effect."
+    )
     moved = body(replace(change, moved=("frontend",), hashed={}))
     assert (
-        "Move its definition into the function of finalAttrs, and take src and version from finalAttrs there." in moved
+        "Move its definition into the function of finalAttrs, and take src and "
+        "version from finalAttrs there." in moved
     )
     assert moved.endswith("replacing it there has no effect.")
 
@@ -450,6 +766,8 @@ def test_the_attribute_that_overrides_a_download_is_named(
     made: str, part: str, path: tuple[str, ...] | None, name: str
 ) -> None:
     change = replace(
-        lifted(follows=("ui",), ui=PARTIAL), hashed={made: (part,)}, downloads=(path,) if path is not None else ()
+        lifted(follows=("ui",), ui=PARTIAL),
+        hashed={made: (part,)},
+        downloads=(path,) if path is not None else (),
     )
     assert f"may also need a new hash for {name}." in body(change)

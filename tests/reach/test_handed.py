@@ -21,30 +21,54 @@ FETCHED = IMPORT.replace("<nixpkgs>", "(fetchTarball url)")
         f"(import <nixpkgs> {{ }}).extend {ONE}",
         f"{{ pkgs }}: pkgs.extend {ONE}",
         IMPORT,
-        f"let pkgs = {IMPORT}; in pkgs.mkShell {{ pname = ''shell''; version = ''1''; inputs = [ pkgs.plain ]; }}",
-        f"{{ pkgs ? {IMPORT} }}: pkgs.mkShell {{ pname = ''shell''; version = ''1''; inputs = [ pkgs.plain ]; }}",
-        f"with {IMPORT}; {{ shell = mkShell {{ pname = ''shell''; version = ''1''; }}; own = plain; }}",
-        f"let url = ''https://github.com/NixOS/nixpkgs/archive/26.05.tar.gz''; in {{ inherit ({FETCHED}) plain; }}",
+        (
+            f"let pkgs = {IMPORT}; in pkgs.mkShell {{ pname = ''shell''; version = ''1''; "
+            f"inputs = [ pkgs.plain ]; }}"
+        ),
+        (
+            f"{{ pkgs ? {IMPORT} }}: pkgs.mkShell {{ pname = ''shell''; version = ''1''; "
+            f"inputs = [ pkgs.plain ]; }}"
+        ),
+        (
+            f"with {IMPORT}; {{ shell = mkShell {{ pname = ''shell''; version = ''1''; "
+            f"}}; own = plain; }}"
+        ),
+        (
+            f"let url = ''https://github.com/NixOS/nixpkgs/archive/26.05.tar.gz''; in {{ "
+            f"inherit ({FETCHED}) plain; }}"
+        ),
     ],
 )
-def test_overlays_are_found_where_nixpkgs_is_imported(reached: Callable[..., Reach], text: str) -> None:
+def test_overlays_are_found_where_nixpkgs_is_imported(
+    reached: Callable[..., Reach], text: str
+) -> None:
     assert statuses(reached({"shell.nix": text})) == {"plain": "reaches"}
 
 
-def test_a_shell_may_have_the_configuration_with_it(reached: Callable[..., Reach]) -> None:
+def test_a_shell_may_have_the_configuration_with_it(
+    reached: Callable[..., Reach],
+) -> None:
     config = "{ packageOverrides = pkgs: { tool = pkgs.spare; }; }"
-    text = f"with import <nixpkgs> {{ config = {config}; }}; mkShell {{ pname = ''shell''; version = ''1''; }}"
+    text = (
+        f"with import <nixpkgs> {{ config = {config}; }}; mkShell {{ pname = "
+        f"''shell''; version = ''1''; }}"
+    )
     assert statuses(reached({"shell.nix": text})) == {"tool": "reaches"}
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{ mkDerivation, tool }: mkDerivation { }", "is a file for callPackage: name the overlay that calls it"),
+        (
+            "{ mkDerivation, tool }: mkDerivation { }",
+            "is a file for callPackage: name the overlay that calls it",
+        ),
         ("(import <nixpkgs> { }).plain", "is a package, and no overlay"),
     ],
 )
-def test_a_file_that_is_no_overlay_is_named(reached: Callable[..., Reach], text: str, reason: str) -> None:
+def test_a_file_that_is_no_overlay_is_named(
+    reached: Callable[..., Reach], text: str, reason: str
+) -> None:
     (override,) = reached({"package.nix": text}).overrides
     assert (override.status, override.reason) == (Outcome.UNKNOWN, reason)
 
@@ -53,7 +77,9 @@ def test_only_what_no_overlay_sets_is_an_error(reached: Callable[..., Reach]) ->
     with pytest.raises(ToolkitError, match="plane: no overlay here sets it"):
         reached("plain = prev.tool;", only=("plain", "plane"))
     # What could not be read may have set it.
-    assert reached({"overlay.nix": "final: prev: { plain = nowhere; }"}, only=("plain",)).overrides
+    assert reached(
+        {"overlay.nix": "final: prev: { plain = nowhere; }"}, only=("plain",)
+    ).overrides
 
 
 SETTINGS = """{ lib, pkgs, config, ... }:
@@ -79,9 +105,16 @@ in
 }"""
 
 
-def test_what_options_are_set_to_is_judged(reached: Callable[..., Reach], tmp_path: Path) -> None:
-    more = "{ pkgs, ... }: { editor.package = pkgs.editor.overrideAttrs { src = pkgs.spare; }; }"
-    found = reached({"configuration.nix": SETTINGS, "more.nix": more}, "configuration.nix")
+def test_what_options_are_set_to_is_judged(
+    reached: Callable[..., Reach], tmp_path: Path
+) -> None:
+    more = (
+        "{ pkgs, ... }: { editor.package = pkgs.editor.overrideAttrs { src = "
+        "pkgs.spare; }; }"
+    )
+    found = reached(
+        {"configuration.nix": SETTINGS, "more.nix": more}, "configuration.nix"
+    )
     assert statuses(found) == {
         "programs.tool.package": "reaches",
         "services.plain.package": "does not evaluate",
@@ -92,21 +125,29 @@ def test_what_options_are_set_to_is_judged(reached: Callable[..., Reach], tmp_pa
         "environment.packages": "unknown",
     }
     (unread,) = (each for each in found.overrides if each.status is Outcome.UNKNOWN)
-    assert (unread.reason or "").startswith("the configuration's options were not read: path '")
+    assert (unread.reason or "").startswith(
+        "the configuration's options were not read: path '"
+    )
     places = {each.attribute: (each.file, each.line) for each in found.overrides}
     assert places["services.plain.package"] == (f"{tmp_path}/configuration.nix", 8)
     assert places["editor.package"] == (f"{tmp_path}/more.nix", 1)
     ways = {each.attribute: each.instead for each in found.overrides if each.instead}
     assert ways == {
-        "environment.packages.app": "(pkgs.app.overridePythonAttrs (old: { doCheck = …; }))",
+        "environment.packages.app": "(pkgs.app.overridePythonAttrs (old: { doCheck = "
+        "…; }))",
         "editor.package": """editor.package = pkgs.editor.override {
   editor-unwrapped = pkgs.editor-unwrapped.overrideAttrs (old: { src = …; });
 };""",
     }
-    assert f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked at: line 20" in found.warnings
+    assert (
+        f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked "
+        "at: line 20" in found.warnings
+    )
 
 
-def test_what_options_are_set_to_is_in_no_package_set(reached: Callable[..., Reach]) -> None:
+def test_what_options_are_set_to_is_in_no_package_set(
+    reached: Callable[..., Reach],
+) -> None:
     text = f"""{{ pkgs, ... }}: {{
       nixpkgs.overlays = [ {ONE} ];
       programs.tool.package = pkgs.tool.overrideAttrs {{ a = 1; }};
@@ -119,7 +160,9 @@ def test_what_options_are_set_to_is_in_no_package_set(reached: Callable[..., Rea
     }
 
 
-def test_a_service_that_takes_another_package_is_named(reached: Callable[..., Reach], tmp_path: Path) -> None:
+def test_a_service_that_takes_another_package_is_named(
+    reached: Callable[..., Reach], tmp_path: Path
+) -> None:
     flake = f"""{{ outputs = {{ self, nixpkgs }}: {{ nixosConfigurations.host = {{
       _module.args.modules = [ ({{ pkgs, ... }}: {{ tool.package = pkgs.tool.override {{ }}; }}) ];
       extendModules = _: {{
@@ -133,7 +176,10 @@ def test_a_service_that_takes_another_package_is_named(reached: Callable[..., Re
     (tmp_path / "flake.nix").write_text(flake)
     found = reached({}, ".")
     assert statuses(found) == {"plain": "reaches", "tool.package": "does not evaluate"}
-    fact = "services.plain.package is tool, not plain: override that, or set services.plain.package = pkgs.plain"
+    fact = (
+        "services.plain.package is tool, not plain: override that, or set "
+        "services.plain.package = pkgs.plain"
+    )
     assert [each for each in found.warnings if each.endswith(fact)]
     (tmp_path / "flake.nix").write_text(flake.replace("1500", "100"))
     assert not [each for each in reached({}, ".").warnings if "not plain" in each]
@@ -150,7 +196,9 @@ def test_a_service_that_takes_another_package_is_named(reached: Callable[..., Re
 def test_options_that_cannot_be_read_are_unknown(
     reached: Callable[..., Reach], tmp_path: Path, module: str, name: str
 ) -> None:
-    (tmp_path / "flake.nix").write_text(f"""{{ outputs = {{ self, nixpkgs }}: {{ nixosConfigurations.host = {{
+    (
+        tmp_path / "flake.nix"
+    ).write_text(f"""{{ outputs = {{ self, nixpkgs }}: {{ nixosConfigurations.host = {{
       _module.args.modules = [ ({module}) ];
       extendModules = _: {{
         config.nixpkgs = {{ config = {{ }}; overlays = [ ]; hostPlatform.system = "{SYSTEM}"; }};

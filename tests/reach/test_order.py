@@ -23,8 +23,16 @@ HOOKED = """final: prev: { pythonPackagesExtensions = prev.pythonPackagesExtensi
     ("first", "second", "expected"),
     [
         (ONE, "final: prev: { plain = final.tool; }", {"plain": "no effect"}),
-        ("final: prev: { own = prev.tool; }", "final: prev: { own = prev.spare; }", {"own": "no effect"}),
-        (BASE, APP, {"python313.pkgs.base": "no effect", "python313.pkgs.app": "reaches"}),
+        (
+            "final: prev: { own = prev.tool; }",
+            "final: prev: { own = prev.spare; }",
+            {"own": "no effect"},
+        ),
+        (
+            BASE,
+            APP,
+            {"python313.pkgs.base": "no effect", "python313.pkgs.app": "reaches"},
+        ),
         (
             BASE.replace("\n}; }", f"\n}}; {PACKAGES} }}"),
             APP.replace("\n}; }", f"\n}}; {PACKAGES} }}"),
@@ -32,10 +40,16 @@ HOOKED = """final: prev: { pythonPackagesExtensions = prev.pythonPackagesExtensi
         ),
         (
             HOOKED,
-            HOOKED.replace("prev.pythonPackagesExtensions ++", "").replace("base", "app"),
+            HOOKED.replace("prev.pythonPackagesExtensions ++", "").replace(
+                "base", "app"
+            ),
             {"python3Packages.base": "no effect", "python3Packages.app": "reaches"},
         ),
-        (HOOKED, HOOKED.replace("base", "app"), {"python3Packages.base": "reaches", "python3Packages.app": "reaches"}),
+        (
+            HOOKED,
+            HOOKED.replace("base", "app"),
+            {"python3Packages.base": "reaches", "python3Packages.app": "reaches"},
+        ),
         (
             "final: prev: { tools = prev.tools // { tool = prev.spare; }; }",
             "final: prev: { tools = { tool = prev.plain; }; }",
@@ -44,7 +58,11 @@ HOOKED = """final: prev: { pythonPackagesExtensions = prev.pythonPackagesExtensi
     ],
 )
 def test_what_a_later_overlay_replaces_has_no_effect(
-    reached: Callable[..., Reach], tmp_path: Path, first: str, second: str, expected: dict[str, str]
+    reached: Callable[..., Reach],
+    tmp_path: Path,
+    first: str,
+    second: str,
+    expected: dict[str, str],
 ) -> None:
     found = reached({"a.nix": first, "b.nix": second})
     answers = {each.attribute: each for each in reversed(found.overrides)}
@@ -52,42 +70,84 @@ def test_what_a_later_overlay_replaces_has_no_effect(
     assert {name: answers[name].status.value for name in expected} == expected
     for each in found.overrides:
         if each.status is Outcome.NO_EFFECT:
-            assert each.replaced_by == Replacement(overlay=2, file=f"{tmp_path}/b.nix", line=1)
-            assert (each.reason or "").startswith(f"replaced by overlay 2 ({tmp_path}/b.nix:1)")
-            assert (each.instead is None) is ("; no way found, because that makes '" in (each.reason or ""))
+            assert each.replaced_by == Replacement(
+                overlay=2, file=f"{tmp_path}/b.nix", line=1
+            )
+            assert (each.reason or "").startswith(
+                f"replaced by overlay 2 ({tmp_path}/b.nix:1)"
+            )
+            assert (each.instead is None) is (
+                "; no way found, because that makes '" in (each.reason or "")
+            )
         else:
             assert each.replaced_by is None
 
 
-def test_the_overlay_that_replaces_is_named_and_not_the_last(reached: Callable[..., Reach]) -> None:
+def test_the_overlay_that_replaces_is_named_and_not_the_last(
+    reached: Callable[..., Reach],
+) -> None:
     more = "final: prev: { plain = prev.plain.overrideAttrs { a = 1; }; }"
-    found = reached({"a.nix": ONE, "b.nix": more, "c.nix": "final: prev: { plain = prev.tool; }", "d.nix": more})
-    replaced = [each.replaced_by.overlay if each.replaced_by else None for each in found.overrides]
+    found = reached(
+        {
+            "a.nix": ONE,
+            "b.nix": more,
+            "c.nix": "final: prev: { plain = prev.tool; }",
+            "d.nix": more,
+        }
+    )
+    replaced = [
+        each.replaced_by.overlay if each.replaced_by else None
+        for each in found.overrides
+    ]
     assert replaced == [3, 3, None, None]
 
 
-def test_one_that_says_the_same_again_replaces_nothing(reached: Callable[..., Reach]) -> None:
+def test_one_that_says_the_same_again_replaces_nothing(
+    reached: Callable[..., Reach],
+) -> None:
     found = reached({"a.nix": ONE, "b.nix": ONE})
-    assert [each.status for each in found.overrides] == [Outcome.REACHES, Outcome.NO_EFFECT]
+    assert [each.status for each in found.overrides] == [
+        Outcome.REACHES,
+        Outcome.NO_EFFECT,
+    ]
     assert [each.replaced_by for each in found.overrides] == [None, None]
 
 
-def test_overlays_that_have_names_are_in_no_order(reached: Callable[..., Reach]) -> None:
+def test_overlays_that_have_names_are_in_no_order(
+    reached: Callable[..., Reach],
+) -> None:
     changed = "{ plain = prev.plain.override { withColour = true; }; }"
-    text = f"{{ outputs = _: {{ overlays = {{ a = _: prev: {changed}; b = _: prev: {{ plain = prev.tool; }}; }}; }}; }}"
-    assert [each.status for each in reached({"flake.nix": text}).overrides] == [Outcome.REACHES, Outcome.REACHES]
+    text = (
+        f"{{ outputs = _: {{ overlays = {{ a = _: prev: {changed}; b = _: prev: "
+        f"{{ plain = prev.tool; }}; }}; }}; }}"
+    )
+    assert [each.status for each in reached({"flake.nix": text}).overrides] == [
+        Outcome.REACHES,
+        Outcome.REACHES,
+    ]
     both = f"{{ a = _: prev: {changed}; b = _: prev: {changed}; }}"
-    assert [each.status for each in reached({"default.nix": both}).overrides] == [Outcome.REACHES, Outcome.REACHES]
+    assert [each.status for each in reached({"default.nix": both}).overrides] == [
+        Outcome.REACHES,
+        Outcome.REACHES,
+    ]
     listed = f"[ (_: prev: {changed}) (_: prev: {{ plain = prev.tool; }}) ]"
     assert statuses(reached({"list.nix": listed})) == {"plain": "reaches"}
-    assert [each.status for each in reached({"list.nix": listed}).overrides] == [Outcome.NO_EFFECT, Outcome.REACHES]
+    assert [each.status for each in reached({"list.nix": listed}).overrides] == [
+        Outcome.NO_EFFECT,
+        Outcome.REACHES,
+    ]
 
 
 @pytest.mark.parametrize(
     ("scope", "call"),
-    [("python313", "override { packageOverrides = "), ("haskellPackages", "override { overrides = ")],
+    [
+        ("python313", "override { packageOverrides = "),
+        ("haskellPackages", "override { overrides = "),
+    ],
 )
-def test_what_is_replaced_gets_a_way_that_stays(reached: Callable[..., Reach], scope: str, call: str) -> None:
+def test_what_is_replaced_gets_a_way_that_stays(
+    reached: Callable[..., Reach], scope: str, call: str
+) -> None:
     member = "self: super: { base = super.base.overrideAttrs { a = 1; }; }"
     one = f"final: prev: {{ {scope} = prev.{scope}.{call}{member}; }}; }}"
     other = one.replace("base", "app")
@@ -95,7 +155,10 @@ def test_what_is_replaced_gets_a_way_that_stays(reached: Callable[..., Reach], s
     assert first.instead is not None
     value = "super.base.overrideAttrs { a = 1; }"
     if "# in overlay 2" in first.instead:
-        other = f"final: prev: {{ {first.instead.replace('…', f'app = {value};'.replace('base', 'app'))} }}"
+        other = (
+            f"final: prev: {{ "
+            f"{first.instead.replace('…', f'app = {value};'.replace('base', 'app'))} }}"
+        )
     else:
         one = f"final: prev: {{ {first.instead.replace('…', value)} }}"
     found = reached({"a.nix": one, "b.nix": other})

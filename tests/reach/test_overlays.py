@@ -1,7 +1,7 @@
 """Public overlays on whole trees: the truths are ours, the texts are not, so that a folder has to have them.
 
-UNLET_OVERLAYS names the folder, with a directory OWNER+NAME for each repository of truths.json, as it is at its commit.
-UNLET_NIXPKGS names the folder with the trees.
+UNLET_OVERLAYS names the folder, with a directory OWNER+NAME for each repository of
+truths.json, as it is at its commit. UNLET_NIXPKGS names the folder with the trees.
 """
 
 import os
@@ -37,13 +37,18 @@ def truths() -> Truths:
 def test_truths_are_statuses_of_known_repositories() -> None:
     known = truths()
     found = [
-        (file, status) for files in known.trees.values() for file, each in files.items() for status in each.values()
+        (file, status)
+        for files in known.trees.values()
+        for file, each in files.items()
+        for status in each.values()
     ]
     assert {status for _, status in found} <= {status.value for status in Outcome}
     assert {file.partition("/")[0] for file, _ in found} == set(known.commits)
 
 
-@pytest.mark.skipif(_FOLDER is None, reason="UNLET_OVERLAYS is not set: no overlays to try")
+@pytest.mark.skipif(
+    _FOLDER is None, reason="UNLET_OVERLAYS is not set: no overlays to try"
+)
 @pytest.mark.parametrize("tree", trees())
 def test_overlays_are_judged_as_by_hand(tree: Path) -> None:
     known = truths().trees.get(tree.name)
@@ -53,9 +58,14 @@ def test_overlays_are_judged_as_by_hand(tree: Path) -> None:
     wrong: list[str] = []
     for file, expected in known.items():
         request = ReachRequest(
-            paths=(Path(_FOLDER or "") / file,), source=SourceRequest(nixpkgs=str(tree)), systems=(SYSTEM,)
+            paths=(Path(_FOLDER or "") / file,),
+            source=SourceRequest(nixpkgs=str(tree)),
+            systems=(SYSTEM,),
         )
-        found = {each.attribute: each.status.value for each in reach(request, progress=Silence()).overrides}
+        found = {
+            each.attribute: each.status.value
+            for each in reach(request, progress=Silence()).overrides
+        }
         for attribute, status in expected.items():
             answer = found.get(attribute, "nothing")
             outcomes[answer == status] += 1

@@ -6,7 +6,16 @@ import pytest
 
 from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
-from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, SourceRequest, Status
+from toolkit.model import (
+    Commit,
+    Oid,
+    Proof,
+    Proposal,
+    Report,
+    Source,
+    SourceRequest,
+    Status,
+)
 
 BEFORE = b"{ moby = 1; }\n"
 LIFTED = b"{ moby = 2; }\n"
@@ -29,8 +38,15 @@ def report() -> Report:
             bindings=("moby",),
             steps=steps(Design.MOVE, Demotion.SUFFIX),
             commits=(
-                Commit(subject="docker: lift", body="Because.", before=BEFORE, after=LIFTED),
-                Commit(subject="docker: demote", body="Because.", before=LIFTED, after=DEMOTED),
+                Commit(
+                    subject="docker: lift", body="Because.", before=BEFORE, after=LIFTED
+                ),
+                Commit(
+                    subject="docker: demote",
+                    body="Because.",
+                    before=LIFTED,
+                    after=DEMOTED,
+                ),
             ),
         ),
         proofs=(

@@ -20,7 +20,9 @@ SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 
 
-def judged(*differences: Difference, maintainers: dict[str, tuple[str, ...]] | None = None) -> Judgement:
+def judged(
+    *differences: Difference, maintainers: dict[str, tuple[str, ...]] | None = None
+) -> Judgement:
     return Judgement(
         subject="a change",
         base="a tree",
@@ -35,9 +37,22 @@ def judged(*differences: Difference, maintainers: dict[str, tuple[str, ...]] | N
     )
 
 
-def difference(attribute: str, kind: Kind, what: str, system: str = SYSTEMS[1], **values: Any) -> Difference:  # noqa: ANN401 - JSON
+def difference(
+    attribute: str,
+    kind: Kind,
+    what: str,
+    system: str = SYSTEMS[1],
+    **values: Any,  # noqa: ANN401 - JSON
+) -> Difference:
     weight = values.pop("weight", Weight.REGRESSION)
-    return Difference(attribute=attribute, system=system, kind=kind, weight=weight, what=what, **values)
+    return Difference(
+        attribute=attribute,
+        system=system,
+        kind=kind,
+        weight=weight,
+        what=what,
+        **values,
+    )
 
 
 def lines(judgement: Judgement) -> list[str]:
@@ -48,36 +63,72 @@ def test_one_reason_is_told_once() -> None:
     reason = "darwin.patch is missing"
     broken = [
         difference("a", Kind.EVALUATION, "no longer evaluates", after=reason),
-        difference("b", Kind.EVALUATION, "its passthru.tests no longer evaluates", after=reason),
+        difference(
+            "b", Kind.EVALUATION, "its passthru.tests no longer evaluates", after=reason
+        ),
         difference("c", Kind.EVALUATION, "no longer evaluates", after=reason),
     ]
     (line,) = (line for line in lines(judged(*broken)) if line.startswith("regression"))
-    assert line.endswith(f"{reason}: 3 attributes no longer evaluate (aarch64-darwin) (a, b, c)")
-    (line,) = (line for line in lines(judged(broken[1])) if line.startswith("regression"))
-    assert line.endswith(f"b: its passthru.tests no longer evaluates (aarch64-darwin): {reason}")
-
-
-def test_what_evaluates_now_an_argument_that_is_gone_and_another_line_have_no_value() -> None:
-    now = difference(
-        "a", Kind.EVALUATION, "evaluates now", before="it throws", after="/nix/store/x", weight=Weight.CHANGE
+    assert line.endswith(
+        f"{reason}: 3 attributes no longer evaluate (aarch64-darwin) (a, b, c)"
     )
-    assert any(line.endswith("a: evaluates now (aarch64-darwin)") for line in lines(judged(now)))
-    sides = (Answer(kind="derivation", parts={"arguments": names}) for names in ({"withX": True}, {}))
+    (line,) = (
+        line for line in lines(judged(broken[1])) if line.startswith("regression")
+    )
+    assert line.endswith(
+        f"b: its passthru.tests no longer evaluates (aarch64-darwin): {reason}"
+    )
+
+
+def test_what_evaluates_now_an_argument_that_is_gone_and_another_line_have_no_value() -> (
+    None
+):
+    now = difference(
+        "a",
+        Kind.EVALUATION,
+        "evaluates now",
+        before="it throws",
+        after="/nix/store/x",
+        weight=Weight.CHANGE,
+    )
+    assert any(
+        line.endswith("a: evaluates now (aarch64-darwin)")
+        for line in lines(judged(now))
+    )
+    sides = (
+        Answer(kind="derivation", parts={"arguments": names})
+        for names in ({"withX": True}, {})
+    )
     (found,) = compare(SUBJECT, *sides)
     assert any(
-        line.endswith("notes: the argument withX of override is gone (x86_64-linux)") for line in lines(judged(found))
+        line.endswith("notes: the argument withX of override is gone (x86_64-linux)")
+        for line in lines(judged(found))
     )
-    sides = (Answer(kind="derivation", parts={"position": f"/tree/a.nix:{line}"}) for line in (1, 2))
+    sides = (
+        Answer(kind="derivation", parts={"position": f"/tree/a.nix:{line}"})
+        for line in (1, 2)
+    )
     assert compare(SUBJECT, *sides) == []
 
 
-def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers() -> None:
+def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers() -> (
+    None
+):
     built = [
-        difference(name, Kind.DERIVATION, "is built differently", system, weight=Weight.CHANGE)
+        difference(
+            name, Kind.DERIVATION, "is built differently", system, weight=Weight.CHANGE
+        )
         for name, system in (("a", SYSTEMS[0]), ("b", SYSTEMS[0]), ("a", SYSTEMS[1]))
     ]
     gone = difference("a", Kind.META, "meta.mainProgram is gone")
-    throwing = difference("d", Kind.DERIVATION, "its derivation throws", weight=Weight.CHANGE, before={}, after={})
+    throwing = difference(
+        "d",
+        Kind.DERIVATION,
+        "its derivation throws",
+        weight=Weight.CHANGE,
+        before={},
+        after={},
+    )
     judgement = replace(
         judged(*built, gone, throwing, maintainers={"a": ("ada", "team docker")}),
         reached={SYSTEMS[0]: ("a", "b", "c")},
@@ -88,7 +139,9 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
     comment = judgements.to_comment(judgement, command="unlet check").decode()
     assert f"- rebuilds {plain(counts)}" in comment
     of_all = replace(judgement, everything=SYSTEMS[:1])
-    assert "rebuilds  2 on x86_64-linux, 1 of 1 compared on aarch64-darwin" in lines(of_all)
+    assert "rebuilds  2 on x86_64-linux, 1 of 1 compared on aarch64-darwin" in lines(
+        of_all
+    )
     assert "- maintainers of what regresses: ada, team docker" in comment
     document = json.loads(judgements.to_json(judgement))
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
@@ -98,7 +151,13 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
 
 
 def long(names: dict[str, str]) -> dict[str, object]:
-    return {"#": str(names), "length": 438, "bare": str(names), "names": [*names], "each": names}
+    return {
+        "#": str(names),
+        "length": 438,
+        "bare": str(names),
+        "names": [*names],
+        "each": names,
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,39 +166,94 @@ def long(names: dict[str, str]) -> dict[str, object]:
         ("meta", ["x", "y"], ["x", "z"], "meta.it − y, + z"),  # noqa: RUF001 - a minus
         ("meta", [{"github": "ada"}], [{"github": "bob"}], "meta.it − ada, + bob"),  # noqa: RUF001 - a minus
         ("meta", ["x", "y"], ["y", "x"], "meta.it is in another order"),
-        ("meta", long({"a": "1", "b": "1"}), long({"a": "1", "c": "1"}), "meta.it − b, + c"),  # noqa: RUF001 - a minus
+        (
+            "meta",
+            long({"a": "1", "b": "1"}),
+            long({"a": "1", "c": "1"}),
+            "meta.it − b, + c",  # noqa: RUF001 - a minus
+        ),
         ("meta", "x" * 70, "y" * 70, f"meta.it differs: {'x' * 60}… → {'y' * 60}…"),
-        ("meta", "x" * 70 + "1", "x" * 70 + "2", f"meta.it differs: …{'x' * 12}1 → …{'x' * 12}2"),
-        ("passthru", long({"a": "1", "b": "1"}), long({"a": "1", "b": "2"}), "it differs in b"),
+        (
+            "meta",
+            "x" * 70 + "1",
+            "x" * 70 + "2",
+            f"meta.it differs: …{'x' * 12}1 → …{'x' * 12}2",
+        ),
+        (
+            "passthru",
+            long({"a": "1", "b": "1"}),
+            long({"a": "1", "b": "2"}),
+            "it differs in b",
+        ),
         ("passthru", long({"a": "1", "b": "1"}), long({"a": "1"}), "it.b is gone"),
     ],
 )
-def test_what_came_and_went_is_named(part: str, before: object, after: object, said: str) -> None:
-    sides = (Answer(kind="derivation", parts={part: {"it": value}}) for value in (before, after))
+def test_what_came_and_went_is_named(
+    part: str, before: object, after: object, said: str
+) -> None:
+    sides = (
+        Answer(kind="derivation", parts={part: {"it": value}})
+        for value in (before, after)
+    )
     (found,) = compare(SUBJECT, *sides)
-    (line,) = (line for line in lines(judged(found)) if line.startswith(("regression", "change  ")) and "notes" in line)
-    assert line.endswith(f"notes: {said} (x86_64-linux)" if "differs:" not in said else said.partition(": ")[2])
+    (line,) = (
+        line
+        for line in lines(judged(found))
+        if line.startswith(("regression", "change  ")) and "notes" in line
+    )
+    assert line.endswith(
+        f"notes: {said} (x86_64-linux)"
+        if "differs:" not in said
+        else said.partition(": ")[2]
+    )
 
 
 def test_systems_with_the_same_gaps_are_one_line() -> None:
     gaps = tuple(
-        Gap(what=f"{name} on {system}", reason="it throws", limit="60 s", attribute=name, system=system)
+        Gap(
+            what=f"{name} on {system}",
+            reason="it throws",
+            limit="60 s",
+            attribute=name,
+            system=system,
+        )
         for system in SYSTEMS
         for name in ("a", "b")
     )
     found = lines(replace(judged(), not_covered=gaps, unanswered=gaps))
     assert "not compared  a, b on x86_64-linux, aarch64-darwin: it throws" in found
-    assert "not answered: 2 attributes on x86_64-linux, aarch64-darwin (a, b): 60 s" in found
+    assert (
+        "not answered: 2 attributes on x86_64-linux, aarch64-darwin (a, b): 60 s"
+        in found
+    )
 
 
 def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
-    ends: dict[str, str] = dict.fromkeys(("derivation", "kinds", "passthru.go"), "no such file")
-    (found,) = compare(SUBJECT, Answer(kind="derivation"), Answer(kind="derivation", ends=ends))
+    ends: dict[str, str] = dict.fromkeys(
+        ("derivation", "kinds", "passthru.go"), "no such file"
+    )
+    (found,) = compare(
+        SUBJECT, Answer(kind="derivation"), Answer(kind="derivation", ends=ends)
+    )
     assert (found.what, found.after) == ("no longer evaluates", "no such file")
-    own: dict[str, Any] = {"out": "o", "outputs": {}, "name": "a", "version": "1", "attributes": {}}
+    own: dict[str, Any] = {
+        "out": "o",
+        "outputs": {},
+        "name": "a",
+        "version": "1",
+        "attributes": {},
+    }
     throws = {"!": "throws"}
     before, after = (
-        Answer(kind="derivation", parts={"derivation": {**own, "drv": drv, "out": drv}, "passthru": {"web": drv}})
+        Answer(
+            kind="derivation",
+            parts={
+                "derivation": {**own, "drv": drv, "out": drv},
+                "passthru": {"web": drv},
+            },
+        )
         for drv in ("/nix/store/a.drv", throws)
     )
-    assert [each.what for each in compare(SUBJECT, before, after)] == ["no longer evaluates"]
+    assert [each.what for each in compare(SUBJECT, before, after)] == [
+        "no longer evaluates"
+    ]

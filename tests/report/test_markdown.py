@@ -14,7 +14,10 @@ def test_code_block_cannot_be_ended_by_its_content() -> None:
     ("text", "shown"),
     [
         ("@someone", "@&#8288;someone"),
-        ("see #1, NixOS/nixpkgs#1 and GH-1", "see #&#8288;1, NixOS/nixpkgs#&#8288;1 and GH&#8288;-1"),
+        (
+            "see #1, NixOS/nixpkgs#1 and GH-1",
+            "see #&#8288;1, NixOS/nixpkgs#&#8288;1 and GH&#8288;-1",
+        ),
         ("&#64;someone &lt;img&gt;", "&amp;#&#8288;64;someone &amp;lt;img&amp;gt;"),
         ("<img src=x> <!-- -->", "&lt;img src=x> &lt;!-- -->"),
         ("![x](http://x) [x]: y", r"!\[x\](http://x) \[x\]: y"),

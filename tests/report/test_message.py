@@ -9,7 +9,13 @@ from toolkit import patches
 from toolkit.docker import steps as plans
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Message
-from toolkit.report.message import BODY_WIDTH, checked_trailers, compose, require_disclosure, require_form
+from toolkit.report.message import (
+    BODY_WIDTH,
+    checked_trailers,
+    compose,
+    require_disclosure,
+    require_form,
+)
 
 
 def _messages() -> Iterator[tuple[str, Message]]:
@@ -52,22 +58,49 @@ def test_prefix_is_an_attribute_or_a_module() -> None:
 @pytest.mark.parametrize(
     ("subject", "fault"),
     [
-        ("allow overriding moby", "subject 'allow overriding moby': has no prefix such as 'forgejo: ' or "),
+        (
+            "allow overriding moby",
+            "subject 'allow overriding moby': has no prefix such as 'forgejo: ' or ",
+        ),
         ("docker:allow", "subject 'docker:allow': has no prefix"),
         ("the docker: allow", "subject 'the docker: allow': has no prefix"),
         ("", "subject '': has no prefix"),
         ("feat: allow", "subject 'feat: allow': starts with a conventional type"),
         ("fix!: allow", "subject 'fix!: allow': starts with a conventional type"),
-        ("refactor(docker): allow", "subject 'refactor(docker): allow': starts with a conventional type"),
+        (
+            "refactor(docker): allow",
+            "subject 'refactor(docker): allow': starts with a conventional type",
+        ),
         ("test: allow", "subject 'test: allow': starts with a conventional type"),
         ("docker: allow.", "subject 'docker: allow.': ends with a full stop"),
-        ("fixup! docker: allow", "subject 'fixup! docker: allow': is one for git rebase --autosquash"),
-        ("squash! docker: allow", "subject 'squash! docker: allow': is one for git rebase --autosquash"),
-        ("amend! docker: allow", "subject 'amend! docker: allow': is one for git rebase --autosquash"),
-        (f"docker: {'a' * 73}", f"subject 'docker: {'a' * 63}…': has 81 characters, more than 80"),
-        ("docker: allow ", "subject 'docker: allow': has blanks around it, or characters"),
-        ("docker: \x1b[1mallow", "subject 'docker: \ufffd[1mallow': has blanks around it, or characters"),
-        ("docker: allow\nmore", "subject 'docker: allow more': has blanks around it, or characters"),
+        (
+            "fixup! docker: allow",
+            "subject 'fixup! docker: allow': is one for git rebase --autosquash",
+        ),
+        (
+            "squash! docker: allow",
+            "subject 'squash! docker: allow': is one for git rebase --autosquash",
+        ),
+        (
+            "amend! docker: allow",
+            "subject 'amend! docker: allow': is one for git rebase --autosquash",
+        ),
+        (
+            f"docker: {'a' * 73}",
+            f"subject 'docker: {'a' * 63}…': has 81 characters, more than 80",
+        ),
+        (
+            "docker: allow ",
+            "subject 'docker: allow': has blanks around it, or characters",
+        ),
+        (
+            "docker: \x1b[1mallow",
+            "subject 'docker: \ufffd[1mallow': has blanks around it, or characters",
+        ),
+        (
+            "docker: allow\nmore",
+            "subject 'docker: allow more': has blanks around it, or characters",
+        ),
     ],
 )
 def test_each_rule_names_what_breaks_it(subject: str, fault: str) -> None:
@@ -77,7 +110,9 @@ def test_each_rule_names_what_breaks_it(subject: str, fault: str) -> None:
 
 @pytest.mark.parametrize("line", ["---", "diff -r is what it is.", "Index: x"])
 def test_a_line_at_which_git_ends_the_message_is_refused(line: str) -> None:
-    with pytest.raises(ToolkitError, match=f"line '{line}': ends the message for git am$"):
+    with pytest.raises(
+        ToolkitError, match=f"line '{line}': ends the message for git am$"
+    ):
         require_form("docker: allow", f"Because.\n{line}\nNot seen.")
     require_form("docker: allow", f"Because of {line}")
 
@@ -85,7 +120,11 @@ def test_a_line_at_which_git_ends_the_message_is_refused(line: str) -> None:
 def test_a_type_that_is_the_name_of_a_changed_directory_is_none() -> None:
     with pytest.raises(ToolkitError, match="starts with a conventional type"):
         require_form("doc: tell of docker", "Because.")
-    require_form("doc: tell of docker", "Because.", paths=[PurePosixPath("doc/release-notes/rl-2611.section.md")])
+    require_form(
+        "doc: tell of docker",
+        "Because.",
+        paths=[PurePosixPath("doc/release-notes/rl-2611.section.md")],
+    )
 
 
 def test_what_no_proof_backs_may_not_be_said() -> None:
@@ -97,9 +136,14 @@ def test_what_no_proof_backs_may_not_be_said() -> None:
 
 
 def test_message_is_stored_without_trailing_blanks_and_a_trailer_once() -> None:
-    assert compose("docker: allow ", "\n\nA. \n\n\n\nB.\n\n") == "docker: allow\n\nA.\n\nB.\n"
+    assert (
+        compose("docker: allow ", "\n\nA. \n\n\n\nB.\n\n")
+        == "docker: allow\n\nA.\n\nB.\n"
+    )
     assert compose("docker: allow", "") == "docker: allow\n"
-    assert checked_trailers([" Assisted-by :A tool ", "assisted-by: a tool", "X-Y: z"]) == (
+    assert checked_trailers(
+        [" Assisted-by :A tool ", "assisted-by: a tool", "X-Y: z"]
+    ) == (
         "Assisted-by: A tool",
         "X-Y: z",
     )
@@ -133,25 +177,51 @@ def test_trailers_go_where_git_puts_them(body: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "trailer", ["", "Assisted-by", "Assisted by: A tool", "Assisted-by: ", ": x", "A: b\nC: d", "A: b\x00c", "Ä: b"]
+    "trailer",
+    [
+        "",
+        "Assisted-by",
+        "Assisted by: A tool",
+        "Assisted-by: ",
+        ": x",
+        "A: b\nC: d",
+        "A: b\x00c",
+        "Ä: b",
+    ],
 )
 def test_wrong_trailer_is_a_usage_error_of_one_line(trailer: str) -> None:
-    with pytest.raises(UsageError, match=r"^trailer: '.*' is not of the form 'Key: value'$") as caught:
+    with pytest.raises(
+        UsageError, match=r"^trailer: '.*' is not of the form 'Key: value'$"
+    ) as caught:
         compose("docker: allow", "Because.", [trailer])
     assert "\n" not in caught.value.message
     assert "\x00" not in caught.value.message
 
 
-@pytest.mark.parametrize("address", ["noreply@anthropic.com", "223556219+Copilot@users.noreply.github.com"])
+@pytest.mark.parametrize(
+    "address", ["noreply@anthropic.com", "223556219+Copilot@users.noreply.github.com"]
+)
 def test_an_assistant_s_address_has_to_be_disclosed(address: str) -> None:
-    assisted, jane = f"A. Sistant <{address}>", {"author": "Jane <jane@example.org>", "committer": "J <j@example.org>"}
+    assisted, jane = (
+        f"A. Sistant <{address}>",
+        {"author": "Jane <jane@example.org>", "committer": "J <j@example.org>"},
+    )
     rule = r"nixpkgs' CI closes a pull request with one and without Assisted-by"
-    with pytest.raises(UsageError, match=rf"^trailer: 'Co-authored-by: {re.escape(assisted)}' has .*{rule}") as caught:
-        require_disclosure(jane, ["Reviewed-by: J <j@example.org>", f"Co-authored-by: {assisted}"])
+    with pytest.raises(
+        UsageError,
+        match=rf"^trailer: 'Co-authored-by: {re.escape(assisted)}' has .*{rule}",
+    ) as caught:
+        require_disclosure(
+            jane, ["Reviewed-by: J <j@example.org>", f"Co-authored-by: {assisted}"]
+        )
     assert caught.value.hint == "add --trailer 'Assisted-by: TOOL (MODEL)'"
     for role in jane:
-        with pytest.raises(ToolkitError, match=rf"^{role}: '{re.escape(assisted)}' has .*{rule}"):
+        with pytest.raises(
+            ToolkitError, match=rf"^{role}: '{re.escape(assisted)}' has .*{rule}"
+        ):
             require_disclosure({**jane, role: assisted}, [])
         require_disclosure({**jane, role: assisted}, ["Assisted-by: A tool (a model)"])
     require_disclosure(jane, ["Co-authored-by: J <j@example.org>"])
-    require_disclosure({}, [f"Co-authored-by: {assisted}", "assisted-by: a tool (a model)"])
+    require_disclosure(
+        {}, [f"Co-authored-by: {assisted}", "assisted-by: a tool (a model)"]
+    )

@@ -15,7 +15,10 @@ CALL_SECONDS = 30.0
 
 
 class Engine(Struct, frozen=True):
-    """A daemon. Without a version in the path it speaks its newest, so that this works with each."""
+    """A daemon.
+
+    Without a version in the path it speaks its newest, so that this works with each.
+    """
 
     socket: Path
 
@@ -29,7 +32,11 @@ class Engine(Struct, frozen=True):
     def import_image(self, image: bytes) -> None:
         """Make an image of a tar file, as `docker import` does."""
         name, _, tag = IMAGE.partition(":")
-        self._call("POST", f"/images/create?{urlencode({'fromSrc': '-', 'repo': name, 'tag': tag})}", image)
+        self._call(
+            "POST",
+            f"/images/create?{urlencode({'fromSrc': '-', 'repo': name, 'tag': tag})}",
+            image,
+        )
 
     def create(self, name: str, *, address: str, port: int) -> None:
         """Make a container that shall answer on a port of `address`, as `docker create -p` does."""
@@ -38,14 +45,24 @@ class Engine(Struct, frozen=True):
             "Cmd": SERVER,
             "ExposedPorts": {LISTENING: {}},
             "StopSignal": "SIGKILL",
-            "HostConfig": {"PortBindings": {LISTENING: [{"HostIp": address, "HostPort": str(port)}]}},
+            "HostConfig": {
+                "PortBindings": {
+                    LISTENING: [{"HostIp": address, "HostPort": str(port)}]
+                }
+            },
         }
-        self._call("POST", f"/containers/create?name={name}", json.dumps(options).encode())
+        self._call(
+            "POST", f"/containers/create?name={name}", json.dumps(options).encode()
+        )
 
     def start(self, name: str) -> str | None:
         """Start a container; return what the daemon has against it, None if it runs."""
         status, answer = self._ask("POST", f"/containers/{name}/start")
-        return str(json.loads(answer)["message"]) if status >= http.HTTPStatus.BAD_REQUEST else None
+        return (
+            str(json.loads(answer)["message"])
+            if status >= http.HTTPStatus.BAD_REQUEST
+            else None
+        )
 
     def remove(self, name: str) -> None:
         """Remove a container, running or not."""

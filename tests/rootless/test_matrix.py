@@ -1,8 +1,9 @@
 """What a user gets: a rootless dockerd by each wrapper's PATH, as Nix builds it, and a container that answers.
 
-The table in docs/proofs.md says what has to happen. It was measured with dockerd 26, 28 and 29: rootlesskit in the
-prefix hides a security wrapper of that name; without any rootlesskit on PATH nothing starts, and before 28 neither does
-it without the rootlesskit-docker-proxy beside it, for which there is no security wrapper.
+The table in docs/proofs.md says what has to happen. It was measured with dockerd 26, 28
+and 29: rootlesskit in the prefix hides a security wrapper of that name; without any
+rootlesskit on PATH nothing starts, and before 28 neither does it without the
+rootlesskit-docker-proxy beside it, for which there is no security wrapper.
 """
 
 import re
@@ -27,7 +28,10 @@ from toolkit.nix.wrappers import PathOrder
 from toolkit.shipped import shipped_path
 
 PAGE = Path(__file__).parents[2] / "docs/proofs.md"
-HEAD = "| rootlesskit on PATH | security wrapper | module's route | daemon | port 80 | port 8080 |"
+HEAD = (
+    "| rootlesskit on PATH | security wrapper | module's route | daemon | port 80 "
+    "| port 8080 |"
+)
 STAGES = {
     "in front, as it was": "before",
     "last, rewrapped (overlay rewrap)": "rewrapped",
@@ -36,14 +40,21 @@ STAGES = {
 }
 """Where on PATH a wrapper has rootlesskit → its stage."""
 
-PLACES = {"moby/libexec/docker": MOBY, "rootlesskit/bin": f"{KIT}/bin", "slirp4netns/bin": f"{SLIRP}/bin"}
+PLACES = {
+    "moby/libexec/docker": MOBY,
+    "rootlesskit/bin": f"{KIT}/bin",
+    "slirp4netns/bin": f"{SLIRP}/bin",
+}
 """A package in the store → the directory that has its programs on the host."""
 
 
 def rows() -> list[tuple[str, ...]]:
     """Return the rows of the page's table, without marks."""
     table = re.sub("[`*]", "", PAGE.read_text()).partition(HEAD)[2].partition("\n\n")[0]
-    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table.splitlines()[2:]]
+    return [
+        tuple(cell.strip() for cell in line.strip("|").split("|"))
+        for line in table.splitlines()[2:]
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +69,14 @@ def orders() -> dict[str, PathOrder]:
     given = {"before": {}, "rewrapped": {"overlay": overlay}}
     stand_in = case.stand_in
     for stage in Demotion:
-        given[stage] = {"series": str(ground.edited(stand_in, TARGET, contents[stage]).root)}
+        given[stage] = {
+            "series": str(ground.edited(stand_in, TARGET, contents[stage]).root)
+        }
     names = {"before": "plain.moby", "rewrapped": "overlay"}
     return {
-        stage: building.read_wrapper(*building.build(building.dockers(case, **each), [name]))
+        stage: building.read_wrapper(
+            *building.build(building.dockers(case, **each), [name])
+        )
         for stage, each in given.items()
         for name in [names.get(stage, "series.moby")]
     }
@@ -77,7 +92,12 @@ def test_daemon_does_what_the_page_says(
 ) -> None:
     where, wrapper, _, state, *answers = row
     order = orders[STAGES[where]]
-    host.docker(*([_place(entry) for entry in entries] for entries in (order.prefix, order.suffix)))
+    host.docker(
+        *(
+            [_place(entry) for entry in entries]
+            for entries in (order.prefix, order.suffix)
+        )
+    )
     if wrapper != "none":
         host.security_wrapper(wrapper)
     if state != "starts" and not (PROXY in state and _version() >= 28):
@@ -88,9 +108,15 @@ def test_daemon_does_what_the_page_says(
         host.wait(started)
         for port, answer in zip((80, 8080), answers, strict=True):
             objection = host.publish(port, image)
-            # dockerd from 28 on starts without a proxy, and then the port is all that the page does not show.
-            assert ("answers" if objection is None else "refused") == (answer if state == "starts" else "answers")
-            assert objection is None or f"cannot expose privileged port {port}" in objection
+            # dockerd from 28 on starts without a proxy, and then the port is all that
+            # the page does not show.
+            assert ("answers" if objection is None else "refused") == (
+                answer if state == "starts" else "answers"
+            )
+            assert (
+                objection is None
+                or f"cannot expose privileged port {port}" in objection
+            )
 
 
 def _place(entry: str) -> str:
@@ -99,5 +125,7 @@ def _place(entry: str) -> str:
 
 
 def _version() -> int:
-    said = subprocess.run([program("dockerd"), "--version"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [program("dockerd"), "--version"], capture_output=True, text=True, check=True
+    ).stdout
     return int(said.partition("version ")[2].partition(".")[0])

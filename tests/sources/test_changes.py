@@ -74,7 +74,9 @@ def test_uncommitted_edits_are_a_change_new_and_deleted_files_too(clone: Path) -
     assert changed.before.content == (specimen.path() / NOTES).read_bytes()
 
 
-def test_a_clean_clone_has_no_change_and_outside_of_one_it_is_a_usage_error(clone: Path, tmp_path: Path) -> None:
+def test_a_clean_clone_has_no_change_and_outside_of_one_it_is_a_usage_error(
+    clone: Path, tmp_path: Path
+) -> None:
     assert "no changes that are not committed" in refused(ChangeRequest(clone=clone))
     with pytest.raises(UsageError, match="is not in a git clone"):
         changes.read(ChangeRequest(clone=tmp_path), progress=Silence())
@@ -87,10 +89,15 @@ def test_a_commit_stands_for_all_since_the_main_branch(clone: Path) -> None:
     edit(clone, "status", "state", BOARD)
     second = commit(clone, "two")
     change = read(clone, "mine")
-    assert [(step.subject, step.commit) for step in change.steps] == [("one", first), ("two", second)]
+    assert [(step.subject, step.commit) for step in change.steps] == [
+        ("one", first),
+        ("two", second),
+    ]
     assert [edit.path for edit in change.steps[0].edits] == [NOTES]
     assert [edit.path for edit in change.whole.edits] == [NOTES, BOARD]
-    assert (change.base.root / NOTES).read_bytes() == (specimen.path() / NOTES).read_bytes()
+    assert (change.base.root / NOTES).read_bytes() == (
+        specimen.path() / NOTES
+    ).read_bytes()
 
 
 def test_a_commit_of_the_main_branch_is_its_own_change(clone: Path) -> None:
@@ -117,13 +124,17 @@ def test_one_file_of_a_change_is_read(clone: Path) -> None:
     git(clone, "mv", str(BOARD), str(place))
     edit(clone, "notes", "memos", NOTES)
     commit(clone, "board: move")
-    found = changes.read_file(ChangeRequest(rev="HEAD", clone=clone), NOTES, progress=Silence())
+    found = changes.read_file(
+        ChangeRequest(rev="HEAD", clone=clone), NOTES, progress=Silence()
+    )
     assert found.source.content == (specimen.path() / NOTES).read_bytes()
     assert found.after == (clone / NOTES).read_bytes()
     assert {*found.others} == {BOARD, place}
     for target, error in ((BOARD, "taken away"), (place, "not changed")):
         with pytest.raises(ToolkitError, match=f"^{target}: is {error} by HEAD$"):
-            changes.read_file(ChangeRequest(rev="HEAD", clone=clone), target, progress=Silence())
+            changes.read_file(
+                ChangeRequest(rev="HEAD", clone=clone), target, progress=Silence()
+            )
 
 
 def test_a_merge_commit_is_named(clone: Path) -> None:
@@ -134,7 +145,9 @@ def test_a_merge_commit_is_named(clone: Path) -> None:
     edit(clone, "status", "state", BOARD)
     commit(clone, "theirs")
     git(clone, "merge", "--quiet", "--no-edit", "mine")
-    assert "is a merge commit" in refused(ChangeRequest(rev="HEAD~1..HEAD", clone=clone))
+    assert "is a merge commit" in refused(
+        ChangeRequest(rev="HEAD~1..HEAD", clone=clone)
+    )
 
 
 def test_a_patch_is_laid_over_the_tree_that_it_is_for(clone: Path) -> None:
@@ -145,7 +158,13 @@ def test_a_patch_is_laid_over_the_tree_that_it_is_for(clone: Path) -> None:
     (clone / "link").symlink_to("run")
     whole = changes.read(over_specimen(patched(clone)), progress=Silence()).whole
     files = {str(path): file for path, file in whole.files.items()}
-    assert [*files] == ["link", str(NOTES), str(BOARD.with_name("other.nix")), str(BOARD), "run"]
+    assert [*files] == [
+        "link",
+        str(NOTES),
+        str(BOARD.with_name("other.nix")),
+        str(BOARD),
+        "run",
+    ]
     assert files[str(BOARD)] is None
     link, run = files["link"], files["run"]
     assert link is not None
@@ -155,7 +174,9 @@ def test_a_patch_is_laid_over_the_tree_that_it_is_for(clone: Path) -> None:
 
 def test_a_binary_file_is_a_change_as_any_other(clone: Path) -> None:
     (clone / "pkgs/icon.png").write_bytes(bytes(range(256)))
-    (only,) = changes.read(over_specimen(patched(clone)), progress=Silence()).whole.edits
+    (only,) = changes.read(
+        over_specimen(patched(clone)), progress=Silence()
+    ).whole.edits
     assert only.after is not None
     assert only.after.content == bytes(range(256))
 
@@ -164,13 +185,18 @@ def test_a_binary_file_is_a_change_as_any_other(clone: Path) -> None:
     ("diff", "reason"),
     [
         ("hello\n", "contains no diff"),
-        ("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n", "does not apply"),
+        (
+            "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n",
+            "does not apply",
+        ),
         (_SUBMODULE, "submodule"),
         ("--- /dev/null\n+++ b/../out\n@@ -0,0 +1 @@\n+b\n", "out"),
         (_BINARY, "binary"),
     ],
 )
-def test_a_patch_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, diff: str, reason: str) -> None:
+def test_a_patch_that_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, diff: str, reason: str
+) -> None:
     (tmp_path / "theirs.diff").write_text(diff)
     said = refused(over_specimen(tmp_path / "theirs.diff"))
     assert reason in said
@@ -184,7 +210,9 @@ def test_a_link_of_the_tree_is_not_followed_out_of_it(tmp_path: Path) -> None:
     tree = shutil.copytree(specimen.path(), tmp_path / "tree")
     (tree / "pkgs/out").symlink_to(secret)
     patch = tmp_path / "p"
-    patch.write_text("--- a/pkgs/out/key\n+++ b/pkgs/out/key\n@@ -1 +1 @@\n-s3cret\n+x\n")
+    patch.write_text(
+        "--- a/pkgs/out/key\n+++ b/pkgs/out/key\n@@ -1 +1 @@\n-s3cret\n+x\n"
+    )
     request = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree)))
     assert "pkgs/out/key: No such file or directory" in refused(request)
 
@@ -196,16 +224,24 @@ def test_a_pull_request_comes_from_the_clone_at_hand(clone: Path) -> None:
     git(clone, "update-ref", "refs/pull/7/head", str(head))
     git(clone, "checkout", "--quiet", "master")
     git(clone, "branch", "--quiet", "-D", "theirs")
-    change = changes.read(ChangeRequest(pull=PullRef(number=7), clone=clone), progress=Silence())
+    change = changes.read(
+        ChangeRequest(pull=PullRef(number=7), clone=clone), progress=Silence()
+    )
     assert [edit.path for edit in change.whole.edits] == [NOTES]
-    assert "has nothing of #8" in refused(ChangeRequest(pull=PullRef(number=8), clone=clone))
+    assert "has nothing of #8" in refused(
+        ChangeRequest(pull=PullRef(number=8), clone=clone)
+    )
 
 
-def test_a_pull_request_is_fetched_once_if_no_clone_has_it(clone: Path, tmp_path: Path) -> None:
+def test_a_pull_request_is_fetched_once_if_no_clone_has_it(
+    clone: Path, tmp_path: Path
+) -> None:
     git(clone, "config", "uploadpack.allowAnySHA1InWant", "true")
     base = Oid(git(clone, "rev-parse", "HEAD"))
     edit(clone, "notes", "memos", NOTES)
-    pull = PullRef(number=7, title="notes: memos", base=base, head=commit(clone, "theirs"))
+    pull = PullRef(
+        number=7, title="notes: memos", base=base, head=commit(clone, "theirs")
+    )
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     request = ChangeRequest(pull=pull, clone=elsewhere, remote=clone.as_uri())

@@ -21,7 +21,10 @@ def resolve(
     progress: Steps,
     target: PurePosixPath,
 ) -> Callable[..., Source]:
-    """Resolve a request that is given by its fields; none of the sources here may need a network."""
+    """Resolve a request that is given by its fields.
+
+    None of the sources here may need a network.
+    """
 
     def call(*, pins: tuple[Pin, ...] = (), **fields: object) -> Source:
         remote = "http://unlet.invalid/nixpkgs.git"
@@ -60,7 +63,11 @@ def test_the_specimen_is_a_source_and_a_lone_file_has_no_tree_around_it(
     (tmp_path / "docker.nix").write_text("{ }\n")
     source = resolve(file=tmp_path / "docker.nix")
     assert source.content == b"{ }\n"
-    assert (source.origin, source.directory, source.root) == (str(tmp_path / "docker.nix"), tmp_path, None)
+    assert (source.origin, source.directory, source.root) == (
+        str(tmp_path / "docker.nix"),
+        tmp_path,
+        None,
+    )
     assert (source.commit, source.committed, source.repository) == (None, None, None)
 
 
@@ -74,7 +81,9 @@ def test_a_directory_is_used_where_it_is(
     assert (source.root, source.directory) == (tmp_path, (tmp_path / target).parent)
     assert (source.commit, source.repository, source.warnings) == (None, None, ())
     assert source.origin == str(tmp_path)
-    assert state(tmp_path) == before | {each for each in state(tmp_path) if "/cache" in each[0]}
+    assert state(tmp_path) == before | {
+        each for each in state(tmp_path) if "/cache" in each[0]
+    }
 
 
 @pytest.mark.parametrize("below", ["nixpkgs", "nixos", "nixos/nixpkgs"])
@@ -93,28 +102,42 @@ def test_a_directory_without_the_target_says_so(
     resolve: Callable[..., Source], tmp_path: Path, target: PurePosixPath
 ) -> None:
     (tmp_path / "flake.lock").write_text("{}")
-    with pytest.raises(ToolkitError, match=rf"^{tmp_path}: has no '{target}'$") as raised:
+    with pytest.raises(
+        ToolkitError, match=rf"^{tmp_path}: has no '{target}'$"
+    ) as raised:
         resolve(nixpkgs=str(tmp_path))
     assert raised.value.hint == f"to use what it pins: --nixpkgs {tmp_path}/flake.lock"
 
 
-@pytest.mark.parametrize("name", ["/nonexistent/nixpkgs", "nixpkgs", "~/nixpkgs", "a:b", ""])
+@pytest.mark.parametrize(
+    "name", ["/nonexistent/nixpkgs", "nixpkgs", "~/nixpkgs", "a:b", ""]
+)
 def test_a_name_that_is_nothing_says_so(
-    resolve: Callable[..., Source], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resolve: Callable[..., Source],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ToolkitError):
         resolve(nixpkgs=name)
 
 
-def test_the_home_directory_may_be_abbreviated(resolve: Callable[..., Source], sealed: Path, tree: Tree) -> None:
+def test_the_home_directory_may_be_abbreviated(
+    resolve: Callable[..., Source], sealed: Path, tree: Tree
+) -> None:
     write(sealed / "nixpkgs", tree())
     assert resolve(nixpkgs="~/nixpkgs").root == sealed / "nixpkgs"
 
 
-def test_rev_does_not_go_with_a_plain_directory(resolve: Callable[..., Source], tmp_path: Path, tree: Tree) -> None:
+def test_rev_does_not_go_with_a_plain_directory(
+    resolve: Callable[..., Source], tmp_path: Path, tree: Tree
+) -> None:
     write(tmp_path, tree())
-    with pytest.raises(UsageError, match=r"--rev: cannot be combined with '.*', which is not a git clone"):
+    with pytest.raises(
+        UsageError,
+        match=r"--rev: cannot be combined with '.*', which is not a git clone",
+    ):
         resolve(nixpkgs=str(tmp_path), rev="master")
     with pytest.raises(UsageError, match="--rev: cannot be combined with the specimen"):
         resolve(nixpkgs="specimen", rev="y")
@@ -132,7 +155,10 @@ def test_a_clone_gives_the_files_of_its_commit(
     assert source.repository == clone.path / ".git"
     assert source.origin == f"{clone.path} at HEAD ({commit[:12]})"
     for rev in (commit, commit[:9]):
-        assert resolve(nixpkgs=str(clone.path), rev=rev).origin == f"{clone.path} at {commit[:12]}"
+        assert (
+            resolve(nixpkgs=str(clone.path), rev=rev).origin
+            == f"{clone.path} at {commit[:12]}"
+        )
     assert source.warnings == ()
     assert files_of(source.root) == {
         str(target),
@@ -152,16 +178,26 @@ def test_uncommitted_changes_do_not_count_and_it_is_said(
     assert source.content == b"{ docker = 1; }\n"
     assert "lib/untracked.nix" not in files_of(source.root)
     worktree = clone.path / target
-    assert source.warnings == (f"{worktree}: has changes that are not committed and do not count; commit them first",)
+    assert source.warnings == (
+        (
+            f"{worktree}: has changes that are not committed and do not count; commit "
+            "them first"
+        ),
+    )
     assert resolve(nixpkgs=str(clone.path), rev="HEAD").warnings == ()
 
 
 def test_a_clone_of_something_else_says_so(
-    resolve: Callable[..., Source], new_repository: Callable[[str], Repository], target: PurePosixPath, cache: Cache
+    resolve: Callable[..., Source],
+    new_repository: Callable[[str], Repository],
+    target: PurePosixPath,
+    cache: Cache,
 ) -> None:
     repository = new_repository("other")
     commit = repository.commit({"README.md": "x\n"})
-    with pytest.raises(ToolkitError, match=rf"other: commit {commit[:12]} has no '{target}'"):
+    with pytest.raises(
+        ToolkitError, match=rf"other: commit {commit[:12]} has no '{target}'"
+    ):
         resolve(nixpkgs=str(repository.path))
     assert cache.entries() == ()
 
@@ -170,7 +206,9 @@ def test_a_clone_with_a_file_that_cannot_be_used_says_so(
     resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
 ) -> None:
     clone.commit({str(target): b"{\r\n}\r\n"})
-    with pytest.raises(ToolkitError, match=rf"clone: {target}:1:2: line ends with CRLF"):
+    with pytest.raises(
+        ToolkitError, match=rf"clone: {target}:1:2: line ends with CRLF"
+    ):
         resolve(nixpkgs=str(clone.path))
 
 
@@ -182,13 +220,18 @@ def test_the_files_of_a_commit_are_written_once_unless_they_are_changed(
     assert len(progress.steps) == 1
     assert source.root is not None
     (source.root / "lib" / "default.nix").write_text("{ x }\n")
-    assert (resolve(nixpkgs=str(clone.path)).directory.parents[3] / "lib" / "default.nix").read_text() == "{ }\n"
+    assert (
+        resolve(nixpkgs=str(clone.path)).directory.parents[3] / "lib" / "default.nix"
+    ).read_text() == "{ }\n"
     assert len(progress.steps) == 2
     assert "doomed" in {entry.kind for entry in cache.entries()}
 
 
 def test_nix_path_is_searched(
-    resolve: Callable[..., Source], tmp_path: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    resolve: Callable[..., Source],
+    tmp_path: Path,
+    tree: Tree,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write(tmp_path / "tree", tree())
     monkeypatch.setenv("NIX_PATH", f"nixpkgs={tmp_path}/tree")
@@ -203,9 +246,14 @@ def test_a_known_pin_with_another_file_is_an_error(
     resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
 ) -> None:
     commit = Oid(clone.git("rev-parse", "HEAD"))
-    good = Pin(name="good", commit=commit, blob=Oid(clone.git("rev-parse", f"HEAD:{target}")))
+    good = Pin(
+        name="good", commit=commit, blob=Oid(clone.git("rev-parse", f"HEAD:{target}"))
+    )
     bad = Pin(name="bad", commit=commit, blob=reading.blob_id(b"other"))
     unknown = Pin(name="unknown", commit=commit)
     resolve(nixpkgs=str(clone.path), pins=(good, unknown))
-    with pytest.raises(ToolkitError, match=rf"^pin bad: '{target}' is blob \w{{12}}, recorded is \w{{12}}$"):
+    with pytest.raises(
+        ToolkitError,
+        match=rf"^pin bad: '{target}' is blob \w{{12}}, recorded is \w{{12}}$",
+    ):
         resolve(nixpkgs=str(clone.path), pins=(good, bad))

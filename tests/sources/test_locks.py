@@ -15,7 +15,11 @@ REV = "1" * 40
 
 
 def flake(inputs: object, **nodes: object) -> dict[str, object]:
-    return {"nodes": {"root": {"inputs": inputs}, **nodes}, "root": "root", "version": 7}
+    return {
+        "nodes": {"root": {"inputs": inputs}, **nodes},
+        "root": "root",
+        "version": 7,
+    }
 
 
 def locked(**fields: object) -> dict[str, object]:
@@ -45,15 +49,23 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 @pytest.mark.parametrize("case", cases.read(__file__, dict[str, list[Case]])["cases"])
-def test_what_is_locked_is_found_or_the_field_is_named(tmp_path: Path, case: Case) -> None:
+def test_what_is_locked_is_found_or_the_field_is_named(
+    tmp_path: Path, case: Case
+) -> None:
     path = tmp_path / "lock"
     path.write_text(case.content)
     if case.fact is not None:
         with pytest.raises(ToolkitError, match=f"^{path}: {re.escape(case.fact)}"):
             locks.read(path)
         return
-    found = {name: value for name, value in msgspec.to_builtins(locks.read(path)).items() if value is not None}
-    assert found == {name: value.replace("REV", REV) for name, value in (case.found or {}).items()}
+    found = {
+        name: value
+        for name, value in msgspec.to_builtins(locks.read(path)).items()
+        if value is not None
+    }
+    assert found == {
+        name: value.replace("REV", REV) for name, value in (case.found or {}).items()
+    }
 
 
 def test_a_path_is_relative_to_the_lock_file(tmp_path: Path) -> None:
@@ -61,7 +73,9 @@ def test_a_path_is_relative_to_the_lock_file(tmp_path: Path) -> None:
     assert read(tmp_path, document) == AtPath(path=tmp_path / "here")
 
 
-def test_follows_is_resolved_from_the_root_which_an_empty_path_is_and_may_not_go_round(tmp_path: Path) -> None:
+def test_follows_is_resolved_from_the_root_which_an_empty_path_is_and_may_not_go_round(
+    tmp_path: Path,
+) -> None:
     document = flake(
         {"nixpkgs": ["other", "nixpkgs"], "other": "o"},
         o={"inputs": {"nixpkgs": ["deep", "pkgs"], "deep": "unrelated"}},
@@ -78,16 +92,22 @@ def test_follows_is_resolved_from_the_root_which_an_empty_path_is_and_may_not_go
 
 
 def test_another_input_can_be_named(tmp_path: Path) -> None:
-    document = flake({"nixpkgs-stable": "n"}, n=locked(type="indirect", id="nixpkgs", rev=REV))
+    document = flake(
+        {"nixpkgs-stable": "n"}, n=locked(type="indirect", id="nixpkgs", rev=REV)
+    )
     assert read(tmp_path, document, "nixpkgs-stable") == AtCommit(url=None, rev=REV)
-    with pytest.raises(ToolkitError, match=r"has no input 'nixpkgs'; inputs are nixpkgs-stable") as raised:
+    with pytest.raises(
+        ToolkitError, match=r"has no input 'nixpkgs'; inputs are nixpkgs-stable"
+    ) as raised:
         read(tmp_path, document)
     assert raised.value.hint == f"name a different input with {tmp_path}/lock#NAME"
 
 
 def test_what_is_no_json_is_no_lock_file(tmp_path: Path) -> None:
     (tmp_path / "default.nix").write_text("{ lib }: lib\n")
-    with pytest.raises(ToolkitError, match=r"default\.nix: is not a lock file: not JSON") as raised:
+    with pytest.raises(
+        ToolkitError, match=r"default\.nix: is not a lock file: not JSON"
+    ) as raised:
         locks.read(tmp_path / "default.nix")
     assert raised.value.hint is not None
     assert "--file" in raised.value.hint

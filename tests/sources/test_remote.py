@@ -34,7 +34,10 @@ def resolve(  # noqa: PLR0913, PLR0917 - what a source is found with
     clone: Repository,
     url: str,
 ) -> Callable[..., Source]:
-    """Resolve a request that is given by its fields; the pin `original` is the clone's first commit."""
+    """Resolve a request that is given by its fields.
+
+    The pin `original` is the clone's first commit.
+    """
     original = Pin(name="original", commit=Oid(clone.git("rev-parse", "v1^{}")))
 
     def call(
@@ -70,12 +73,18 @@ def test_the_default_is_the_default_pin(
     assert source.warnings == ()
 
 
-def test_the_second_run_fetches_nothing_but_more_paths(resolve: Callable[..., Source], server: Remote) -> None:
+def test_the_second_run_fetches_nothing_but_more_paths(
+    resolve: Callable[..., Source], server: Remote
+) -> None:
     first = resolve()
     server.requests.clear()
     second = resolve(offline=True)
     assert server.requests == []
-    assert (second.content, second.root, second.commit) == (first.content, first.root, first.commit)
+    assert (second.content, second.root, second.commit) == (
+        first.content,
+        first.root,
+        first.commit,
+    )
     resolve()
     assert server.requests == []
     resolve()
@@ -88,14 +97,21 @@ def test_the_second_run_fetches_nothing_but_more_paths(resolve: Callable[..., So
 def test_offline_refuses_what_was_not_fetched_and_an_unknown_rev_leaves_the_cache_empty(
     resolve: Callable[..., Source], server: Remote, clone: Repository, cache: Cache
 ) -> None:
-    with pytest.raises(ToolkitError, match=rf"^commit {clone.git('rev-parse', 'v1^{}')[:12]}: is not in the cache$"):
+    with pytest.raises(
+        ToolkitError,
+        match=rf"^commit {clone.git('rev-parse', 'v1^{}')[:12]}: is not in the cache$",
+    ):
         resolve(offline=True)
-    with pytest.raises(ToolkitError, match=r"nixpkgs\.git: 'next' cannot be resolved offline"):
+    with pytest.raises(
+        ToolkitError, match=r"nixpkgs\.git: 'next' cannot be resolved offline"
+    ):
         resolve(rev="next", offline=True)
     assert server.requests == []
     with pytest.raises(ToolkitError, match=r"has no commit, branch or tag 'nixos-99'"):
         resolve(rev="nixos-99")
-    with pytest.raises(ToolkitError, match=rf"has no commit, branch or tag '{'1' * 40}'"):
+    with pytest.raises(
+        ToolkitError, match=rf"has no commit, branch or tag '{'1' * 40}'"
+    ):
         resolve(rev="1" * 40)
     assert cache.entries() == ()
 
@@ -108,11 +124,17 @@ def test_a_rev_alone_is_one_of_nixpkgs_and_a_url_alone_its_head(
     source = resolve(nixpkgs=url)
     assert source.content == b"{ docker = 1; }\n"
     assert source.origin == f"{url} at HEAD ({clone.git('rev-parse', 'HEAD')[:12]})"
-    assert resolve(nixpkgs=clone.path.as_uri(), rev="next").content == b"{ docker = 2; }\n"
+    assert (
+        resolve(nixpkgs=clone.path.as_uri(), rev="next").content == b"{ docker = 2; }\n"
+    )
 
 
 def test_a_branch_that_has_moved_is_fetched_again(
-    resolve: Callable[..., Source], server: Remote, clone: Repository, url: str, target: PurePosixPath
+    resolve: Callable[..., Source],
+    server: Remote,
+    clone: Repository,
+    url: str,
+    target: PurePosixPath,
 ) -> None:
     resolve(nixpkgs=url)
     clone.commit({str(target): "{ docker = 7; }\n"})
@@ -121,12 +143,17 @@ def test_a_branch_that_has_moved_is_fetched_again(
 
 
 def test_a_remote_that_is_no_nixpkgs_says_so(
-    resolve: Callable[..., Source], server: Remote, new_repository: Callable[[str], Repository], target: PurePosixPath
+    resolve: Callable[..., Source],
+    server: Remote,
+    new_repository: Callable[[str], Repository],
+    target: PurePosixPath,
 ) -> None:
     repository = new_repository("other")
     commit = repository.commit({"README.md": "x\n"})
     url = server.serve(repository, "other.git", **OPEN)
-    with pytest.raises(ToolkitError, match=rf"other\.git: commit {commit[:12]} has no '{target}'"):
+    with pytest.raises(
+        ToolkitError, match=rf"other\.git: commit {commit[:12]} has no '{target}'"
+    ):
         resolve(nixpkgs=url)
 
 
@@ -156,27 +183,54 @@ def test_a_flake_lock_of_nixpkgs_itself_needs_no_url_and_may_name_a_directory(
     rev = clone.git("rev-parse", "next")
     for locked in (
         {"type": "indirect", "id": "nixpkgs", "rev": rev},
-        {"type": "tarball", "url": f"https://channels.invalid/nixexprs.tar.xz?lastModified=1&rev={rev}"},
+        {
+            "type": "tarball",
+            "url": f"https://channels.invalid/nixexprs.tar.xz?lastModified=1&rev={rev}",
+        },
     ):
-        assert resolve(nixpkgs=flake_lock(tmp_path / "flake.lock", **locked)).content == b"{ docker = 2; }\n"
+        assert (
+            resolve(nixpkgs=flake_lock(tmp_path / "flake.lock", **locked)).content
+            == b"{ docker = 2; }\n"
+        )
     for path in (str(clone.path), "clone"):
         name = flake_lock(tmp_path / "flake.lock", type="path", path=path)
         assert resolve(nixpkgs=name).content == b"{ docker = 1; }\n"
     name = flake_lock(tmp_path / "flake.lock", type="path", path="/nix/store/gone")
-    with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is '/nix/store/gone', which is not a directory"):
+    with pytest.raises(
+        ToolkitError,
+        match=r"input 'nixpkgs' is '/nix/store/gone', which is not a directory",
+    ):
         resolve(nixpkgs=name)
 
 
-def test_npins_gives_its_nixpkgs(resolve: Callable[..., Source], clone: Repository, url: str, tmp_path: Path) -> None:
+def test_npins_gives_its_nixpkgs(
+    resolve: Callable[..., Source], clone: Repository, url: str, tmp_path: Path
+) -> None:
     first, third = clone.git("rev-parse", "v1^{}"), clone.git("rev-parse", "next")
     repository = {"type": "Git", "url": url}
     pins = {
-        "nixpkgs": {"type": "Git", "repository": repository, "branch": "next", "revision": third, "hash": "x"},
-        "old": {"type": "GitRelease", "repository": repository, "version": "v1", "revision": first},
+        "nixpkgs": {
+            "type": "Git",
+            "repository": repository,
+            "branch": "next",
+            "revision": third,
+            "hash": "x",
+        },
+        "old": {
+            "type": "GitRelease",
+            "repository": repository,
+            "version": "v1",
+            "revision": first,
+        },
     }
     for version in (3, 7):
-        assert resolve(nixpkgs=npins(tmp_path, version, **pins)).content == b"{ docker = 2; }\n"
-    assert resolve(nixpkgs=f"{tmp_path}/sources.json#old").content == b"{ docker = 0; }\n"
+        assert (
+            resolve(nixpkgs=npins(tmp_path, version, **pins)).content
+            == b"{ docker = 2; }\n"
+        )
+    assert (
+        resolve(nixpkgs=f"{tmp_path}/sources.json#old").content == b"{ docker = 0; }\n"
+    )
 
 
 def test_a_channels_release_says_its_commit(
@@ -186,7 +240,11 @@ def test_a_channels_release_says_its_commit(
     place = server.root / "static" / f"nixos-25.11pre1.{commit[:12]}"
     place.mkdir(parents=True)
     (place / "git-revision").write_text(commit)
-    channel = {"type": "Channel", "name": "nixos-unstable", "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz"}
+    channel = {
+        "type": "Channel",
+        "name": "nixos-unstable",
+        "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz",
+    }
     name = npins(tmp_path, nixpkgs={**channel, "hash": "x"})
     source = resolve(nixpkgs=name)
     assert source.content == b"{ docker = 2; }\n"
@@ -202,13 +260,21 @@ def test_a_channels_release_says_its_commit(
     ],
 )
 def test_a_release_that_does_not_say_its_commit_is_an_error(
-    resolve: Callable[..., Source], server: Remote, tmp_path: Path, said: str | None, fact: str
+    resolve: Callable[..., Source],
+    server: Remote,
+    tmp_path: Path,
+    said: str | None,
+    fact: str,
 ) -> None:
     place = server.root / "static" / "nixos-25.11pre1.111111111111"
     place.mkdir(parents=True)
     if said is not None:
         (place / "git-revision").write_text(said)
-    channel = {"type": "Channel", "name": "x", "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz"}
+    channel = {
+        "type": "Channel",
+        "name": "x",
+        "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz",
+    }
     with pytest.raises(ToolkitError, match=rf"git-revision: {fact}"):
         resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
 
@@ -220,7 +286,11 @@ class Flood(Handler):
     sent = 0
 
     def answer(self) -> None:
-        packed = gzip.compress(bytes(64 << 20)) if self.kind == "gzip" else zlib.compress(bytes(64 << 20))
+        packed = (
+            gzip.compress(bytes(64 << 20))
+            if self.kind == "gzip"
+            else zlib.compress(bytes(64 << 20))
+        )
         self.send_response(302 if self.kind == "redirect" else 200)
         if self.kind in {"gzip", "deflate"}:
             self.send_header("Content-Encoding", self.kind)
@@ -229,7 +299,9 @@ class Flood(Handler):
         self.end_headers()
         with suppress(OSError):
             while type(self).sent < 256 << 20:
-                type(self).sent += self.wfile.write(packed if self.kind in {"gzip", "deflate"} else b"a" * 65536)
+                type(self).sent += self.wfile.write(
+                    packed if self.kind in {"gzip", "deflate"} else b"a" * 65536
+                )
 
 
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "plain", "redirect"])
@@ -239,17 +311,34 @@ def test_release_that_answers_without_an_end_is_bounded(
     handler: type[Flood] = type("Kind", (Flood,), {"kind": kind, "sent": 0})
     with running(handler) as server:
         url = f"{server}/nixos-25.11pre1.111111111111/nixexprs.tar.xz"
-        fact = "contains no commit id" if kind == "redirect" else "is larger than 4096 bytes"
+        fact = (
+            "contains no commit id"
+            if kind == "redirect"
+            else "is larger than 4096 bytes"
+        )
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(ToolkitError, match=fact):
-            resolve(nixpkgs=npins(tmp_path, nixpkgs={"type": "Channel", "name": "x", "url": url}))
+            resolve(
+                nixpkgs=npins(
+                    tmp_path, nixpkgs={"type": "Channel", "name": "x", "url": url}
+                )
+            )
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10
     assert handler.sent < 64 << 20
 
 
-def test_a_release_that_cannot_be_asked_is_an_error(resolve: Callable[..., Source], tmp_path: Path) -> None:
-    channel = {"type": "Channel", "name": "x", "url": "http://unlet.invalid/a.111111111111/nixexprs.tar.xz"}
-    with pytest.raises(UnreachableError, match=r"unlet\.invalid/a\.111111111111/git-revision: cannot be read"):
+def test_a_release_that_cannot_be_asked_is_an_error(
+    resolve: Callable[..., Source], tmp_path: Path
+) -> None:
+    channel = {
+        "type": "Channel",
+        "name": "x",
+        "url": "http://unlet.invalid/a.111111111111/nixexprs.tar.xz",
+    }
+    with pytest.raises(
+        UnreachableError,
+        match=r"unlet\.invalid/a\.111111111111/git-revision: cannot be read",
+    ):
         resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
 
 
@@ -268,7 +357,12 @@ def test_a_full_disk_is_one_line_and_leaves_the_cache_good(
     with pytest.raises(ToolkitError) as raised:
         resolve(nixpkgs=url, rev=commit)
     assert "\n" not in raised.value.message
-    assert resolve(rev=clone.git("rev-parse", "v1^{}"), offline=True).content == b"{ docker = 0; }\n"
-    assert {entry.kind for entry in Cache(small_disk / "cache").entries()} == {"commits"}
+    assert (
+        resolve(rev=clone.git("rev-parse", "v1^{}"), offline=True).content
+        == b"{ docker = 0; }\n"
+    )
+    assert {entry.kind for entry in Cache(small_disk / "cache").entries()} == {
+        "commits"
+    }
     if os.geteuid() == 0:
         assert raised.value.message.startswith(f"{url}: git cannot fetch from it: ")

@@ -28,15 +28,24 @@ AROUND = Surroundings(
 def evaluated(tree: Path, expression: str) -> object:
     command = ["nix-instantiate", "--eval", "--strict", "--json", "--expr"]
     given = f'with import {tree} {{ system = "x86_64-linux"; }}; {expression}'
-    return json.loads(subprocess.run([*command, given], check=True, capture_output=True).stdout)
+    return json.loads(
+        subprocess.run([*command, given], check=True, capture_output=True).stdout
+    )
 
 
-def test_file_makes_the_releases_and_what_it_takes_has_a_stand_in_unless_the_specimen_has_it() -> None:
+def test_file_makes_the_releases_and_what_it_takes_has_a_stand_in_unless_the_specimen_has_it() -> (
+    None
+):
     tree = stand_in.tree(AROUND).root
     assert (tree / TARGET).read_bytes() == AROUND.content
     assert (tree / TARGET.parent / "x.patch").read_bytes() == b"x"
     # The specimen has an alias that throws for each of them.
-    assert evaluated(tree, "docker.name == docker_24.name && docker_20_10.name != docker_24.name") is True
+    assert (
+        evaluated(
+            tree, "docker.name == docker_24.name && docker_20_10.name != docker_24.name"
+        )
+        is True
+    )
     assert evaluated(tree, "pkgs ? legacy-runner") is False
     tree = stand_in.tree(AROUND).root
     assert evaluated(tree, "[ procps.pname (procps { }).name ]") == ["procps", "procps"]
@@ -52,7 +61,9 @@ def test_builder_takes_a_function_only_in_a_nixpkgs_that_is_new_enough() -> None
 
 def test_library_is_that_of_the_source(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
-    (tmp_path / "lib/default.nix").write_text(f"import {specimen.path()}/lib // {{ ours = 1; }}")
+    (tmp_path / "lib/default.nix").write_text(
+        f"import {specimen.path()}/lib // {{ ours = 1; }}"
+    )
     tree = stand_in.tree(replace(AROUND, root=tmp_path)).root
     assert evaluated(tree, "lib.ours") == 1
     assert not (tree / "lib/values.nix").exists()

@@ -48,7 +48,9 @@ def whole(source: Source, *, offline: bool = False) -> trees.NixpkgsTree:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    found = [path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts]
+    found = [
+        path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts
+    ]
     return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 
@@ -65,7 +67,9 @@ def test_directory_is_copied_and_an_edit_of_it_gives_another_tree(plain: Path) -
     assert contents(second.root) == contents(plain)
 
 
-def test_a_new_tree_takes_the_room_of_old_ones(plain: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_tree_takes_the_room_of_old_ones(
+    plain: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(LIMIT_VARIABLE, "1")
     old = cache / "whole-trees/old"
     old.mkdir(parents=True)
@@ -84,10 +88,22 @@ def test_a_new_tree_takes_the_room_of_old_ones(plain: Path, cache: Path, monkeyp
     assert tree.root.is_dir()
 
 
-def test_changed_tree_differs_in_the_file_alone_and_shares_the_others(plain: Path) -> None:
+def test_changed_tree_differs_in_the_file_alone_and_shares_the_others(
+    plain: Path,
+) -> None:
     tree = whole(source_at(str(plain)))
-    other = ground.changed(tree, {TARGET: EMPTY, PurePosixPath("nixos/tests/new.nix"): TreeFile(content=b"new\n")})
-    expected = {**contents(plain), str(TARGET): b"{ }\n", "nixos/tests/new.nix": b"new\n"}
+    other = ground.changed(
+        tree,
+        {
+            TARGET: EMPTY,
+            PurePosixPath("nixos/tests/new.nix"): TreeFile(content=b"new\n"),
+        },
+    )
+    expected = {
+        **contents(plain),
+        str(TARGET): b"{ }\n",
+        "nixos/tests/new.nix": b"new\n",
+    }
     assert contents(other.root) == expected
     assert contents(tree.root) == contents(plain)
     assert (tree.root / "default.nix").samefile(other.root / "default.nix")
@@ -134,13 +150,24 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(
     (plain / ".git" / "config").write_text("")
     (plain / "empty").mkdir()
     assert trees.fingerprint(plain) == seen[-1]
-    assert trees.fingerprint(shutil.copytree(plain, plain.with_name("copy"), symlinks=True)) == seen[-1]
+    assert (
+        trees.fingerprint(
+            shutil.copytree(plain, plain.with_name("copy"), symlinks=True)
+        )
+        == seen[-1]
+    )
 
 
-def test_times_in_whole_seconds_are_settled_later(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_in_whole_seconds_are_settled_later(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     time.sleep(0.2)
-    monkeypatch.setattr(trees, "_LISTED", [word.replace("%C@", "%Cs") for word in vars(trees)["_LISTED"]])
+    monkeypatch.setattr(
+        trees,
+        "_LISTED",
+        [word.replace("%C@", "%Cs") for word in vars(trees)["_LISTED"]],
+    )
     found = trees.fingerprint(plain)
     assert not (tmp_path / "cache" / "listings").exists()
     monkeypatch.undo()
@@ -159,7 +186,9 @@ def test_a_tree_is_listed_when_it_is_made_and_not_again(
     assert [*(cache / "listings").iterdir()] == [kept]
 
 
-def test_a_fingerprint_needs_no_cache(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fingerprint_needs_no_cache(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trees, "_SETTLED_SECONDS", -3600.0)
     found = trees.fingerprint(plain)
     (tmp_path / "file").write_text("")
@@ -171,14 +200,18 @@ def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> N
     tree = whole(source_at(str(plain)))
     changed = ground.changed(tree, {TARGET: EMPTY})
     (changed.root / TARGET).write_bytes(b"{ spoilt = true; }\n")
-    assert (ground.changed(tree, {TARGET: EMPTY}).root / TARGET).read_bytes() == b"{ }\n"
+    assert (
+        ground.changed(tree, {TARGET: EMPTY}).root / TARGET
+    ).read_bytes() == b"{ }\n"
     (tree.root / "default.nix").unlink()
     assert contents(whole(source_at(str(plain))).root) == contents(plain)
     shutil.rmtree(tree.root)
     assert contents(whole(source_at(str(plain))).root) == contents(plain)
 
 
-def test_commit_of_a_clone_is_checked_out_without_the_worktrees_edits(clone: Path, cache: Path) -> None:
+def test_commit_of_a_clone_is_checked_out_without_the_worktrees_edits(
+    clone: Path, cache: Path
+) -> None:
     before = contents(clone)
     source = source_at(str(clone))
     (clone / "default.nix").write_text("edited\n")
@@ -206,11 +239,15 @@ def test_remote_is_fetched_whole_where_only_a_part_is_known(clone: Path) -> None
 def test_commit_without_a_package_set_is_a_usage_error(clone: Path) -> None:
     git(clone, "rm", "--quiet", "default.nix")
     git(clone, "commit", "--quiet", "--message=less")
-    with pytest.raises(UsageError, match=r"is not a whole nixpkgs: it has no 'default\.nix'$"):
+    with pytest.raises(
+        UsageError, match=r"is not a whole nixpkgs: it has no 'default\.nix'$"
+    ):
         whole(source_at(str(clone)))
 
 
-def test_links_of_the_tree_stay_links_below_which_nothing_is_changed(plain: Path) -> None:
+def test_links_of_the_tree_stay_links_below_which_nothing_is_changed(
+    plain: Path,
+) -> None:
     (plain / "link").symlink_to("pkgs/top-level")
     (plain / "nowhere").symlink_to("gone")
     tree = whole(source_at(str(plain)))
@@ -220,7 +257,9 @@ def test_links_of_the_tree_stay_links_below_which_nothing_is_changed(plain: Path
         assert (root / "nowhere").is_symlink()
     (plain / "pkgs/linked").symlink_to("by-name")
     tree = whole(source_at(str(plain)), offline=True)
-    with pytest.raises(ToolkitError, match=r"^pkgs/linked/no/new\.nix: stands below a link$"):
+    with pytest.raises(
+        ToolkitError, match=r"^pkgs/linked/no/new\.nix: stands below a link$"
+    ):
         ground.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): EMPTY})
     assert not (plain / "pkgs/by-name/no/new.nix").exists()
     assert not (tree.root / "pkgs/by-name/no/new.nix").exists()

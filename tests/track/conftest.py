@@ -26,7 +26,15 @@ BY_NAME = "pkgs/by-name/do/docker/package.nix"
 DAY = 86400
 BEGINNING = 1577880000
 
-_USED = ("29.6", "28.4", "27.0", "20.10.21", "20.10.14", "states/fixed", "states/half-demoted")
+_USED = (
+    "29.6",
+    "28.4",
+    "27.0",
+    "20.10.21",
+    "20.10.14",
+    "states/fixed",
+    "states/half-demoted",
+)
 
 
 def layout(name: str) -> str:
@@ -46,10 +54,18 @@ class Nixpkgs(Struct):
             "GIT_AUTHOR_DATE": f"@{self.date} +0000",
             "GIT_COMMITTER_DATE": f"@{self.date} +0000",
         }
-        run = subprocess.run(["git", "-C", self.path, *arguments], check=ok, capture_output=True, text=True, env=env)
+        run = subprocess.run(
+            ["git", "-C", self.path, *arguments],
+            check=ok,
+            capture_output=True,
+            text=True,
+            env=env,
+        )
         return run.stdout.strip()
 
-    def commit(self, subject: str, content: str | None = None, *, path: str = TARGET) -> str:
+    def commit(
+        self, subject: str, content: str | None = None, *, path: str = TARGET
+    ) -> str:
         """Write the file, where a content is given, and commit all that is new."""
         self.date += 30 * DAY
         if content is not None:
@@ -98,7 +114,10 @@ def _story(base: Path) -> Nixpkgs:
 
 @pytest.fixture
 def nixpkgs(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Nixpkgs:
-    """The layouts in turn, nothing fixed at the end; branches for two releases and for the channels."""
+    """The layouts in turn, nothing fixed at the end.
+
+    Branches for two releases and for the channels.
+    """
     story, path = _story(tmp_path_factory.getbasetemp()), tmp_path / "nixpkgs"
     subprocess.run(["cp", "--archive", story.path, path], check=True)
     return replace(story, path=path, commits=dict(story.commits))
@@ -119,7 +138,9 @@ def cache(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @once
 def _known() -> dict[str, Reading]:
-    contents: dict[str, bytes] = {reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
+    contents: dict[str, bytes] = {
+        reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))
+    }
     return DockerFiles(Memory()).read(contents)
 
 
@@ -141,7 +162,9 @@ def ask() -> Callable[..., TrackAnswer]:
             place = {"api_url": where.api, "raw_url": where.raw, "timeout": 5.0}
         place |= more
         names = ("repository", "api_url", "raw_url", "token_command")
-        place["server"] = Server(**{name: place.pop(name) for name in names if name in place})  # type: ignore[arg-type] # by name
+        place["server"] = Server(
+            **{name: place.pop(name) for name in names if name in place}  # type: ignore[arg-type]
+        )
         request = TrackRequest(refs=refs, **place)  # type: ignore[arg-type] # by name
         return track(request, progress=Silence())
 
@@ -163,6 +186,8 @@ def without_nix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A PATH that has git and nothing else."""
     directory = tmp_path / "only-git"
     directory.mkdir()
-    git = subprocess.run(["sh", "-c", "command -v git"], check=True, capture_output=True, text=True).stdout.strip()
+    git = subprocess.run(
+        ["sh", "-c", "command -v git"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     (directory / "git").symlink_to(Path(git).resolve())
     monkeypatch.setenv("PATH", str(directory))

@@ -33,7 +33,10 @@ CHANNEL = "nixos-unstable"
 
 @pytest.fixture
 def tree(empty: Nixpkgs) -> Nixpkgs:
-    """The specimen, in which a let binds web-ui; branches for a release and two channels."""
+    """The specimen, in which a let binds web-ui.
+
+    Branches for a release and two channels.
+    """
     shutil.copytree(specimen.path(), empty.path, dirs_exist_ok=True)
     empty.commit("specimen")
     for name in (CHANNEL, "release-26.05", "nixos-26.05"):
@@ -51,45 +54,76 @@ def content(tree: Nixpkgs) -> str:
 
 
 def fix(tree: Nixpkgs) -> str:
-    return tree.commit("notes-server: allow overriding web-ui", lift(content(tree), name=FILE).text, path=FILE)
+    return tree.commit(
+        "notes-server: allow overriding web-ui",
+        lift(content(tree), name=FILE).text,
+        path=FILE,
+    )
 
 
 def run_cli(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "toolkit", *arguments], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "toolkit", *arguments], check=True, capture_output=True
+    )
 
 
 def states(answer: TrackAnswer) -> dict[str, State]:
     return {each.name: each.state for each in answer.refs}
 
 
-def test_part_that_a_let_binds_is_not_fixed_and_one_within_reach_is(tree: Nixpkgs, ask: Ask) -> None:
+def test_part_that_a_let_binds_is_not_fixed_and_one_within_reach_is(
+    tree: Nixpkgs, ask: Ask
+) -> None:
     commit = fix(tree)
     answer = ask(tree, target=PACKAGE)
     others = (CHANNEL, "release-26.05", "nixos-26.05")
-    assert states(answer) == {"master": State.FIXED, **dict.fromkeys(others, State.NOT_FIXED)}
+    assert states(answer) == {
+        "master": State.FIXED,
+        **dict.fromkeys(others, State.NOT_FIXED),
+    }
     found = ref(answer, "master")
     assert found.reading is not None
     assert found.reading.overridable_by == EVALUATION
     (component,) = found.reading.components
-    assert (component.name, component.bound, component.overridable) == ("web-ui", "let", True)
-    assert component.methods == ("overrideAttrs (old: { passthru = old.passthru // { web-ui = …; }; })",)
+    assert (component.name, component.bound, component.overridable) == (
+        "web-ui",
+        "let",
+        True,
+    )
+    assert component.methods == (
+        "overrideAttrs (old: { passthru = old.passthru // { web-ui = …; }; })",
+    )
     assert found.fixed_by is not None
     assert str(found.fixed_by.commit) == commit
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
     assert "fixed in master since 20" in answer.verdict.text
 
 
-def test_version_that_a_file_takes_as_an_argument_is_the_one_that_nix_has(tree: Nixpkgs, ask: Ask) -> None:
+def test_version_that_a_file_takes_as_an_argument_is_the_one_that_nix_has(
+    tree: Nixpkgs, ask: Ask
+) -> None:
     text = content(tree).replace("  curl,\n", '  curl,\n  release ? "4.2." + "1",\n')
-    tree.commit("notes-server: 4.2.1", text.replace('version = "4.2.0"', "version = release"), path=FILE)
+    tree.commit(
+        "notes-server: 4.2.1",
+        text.replace('version = "4.2.0"', "version = release"),
+        path=FILE,
+    )
     found = ref(ask(tree, "master", target=PACKAGE), "master")
     assert found.reading is not None
-    assert (found.reading.newest, found.reading.releases) == ("4.2.1", {PACKAGE: "4.2.1"})
+    assert (found.reading.newest, found.reading.releases) == (
+        "4.2.1",
+        {PACKAGE: "4.2.1"},
+    )
 
 
 @pytest.mark.parametrize("shown", ["reverted", "attribute", "forced"])
-def test_what_brings_no_replacement_is_no_fix(tree: Nixpkgs, ask: Ask, shown: str) -> None:
-    """By the syntax an attribute is a method; what throws there is noticed, and a replacement does not arrive."""
+def test_what_brings_no_replacement_is_no_fix(
+    tree: Nixpkgs, ask: Ask, shown: str
+) -> None:
+    """By the syntax an attribute is a method.
+
+    What throws there is noticed, and a replacement does not arrive.
+    """
     text = content(tree)
     if shown == "reverted":
         fix(tree)
@@ -104,7 +138,9 @@ def test_what_brings_no_replacement_is_no_fix(tree: Nixpkgs, ask: Ask, shown: st
         if shown == "forced":
             head, _, tail = text.rpartition("stdenv.mkDerivation {")
             text = f"{head}stdenv.mkDerivation (finalAttrs: {{{tail.rstrip()})\n"
-            text = text.replace("[ curl ]", "builtins.seq finalAttrs.passthru.web-ui.name [ curl ]")
+            text = text.replace(
+                "[ curl ]", "builtins.seq finalAttrs.passthru.web-ui.name [ curl ]"
+            )
         text = text.replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
     tree.commit("notes-server: web-ui", text, path=FILE)
     assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
@@ -114,7 +150,9 @@ def test_part_that_became_an_argument_is_within_reach(tree: Nixpkgs, ask: Ask) -
     """The name is that of the let in a channel; another file has it in master."""
     before, _, rest = content(tree).partition("  web-ui = stdenv.mkDerivation {")
     _, _, after = rest.partition("  };\n")
-    moved = f"{before}{after}".replace("  curl,\n}:", '  curl,\n  web-ui ? stdenv.mkDerivation { name = "ui"; },\n}:')
+    moved = f"{before}{after}".replace(
+        "  curl,\n}:", '  curl,\n  web-ui ? stdenv.mkDerivation { name = "ui"; },\n}:'
+    )
     tree.commit("notes-server: web-ui is an argument", moved, path=FILE)
     answer = ask(tree, target=PACKAGE)
     assert states(answer)["master"] is State.FIXED
@@ -133,7 +171,9 @@ def test_package_that_a_ref_lacks_is_absent_and_no_gap(tree: Nixpkgs, ask: Ask) 
 
 
 def test_name_that_is_gone_is_not_taken_for_fixed(tree: Nixpkgs, ask: Ask) -> None:
-    tree.commit("notes-server: rename", content(tree).replace("web-ui", "interface"), path=FILE)
+    tree.commit(
+        "notes-server: rename", content(tree).replace("web-ui", "interface"), path=FILE
+    )
     answer = ask(tree, target=PACKAGE, bindings=("web-ui",))
     found = ref(answer, "master")
     assert found.state is State.UNKNOWN
@@ -153,17 +193,24 @@ def test_row_that_was_only_read_leads_to_nothing_to_do(tree: Nixpkgs, ask: Ask) 
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
 
 
-def test_server_without_a_tree_is_read_and_says_so(tree: Nixpkgs, server: Forge, ask: Ask) -> None:
+def test_server_without_a_tree_is_read_and_says_so(
+    tree: Nixpkgs, server: Forge, ask: Ask
+) -> None:
     fix(tree)
     answer = ask(server, CHANNEL, "master", target=PACKAGE)
     assert states(answer) == {CHANNEL: State.NOT_FIXED, "master": State.FIXED}
     for found in answer.refs:
         assert found.reading is not None
-        assert found.reading.reason == "only read, since there is no clone whose whole tree Nix could evaluate"
+        assert (
+            found.reading.reason
+            == "only read, since there is no clone whose whole tree Nix could evaluate"
+        )
     assert answer.exit_code != 10
 
 
-def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+def test_overlay_names_package_and_bindings(
+    tree: Nixpkgs, ask: Ask, tmp_path: Path
+) -> None:
     out = tmp_path / "overlay"
     run_cli("overlay", PACKAGE, "--nixpkgs", "specimen", "--out", str(out))
     used = read_overlay(out)
@@ -173,17 +220,23 @@ def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: P
     fix(tree)
     there = ask(tree, target=PACKAGE, used=used, nixpkgs=str(tree.path))
     assert (there.verdict.judgement, there.exit_code) == (Advice.REMOVE, 10)
-    assert [step.text for step in there.verdict.next] == [f"Take the overlay ({out}) out of nixpkgs.overlays."]
+    assert [step.text for step in there.verdict.next] == [
+        f"Take the overlay ({out}) out of nixpkgs.overlays."
+    ]
     other = replace(used, blob="0" * 40)
     tree.git("reset", "--quiet", "--hard", "HEAD~1")
     stale = ask(tree, target=PACKAGE, used=other, nixpkgs=str(tree.path))
     assert stale.verdict.judgement is Advice.RENEW
     command = f"unlet overlay {PACKAGE} --nixpkgs {tree.path} --out {out} --force"
     assert stale.verdict.next[0].command == command
-    assert stale.verdict.text.endswith("than the overlay was made for, so that it changes nothing there: make it anew")
+    assert stale.verdict.text.endswith(
+        "than the overlay was made for, so that it changes nothing there: make it anew"
+    )
     # A file beside the package's is another one.
     head = (out / "default.nix").read_text()
-    (out / "default.nix").write_text(head.replace("files = {\n", f'files = {{\n    "one.patch" = "{"0" * 64}";\n'))
+    (out / "default.nix").write_text(
+        head.replace("files = {\n", f'files = {{\n    "one.patch" = "{"0" * 64}";\n')
+    )
     aside = ask(tree, target=PACKAGE, used=used, nixpkgs=str(tree.path))
     assert aside.verdict.judgement is Advice.RENEW
 
@@ -204,12 +257,24 @@ def test_state_file_is_for_one_package_and_a_ref_that_is_named_for_the_first_tim
     }
 
 
-def test_channel_of_a_remote_is_found_and_what_is_missing_is_named(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+def test_channel_of_a_remote_is_found_and_what_is_missing_is_named(
+    tree: Nixpkgs, ask: Ask, tmp_path: Path
+) -> None:
     """A clone has master, and of a release the channel alone, as a branch of its remote."""
     fix(tree)
     clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", "--single-branch", tree.path, clone], check=True)
-    fetch = ["git", "-C", str(clone), "fetch", "-q", "origin", "nixos-26.05:refs/remotes/origin/nixos-26.05"]
+    subprocess.run(
+        ["git", "clone", "-q", "--single-branch", tree.path, clone], check=True
+    )
+    fetch = [
+        "git",
+        "-C",
+        str(clone),
+        "fetch",
+        "-q",
+        "origin",
+        "nixos-26.05:refs/remotes/origin/nixos-26.05",
+    ]
     subprocess.run(fetch, check=True)
     answer = ask(tree, target=PACKAGE, git_dir=clone)
     assert states(answer) == {"master": State.FIXED, "nixos-26.05": State.NOT_FIXED}
@@ -218,7 +283,9 @@ def test_channel_of_a_remote_is_found_and_what_is_missing_is_named(tree: Nixpkgs
     assert answer.verdict.text.endswith("but in no channel that was looked at")
 
 
-def test_channel_that_npins_pins_is_found_in_the_clone(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+def test_channel_that_npins_pins_is_found_in_the_clone(
+    tree: Nixpkgs, ask: Ask, tmp_path: Path
+) -> None:
     commit = fix(tree)
     url = f"https://releases.nixos.org/nixos/26.05/nixos-26.05.1234.{commit[:12]}/nixexprs.tar.xz"
     pin = {"type": "Channel", "name": "nixos-26.05", "url": url}

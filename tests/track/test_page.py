@@ -1,4 +1,7 @@
-"""The page as a browser shows it; Debian's chromium draws it, without a window and without a network."""
+"""The page as a browser shows it.
+
+Debian's chromium draws it, without a window and without a network.
+"""
 
 import json
 import re
@@ -68,7 +71,11 @@ class Browser(Struct, frozen=True):
 
     def measure(self, page: bytes, *, width: int, scheme: int) -> dict[str, object]:
         """Show the page in a frame of this width, and return what a script around it finds."""
-        dom = self.run(frame(page, width) + MEASURE, f"--blink-settings=preferredColorScheme={scheme}", "--dump-dom")
+        dom = self.run(
+            frame(page, width) + MEASURE,
+            f"--blink-settings=preferredColorScheme={scheme}",
+            "--dump-dom",
+        )
         found = re.search(rb'data-found="([^"]*)"', dom)
         assert found is not None, dom.decode()[:2000]
         value: dict[str, object] = json.loads(unescape(found[1].decode()))
@@ -86,7 +93,9 @@ def browser(tmp_path: Path) -> Browser:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, LIGHT), (PHONE, DARK)])
-def test_page_fits_its_window_and_loads_nothing(browser: Browser, answer: TrackAnswer, width: int, scheme: int) -> None:
+def test_page_fits_its_window_and_loads_nothing(
+    browser: Browser, answer: TrackAnswer, width: int, scheme: int
+) -> None:
     found = browser.measure(to_html(answer), width=width, scheme=scheme)
     assert found["width"] == width
     assert found["content"] == width
@@ -107,7 +116,9 @@ def test_what_comes_from_upstream_is_text(answer: TrackAnswer) -> None:
     assert "<img" not in page
 
 
-def test_what_to_do_stands_under_the_verdict_and_words_are_explained(answer: TrackAnswer) -> None:
+def test_what_to_do_stands_under_the_verdict_and_words_are_explained(
+    answer: TrackAnswer,
+) -> None:
     page = to_html(answer).decode()
     verdict = page[page.index('<div class="verdict') : page.index("</div>")]
     assert "<code>unlet track --nixpkgs &#39;a `b`&#39;</code>" in verdict
@@ -116,23 +127,33 @@ def test_what_to_do_stands_under_the_verdict_and_words_are_explained(answer: Tra
 
 
 @pytest.mark.parametrize("form", [to_html, to_markdown])
-def test_what_acts_without_being_seen_becomes_a_mark(answer: TrackAnswer, form: Callable[[TrackAnswer], bytes]) -> None:
+def test_what_acts_without_being_seen_becomes_a_mark(
+    answer: TrackAnswer, form: Callable[[TrackAnswer], bytes]
+) -> None:
     acting = "\x1b[31m\x07\u202e\u2066\u200b\ufeff\U000e0041\x9b"
     ref = replace(answer.refs[2], name=f"x{acting}", reason=f"e{acting}f")
-    text = form(replace(answer, refs=(ref,), warnings=(acting,), source=acting)).decode()
+    text = form(
+        replace(answer, refs=(ref,), warnings=(acting,), source=acting)
+    ).decode()
     assert not set(acting) - set("[31m") & set(text)
     assert "u202e" in text
 
 
 def test_markdown_has_each_part_and_tables_that_are_whole(answer: TrackAnswer) -> None:
     lines = to_markdown(answer).decode().splitlines()
-    for head in ("# docker in nixpkgs", "## Since last time", "## Branches and channels"):
+    for head in (
+        "# docker in nixpkgs",
+        "## Since last time",
+        "## Branches and channels",
+    ):
         assert head in lines
     rows = [line.replace("\\|", "") for line in lines if line.startswith("| ")]
     assert {line.count("|") for line in rows} == {8}
 
 
-def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(answer: TrackAnswer) -> None:
+def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(
+    answer: TrackAnswer,
+) -> None:
     text = to_markdown(answer).decode()
     assert "@someone" not in text
     assert "\\<img" in text
@@ -140,7 +161,9 @@ def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(answer: Track
     assert "``unlet track --nixpkgs 'a `b`'``" in text
 
 
-def test_unknown_state_is_shown_as_unknown_and_never_as_not_fixed(answer: TrackAnswer) -> None:
+def test_unknown_state_is_shown_as_unknown_and_never_as_not_fixed(
+    answer: TrackAnswer,
+) -> None:
     row = next(row for row in table.refs(answer) if row[0] == "nixos-26.05")
     assert row[1] == "unknown"
     assert set(row[2:]) == {"?"}
@@ -148,4 +171,6 @@ def test_unknown_state_is_shown_as_unknown_and_never_as_not_fixed(answer: TrackA
         "unknown",
         "counts neither for nor against the overlay; the notes explain why",
     ) in table.glossary(answer)
-    assert "nixos-26.05: unknown: cannot be parsed: 3:1: syntax error" in list(table.notes(answer))
+    assert "nixos-26.05: unknown: cannot be parsed: 3:1: syntax error" in list(
+        table.notes(answer)
+    )

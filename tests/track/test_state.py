@@ -17,7 +17,9 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "state.json"
 
 
-def test_change_of_meaning_is_told_once_and_a_new_docker_is_none(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
+def test_change_of_meaning_is_told_once_and_a_new_docker_is_none(
+    nixpkgs: Nixpkgs, ask: Ask, file: Path
+) -> None:
     ask(nixpkgs, state=file)
     # It holds no dates.
     document = json.loads(file.read_bytes().decode("ascii"))
@@ -37,7 +39,9 @@ def test_change_of_meaning_is_told_once_and_a_new_docker_is_none(nixpkgs: Nixpkg
     assert ask(nixpkgs, state=file).exit_code == 0
 
 
-def test_silence_is_no_change_and_is_remembered_over(forge: Forge, ask: Ask, file: Path) -> None:
+def test_silence_is_no_change_and_is_remembered_over(
+    forge: Forge, ask: Ask, file: Path
+) -> None:
     ask(forge, "master", state=file)
     forge.faults["/raw/"] = [Fault(status=500)] * 9
     silent = ask(forge, "master", state=file)
@@ -47,7 +51,9 @@ def test_silence_is_no_change_and_is_remembered_over(forge: Forge, ask: Ask, fil
 
 
 @pytest.mark.parametrize("damage", ["cut", "list", "other"])
-def test_damaged_file_is_one_line_and_stays(nixpkgs: Nixpkgs, ask: Ask, file: Path, damage: str) -> None:
+def test_damaged_file_is_one_line_and_stays(
+    nixpkgs: Nixpkgs, ask: Ask, file: Path, damage: str
+) -> None:
     ask(nixpkgs, state=file)
     text = file.read_text()
     spoilt = {

@@ -12,15 +12,23 @@ Ask = Callable[..., TrackAnswer]
 
 
 @pytest.fixture(params=["clone", "server"])
-def where(request: pytest.FixtureRequest, nixpkgs: Nixpkgs, forge: Forge) -> Nixpkgs | Forge:
+def where(
+    request: pytest.FixtureRequest, nixpkgs: Nixpkgs, forge: Forge
+) -> Nixpkgs | Forge:
     return nixpkgs if request.param == "clone" else forge
 
 
-def test_file_that_was_moved_is_found(nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask) -> None:
+def test_file_that_was_moved_is_found(
+    nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
+) -> None:
     nixpkgs.move(TARGET, BY_NAME)
     nixpkgs.commit("docker: move")
     found = ref(ask(where, "master"), "master")
-    assert (str(found.path), found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
+    assert (str(found.path), found.moved, found.state) == (
+        BY_NAME,
+        True,
+        State.NOT_FIXED,
+    )
 
 
 @pytest.mark.parametrize("old", [None, '{ callPackage }: callPackage "x" { }\n'])
@@ -30,23 +38,39 @@ def test_file_that_binds_docker_gen_is_found_where_it_is_called(
     if old is None:
         nixpkgs.git("rm", "--quiet", TARGET)
     nixpkgs.commit("docker: drop", old)
-    nixpkgs.commit("docker: elsewhere", layout("states/fixed"), path="pkgs/docker-engine/default.nix")
+    nixpkgs.commit(
+        "docker: elsewhere",
+        layout("states/fixed"),
+        path="pkgs/docker-engine/default.nix",
+    )
     called = (
-        "inherit (callPackage ../docker-engine { }) docker_29;\n  docker-gone = callPackage ../docker/gone.nix { };\n"
+        "inherit (callPackage ../docker-engine { }) docker_29;\n  docker-gone = "
+        "callPackage ../docker/gone.nix { };\n"
     )
     nixpkgs.commit("docker: call", f"final: {{\n  {called}}}\n", path=str(TOP))
     found = ref(ask(where, "master"), "master")
-    assert (str(found.path), found.state) == ("pkgs/docker-engine/default.nix", State.FIXED)
+    assert (str(found.path), found.state) == (
+        "pkgs/docker-engine/default.nix",
+        State.FIXED,
+    )
 
 
-def test_layout_that_nobody_has_seen_is_not_called_unfixed(nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask) -> None:
+def test_layout_that_nobody_has_seen_is_not_called_unfixed(
+    nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
+) -> None:
     nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: by name", "{ buildGoModule, moby }: buildGoModule { inherit moby; }\n", path=BY_NAME)
+    nixpkgs.commit(
+        "docker: by name",
+        "{ buildGoModule, moby }: buildGoModule { inherit moby; }\n",
+        path=BY_NAME,
+    )
     nixpkgs.git("branch", "--force", "nixos-unstable", "master")
     answer = ask(where)
     found = ref(answer, "nixos-unstable")
     assert (str(found.path), found.state) == (BY_NAME, State.UNKNOWN)
-    assert found.reason == "unknown layout: nothing in it is bound to a function dockerGen"
+    assert (
+        found.reason == "unknown layout: nothing in it is bound to a function dockerGen"
+    )
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
     assert ref(answer, "nixpkgs-unstable").state is State.NOT_FIXED
 

@@ -16,12 +16,23 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track import verdict
 from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackVerdict
-from toolkit.track.readings import EVALUATION, Component, Fact, Overridable, Reading, State
+from toolkit.track.readings import (
+    EVALUATION,
+    Component,
+    Fact,
+    Overridable,
+    Reading,
+    State,
+)
 from toolkit.track.verdict import Used
 
 Ask = Callable[..., TrackAnswer]
 
-FIX = FileCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
+FIX = FileCommit(
+    commit=Oid("a" * 40),
+    date=datetime(2026, 8, 3, 10, tzinfo=UTC),
+    subject="docker: fix",
+)
 OLD, NEW = Oid("0" * 40), Oid("1" * 40)
 
 MEANINGS = {
@@ -84,9 +95,16 @@ def at(name: str, what: str, *, blob: Oid = OLD) -> Ref:
     )
 
 
-def judge(*refs: Ref, pin: Ref | None = None, kind: str | None = None, nixpkgs: str | None = None) -> TrackVerdict:
+def judge(
+    *refs: Ref,
+    pin: Ref | None = None,
+    kind: str | None = None,
+    nixpkgs: str | None = None,
+) -> TrackVerdict:
     overlay = Used(kind=kind, blob=str(OLD), directory=Path("my overlay"))
-    return verdict.track_verdict(refs, pin, used=Used() if kind is None else overlay, nixpkgs=nixpkgs)
+    return verdict.track_verdict(
+        refs, pin, used=Used() if kind is None else overlay, nixpkgs=nixpkgs
+    )
 
 
 PIN_OLD, PIN_NEW = (at("lock", what) for what in ("not fixed", "fixed"))
@@ -113,27 +131,43 @@ def test_only_a_named_overlay_is_to_be_kept_or_removed() -> None:
 
 
 @pytest.mark.parametrize(("kind", "own", "advice"), TABLE.overlays)
-def test_verdict_is_about_the_overlay_that_is_used(kind: str, own: str, advice: Advice) -> None:
-    assert judge(at("u", "not fixed"), pin=at("lock", own), kind=kind or None).judgement is advice
+def test_verdict_is_about_the_overlay_that_is_used(
+    kind: str, own: str, advice: Advice
+) -> None:
+    assert (
+        judge(at("u", "not fixed"), pin=at("lock", own), kind=kind or None).judgement
+        is advice
+    )
 
 
 def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> None:
     found = judge(at("u", "demoted"), kind="rewrap")
     assert (found.judgement, found.fixed_in) == (Advice.UPDATE, ())
     assert found.text.startswith("rootlesskit is out of the PATH prefix in u")
-    unknown = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN))
+    unknown = replace(
+        at("u", "not fixed"),
+        reading=reading(State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN),
+    )
     assert judge(unknown, kind="rewrap").judgement is Advice.UNKNOWN
     # What is not known of the components is of no interest to it.
-    half_known = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.UNKNOWN, PathPlace.SUFFIX))
+    half_known = replace(
+        at("u", "not fixed"),
+        reading=reading(State.UNKNOWN, Overridable.UNKNOWN, PathPlace.SUFFIX),
+    )
     assert judge(half_known, kind="rewrap").judgement is Advice.UPDATE
 
 
 def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
     pin = at("lock", "not fixed", blob=NEW)
-    found = judge(at("u", "not fixed"), pin=pin, kind="patched", nixpkgs="./my lock/flake.lock")
+    found = judge(
+        at("u", "not fixed"), pin=pin, kind="patched", nixpkgs="./my lock/flake.lock"
+    )
     assert found.judgement is Advice.RENEW
     assert verdict.exit_code(found, changed=False) == 10
-    command = "unlet overlay --kind patched --nixpkgs './my lock/flake.lock' --out 'my overlay' --force"
+    command = (
+        "unlet overlay --kind patched --nixpkgs './my lock/flake.lock' --out "
+        "'my overlay' --force"
+    )
     assert [step.command for step in found.next] == [command]
     assert judge(at("u", "not fixed"), pin=pin, kind="rewrap").judgement is Advice.KEEP
     later = judge(at("u", "not fixed", blob=NEW), kind="patched")
@@ -148,8 +182,13 @@ def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str) -> Non
 
 
 def test_who_removes_the_overlay_keeps_the_wrapper() -> None:
-    assert any("Keep the security wrapper" in step.text for step in judge(pin=PIN_NEW).next)
-    assert judge(pin=PIN_NEW, kind="wrapper-name").next[0].text == "There is no overlay to remove."
+    assert any(
+        "Keep the security wrapper" in step.text for step in judge(pin=PIN_NEW).next
+    )
+    assert (
+        judge(pin=PIN_NEW, kind="wrapper-name").next[0].text
+        == "There is no overlay to remove."
+    )
 
 
 def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None:
@@ -162,16 +201,31 @@ def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None
 def test_overlay_is_known_by_its_report(tmp_path: Path) -> None:
     (tmp_path / "overlay").mkdir()
     report = tmp_path / "report.json"
-    report.write_text(json.dumps({"schema": 1, "source": {"blob": str(OLD), "origin": "x"}, "strategy": "hidden"}))
+    report.write_text(
+        json.dumps(
+            {
+                "schema": 1,
+                "source": {"blob": str(OLD), "origin": "x"},
+                "strategy": "hidden",
+            }
+        )
+    )
     assert verdict.read_overlay(tmp_path / "overlay") == Used(
         kind="patched", blob=str(OLD), directory=tmp_path / "overlay"
     )
-    (tmp_path / "overlay" / "report.json").write_text(json.dumps({"kind": "rewrap", "source": {"blob": str(NEW)}}))
+    (tmp_path / "overlay" / "report.json").write_text(
+        json.dumps({"kind": "rewrap", "source": {"blob": str(NEW)}})
+    )
     assert verdict.read_overlay(tmp_path / "overlay").kind == "rewrap"
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"kind": "rewrap"}', '{"kind": "x", "source": {"blob": "y"}}'])
-def test_overlay_without_a_report_is_one_line(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "[]", '{"kind": "rewrap"}', '{"kind": "x", "source": {"blob": "y"}}'],
+)
+def test_overlay_without_a_report_is_one_line(
+    tmp_path: Path, content: str | None
+) -> None:
     directory = tmp_path / "a" / "b"
     directory.mkdir(parents=True)
     if content is not None:
@@ -182,17 +236,25 @@ def test_overlay_without_a_report_is_one_line(tmp_path: Path, content: str | Non
 
 
 def flake_lock(path: Path, rev: str) -> str:
-    return remotes.flake_lock(path, type="github", owner="NixOS", repo="nixpkgs", rev=rev)
+    return remotes.flake_lock(
+        path, type="github", owner="NixOS", repo="nixpkgs", rev=rev
+    )
 
 
 def test_pin_is_looked_up_in_the_clone_or_by_one_small_request_and_judged(
     nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path
 ) -> None:
     rev = nixpkgs.commits["docker: 28.4"]
-    answer = ask(forge, "nixos-unstable", nixpkgs=flake_lock(tmp_path / "flake.lock", rev))
+    answer = ask(
+        forge, "nixos-unstable", nixpkgs=flake_lock(tmp_path / "flake.lock", rev)
+    )
     own = answer.refs[-1]
     assert own.reading is not None
-    assert (own.kind, own.state, own.reading.newest) == ("pin", State.NOT_FIXED, "28.4.0")
+    assert (own.kind, own.state, own.reading.newest) == (
+        "pin",
+        State.NOT_FIXED,
+        "28.4.0",
+    )
     assert own.name.endswith(rev[:12])
     assert len(forge.asked(f"/raw/NixOS/nixpkgs/{rev}/")) == 1
     fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
@@ -210,7 +272,10 @@ def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
     nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path
 ) -> None:
     own = flake_lock(tmp_path / "flake.lock", "f" * 40)
-    for where, reason in ((nixpkgs, "has no commit"), (forge, "there is no branch, tag or commit")):
+    for where, reason in (
+        (nixpkgs, "has no commit"),
+        (forge, "there is no branch, tag or commit"),
+    ):
         answer = ask(where, "nixos-unstable", nixpkgs=own)
         assert answer.refs[0].state is State.NOT_FIXED
         assert reason in (answer.refs[1].reason or "")
@@ -220,7 +285,9 @@ def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
     assert "git cannot fetch from it" in (answer.refs[1].reason or "")
 
 
-def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+def test_pin_on_this_machine_is_read_there(
+    nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path
+) -> None:
     with pytest.raises(ToolkitError, match="no such file or directory"):
         ask(nixpkgs, nixpkgs=str(tmp_path / "nowhere"))
     file = tmp_path / "channel" / TARGET

@@ -10,13 +10,16 @@ from toolkit.cli import options, output
 
 
 @options.command("cache", examples=("unlet cache", "unlet cache clean"))
-@click.argument("action", metavar="[clean]", type=click.Choice(["list", "clean"]), default="list")
+@click.argument(
+    "action", metavar="[clean]", type=click.Choice(["list", "clean"]), default="list"
+)
 @options.common
 def command(*, action: str) -> int:
-    """List the entries, the most recently used first, and the limit; or delete those that no running unlet uses.
+    """List what is cached, newest first, or delete what no running unlet uses.
 
-    If a new tree exceeds the limit, unlet deletes the least recently used entries, except those of a running unlet.
-    UNLET_CACHE_MB sets the limit; 0 is none. Later commands fetch deleted entries again.
+    If a new tree exceeds the limit, unlet deletes the least recently used entries,
+    except those of a running unlet. UNLET_CACHE_MB sets the limit; 0 is none. Later
+    commands fetch deleted entries again.
     """
     return _clean() if action == "clean" else _list()
 
@@ -27,7 +30,11 @@ def _clean() -> int:
     if settings.json:
         output.write_json({"deleted": cleaning.deleted, "in_use": cleaning.in_use})
     elif not settings.quiet:
-        kept = f", kept {_sum(cleaning.in_use)} for an unlet that is running" if cleaning.in_use else ""
+        kept = (
+            f", kept {_sum(cleaning.in_use)} for an unlet that is running"
+            if cleaning.in_use
+            else ""
+        )
         output.write_lines([f"deleted {_sum(cleaning.deleted)}{kept}"])
     return 0
 
@@ -39,7 +46,12 @@ def _list() -> int:
         output.write_json({"root": cache.root, "limit": limit(), "entries": entries})
         return 0
     rows = [
-        (entry.kind, entry.key, decimal(entry.size), f"used {entry.used.astimezone():%Y-%m-%d %H:%M}")
+        (
+            entry.kind,
+            entry.key,
+            decimal(entry.size),
+            f"used {entry.used.astimezone():%Y-%m-%d %H:%M}",
+        )
         for entry in entries
     ]
     most = limit()

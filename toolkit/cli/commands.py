@@ -15,18 +15,28 @@ import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
-from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, UsageError, reason_of
+from toolkit.errors import (
+    CommandError,
+    NixSyntaxError,
+    ToolkitError,
+    UsageError,
+    reason_of,
+)
 
 # For --help, which would otherwise import every workflow for one line each.
 COMMANDS = {
-    "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
+    "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and "
+    "prove them.",
     "check": "Show what a change of nixpkgs does, or prove a proposal again.",
     "pr": "Prepare a pull request in your clone of nixpkgs: a branch and its text.",
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "reach": "Show whether the overrides of your overlays reach the build.",
-    "find": "Find packages that other packages bind in a let, out of reach of any override.",
-    "doctor": "Explain why rootless docker refuses a port below 1024, or does not start.",
-    "track": "Show whether upstream has fixed a package, and whether you can remove your overlay.",
+    "find": "Find packages that other packages bind in a let, out of reach of any "
+    "override.",
+    "doctor": "Explain why rootless docker refuses a port below 1024, or does not "
+    "start.",
+    "track": "Show whether upstream has fixed a package, and whether you can remove "
+    "your overlay.",
     "cache": "List or clean the cache.",
     "schema": "Print the JSON Schema of a document that unlet prints or writes.",
 }
@@ -59,7 +69,11 @@ class Commands(click.Group):
         command: click.Command = import_module(f"toolkit.cli.{cmd_name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        formatter: click.HelpFormatter,
+    ) -> None:
         """Write the commands' section of the help."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -72,13 +86,18 @@ class Commands(click.Group):
     epilog=EXIT_CODES,
 )
 @options.common
-@click.option("--version", is_flag=True, help="Show the version and exit; with --json also what confines Nix.")
+@click.option(
+    "--version",
+    is_flag=True,
+    help="Show the version and exit; with --json also what confines Nix.",
+)
 @click.pass_context
 def commands(ctx: click.Context, *, version: bool) -> int:
     """Make let-bound packages of nixpkgs overridable, and show what overrides and changes do.
 
-    Begin with reach if your override does nothing, with doctor if rootless docker refuses a port, with find and propose
-    for a change of nixpkgs, with check and track if you judge a change or wait for one.
+    Begin with reach if your override does nothing, with doctor if rootless docker
+    refuses a port, with find and propose for a change of nixpkgs, with check and track
+    if you judge a change or wait for one.
     """
     if version:
         click.echo(_version())
@@ -96,7 +115,11 @@ def _version() -> str:
         return f"unlet {__version__}"
     from toolkit import documents, landlock  # noqa: PLC0415 - for this alone
 
-    return documents.write({"unlet": __version__, "walls": landlock.walls()}).decode().removesuffix("\n")
+    return (
+        documents.write({"unlet": __version__, "walls": landlock.walls()})
+        .decode()
+        .removesuffix("\n")
+    )
 
 
 def run(argv: Sequence[str]) -> int:
@@ -104,12 +127,15 @@ def run(argv: Sequence[str]) -> int:
 
     With --json, an error is a document on stdout as well as a message on stderr.
     """
-    # So that a plain kill and the end of a terminal clean up as Ctrl-C does; what nohup ignores stays ignored.
+    # So that a plain kill and the end of a terminal clean up as Ctrl-C does; what nohup
+    # ignores stays ignored.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
-        status: object = commands.main(args=list(argv), prog_name="unlet", standalone_mode=False)
+        status: object = commands.main(
+            args=list(argv), prog_name="unlet", standalone_mode=False
+        )
         sys.stdout.flush()
     except click.ClickException as error:
         return _report(_usage(error), argv)
@@ -120,7 +146,11 @@ def run(argv: Sequence[str]) -> int:
         return INTERRUPTED
     except OSError as error:
         # A fault of the machine: a full disk, a file that is gone, too many of them.
-        subject = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "unlet"
+        subject = (
+            os.fsdecode(error.filename)
+            if isinstance(error.filename, str | bytes)
+            else "unlet"
+        )
         return _report(ToolkitError(f"{subject}: {reason_of(error)}"), argv)
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         return _unexpected(error, argv)
@@ -154,18 +184,29 @@ def _usage(error: click.ClickException) -> UsageError:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "unlet"
     begin = message[:1] if message[1:2].isupper() else message[:1].lower()
-    return UsageError(f"{command}: {begin}{message[1:]}", hint=f"'{command} --help' lists the options")
+    return UsageError(
+        f"{command}: {begin}{message[1:]}", hint=f"'{command} --help' lists the options"
+    )
 
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:
-    if isinstance(error, UnicodeEncodeError) and (name := _UNDECODABLE.search(error.object)) is not None:
-        return _report(ToolkitError(f"{name[0]}: is not UTF-8; unlet writes down only names that are"), argv)
+    if (
+        isinstance(error, UnicodeEncodeError)
+        and (name := _UNDECODABLE.search(error.object)) is not None
+    ):
+        return _report(
+            ToolkitError(
+                f"{name[0]}: is not UTF-8; unlet writes down only names that are"
+            ),
+            argv,
+        )
     import traceback  # noqa: PLC0415 - not for a run that ends well
 
     output.say(
         *"".join(traceback.format_exception(error)).splitlines(),
         f"unlet: {type(error).__name__}: this is a bug in unlet {__version__}",
-        "hint: please report it where you got unlet from, with the lines above and the command that you ran",
+        "hint: please report it where you got unlet from, with the lines above and "
+        "the command that you ran",
     )
     _document(UNEXPECTED, error, argv)
     return UNEXPECTED
@@ -175,7 +216,11 @@ def _document(exit_code: int, error: Exception, argv: Sequence[str]) -> None:
     # Looked up in the arguments, since the error may be that they cannot be read.
     if "--json" not in argv:
         return
-    value: dict[str, object] = {"kind": type(error).__name__, "message": str(error), "exit_code": exit_code}
+    value: dict[str, object] = {
+        "kind": type(error).__name__,
+        "message": str(error),
+        "exit_code": exit_code,
+    }
     if isinstance(error, ToolkitError):
         value["hint"] = error.hint
     with contextlib.suppress(ToolkitError):

@@ -17,7 +17,12 @@ SCHEMA = 2
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 
-_TONES = {Role.CAUSE: Tone.FAILED, Role.EFFECT: Tone.NOT_RUN, Role.UNKNOWN: Tone.NOT_RUN, Role.OK: Tone.PROVEN}
+_TONES = {
+    Role.CAUSE: Tone.FAILED,
+    Role.EFFECT: Tone.NOT_RUN,
+    Role.UNKNOWN: Tone.NOT_RUN,
+    Role.OK: Tone.PROVEN,
+}
 _INDENT = " " * 9
 
 
@@ -30,7 +35,8 @@ _INDENT = " " * 9
     "--docker",
     type=options.PATH,
     metavar="PATH",
-    help="Examine this docker package or dockerd-rootless, not the one that the service starts.",
+    help="Examine this docker package or dockerd-rootless, not the one that the "
+    "service starts.",
 )
 @click.option(
     "--log",
@@ -40,13 +46,21 @@ _INDENT = " " * 9
     metavar="FILE",
     help="Explain a log, on any machine; - reads standard input. May be repeated.",
 )
-@click.option("--elsewhere", is_flag=True, help="The log comes from a different machine: do not examine this one.")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="The port to publish; by default the one in the log, else 80."
+    "--elsewhere",
+    is_flag=True,
+    help="The log comes from a different machine: do not examine this one.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The port to publish; by default the one in the log, else 80.",
 )
 @options.common
-def command(*, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, port: int | None) -> int:
-    """Explain why rootless docker refuses a port below 1024, or does not start. Changes nothing.
+def command(
+    *, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, port: int | None
+) -> int:
+    """Explain why rootless docker refuses a low port or does not start; change nothing.
 
     Exit codes: 0 healthy, 1 found a cause, 3 could not examine something important.
     """
@@ -81,7 +95,10 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
             for view in diagnosis.views
         ],
         "conditions": [
-            {name: getattr(condition, name) for name in ("name", "role", "fact", "evidence", "remedies")}
+            {
+                name: getattr(condition, name)
+                for name in ("name", "role", "fact", "evidence", "remedies")
+            }
             for condition in diagnosis.conditions
         ],
         "log": diagnosis.log,
@@ -97,35 +114,52 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
         name = f" of {entry.log}" if log is not None and entry.log != log.name else ""
         others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
         yield Line(text=f"{_INDENT}line {entry.line}{name}{others}: {entry.text}")
-        yield from (Line(text=text) for text in _explained(entry, verbose=settings.verbose))
+        yield from (
+            Line(text=text) for text in _explained(entry, verbose=settings.verbose)
+        )
     if diagnosis.not_examined is not None and not settings.quiet:
-        yield Line(text=f"{'note':8} this machine was not examined: {diagnosis.not_examined}")
+        yield Line(
+            text=f"{'note':8} this machine was not examined: {diagnosis.not_examined}"
+        )
     roles = list(Role)[: 3 if settings.quiet else None]
-    for condition in (each for role in roles for each in diagnosis.conditions if each.role is role):
+    for condition in (
+        each for role in roles for each in diagnosis.conditions if each.role is role
+    ):
         text = f"{condition.role:8} {condition.name}: {condition.fact}"
         yield Line(text=text, tone=_TONES.get(condition.role, Tone.PLAIN))
         if settings.verbose or condition.role is not Role.OK:
             yield from (Line(text=f"{_INDENT}{fact}") for fact in condition.evidence)
-            yield from (Line(text=text) for text in _remedies(_INDENT, condition.remedies or ()))
+            yield from (
+                Line(text=text) for text in _remedies(_INDENT, condition.remedies or ())
+            )
 
 
 def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
-    """Yield the possible causes; unless verbose, the likeliest with its first remedies and the names of the others."""
+    """Yield the possible causes.
+
+    Unless verbose, the likeliest with its first remedies and the names of the others.
+    """
     if verbose:
         for suspect in entry.suspects:
             yield from _suspected(suspect)
         return
-    possible = [suspect for suspect in entry.suspects if suspect.here is not False] or list(entry.suspects)
+    possible = [
+        suspect for suspect in entry.suspects if suspect.here is not False
+    ] or list(entry.suspects)
     first, *others = sorted(possible, key=lambda suspect: suspect.here is not True)
     yield from _suspected(first, most=2)
     if others:
         names = ", ".join(suspect.name for suspect in others)
-        yield f"{_INDENT}also possible: {names} (--verbose has their checks and remedies)"
+        yield (
+            f"{_INDENT}also possible: {names} (--verbose has their checks and remedies)"
+        )
 
 
 def _suspected(suspect: Suspect, *, most: int | None = None) -> Iterator[str]:
     """Yield a possible cause with its check and at most so many remedies of each kind, None for all."""
-    outcome = {True: " — this host has it", False: " — not on this host", None: ""}[suspect.here]
+    outcome = {True: " — this host has it", False: " — not on this host", None: ""}[
+        suspect.here
+    ]
     yield f"{_INDENT}{suspect.name}: {suspect.fact}{outcome}"
     if suspect.here is None:
         indent = f"{_INDENT}  "
@@ -134,7 +168,9 @@ def _suspected(suspect: Suspect, *, most: int | None = None) -> Iterator[str]:
         yield from _remedies(indent, suspect.on_nixos[:most], first="NixOS")
 
 
-def _remedies(indent: str, remedies: tuple[str, ...], *, first: str = "do") -> Iterator[str]:
+def _remedies(
+    indent: str, remedies: tuple[str, ...], *, first: str = "do"
+) -> Iterator[str]:
     """Yield the remedies as alternatives, the one that is usually right first."""
     for number, remedy in enumerate(remedies):
         yield f"{indent}{(first if number == 0 else 'or')}: {remedy}"

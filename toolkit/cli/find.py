@@ -24,43 +24,71 @@ _UNREAD = 20
 
 @options.command(
     "find",
-    examples=("unlet find --nixpkgs ~/src/nixpkgs", "unlet find forgejo --nixpkgs ~/src/nixpkgs"),
+    examples=(
+        "unlet find --nixpkgs ~/src/nixpkgs",
+        "unlet find forgejo --nixpkgs ~/src/nixpkgs",
+    ),
     apart=[("--recipe", "--all", "--graph")],
 )
 @click.argument("packages", metavar="[NAME…]", nargs=-1)
 @options.nixpkgs
 @options.revision
-@click.option("--all", "all_kinds", is_flag=True, help="Also show helpers, environments and variations of packages.")
+@click.option(
+    "--all",
+    "all_kinds",
+    is_flag=True,
+    help="Also show helpers, environments and variations of packages.",
+)
 @click.option(
     "--graph",
     "picture",
     is_flag=False,
     flag_value="mermaid",
     type=click.Choice(["mermaid"]),
-    help="Print the parts of one NAME as a flowchart; mermaid is the only form and the default.",
+    help="Print the parts of one NAME as a flowchart; mermaid is the only form and "
+    "the default.",
 )
-@click.option("--recipe", metavar="RECIPE", help="Show the effect of this recipe on each NAME, or on all packages.")
+@click.option(
+    "--recipe",
+    metavar="RECIPE",
+    help="Show the effect of this recipe on each NAME, or on all packages.",
+)
 @options.offline
 @options.bounds(
-    timeout="The time limit of Nix for each NAME, and of each process that reads a tree, by default 50.",
+    timeout="The time limit of Nix for each NAME, and of each process that reads a "
+    "tree, by default 50.",
     memory="The memory limit of Nix for each NAME, by default 2048.",
 )
 @options.common
-def command(*, packages: tuple[str, ...], all_kinds: bool, picture: str | None, recipe: str | None) -> int:
+def command(
+    *,
+    packages: tuple[str, ...],
+    all_kinds: bool,
+    picture: str | None,
+    recipe: str | None,
+) -> int:
     """Find packages that other packages define in a let, where no override reaches them.
 
-    NAME is an attribute path, or the path of a package's file; Nix tries overrides of each of its parts. By default,
-    unlet searches the whole tree; it only reads the files, so take the result as advice.
+    NAME is an attribute path, or the path of a package's file; Nix tries overrides of
+    each of its parts. By default, unlet searches the whole tree; it only reads the
+    files, so take the result as advice.
     """
     settings = options.settings()
     options.allow()
     if packages:
         options.refuse_together("NAME", "--all")
     if picture is not None and (len(packages) != 1 or settings.json):
-        raise click.UsageError("--graph and --json exclude each other" if settings.json else "--graph takes one NAME")
+        raise click.UsageError(
+            "--graph and --json exclude each other"
+            if settings.json
+            else "--graph takes one NAME"
+        )
     request = options.source_request()
     if request.nixpkgs is None and request.rev is None:
-        raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
+        raise click.UsageError(
+            "the current directory is not in a checkout of nixpkgs; name one with "
+            "--nixpkgs"
+        )
     with output.working(settings) as progress:
         root = trees.as_they_are(request, progress=progress)
         if packages and recipe is None:
@@ -71,9 +99,15 @@ def command(*, packages: tuple[str, ...], all_kinds: bool, picture: str | None, 
             return _show_packages(found, picture)
         progress.step(f"reading {root}")
         if recipe is not None:
-            return _show_trials(list(recipes.trials(recipe, root, packages)), whole=not packages)
+            return _show_trials(
+                list(recipes.trials(recipe, root, packages)), whole=not packages
+            )
         tree = survey(root)
-    shown = [finding for finding in tree.findings if all_kinds or finding.binding.kind is BindingKind.PACKAGE]
+    shown = [
+        finding
+        for finding in tree.findings
+        if all_kinds or finding.binding.kind is BindingKind.PACKAGE
+    ]
     if settings.json:
         output.write_json(_document(tree, shown))
     else:
@@ -85,7 +119,9 @@ def _show_packages(found: Sequence[PackageInspection], picture: str | None) -> i
     if picture is not None:
         output.write(inspection.graph(found[0]))
     elif options.settings().json:
-        output.write_json({"schema": SCHEMA, "packages": [asdict(each) for each in found]})
+        output.write_json(
+            {"schema": SCHEMA, "packages": [asdict(each) for each in found]}
+        )
     else:
         output.write_lines(line for each in found for line in inspection.lines(each))
     return 0
@@ -97,7 +133,12 @@ def _show_trials(trials: Sequence[RecipeTrial], *, whole: bool) -> int:
         output.write_json({"schema": SCHEMA, "trials": trials})
         return 0
     rows = [
-        (each.package, f"refused: {each.refused}" if each.refused is not None else f"+{each.added} -{each.removed}")
+        (
+            each.package,
+            f"refused: {each.refused}"
+            if each.refused is not None
+            else f"+{each.added} -{each.removed}",
+        )
         for each in trials
     ]
     output.write_lines(output.table(rows, widest=_WIDEST))
@@ -108,7 +149,12 @@ def _show_trials(trials: Sequence[RecipeTrial], *, whole: bool) -> int:
 
 def _document(found: Survey, shown: Sequence[BoundPackage]) -> dict[str, object]:
     bindings = [
-        {"file": each.file, "package": each.package, "binding": fields.pop("name"), **fields}
+        {
+            "file": each.file,
+            "package": each.package,
+            "binding": fields.pop("name"),
+            **fields,
+        }
         for each in shown
         for fields in [{**asdict(each.binding), "reason": each.binding.reason}]
     ]
@@ -129,7 +175,10 @@ def _totals(shown: Sequence[BoundPackage]) -> dict[str, int]:
 def _heading(finding: BoundPackage) -> str:
     binding = finding.binding
     kind = "" if binding.kind is BindingKind.PACKAGE else f" ({binding.kind})"
-    return f"{binding.state}{kind}, {'without a' if binding.reason is None else 'with a'} reason to lift:"
+    return (
+        f"{binding.state}{kind}, "
+        f"{'without a' if binding.reason is None else 'with a'} reason to lift:"
+    )
 
 
 def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
@@ -139,7 +188,9 @@ def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
                 finding.package,
                 finding.binding.name,
                 finding.binding.builder,
-                f"shares {', '.join(finding.binding.shares)}" if finding.binding.shares else "",
+                f"shares {', '.join(finding.binding.shares)}"
+                if finding.binding.shares
+                else "",
                 f"{finding.file}:{finding.binding.line}",
             )
             for finding in shown
@@ -152,11 +203,17 @@ def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
         yield ""
     totals = _totals(shown)
     states = ", ".join(f"{totals[state]} {state}" for state in Reachability)
-    yield f"{totals['bindings']} binding{'s' * (len(shown) != 1)} in {totals['files']} of {found.files} files: {states}"
+    yield (
+        f"{totals['bindings']} binding{'s' * (len(shown) != 1)} in "
+        f"{totals['files']} of {found.files} files: {states}"
+    )
     if totals["sharing"]:
         yield f"{totals['sharing']} share src or version with the package around them"
     if private := sum(finding.binding.reason is None for finding in shown):
-        yield f"{private} have no reason to lift; 'propose --binding NAME' lifts them nevertheless"
+        yield (
+            f"{private} have no reason to lift; 'propose --binding NAME' lifts "
+            "them nevertheless"
+        )
     late = {*found.late}
     unread = [path for path in found.unread if path not in late]
     for path in unread[:_UNREAD]:

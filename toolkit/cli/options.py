@@ -22,14 +22,30 @@ _META = "toolkit."
 # What a directory is known to be a nixpkgs by.
 _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
-OWN, SOURCE, DEPTH, NIX, OUTPUT, DOCKER = GROUPS = "Options", "Source", "Depth", "Nix", "Output", "For docker only"
+OWN, SOURCE, DEPTH, NIX, OUTPUT, DOCKER = GROUPS = (
+    "Options",
+    "Source",
+    "Depth",
+    "Nix",
+    "Output",
+    "For docker only",
+)
 """The groups of options in --help, in their order; the first has the command's own."""
 
 
 class Option(click.Option):
-    """An option in a group of --help, never empty; only --help-all shows one that is `deep`, which few need."""
+    """An option in a group of --help, never empty.
 
-    def __init__(self, *arguments: Any, group: str, deep: bool = False, **keywords: Any) -> None:  # noqa: ANN401 - click's
+    Only --help-all shows one that is `deep`, which few need.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,  # noqa: ANN401 - click's
+        group: str,
+        deep: bool = False,
+        **keywords: Any,  # noqa: ANN401 - click's
+    ) -> None:
         super().__init__(*arguments, **keywords)
         self.group = group
         self.deep = deep
@@ -42,7 +58,9 @@ class Option(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose --help shows its options in groups, then its examples; --help-all adds the `listed` sections.
+    """A command whose --help shows its options in groups, then its examples.
+
+    --help-all adds the `listed` sections.
 
     The first option of each of `apart` excludes the others.
     """
@@ -78,20 +96,32 @@ class GroupedCommand(click.Command):
                 refuse_together(option, *others)
         return super().invoke(ctx)
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
         """Write the options, a section for each group."""
         groups: dict[str, list[tuple[str, str]]] = {OWN: []}
         for option in self.get_params(ctx):
             # click has a record for an argument too, with its name alone.
-            record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
-            if record is None or (isinstance(option, Option) and option.deep and not ctx.meta.get(_ALL)):
+            record = (
+                option.get_help_record(ctx)
+                if isinstance(option, click.Option)
+                else None
+            )
+            if record is None or (
+                isinstance(option, Option) and option.deep and not ctx.meta.get(_ALL)
+            ):
                 continue
-            groups.setdefault(option.group if isinstance(option, Option) else OWN, []).append(record)
+            groups.setdefault(
+                option.group if isinstance(option, Option) else OWN, []
+            ).append(record)
         for name in GROUPS:
             if rows := groups.get(name):
                 with formatter.section(name):
                     formatter.write_dl(rows)
-        for name, rows in (each() for each in (self.listed if ctx.meta.get(_ALL) else ())):
+        for name, rows in (
+            each() for each in (self.listed if ctx.meta.get(_ALL) else ())
+        ):
             if rows:
                 with formatter.section(name):
                     formatter.write_dl(rows)
@@ -112,7 +142,10 @@ def _show_all(ctx: click.Context, param: click.Parameter, value: bool) -> None: 
 
 
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
-    """Return the value of a shared option, given before or after the command's name; None if it was not given."""
+    """Return the value of a shared option, given before or after the command's name.
+
+    None if it was not given.
+    """
     return click.get_current_context().meta.get(_META + name)
 
 
@@ -120,7 +153,8 @@ def given(option: str) -> bool:
     """Return whether the user gave the running command this option, such as `--file`."""
     context = click.get_current_context()
     return any(
-        context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        context.get_parameter_source(parameter.name or "")
+        is click.core.ParameterSource.COMMANDLINE
         for parameter in context.command.params
         if option in parameter.opts
     )
@@ -138,7 +172,8 @@ def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    # An option may stand before or after the command's name: the place where it is absent must not unset it.
+    # An option may stand before or after the command's name: the place where it is
+    # absent must not unset it.
     if value not in (None, (), False):
         ctx.meta[f"{_META}{param.name}"] = value
 
@@ -175,30 +210,49 @@ class GlobalOptions(Struct, frozen=True, kw_only=True):
 def settings() -> GlobalOptions:
     """Return the global options of the running command."""
     names = ("json", "verbose", "quiet")
-    return GlobalOptions(**{name: asked(name) for name in names if asked(name) is not None})
+    return GlobalOptions(
+        **{name: asked(name) for name in names if asked(name) is not None}
+    )
 
 
 common = together(
-    _global_option("--json", is_flag=True, help="Print one JSON document and nothing else."),
-    _global_option("-v", "--verbose", deep=True, is_flag=True, help="Print each command that is run, ready to paste."),
-    _global_option("-q", "--quiet", deep=True, is_flag=True, help="Print only problems."),
+    _global_option(
+        "--json", is_flag=True, help="Print one JSON document and nothing else."
+    ),
+    _global_option(
+        "-v",
+        "--verbose",
+        deep=True,
+        is_flag=True,
+        help="Print each command that is run, ready to paste.",
+    ),
+    _global_option(
+        "-q", "--quiet", deep=True, is_flag=True, help="Print only problems."
+    ),
 )
 """Add the global options to a command or to the group of commands; `settings` returns their values."""
 
 nixpkgs = source_value(
     "--nixpkgs",
     metavar="WHERE",
-    help="A directory or clone, <nixpkgs>, flake.lock, npins' sources.json, a git URL, or 'specimen', unlet's small "
+    help="A directory or clone, <nixpkgs>, flake.lock, npins' sources.json, a git "
+    "URL, or 'specimen', unlet's small "
     "tree. By default the checkout that you are in.",
 )
 revision = source_value("--rev", metavar="REV", help="A commit, branch or tag.")
-offline = source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
+offline = source_value(
+    "--offline",
+    is_flag=True,
+    help="Use only the cache and this machine, not the network.",
+)
 _FILE_HELP = "A docker/default.nix without the tree around it."
 _PIN_HELP = "A known commit; 'unlet propose --help-all' lists them."
 source = together(
     nixpkgs,
     revision,
-    remembered("--file", group=DOCKER, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP),
+    remembered(
+        "--file", group=DOCKER, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP
+    ),
     _deep_source("--pin", metavar="NAME", help=_PIN_HELP),
     offline,
 )
@@ -217,14 +271,25 @@ def allow() -> None:
     """Apply the limits that the user gave to all evaluations of the running command."""
     from toolkit.nix import limits  # noqa: PLC0415 - --help does without
 
-    click.get_current_context().with_resource(limits.allowing(asked("timeout"), asked("max_memory")))
+    click.get_current_context().with_resource(
+        limits.allowing(asked("timeout"), asked("max_memory"))
+    )
 
 
 _URL_HELP = "The {} of a different GitHub server, such as https://HOST/{}."
-_COMMAND_HELP = "A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token'."
+_COMMAND_HELP = (
+    "A command that prints the token; by default $GITHUB_TOKEN, "
+    "$GH_TOKEN or 'gh auth token'."
+)
 server = together(
-    _deep_source("--repo", metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."),
-    _deep_source("--api-url", metavar="URL", help=_URL_HELP.format("REST API", "api/v3")),
+    _deep_source(
+        "--repo",
+        metavar="OWNER/NAME",
+        help="Read this repository instead of NixOS/nixpkgs.",
+    ),
+    _deep_source(
+        "--api-url", metavar="URL", help=_URL_HELP.format("REST API", "api/v3")
+    ),
     _deep_source("--raw-url", metavar="URL", help=_URL_HELP.format("raw files", "raw")),
     _deep_source("--token-command", metavar="COMMAND", help=_COMMAND_HELP),
 )
@@ -241,15 +306,22 @@ def written(kind: str) -> Callable[[F], F]:
             metavar="DIR",
             default=Path(kind),
             callback=_beside,
-            help=f"The directory to write; by default {kind}, or ../{kind} in a checkout of nixpkgs.",
+            help=f"The directory to write; by default {kind}, or ../{kind} in a "
+            "checkout of nixpkgs.",
         ),
         output_option("--force", is_flag=True, help=f"Replace an existing {kind}."),
     )
 
 
 def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """Return the directory to write; the default is beside, not in, a checkout of nixpkgs."""
-    named = ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
+    """Return the directory to write.
+
+    The default is beside, not in, a checkout of nixpkgs.
+    """
+    named = (
+        ctx.get_parameter_source(param.name or "")
+        is not click.core.ParameterSource.DEFAULT
+    )
     here = None if named else checkout()
     place = Path(os.path.relpath(here.parent / value)) if here is not None else value
     files.refuse_in_repository(place)
@@ -259,7 +331,14 @@ def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
 def checkout() -> Path | None:
     """Return the checkout of nixpkgs around the current directory, if there is one."""
     directory = Path.cwd()
-    return next((place for place in (directory, *directory.parents) if (place / _NIXPKGS).is_file()), None)
+    return next(
+        (
+            place
+            for place in (directory, *directory.parents)
+            if (place / _NIXPKGS).is_file()
+        ),
+        None,
+    )
 
 
 def source_request() -> SourceRequest:
@@ -274,10 +353,14 @@ def source_request() -> SourceRequest:
         refuse_together("--pin", "--nixpkgs", "--rev")
         pins = {pin.name: pin.commit for pin in patches.upstream().pins}
         if (rev := pins.get(asked("pin"))) is None:
-            raise click.UsageError(f"--pin: '{asked('pin')}' is unknown: known are {', '.join(pins)}")
+            raise click.UsageError(
+                f"--pin: '{asked('pin')}' is unknown: known are {', '.join(pins)}"
+            )
     elif where is None and file is None and (here := checkout()) is not None:
         where = str(here)
-    return SourceRequest(nixpkgs=where, rev=rev, file=file, offline=bool(asked("offline")))
+    return SourceRequest(
+        nixpkgs=where, rev=rev, file=file, offline=bool(asked("offline"))
+    )
 
 
 def server_request() -> Server:
@@ -289,7 +372,9 @@ def server_request() -> Server:
 def refuse_together(option: str, *others: str) -> None:
     """Raise click.UsageError if one of `others` was given: each contradicts `option`."""
     for name in filter(given, others):
-        raise click.UsageError(f"{option} and {name} exclude each other", click.get_current_context())
+        raise click.UsageError(
+            f"{option} and {name} exclude each other", click.get_current_context()
+        )
 
 
 def refuse_without(option: str, *others: str) -> None:

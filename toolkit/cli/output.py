@@ -1,4 +1,6 @@
-"""Print results to stdout and progress to stderr. Everything printed passes through `harmless`.
+"""Print results to stdout and progress to stderr.
+
+Everything printed passes through `harmless`.
 
 toolkit.cli.proofs formats a report.
 """
@@ -35,7 +37,8 @@ _TONES = {"proven": "green", "not run": "yellow", "failed": "bold red"}
 def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     """Yield a Progress that shows the current work on stderr.
 
-    On a terminal it is a spinner; with --verbose, each step is a comment and each command a line to paste.
+    On a terminal it is a spinner; with --verbose, each step is a comment and each
+    command a line to paste.
     """
     if settings.verbose:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
@@ -66,10 +69,12 @@ class _Steps:
 def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:
     """Yield rows as lines with aligned columns.
 
-    A cell longer than `widest` does not widen its column; it shifts the rest of its own line.
+    A cell longer than `widest` does not widen its column; it shifts the rest of its own
+    line.
     """
     fitting = (
-        [len(text) for text in column if widest is None or len(text) <= widest] for column in zip(*rows, strict=True)
+        [len(text) for text in column if widest is None or len(text) <= widest]
+        for column in zip(*rows, strict=True)
     )
     widths = [max(lengths, default=0) for lengths in fitting]
     starts = [0, *accumulate(width + 2 for width in widths)]
@@ -88,7 +93,10 @@ def write_json(value: object) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Print lines of text in the encoding of stdout; escape line feeds within a line."""
+    """Print lines of text in the encoding of stdout.
+
+    Escape line feeds within a line.
+    """
     sys.stdout.write("".join(f"{_line(line)}\n" for line in lines))
     sys.stdout.flush()
 
@@ -123,7 +131,11 @@ def say(*lines: str) -> None:
 
 def _line(text: str) -> str:
     # A byte of a file's name that is no UTF-8 is shown as that byte.
-    shown = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", harmless(text))
+    shown = re.sub(
+        "[\udc80-\udcff]",
+        lambda found: f"\\x{ord(found[0]) & 0xFF:02x}",
+        harmless(text),
+    )
     return shown.replace("\n", "\\n")
 
 
@@ -145,24 +157,38 @@ def _stream(number: int, old: TextIO | None) -> io.TextIOWrapper:
     raw = _Standard(number)
     encoding = old.encoding if old is not None else "utf-8"
     is_prompt = number == _ERRORS or raw.isatty()
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=is_prompt)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding,
+        errors="backslashreplace",
+        line_buffering=is_prompt,
+    )
 
 
 class _Standard(io.FileIO):
-    """Standard output or error. That its reader is gone is no failure: the exit code is still that of the work."""
+    """Standard output or error.
+
+    That its reader is gone is no failure: the exit code is still that of the work.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "wb", closefd=False)
 
     def write(self, content: ReadableBuffer, /) -> int:
-        """Write the text unchanged; raise ToolkitError if standard output cannot take it, as on a full disk."""
+        """Write the text unchanged.
+
+        Raise ToolkitError if standard output cannot take it, as on a full disk.
+        """
         try:
             return super().write(content)
         except OSError as error:
-            # All that follows goes nowhere: the interpreter writes what it has left when it ends.
+            # All that follows goes nowhere: the interpreter writes what it has left
+            # when it ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             if self.fileno() == _OUTPUT and not isinstance(error, BrokenPipeError):
-                raise ToolkitError(f"standard output: cannot be written: {reason_of(error)}") from None
+                raise ToolkitError(
+                    f"standard output: cannot be written: {reason_of(error)}"
+                ) from None
         return memoryview(content).nbytes

@@ -24,7 +24,11 @@ _WRAPPER = (
 
 
 @options.command(
-    "overlay", examples=("unlet overlay --nixpkgs '<nixpkgs>'", "unlet overlay forgejo --nixpkgs '<nixpkgs>'")
+    "overlay",
+    examples=(
+        "unlet overlay --nixpkgs '<nixpkgs>'",
+        "unlet overlay forgejo --nixpkgs '<nixpkgs>'",
+    ),
 )
 @click.argument("target", default=DOCKER)
 @proposal_options
@@ -33,7 +37,8 @@ _WRAPPER = (
     "--kind",
     metavar="KIND",
     type=click.Choice([kind.value for kind in OverlayKind]),
-    help="rewrap (the default): a new wrapper around the cached docker; patched: compile docker from the patched file.",
+    help="rewrap (the default): a new wrapper around the cached docker; patched: "
+    "compile docker from the patched file.",
 )
 @options.written("overlay")
 @depth_options
@@ -41,14 +46,20 @@ _WRAPPER = (
 def command(*, target: str, kind: str | None, out: Path, force: bool) -> int:
     """Write an overlay for your nixpkgs, and prove it there.
 
-    With docker (the default), rootless docker can then publish ports below 1024. Any other TARGET is an attribute path,
-    or the path of a package's file: you can then override its let-bound packages. Outside a checkout and without
-    --nixpkgs, git fetches the default commit.
+    With docker (the default), rootless docker can then publish ports below 1024. Any
+    other TARGET is an attribute path, or the path of a package's file: you can then
+    override its let-bound packages. Outside a checkout and without --nixpkgs, git
+    fetches the default commit.
     """
     settings = options.settings()
     request = proposed(target, options.source_request(), out=out, force=force)
     with output.working(settings) as progress:
-        report = overlay(request, kind, progress=progress, announce=None if settings.quiet else output.say)
+        report = overlay(
+            request,
+            kind,
+            progress=progress,
+            announce=None if settings.quiet else output.say,
+        )
     if settings.json:
         output.write(overlay_to_json(report))
     else:
@@ -66,7 +77,10 @@ def _next_steps(report: OverlayReport, request: Request) -> Iterator[tuple[str, 
         yield "with the wrapper", _WRAPPER
     if report.kind is OverlayKind.REWRAP:
         module = nix_path(out / "privileged-ports.nix")
-        yield "or by the module", f'imports = [ {module} ];  # with privilegedPorts.route = "rewrap"'
+        yield (
+            "or by the module",
+            f'imports = [ {module} ];  # with privilegedPorts.route = "rewrap"',
+        )
     yield "elsewhere", f"import <nixpkgs> {{ overlays = {overlays}; }}"
     if Path("flake.nix").is_file():
         yield "in a flake", shlex.join(["git", "add", str(out)])

@@ -9,7 +9,14 @@ from msgspec.structs import replace
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import attempted, exit_code, proven, show, total
-from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_options, proposed, series_options
+from toolkit.cli.proving import (
+    DOCKER,
+    depth_options,
+    limit_option,
+    proposal_options,
+    proposed,
+    series_options,
+)
 from toolkit.contribution import PullRequest
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
@@ -32,11 +39,18 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, "--rootlesskit", "--only"
         "unlet pr forgejo --repo ~/src/nixpkgs",
         "unlet pr --recipe fetcher hello jq --repo ~/src/nixpkgs",
     ),
-    apart=(("--update", "--remove", "--worktree", *_BATCH), ("--remove", "--worktree", *_BATCH, *_MAKING)),
+    apart=(
+        ("--update", "--remove", "--worktree", *_BATCH),
+        ("--remove", "--worktree", *_BATCH, *_MAKING),
+    ),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options
-@options.own_value("--maintainer", metavar="HANDLE", help="Change the packages whose files name this maintainer.")
+@options.own_value(
+    "--maintainer",
+    metavar="HANDLE",
+    help="Change the packages whose files name this maintainer.",
+)
 @limit_option
 @click.option(
     "--repo",
@@ -45,8 +59,15 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, "--rootlesskit", "--only"
     default=Path(),
     help="Your clone of nixpkgs; by default the current directory.",
 )
-@options.own_value("--base", deep=True, metavar="NAME", help="The branch to contribute to; by default master.")
-@click.option("--branch", metavar="NAME", help="The branch's name; by default after TARGET.")
+@options.own_value(
+    "--base",
+    deep=True,
+    metavar="NAME",
+    help="The branch to contribute to; by default master.",
+)
+@click.option(
+    "--branch", metavar="NAME", help="The branch's name; by default after TARGET."
+)
 @options.own_value(
     "--worktree",
     deep=True,
@@ -54,8 +75,14 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, "--rootlesskit", "--only"
     metavar="DIR",
     help="Where to check out the branch; by default next to the clone.",
 )
-@options.own_value("--fetch", is_flag=True, help="Fetch the base first, and what a partial clone lacks of it.")
-@options.own_value("--update", is_flag=True, help="Move the branch to the current base.")
+@options.own_value(
+    "--fetch",
+    is_flag=True,
+    help="Fetch the base first, and what a partial clone lacks of it.",
+)
+@options.own_value(
+    "--update", is_flag=True, help="Move the branch to the current base."
+)
 @options.own_value("--remove", is_flag=True, help="Remove the branch and its worktree.")
 @series_options
 @options.own_value(
@@ -66,15 +93,22 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, "--rootlesskit", "--only"
     metavar="'KEY: VALUE'",
     help="Add this trailer to each commit message.",
 )
-@click.option("--force", is_flag=True, help="Make the branch even if a proof fails; with --remove, lose edits.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Make the branch even if a proof fails; with --remove, lose edits.",
+)
 @depth_options
 @options.common
-def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: bool) -> int:
+def command(
+    *, targets: tuple[str, ...], repo: Path, branch: str | None, force: bool
+) -> int:
     """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
-    The branch gets its own worktree; nothing else in the clone changes, and nothing is sent. TARGET is docker (the
-    default), an attribute path, or the path of a package's file. With --recipe, several TARGETs, or a directory of
-    packages, become one branch with a commit for each package; those that are refused are listed.
+    The branch gets its own worktree; nothing else in the clone changes, and nothing is
+    sent. TARGET is docker (the default), an attribute path, or the path of a package's
+    file. With --recipe, several TARGETs, or a directory of packages, become one branch
+    with a commit for each package; those that are refused are listed.
     """
     settings = options.settings()
     recipe, maintainer = options.asked("recipe"), options.asked("maintainer") or ""
@@ -89,7 +123,11 @@ def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: 
     mode = next((name for name in ("update", "remove") if options.asked(name)), None)
     more = max(len(targets) - 1, 0)
     if mode is not None:
-        branch = branch or (branch_name(target, recipe, more=more) if target != DOCKER or recipe is not None else None)
+        branch = branch or (
+            branch_name(target, recipe, more=more)
+            if target != DOCKER or recipe is not None
+            else None
+        )
     if mode == "remove":
         return _remove(repo, branch, force=force, settings=settings)
     request = proposed(target, SourceRequest(), out=Path(), force=force)
@@ -111,16 +149,29 @@ def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: 
             done = update(order, request, progress=progress)
         else:
             named = branch or branch_name(target, recipe, request.only, more=more)
-            done = create(replace(order, base=order.base or MASTER, branch=named), request, progress=progress)
+            done = create(
+                replace(order, base=order.base or MASTER, branch=named),
+                request,
+                progress=progress,
+            )
     show_made(done, settings=settings)
-    if mode is None and done.made is not None and recipe is None and not (settings.json or settings.quiet):
+    if (
+        mode is None
+        and done.made is not None
+        and recipe is None
+        and not (settings.json or settings.quiet)
+    ):
         others = [name for name in alone(target) if name not in request.only]
         here = f"other     unlet pr --repo {quote(str(repo))}"
-        output.write_lines(f"{here} --only {quote(name)} makes a branch of its own" for name in others)
+        output.write_lines(
+            f"{here} --only {quote(name)} makes a branch of its own" for name in others
+        )
     return 1 if done.failed else max(map(exit_code, done.reports), default=3)
 
 
-def _remove(repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions) -> int:
+def _remove(
+    repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions
+) -> int:
     """Remove a branch, and print that in one line."""
     from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
@@ -142,7 +193,9 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     else:
         output.write_toned(attempted(done.attempts))
     if done.own_proofs and not settings.quiet:
-        output.write_toned([total(done.own_proofs), Line(text="with all commits of the branch:")])
+        output.write_toned(
+            [total(done.own_proofs), Line(text="with all commits of the branch:")]
+        )
     output.write_toned(proven(done.own_proofs, settings))
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:

@@ -19,7 +19,11 @@ _EXAMPLE = 100
 
 _OVERRIDABLE = "overridable"
 
-_TONES = {Status.PASSED: Tone.PROVEN, Status.NOT_RUN: Tone.NOT_RUN, Status.FAILED: Tone.FAILED}
+_TONES = {
+    Status.PASSED: Tone.PROVEN,
+    Status.NOT_RUN: Tone.NOT_RUN,
+    Status.FAILED: Tone.FAILED,
+}
 
 
 def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) -> None:
@@ -31,7 +35,9 @@ def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) ->
         output.write(to_json(report))
     else:
         steps = next_steps(report, out) if out is not None else []
-        output.write_toned(lines(report, _heading(report, settings), steps, settings=settings, out=out))
+        output.write_toned(
+            lines(report, _heading(report, settings), steps, settings=settings, out=out)
+        )
 
 
 def exit_code(report: Proven) -> int:
@@ -55,30 +61,53 @@ def lines(
             yield total(report.proofs)
         yield from (Line(text=text) for text in heading)
     yield from proven(report.proofs, settings)
-    yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
+    yield from (
+        Line(text=f"warning: {warning}", tone=Tone.NOT_RUN)
+        for warning in report.warnings
+    )
     if settings.quiet:
         return
     if out is not None and report.files:
-        first = dict.fromkeys(f"{name.partition('/')[0]}{'/' if '/' in name else ''}" for name in report.files)
-        yield Line(text=f"wrote    {out}: {', '.join(name for name in first if name != 'report.json')}")
+        first = dict.fromkeys(
+            f"{name.partition('/')[0]}{'/' if '/' in name else ''}"
+            for name in report.files
+        )
+        yield Line(
+            text=f"wrote    {out}: "
+            f"{', '.join(name for name in first if name != 'report.json')}"
+        )
     if not report.failed:
         yield from (Line(text=text) for text in output.table(steps))
 
 
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
-    """Yield a line for each proof: its result or the reason for having none. The report has the commands.
+    """Yield a line for each proof: its result or the reason for having none.
+
+    The report has the commands.
 
     With --quiet, omit the proofs that passed.
     """
-    rows = [proof for proof in proofs if not (settings.quiet and proof.status is Status.PASSED)]
+    rows = [
+        proof
+        for proof in proofs
+        if not (settings.quiet and proof.status is Status.PASSED)
+    ]
     width = max((len(proof.name) for proof in rows), default=0)
     for proof in rows:
-        words = proof.claim if proof.status is not Status.NOT_RUN else (proof.reason or "").removeprefix("because ")
+        words = (
+            proof.claim
+            if proof.status is not Status.NOT_RUN
+            else (proof.reason or "").removeprefix("because ")
+        )
         shown = proof.status is Status.PASSED and (settings.verbose or proof.asked)
         covers = f" ({proof.covers}; {proof.seconds:.2f} s)" if shown else ""
         text = f"{proof.status:<8} {proof.name:<{width}}  {words}{covers}"
         yield Line(text=text, tone=_TONES[proof.status], head=len(proof.status))
-        if proof.status is Status.PASSED and proof.name == _OVERRIDABLE and not settings.quiet:
+        if (
+            proof.status is Status.PASSED
+            and proof.name == _OVERRIDABLE
+            and not settings.quiet
+        ):
             yield Line(text=f"  {proof.found}")
         if proof.status is Status.FAILED:
             yield Line(text=f"  {_failure(proof)}")
@@ -90,16 +119,27 @@ def _failure(proof: Proof) -> str:
     """Return the reason, and how many facts there are about it."""
     reason = proof.reason or ""
     example = reason if len(reason) <= _EXAMPLE else f"{reason[: _EXAMPLE - 1]}…"
-    return f"{example} (and {len(proof.evidence)} more; --json has all)" if proof.evidence else example
+    return (
+        f"{example} (and {len(proof.evidence)} more; --json has all)"
+        if proof.evidence
+        else example
+    )
 
 
 def total(proofs: Sequence[Proof]) -> Line:
     """Return how many proofs passed, and how many did not."""
-    counts = {status: sum(proof.status is status for proof in proofs) for status in Status}
-    rest = {f"{counts[Status.FAILED]} failed": Tone.FAILED, f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN}
+    counts = {
+        status: sum(proof.status is status for proof in proofs) for status in Status
+    }
+    rest = {
+        f"{counts[Status.FAILED]} failed": Tone.FAILED,
+        f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN,
+    }
     others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}
     said = f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"
-    return Line(text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN))
+    return Line(
+        text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN)
+    )
 
 
 def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
@@ -108,14 +148,18 @@ def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
     for attempt in attempts:
         name = f"{attempt.target:<{width}}"
         if isinstance(attempt.result, ToolkitError):
-            yield Line(text=f"{name}  refused: {attempt.result.message}", tone=Tone.FAILED)
+            yield Line(
+                text=f"{name}  refused: {attempt.result.message}", tone=Tone.FAILED
+            )
             if attempt.result.hint is not None:
                 yield Line(text=f"{'':<{width}}  hint: {attempt.result.hint}")
             continue
         said = total(attempt.result.proofs)
         yield Line(text=f"{name}  wrote {attempt.out}: {said.text}", tone=said.tone)
         for proof in attempt.result.failed:
-            yield Line(text=f"{'':<{width}}  {proof.name}: {proof.reason}", tone=Tone.FAILED)
+            yield Line(
+                text=f"{'':<{width}}  {proof.name}: {proof.reason}", tone=Tone.FAILED
+            )
 
 
 def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
@@ -123,9 +167,15 @@ def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
     proposal, source = report.proposal, report.proposal.source
     yield f"source   {source.origin}"
     for number, commit in enumerate(proposal.commits):
-        yield f"{'' if number else 'commits' if proposal.patches else 'patch':<8} {commit.subject}"
+        yield (
+            f"{'' if number else 'commits' if proposal.patches else 'patch':<8} "
+            f"{commit.subject}"
+        )
     if settings.verbose:
-        yield from (f"design   {step.name}: {step.design}, {step.reason or 'asked for'}" for step in proposal.steps)
+        yield from (
+            f"design   {step.name}: {step.design}, {step.reason or 'asked for'}"
+            for step in proposal.steps
+        )
 
 
 def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
@@ -136,13 +186,20 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
     asked = report.request.nixpkgs if report.request is not None else None
     ours = report.proposal.package == PACKAGE
     if asked == "specimen":
-        name, note = ("", "the specimen is an example") if ours else ("PACKAGE ", "see unlet find")
+        name, note = (
+            ("", "the specimen is an example")
+            if ours
+            else ("PACKAGE ", "see unlet find")
+        )
         return [
             ("to contribute", f"unlet pr {name}--repo ~/src/nixpkgs ({note})"),
             ("to use it", f"unlet overlay {name}--nixpkgs '<nixpkgs>'"),
             *([("to follow upstream", "unlet track")] if ours else []),
         ]
-    overlay = ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];")
+    overlay = (
+        "to use it",
+        f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];",
+    )
     return [
         ("to contribute", _contributing(report, out)),
         *([overlay] if ours or "overlay/default.nix" in report.files else []),
@@ -157,7 +214,12 @@ def _contributing(report: Report, out: Path) -> str:
     if proposal.package != PACKAGE:
         return f"git am {quote(str(out.absolute() / 'series'))}/*.patch{f' (on {commit.short})' if commit else ''}"
     words = ["unlet", "pr", "--repo"]
-    if request is not None and request.nixpkgs is not None and commit is not None and proposal.source.remote is None:
+    if (
+        request is not None
+        and request.nixpkgs is not None
+        and commit is not None
+        and proposal.source.remote is None
+    ):
         words += [request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
     else:
         words += ["DIR"]

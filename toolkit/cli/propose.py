@@ -10,7 +10,14 @@ from toolkit import patches
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import attempted, exit_code, show
-from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_options, proposed, series_options
+from toolkit.cli.proving import (
+    DOCKER,
+    depth_options,
+    limit_option,
+    proposal_options,
+    proposed,
+    series_options,
+)
 from toolkit.errors import ToolkitError, only
 from toolkit.model import Attempt
 from toolkit.proposal import recipes
@@ -22,7 +29,9 @@ _WORST = (1, 3, 2, 0)
 
 def _pins() -> tuple[str, list[tuple[str, str]]]:
     *_, last = pins = patches.upstream().pins
-    return "Known commits", [(pin.name, f"{pin.commit}{' (default)' if pin is last else ''}") for pin in pins]
+    return "Known commits", [
+        (pin.name, f"{pin.commit}{' (default)' if pin is last else ''}") for pin in pins
+    ]
 
 
 @options.command(
@@ -32,7 +41,13 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
         "unlet propose forgejo authentik gitea --out lifts",
     ),
-    listed=(lambda: ("Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]), _pins),
+    listed=(
+        lambda: (
+            "Recipes",
+            [(name, recipe.about) for name, recipe in sorted(recipes.known().items())],
+        ),
+        _pins,
+    ),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options
@@ -45,8 +60,9 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
 def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
-    TARGET is docker (the default), an attribute path, or the path of a package's file. Each of several packages gets a
-    directory of its name below --out. Outside a checkout and without --nixpkgs, git fetches the default commit.
+    TARGET is docker (the default), an attribute path, or the path of a package's file.
+    Each of several packages gets a directory of its name below --out. Outside a
+    checkout and without --nixpkgs, git fetches the default commit.
     """
     settings = options.settings()
     targets = tuple(dict.fromkeys(targets)) or (DOCKER,)
@@ -68,18 +84,36 @@ def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
 def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
     results = {attempt.target: attempt.result for attempt in attempts}
     codes = {
-        target: result.exit_code if isinstance(result, ToolkitError) else exit_code(result)
+        target: result.exit_code
+        if isinstance(result, ToolkitError)
+        else exit_code(result)
         for target, result in results.items()
     }
     if settings.json:
-        output.write_json({"proposals": [_document(attempt, codes[attempt.target]) for attempt in attempts]})
+        output.write_json(
+            {
+                "proposals": [
+                    _document(attempt, codes[attempt.target]) for attempt in attempts
+                ]
+            }
+        )
     else:
-        shown = [attempt for attempt in attempts if codes[attempt.target] or not settings.quiet]
+        shown = [
+            attempt
+            for attempt in attempts
+            if codes[attempt.target] or not settings.quiet
+        ]
         output.write_toned(attempted(shown))
-        if not settings.quiet and not all(isinstance(result, ToolkitError) for result in results.values()):
+        if not settings.quiet and not all(
+            isinstance(result, ToolkitError) for result in results.values()
+        ):
             named = options.source_request().nixpkgs
-            clone = named if named is not None and Path(named, ".git").exists() else "DIR"
-            output.write_lines([f"to contribute  {join(['unlet', 'pr', 'NAME', '--repo', clone])}"])
+            clone = (
+                named if named is not None and Path(named, ".git").exists() else "DIR"
+            )
+            output.write_lines(
+                [f"to contribute  {join(['unlet', 'pr', 'NAME', '--repo', clone])}"]
+            )
     return min(codes.values(), key=_WORST.index)
 
 

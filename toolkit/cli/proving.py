@@ -24,35 +24,49 @@ LIFTING = ("--binding", "--as", "--follow")
 """Options for other targets only."""
 
 depth_options = options.together(
-    options.depth_value("--sealed", is_flag=True, help="Run nothing with your rights. This excludes --tier build."),
+    options.depth_value(
+        "--sealed",
+        is_flag=True,
+        help="Run nothing with your rights. This excludes --tier build.",
+    ),
     options.remembered(
         "--tier",
         group=options.DEPTH,
         type=click.Choice([tier.value for tier in Tier]),
         metavar="TIER",
-        help="tree: prove by evaluation in the whole nixpkgs; build: also build, with your rights. By default by "
+        help="tree: prove by evaluation in the whole nixpkgs; build: also build, with "
+        "your rights. By default by "
         "evaluation, for which docker's file is enough.",
     ),
     options.depth_value(
-        "--system", multiple=True, metavar="NAME", help="A system to evaluate or build for; may be repeated."
+        "--system",
+        multiple=True,
+        metavar="NAME",
+        help="A system to evaluate or build for; may be repeated.",
     ),
     options.bounds(
-        timeout="The time limit of each evaluation, by default 60; with docker's file alone of all together, then 50.",
-        memory="The memory limit of each evaluation, with docker's file alone of all together; by default 2048.",
+        timeout="The time limit of each evaluation, by default 60; with docker's file "
+        "alone of all together, then 50.",
+        memory="The memory limit of each evaluation, with docker's file alone of all "
+        "together; by default 2048.",
     ),
     options.remembered(
         "--build-args",
         group=options.NIX,
         deep=True,
         metavar="TEXT",
-        help="Arguments for nix-build, quoted as one: --builders, --store, --option and the like.",
+        help="Arguments for nix-build, quoted as one: --builders, --store, --option "
+        "and the like.",
     ),
 )
 """Add the options for how deep to prove; `depth` returns their values."""
 
 
 def depth() -> Depth:
-    """Return the depth of the proofs; raise click.UsageError if options contradict each other."""
+    """Return the depth of the proofs.
+
+    Raise click.UsageError if options contradict each other.
+    """
     named = options.asked("tier")
     options.allow()
     tier = Tier(named or Tier.TREE)
@@ -71,7 +85,10 @@ def depth() -> Depth:
 
 
 def _nix_options() -> tuple[str, ...]:
-    """Return the user's arguments for nix-build; raise click.UsageError if they are not quoted as a shell's."""
+    """Return the user's arguments for nix-build.
+
+    Raise click.UsageError if they are not quoted as a shell's.
+    """
     try:
         return tuple(shlex.split(options.asked("build_args") or ""))
     except ValueError as error:
@@ -87,8 +104,17 @@ _deep = partial(options.own_value, deep=True)
 _several = partial(options.own_value, multiple=True)
 
 proposal_options = options.together(
-    options.own_value("--recipe", metavar="NAME", help="A recipe that 'propose --help-all' lists, or a TOML file."),
-    _several("--binding", "bindings", metavar="NAME", help="Lift only this binding (not for docker); may be repeated."),
+    options.own_value(
+        "--recipe",
+        metavar="NAME",
+        help="A recipe that 'propose --help-all' lists, or a TOML file.",
+    ),
+    _several(
+        "--binding",
+        "bindings",
+        metavar="NAME",
+        help="Lift only this binding (not for docker); may be repeated.",
+    ),
     _deep(
         "--as",
         "called",
@@ -99,15 +125,20 @@ proposal_options = options.together(
     _deep(
         "--design",
         metavar="DESIGN",
-        type=click.Choice([design.value for design in dict.fromkeys((*ASKED, *DESIGNS))]),
-        help="move: the definition becomes an attribute of the package; stay: it stays in its let, and inner: the let "
-        "moves into the function of finalAttrs (both not for docker); hidden: a parameter (docker only). By default, "
+        type=click.Choice(
+            [design.value for design in dict.fromkeys((*ASKED, *DESIGNS))]
+        ),
+        help="move: the definition becomes an attribute of the package; stay: it "
+        "stays in its let, and inner: the let "
+        "moves into the function of finalAttrs (both not for docker); hidden: a "
+        "parameter (docker only). By default, "
         "unlet chooses.",
     ),
     _deep(
         "--follow",
         metavar="NAMES",
-        help="Let moved definitions take these from the package (not for docker): src, version, or src,version.",
+        help="Let moved definitions take these from the package (not for docker): "
+        "src, version, or src,version.",
     ),
 )
 """Add the options for how to lift; `proposed` returns their values."""
@@ -127,7 +158,8 @@ series_options = options.together(
         group=options.DOCKER,
         deep=True,
         type=click.Choice([demotion.value for demotion in Demotion]),
-        help="Move rootlesskit to the end of the wrapper's PATH (suffix, the default), or remove it (drop; only docker "
+        help="Move rootlesskit to the end of the wrapper's PATH (suffix, the "
+        "default), or remove it (drop; only docker "
         "28 and newer then starts).",
     ),
     options.remembered(
@@ -136,7 +168,8 @@ series_options = options.together(
         multiple=True,
         metavar="STEP",
         type=click.Choice([LIFT, DEMOTE, MODULE]),
-        help="lift, demote (rootlesskit in PATH) or nixos-module; may be repeated. By default propose makes the first "
+        help="lift, demote (rootlesskit in PATH) or nixos-module; may be repeated. By "
+        "default propose makes the first "
         "two, pr the lift.",
     ),
 )
@@ -144,7 +177,10 @@ series_options = options.together(
 
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
-    """Return the request that the options describe; raise click.UsageError for an option that the target lacks."""
+    """Return the request that the options describe.
+
+    Raise click.UsageError for an option that the target lacks.
+    """
     # docker with a recipe is like any package.
     if target == DOCKER and options.asked("recipe") is None:
         options.refuse_without(OTHER, *LIFTING)
@@ -153,13 +189,17 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
     follow = options.asked("follow")
     followed = tuple(follow.split(",")) if follow is not None else ()
     if unknown := [name for name in followed if name not in FOLLOWED]:
-        raise click.UsageError(f"--follow: '{unknown[0]}' is none of {', '.join(FOLLOWED)}")
+        raise click.UsageError(
+            f"--follow: '{unknown[0]}' is none of {', '.join(FOLLOWED)}"
+        )
     designs = {LIFT: options.asked("design"), DEMOTE: options.asked("rootlesskit")}
     return Request(
         target=target,
         source=source,
         bindings=options.asked("bindings") or (),
-        designs={step: design for step, design in designs.items() if design is not None},
+        designs={
+            step: design for step, design in designs.items() if design is not None
+        },
         recipe=options.asked("recipe"),
         follow=followed,
         called=_called(options.asked("called") or ()),
@@ -175,6 +215,12 @@ def _called(given: Sequence[str]) -> dict[str, str]:
     """Parse BINDING=NAME; raise click.UsageError for an invalid NAME."""
     pairs = {each: each.rpartition("=") for each in given}
     is_name = re.compile(r"[A-Za-z_][\w-]*").fullmatch
-    if wrong := [each for each, (binding, _, name) in pairs.items() if not binding or not is_name(name)]:
-        raise click.UsageError(f"--as: '{wrong[0]}' is not BINDING=NAME, with the name of an attribute")
+    if wrong := [
+        each
+        for each, (binding, _, name) in pairs.items()
+        if not binding or not is_name(name)
+    ]:
+        raise click.UsageError(
+            f"--as: '{wrong[0]}' is not BINDING=NAME, with the name of an attribute"
+        )
     return {binding: name for binding, _, name in pairs.values()}

@@ -21,25 +21,31 @@ from toolkit.reach.reaching import ReachRequest, reach
 @options.source_value(
     "--nixpkgs",
     metavar="WHERE",
-    help="A nixpkgs, as for propose. By default the one that the flake locks, else <nixpkgs>; with --sealed, a locked "
+    help="A nixpkgs, as for propose. By default the one that the flake locks, else "
+    "<nixpkgs>; with --sealed, a locked "
     "one must be on this machine.",
 )
 @options.revision
 @options.offline
 @click.option(
-    "--only", multiple=True, metavar="ATTR", help="Look only at this attribute and those below it; may be repeated."
+    "--only",
+    multiple=True,
+    metavar="ATTR",
+    help="Look only at this attribute and those below it; may be repeated.",
 )
 @click.option(
     "--system",
     "systems",
     multiple=True,
     metavar="SYSTEM",
-    help="Evaluate for this system; may be repeated. By default the configuration's, else this machine's.",
+    help="Evaluate for this system; may be repeated. By default the configuration's, "
+    "else this machine's.",
 )
 @click.option(
     "--sealed",
     is_flag=True,
-    help="Evaluate a stranger's overlay, which can read only itself and nixpkgs, and fetch nothing. By default, Nix "
+    help="Evaluate a stranger's overlay, which can read only itself and nixpkgs, and "
+    "fetch nothing. By default, Nix "
     "evaluates it with your rights.",
 )
 @options.bounds(
@@ -47,16 +53,29 @@ from toolkit.reach.reaching import ReachRequest, reach
     memory="The memory limit of Nix, by default 4096, with --sealed 2048.",
 )
 @options.common
-def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[str, ...], sealed: bool) -> int:
+def command(
+    *,
+    paths: tuple[Path, ...],
+    only: tuple[str, ...],
+    systems: tuple[str, ...],
+    sealed: bool,
+) -> int:
     """Show for each override of your overlays whether it reaches the build.
 
-    PATH is an overlay, a directory of overlays, a flake, a NixOS configuration, a shell.nix, or - for standard input;
-    by default your overlays and config.nix in ~/.config/nixpkgs. Nix evaluates packages with and without each override,
-    and builds nothing.
+    PATH is an overlay, a directory of overlays, a flake, a NixOS configuration, a
+    shell.nix, or - for standard input; by default your overlays and config.nix in
+    ~/.config/nixpkgs. Nix evaluates packages with and without each override, and builds
+    nothing.
     """
     settings = options.settings()
     options.allow()
-    request = ReachRequest(paths=paths, source=options.source_request(), systems=systems, only=only, sealed=sealed)
+    request = ReachRequest(
+        paths=paths,
+        source=options.source_request(),
+        systems=systems,
+        only=only,
+        sealed=sealed,
+    )
     with output.working(settings) as progress:
         found = reach(request, progress=progress)
     if settings.json:
@@ -75,15 +94,26 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
 
 
 def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
-    shown = [each for each in found.overrides if not is_quiet or each.status not in {Outcome.REACHES, Outcome.NEW}]
+    shown = [
+        each
+        for each in found.overrides
+        if not is_quiet or each.status not in {Outcome.REACHES, Outcome.NEW}
+    ]
     several = len({each.system for each in shown}) > 1
-    rows = output.table([(each.attribute, each.status, each.system if several else "", _place(each)) for each in shown])
+    rows = output.table(
+        [
+            (each.attribute, each.status, each.system if several else "", _place(each))
+            for each in shown
+        ]
+    )
     for row, override in zip(rows, shown, strict=True):
         yield row
         yield from (f"    {line}" for line in _more(override))
     yield from (f"warning: {each}" for each in found.warnings)
     if not is_quiet:
-        counted = ", ".join(f"{count} {status}" for status, count in found.totals.items() if count)
+        counted = ", ".join(
+            f"{count} {status}" for status, count in found.totals.items() if count
+        )
         yield ""
         count = len(found.overrides)
         yield f"{count} override{'' if count == 1 else 's'}{': ' if counted else ''}{counted}"
@@ -91,7 +121,9 @@ def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
 
 def _place(override: Override) -> str:
     file, here = Path(override.file or ""), Path.cwd()
-    place = str(file.relative_to(here) if file.is_relative_to(here) else override.file or "")
+    place = str(
+        file.relative_to(here) if file.is_relative_to(here) else override.file or ""
+    )
     return f"{place}:{override.line}" if override.line is not None else place
 
 

@@ -15,8 +15,8 @@ NAMES = ("doctor", "find", "judgement", "overlay", "reach", "report", "track")
 def command(*, name: str | None) -> int:
     """Print the JSON Schema NAME, or list the names.
 
-    NAME is a command that has --json; or judgement, for check of a change; or report, for propose and for check of a
-    proposal.
+    NAME is a command that has --json; or judgement, for check of a change; or report,
+    for propose and for check of a proposal.
     """
     if name is None:
         if options.settings().json:
@@ -25,6 +25,8 @@ def command(*, name: str | None) -> int:
             output.write_lines(NAMES)
         return 0
     if name not in NAMES:
-        raise UsageError(f"schema: no schema '{name}'", hint=f"known schemas are {', '.join(NAMES)}")
+        raise UsageError(
+            f"schema: no schema '{name}'", hint=f"known schemas are {', '.join(NAMES)}"
+        )
     output.write(shipped_path(f"docs/schema/{name}.json").read_bytes())
     return 0

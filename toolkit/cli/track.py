@@ -38,30 +38,41 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
 @options.several(
     "--binding",
     "bindings",
-    help="A part that overrides must reach; may be repeated. By default all packages in the file's let.",
+    help="A part that overrides must reach; may be repeated. By default all packages "
+    "in the file's let.",
 )
 @options.source_option(
-    "--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit to look at; may be repeated."
+    "--ref",
+    "refs",
+    metavar="REF",
+    multiple=True,
+    help="A branch, channel, tag or commit to look at; may be repeated.",
 )
 @options.source_option(
-    "--git-dir", type=options.PATH, metavar="DIR", help="Read this clone of nixpkgs instead of GitHub."
+    "--git-dir",
+    type=options.PATH,
+    metavar="DIR",
+    help="Read this clone of nixpkgs instead of GitHub.",
 )
 @options.source_option(
     "--nixpkgs",
     metavar="WHERE",
-    help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
+    help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a "
+    "channel, <nixpkgs>.",
 )
 @click.option(
     "--overlay",
     type=options.PATH,
     metavar="DIR",
-    help="Your overlay from 'unlet overlay' or 'unlet propose'; the verdict is about this one.",
+    help="Your overlay from 'unlet overlay' or 'unlet propose'; the verdict is about "
+    "this one.",
 )
 @options.docker_option(
     "--kind",
     metavar="KIND",
     type=click.Choice([*registry.tracking(registry.usual()).overlays]),
-    help="Your overlay's kind, if unlet did not write it: rewrap, patched, or wrapper-name for a wrapper "
+    help="Your overlay's kind, if unlet did not write it: rewrap, patched, or "
+    "wrapper-name for a wrapper "
     "docker-rootlesskit.",
 )
 @options.output_option(
@@ -70,8 +81,18 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     metavar="FILE",
     help="Keep the answer in this file; print what changed since last time.",
 )
-@options.output_option("--markdown", type=options.PATH, metavar="FILE", help="Also write Markdown; - is stdout.")
-@options.output_option("--html", type=options.PATH, metavar="FILE", help="Also write an HTML page; - is stdout.")
+@options.output_option(
+    "--markdown",
+    type=options.PATH,
+    metavar="FILE",
+    help="Also write Markdown; - is stdout.",
+)
+@options.output_option(
+    "--html",
+    type=options.PATH,
+    metavar="FILE",
+    help="Also write an HTML page; - is stdout.",
+)
 @options.server
 @options.source_option(
     "--timeout",
@@ -107,8 +128,9 @@ def command(
 ) -> int:
     """Show for each branch and channel whether overrides reach a package's parts, and whether to keep your overlay.
 
-    TARGET is an attribute path, by default that of --overlay, else docker. With --git-dir, Nix evaluates each ref; from
-    GitHub, unlet only reads the file of any package but docker.
+    TARGET is an attribute path, by default that of --overlay, else docker. With
+    --git-dir, Nix evaluates each ref; from GitHub, unlet only reads the file of any
+    package but docker.
     """
     settings = options.settings()
     used = _used(target, overlay, kind)
@@ -149,7 +171,9 @@ def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
     if package in registry.named() and overlay is None:
         options.refuse_without(OTHER, "--binding")
     if kind is not None and package not in registry.named():
-        raise click.UsageError(f"--kind: names a kind of docker's overlays, and {target} has none")
+        raise click.UsageError(
+            f"--kind: names a kind of docker's overlays, and {target} has none"
+        )
     if overlay is None:
         return Used(package=package, kind=kind)
     used = read_overlay(overlay)
@@ -169,7 +193,9 @@ def _write(answer: TrackAnswer, markdown: Path | None, html: Path | None) -> Non
             try:
                 files.replace(path, form(answer))
             except OSError as error:
-                raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
+                raise ToolkitError(
+                    f"{path}: cannot be written: {reason_of(error)}"
+                ) from error
 
 
 def _quiet(answer: TrackAnswer) -> Iterator[str]:
@@ -199,4 +225,7 @@ def _lines(answer: TrackAnswer) -> Iterator[str]:
     elif not answer.first:
         yield "nothing has changed since last time"
     yield answer.verdict.text
-    yield from (f"  {step.text}{f' {step.command}' if step.command else ''}" for step in answer.verdict.next)
+    yield from (
+        f"  {step.text}{f' {step.command}' if step.command else ''}"
+        for step in answer.verdict.next
+    )

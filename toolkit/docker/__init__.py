@@ -19,7 +19,10 @@ PREFIX_ENTRY = "rootlesskit"
 
 
 class PathPlace(StrEnum):
-    """The position of rootlesskit in dockerd-rootless' PATH; PREFIX and BOTH are the defect."""
+    """The position of rootlesskit in dockerd-rootless' PATH.
+
+    PREFIX and BOTH are the defect.
+    """
 
     PREFIX = "prefix"
     SUFFIX = "suffix"

@@ -1,8 +1,11 @@
-"""Choose the design of the lift by the arguments that docker's builder accepts; ask Nix if it is installed.
+"""Choose the design of the lift by the arguments that docker's builder accepts.
 
-For any package, `toolkit.proposal.lifted.verdict` reads that from the evaluation of the changed tree. docker's design
-is chosen before that tree exists, for a file alone or a checkout of a few directories, so its builder is called by
-itself. `toolkit.nix.program.GOT_FUNCTION` is Nix's error about a function.
+Ask Nix if it is installed.
+
+For any package, `toolkit.proposal.lifted.verdict` reads that from the evaluation of the
+changed tree. docker's design is chosen before that tree exists, for a file alone or a
+checkout of a few directories, so its builder is called by itself.
+`toolkit.nix.program.GOT_FUNCTION` is Nix's error about a function.
 """
 
 import re
@@ -42,14 +45,25 @@ class Builder(Struct, frozen=True, kw_only=True):
 
 
 def steps(
-    file: DockerFile, source: Source, *, design: Design | None, demotion: Demotion, only: Sequence[str] = ()
+    file: DockerFile,
+    source: Source,
+    *,
+    design: Design | None,
+    demotion: Demotion,
+    only: Sequence[str] = (),
 ) -> tuple[Step, ...]:
-    """Return the steps of the series, with a reason for a chosen design; `only` names steps, empty for all."""
+    """Return the steps of the series, with a reason for a chosen design.
+
+    `only` names steps, empty for all.
+    """
     wanted = only or (LIFT, DEMOTE)
     demoting = [Step(name=DEMOTE, design=demotion)] if DEMOTE in wanted else []
     if LIFT not in wanted:
         return tuple(demoting)
-    return (Step(name=LIFT, design=design) if design is not None else _lift(file, source), *demoting)
+    return (
+        Step(name=LIFT, design=design) if design is not None else _lift(file, source),
+        *demoting,
+    )
 
 
 def _lift(file: DockerFile, source: Source) -> Step:
@@ -62,7 +76,9 @@ def _lift(file: DockerFile, source: Source) -> Step:
     except LayoutError:
         pass
     except RefusalError as error:
-        return Step(name=LIFT, design=Design.HIDDEN, reason=f"{Design.MOVE}: {error.message}")
+        return Step(
+            name=LIFT, design=Design.HIDDEN, reason=f"{Design.MOVE}: {error.message}"
+        )
     return Step(name=LIFT, design=Design.MOVE, reason=found.reason)
 
 
@@ -71,25 +87,45 @@ def builder(file: DockerFile, root: Path | None = None) -> Builder:
     built = file.shape.construction
     name = built.name.rpartition(".")[2] if built is not None else ""
     if re.fullmatch(r"buildGo\d*Module", name) is None:
-        return Builder(takes_function=False, reason=f"{name or 'the builder'} takes no function")
+        return Builder(
+            takes_function=False, reason=f"{name or 'the builder'} takes no function"
+        )
     asked = ask_tree(root) if root is not None else None
     if asked is not None:
-        return Builder(takes_function=asked, reason=f"the tree's {name} takes {'a' if asked else 'no'} function")
+        return Builder(
+            takes_function=asked,
+            reason=f"the tree's {name} takes {'a' if asked else 'no'} function",
+        )
     version = newest(file.releases().values())
     young = version is not None and ordered(version) >= _SINCE
-    reason = f"{name} takes {'a' if young else 'no'} function in a nixpkgs with docker {version}"
+    reason = (
+        f"{name} takes {'a' if young else 'no'} function in a nixpkgs with "
+        f"docker {version}"
+    )
     return Builder(takes_function=young, reason=reason)
 
 
 @cache
 def ask_tree(root: Path) -> bool | None:
-    """Ask Nix, sealed, about a tree's buildGoModule; None if the tree has none or cannot be evaluated."""
+    """Ask Nix, sealed, about a tree's buildGoModule.
+
+    None if the tree has none or cannot be evaluated.
+    """
     path, library = inside.within(root, BUILDER), inside.within(root, "lib")
-    if path is None or library is None or not inside.is_file(root, library / "default.nix"):
+    if (
+        path is None
+        or library is None
+        or not inside.is_file(root, library / "default.nix")
+    ):
         return None
     try:
         with limits.sealed(root / path.parent):
             arguments = {"builder": str(root / path), "libPath": str(root / library)}
             return bool(evaluator.evaluate(EXPRESSION, arguments))
     except CommandError as error:
-        return False if program.GOT_FUNCTION in program.reason(error) or _UNEXPECTED in error.stderr else None
+        return (
+            False
+            if program.GOT_FUNCTION in program.reason(error)
+            or _UNEXPECTED in error.stderr
+            else None
+        )

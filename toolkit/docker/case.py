@@ -13,7 +13,14 @@ from toolkit import inside, process
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, demotion_of
-from toolkit.errors import CommandError, NotRunError, RefusalError, ToolkitError, only, tried
+from toolkit.errors import (
+    CommandError,
+    NotRunError,
+    RefusalError,
+    ToolkitError,
+    only,
+    tried,
+)
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
@@ -56,8 +63,9 @@ class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
 class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     """A series to be proven in a nixpkgs, which is made on first use.
 
-    A foreign patch may do one of the steps alone, or both at once. `around` makes the stand-in tree. `beside` maps
-    names to the files that the source references; empty files replace those that are `missing`.
+    A foreign patch may do one of the steps alone, or both at once. `around` makes the
+    stand-in tree. `beside` maps names to the files that the source references; empty
+    files replace those that are `missing`.
     """
 
     around: Surroundings
@@ -70,7 +78,10 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def whole(self) -> NixpkgsTree | None:
-        """The whole nixpkgs around the file; None if it is not on this machine and the depth does not require it."""
+        """The whole nixpkgs around the file.
+
+        None if it is not on this machine and the depth does not require it.
+        """
         if "whole" not in self._known:
             offline = self.request.source.offline
             self._known["whole"] = (
@@ -93,10 +104,17 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     def tree_of(self, stage: DockerStage) -> NixpkgsTree:
         """Return the nixpkgs with the file of a stage in it."""
         is_there = inside.find(self.tree.root, self.target) == stage.content
-        return self.tree if is_there else ground.edited(self.tree, self.target, stage.content)
+        return (
+            self.tree
+            if is_there
+            else ground.edited(self.tree, self.target, stage.content)
+        )
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """Return what is made on first use, which all claims share; an error is shared, too."""
+        """Return what is made on first use, which all claims share.
+
+        An error is shared, too.
+        """
         with self._asking:
             if name not in self._known:
                 self._known[name] = tried(make)
@@ -107,7 +125,11 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         """The tree's name for messages."""
         if self.whole is None:
             return "the stand-in tree"
-        return "the specimen's package set" if self.tree.is_specimen else "the real package set"
+        return (
+            "the specimen's package set"
+            if self.tree.is_specimen
+            else "the real package set"
+        )
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -117,7 +139,14 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     @property
     def native(self) -> str:
         """One of them that is Linux and builds for itself."""
-        return next((system for system in self.systems if "linux" in system and system != CROSS), SYSTEMS[0])
+        return next(
+            (
+                system
+                for system in self.systems
+                if "linux" in system and system != CROSS
+            ),
+            SYSTEMS[0],
+        )
 
     @property
     def bounded(self) -> bool:
@@ -131,7 +160,10 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         return self.around.exported
 
     def judge(self) -> Judging:
-        """Return the judge of the lift; raise NotRunError if no commit does that alone."""
+        """Return the judge of the lift.
+
+        Raise NotRunError if no commit does that alone.
+        """
         stage = self.require_lifted(apart=True)
         patch = f"series/{self.patches[0].name}" if self.patches else "upstream.diff"
 
@@ -147,24 +179,39 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     def require_evaluated(self) -> None:
         """Raise NotRunError if the unchanged file does not evaluate, or a change with what the specimen has.
 
-        A stranger's change may use more of a package than its stand-in has: that is no fault of its own.
+        A stranger's change may use more of a package than its stand-in has: that is no
+        fault of its own.
         """
         self.once("evaluation", self._require_evaluated)
 
     def _require_evaluated(self) -> None:
         question = LiftQuestion(package=self.releases[-1])
-        for stage in (self.before, self.after) if self.bounded and not self.patches else (self.before,):
+        for stage in (
+            (self.before, self.after)
+            if self.bounded and not self.patches
+            else (self.before,)
+        ):
             root = self.tree_of(stage).root
             try:
                 process.execute(command(root, root, self.native, [question], loud=True))
             except CommandError as error:
                 if error.status < 0 or program.reached_limit(error):
                     raise
-                if stage is not self.before and program.LACKING.match(program.reason(error)) is None:
+                if (
+                    stage is not self.before
+                    and program.LACKING.match(program.reason(error)) is None
+                ):
                     return
                 what = "file" if stage is self.before else "change"
-                fact = f"the {what} cannot be evaluated in {self.place}: {program.reason(error)}"
-                hint = "'--tier tree' asks a whole nixpkgs" if self.whole is None else "name another nixpkgs"
+                fact = (
+                    f"the {what} cannot be evaluated in {self.place}: "
+                    f"{program.reason(error)}"
+                )
+                hint = (
+                    "'--tier tree' asks a whole nixpkgs"
+                    if self.whole is None
+                    else "name another nixpkgs"
+                )
                 raise NotRunError(f"{fact}; {hint}") from error
 
     @property
@@ -174,26 +221,40 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def demoted(self) -> DockerStage | None:
-        """The file after rootlesskit leaves the PATH prefix; None if no step does that."""
+        """The file after rootlesskit leaves the PATH prefix.
+
+        None if no step does that.
+        """
         return self._after(DEMOTE)
 
     def _after(self, step: str) -> DockerStage | None:
         return next((stage for stage in self.stages if step in stage.steps), None)
 
     def require_lifted(self, *, apart: bool = False) -> DockerStage:
-        """Return the file after the components leave the let; raise NotRunError if no step does that.
+        """Return the file after the components leave the let.
+
+        Raise NotRunError if no step does that.
 
         With `apart`, also raise it if their commit demotes too.
         """
         if (lifted := self._after(LIFT)) is None:
             raise NotRunError("the patch leaves the components where they are")
         if apart and lifted is self.demoted:
-            raise NotRunError("one patch makes both changes, of which the second rebuilds docker")
+            raise NotRunError(
+                "one patch makes both changes, of which the second rebuilds docker"
+            )
         return lifted
 
 
-def surroundings(files: Sequence[DockerFile], beside: Mapping[str, TreeFile], root: Path | None = None) -> Surroundings:
-    """Return the contents of the stand-in tree for the file at each stage; `root` is the nixpkgs that it is from."""
+def surroundings(
+    files: Sequence[DockerFile],
+    beside: Mapping[str, TreeFile],
+    root: Path | None = None,
+) -> Surroundings:
+    """Return the contents of the stand-in tree for the file at each stage.
+
+    `root` is the nixpkgs that it is from.
+    """
     first = files[0]
     return Surroundings(
         target=TARGET,
@@ -209,23 +270,35 @@ def surroundings(files: Sequence[DockerFile], beside: Mapping[str, TreeFile], ro
 def names(files: Sequence[DockerFile]) -> tuple[str, ...]:
     """Return every name that the files may take as a package.
 
-    Components and parameters with a default are excluded: callPackage would fill the latter.
+    Components and parameters with a default are excluded: callPackage would fill the
+    latter.
     """
     words = {word for file in files for word in _NAME.findall(file.text)}
-    return tuple(sorted(words - {*COMPONENTS} - {name for file in files for name in file.optional()}))
+    return tuple(
+        sorted(
+            words - {*COMPONENTS} - {name for file in files for name in file.optional()}
+        )
+    )
 
 
 def spread(releases: Sequence[str]) -> tuple[str, ...]:
     """Return the last of some releases, and a few more at equal distances down to the first."""
     last, count = len(releases) - 1, min(_MOST_TRIED, len(releases))
-    return tuple(releases[last - index * last // max(count - 1, 1)] for index in range(count))
+    return tuple(
+        releases[last - index * last // max(count - 1, 1)] for index in range(count)
+    )
 
 
-def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
-    """Read the files beside the source that the stages refer to; a directory counts with everything below it.
+def siblings(
+    source: Source, *stages: DockerFile
+) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
+    """Read the files beside the source that the stages refer to.
 
-    Return them by name, and the missing names. Links are followed. Raise RefusalError for a name outside of the
-    source's directory, ToolkitError for anything but regular files, and for a link out of the tree.
+    A directory counts with everything below it.
+
+    Return them by name, and the missing names. Links are followed. Raise RefusalError
+    for a name outside of the source's directory, ToolkitError for anything but regular
+    files, and for a link out of the tree.
     """
     present: dict[str, TreeFile] = {}
     missing: list[str] = []
@@ -235,30 +308,55 @@ def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], 
     place = PurePosixPath(source.directory.relative_to(root))
     for name in dict.fromkeys(name for file in stages for name in file.paths()):
         if ".." in PurePosixPath(name).parts:
-            raise RefusalError(f"{stages[0].tree.name}: refers to './{name}', which is not below its directory")
+            raise RefusalError(
+                f"{stages[0].tree.name}: refers to './{name}', which is not below its "
+                "directory"
+            )
         paths = [place / name]
         if inside.is_directory(root, place / name):
-            below = (each for each in inside.entries(root, place / name) if each.kind is not EntryKind.DIRECTORY)
+            below = (
+                each
+                for each in inside.entries(root, place / name)
+                if each.kind is not EntryKind.DIRECTORY
+            )
             paths = [PurePosixPath(each.path) for each in below]
-        elif not inside.exists(root, place / name) and not inside.leads_out(root, place / name):
+        elif not inside.exists(root, place / name) and not inside.leads_out(
+            root, place / name
+        ):
             missing.append(name)
             continue
-        present |= {str(path.relative_to(place)): reading.read_file(root, path, follow=True) for path in paths}
+        present |= {
+            str(path.relative_to(place)): reading.read_file(root, path, follow=True)
+            for path in paths
+        }
         if sum(len(file.content) + 1000 for file in present.values()) > _MOST_BESIDE:
-            raise ToolkitError(f"{source.directory}: the files beside the package's are too many, or too long")
+            raise ToolkitError(
+                f"{source.directory}: the files beside the package's are too many, or "
+                "too long"
+            )
     return present, tuple(missing)
 
 
-def case(contents: Mapping[str, bytes], *, name: str, source: Source, request: Request | None = None) -> DockerCase:
+def case(
+    contents: Mapping[str, bytes],
+    *,
+    name: str,
+    source: Source,
+    request: Request | None = None,
+) -> DockerCase:
     """Return the case of a file, and write each content as `STAGE/default.nix`.
 
-    `contents` maps stage names to file contents, the unchanged file first. Raise NixSyntaxError, RefusalError or
-    LayoutError if a content is not a docker file.
+    `contents` maps stage names to file contents, the unchanged file first. Raise
+    NixSyntaxError, RefusalError or LayoutError if a content is not a docker file.
     """
-    parsed = {stage: docker_file(content, name=name) for stage, content in contents.items()}
+    parsed = {
+        stage: docker_file(content, name=name) for stage, content in contents.items()
+    }
     beside, missing = siblings(source, *parsed.values())
     around = {**beside, **dict.fromkeys(missing, TreeFile(content=b""))}
-    root = lay_out({f"{stage}/default.nix": content for stage, content in contents.items()})
+    root = lay_out(
+        {f"{stage}/default.nix": content for stage, content in contents.items()}
+    )
     return DockerCase(
         request=request or Request(target=PACKAGE),
         source=source,
@@ -284,7 +382,8 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source, request: R
 def deepened(found: DockerCase, *, progress: Progress) -> DockerCase:
     """Return the case with its nixpkgs, and a warning about links that this lacks.
 
-    Raise UsageError if the requested depth needs a whole nixpkgs and the source is none, ToolkitError without it.
+    Raise UsageError if the requested depth needs a whole nixpkgs and the source is
+    none, ToolkitError without it.
     """
     found = replace(found, progress=progress, _known={})
     left_out = found.whole.warnings if found.whole is not None else ()
@@ -297,7 +396,9 @@ def of_proposal(proposal: Proposal, *, name: str, request: Request) -> DockerCas
     for step, commit in zip(proposal.steps, proposal.commits, strict=True):
         if step.name not in STAGES:
             hint = "'unlet propose' writes a proposal"
-            raise ToolkitError(f"{name}: '{step.name}' is not a step of docker's", hint=hint)
+            raise ToolkitError(
+                f"{name}: '{step.name}' is not a step of docker's", hint=hint
+            )
         contents[STAGES[step.name]] = commit.after
     found = case(contents, name=name, source=proposal.source, request=request)
     given = {name: getattr(proposal, name) for name in Proposal.__struct_fields__}
@@ -306,5 +407,8 @@ def of_proposal(proposal: Proposal, *, name: str, request: Request) -> DockerCas
 
 def lay_out(files: Mapping[str, bytes]) -> Path:
     """Write files into their own cache directory, so that a report's commands can be repeated."""
-    root, _ = stand_in.kept("files", {PurePosixPath(path): TreeFile(content=each) for path, each in files.items()})
+    root, _ = stand_in.kept(
+        "files",
+        {PurePosixPath(path): TreeFile(content=each) for path, each in files.items()},
+    )
     return root

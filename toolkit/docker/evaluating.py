@@ -1,7 +1,8 @@
 """Let Nix decide what a version of the file means: by the overrides that reach the build, as the proofs do.
 
-The versions may be anybody's. Each is evaluated in a stand-in tree of its own, with nothing else in reach: no other
-file, no environment, no network, in bounded memory and time, see `toolkit.nix.limits`.
+The versions may be anybody's. Each is evaluated in a stand-in tree of its own, with
+nothing else in reach: no other file, no environment, no network, in bounded memory and
+time, see `toolkit.nix.limits`.
 """
 
 import os
@@ -37,23 +38,37 @@ _NEARLY = 0.95
 def read(contents: Sequence[bytes]) -> list[Reading]:
     """Return the meaning of some versions of the file: by syntax if that decides all, else by sealed evaluation."""
     found = [reading_of(each) for each in confined.each(meaning.read, contents)]
-    asked = [pair for pair in zip(contents, found, strict=True) if meaning.is_open(pair[1])]
+    asked = [
+        pair for pair in zip(contents, found, strict=True) if meaning.is_open(pair[1])
+    ]
     answers = iter(evaluate(asked) if asked else [])
     return [next(answers) if meaning.is_open(reading) else reading for reading in found]
 
 
 def reading_of(found: Reading | confined.Unread) -> Reading:
-    """Return the meaning that a version's syntax shows; unknown, with the reason, if it was not read."""
-    return readings.unknown(found.reason) if isinstance(found, confined.Unread) else found
+    """Return the meaning that a version's syntax shows.
+
+    Unknown, with the reason, if it was not read.
+    """
+    return (
+        readings.unknown(found.reason) if isinstance(found, confined.Unread) else found
+    )
 
 
-def evaluate(versions: Sequence[tuple[bytes, Reading]], *, seconds: float | None = None) -> list[Reading]:
-    """Evaluate versions that a child has read, side by side; one that ends Nix keeps its reading, with the reason.
+def evaluate(
+    versions: Sequence[tuple[bytes, Reading]], *, seconds: float | None = None
+) -> list[Reading]:
+    """Evaluate versions that a child has read, side by side.
 
-    All have so many `seconds` together, by default those of the stand-in tree. Raise ToolkitError without a new Nix.
+    One that ends Nix keeps its reading, with the reason.
+
+    All have so many `seconds` together, by default those of the stand-in tree. Raise
+    ToolkitError without a new Nix.
     """
     program.version()
-    end = time.monotonic() + (limits.seconds(TOGETHER_SECONDS) if seconds is None else seconds)
+    end = time.monotonic() + (
+        limits.seconds(TOGETHER_SECONDS) if seconds is None else seconds
+    )
 
     def evaluated(version: tuple[bytes, Reading]) -> Reading:
         content, reading = version
@@ -74,25 +89,42 @@ def _evaluated(content: bytes, reading: Reading, end: float) -> Reading:
     seconds = min(most, end - began)
     file = file_of(content.decode(), name=TARGET.name, known=True)
     # Nix says what is missing.
-    beside = [name for name in file.paths() if ".." not in PurePosixPath(name).parts and not name.startswith("/")]
+    beside = [
+        name
+        for name in file.paths()
+        if ".." not in PurePosixPath(name).parts and not name.startswith("/")
+    ]
     around = surroundings([file], dict.fromkeys(beside, TreeFile(content=b"")))
     with files.temporary() as directory:
         stand_in.write(around, directory)
         with sealed(directory, seconds=max(seconds, 0)):
-            trial = tried((directory, directory), spread(around.exported), arguments(file), SYSTEMS[:1])
+            trial = tried(
+                (directory, directory),
+                spread(around.exported),
+                arguments(file),
+                SYSTEMS[:1],
+            )
     failed = trial.failed()
     if len(failed) == len(trial.askings):
         if time.monotonic() - began >= seconds * _NEARLY:
-            raise ToolkitError(no_time() if seconds < most else f"still running after {most:g} s")
+            raise ToolkitError(
+                no_time() if seconds < most else f"still running after {most:g} s"
+            )
         raise ToolkitError(next(iter(failed.values()), "it has no release"))
-    works = {name: tuple(map(method_name, paths)) for name, paths in trial.works.items()}
+    works = {
+        name: tuple(map(method_name, paths)) for name, paths in trial.works.items()
+    }
     return meaning.evaluated(reading, works, _place(trial), failed)
 
 
 def _place(trial: MethodTrial) -> PathPlace | None:
     """Return the worst place of rootlesskit in any moby."""
     store = DerivationStore(stores.own())
-    mobys = (method.after.old for method in trial.methods("moby") if method.after.old is not None)
+    mobys = (
+        method.after.old
+        for method in trial.methods("moby")
+        if method.after.old is not None
+    )
     found = {path_place(store[moby].environment) for moby in mobys}
     order = (PathPlace.BOTH, PathPlace.PREFIX, PathPlace.ABSENT, PathPlace.SUFFIX)
     return next((place for place in order if place in found), None)

@@ -5,24 +5,41 @@ from collections.abc import Iterable, Mapping
 
 from toolkit.docker import PREFIX_ENTRY, PathPlace
 
-_WRAPPING = re.compile(r"(?:make|wrap)\w*(?:Wrapper|Program)\w* (?:.* )?\S*/bin/dockerd-rootless\"?(?: .*)?")
+_WRAPPING = re.compile(
+    r"(?:make|wrap)\w*(?:Wrapper|Program)\w* (?:.* )?\S*/bin/dockerd-rootless\"?(?: "
+    r".*)?"
+)
 _PATH = re.compile(r"""--(prefix|suffix) PATH (["']?):\2 (["']?)([^"' ]*)\3(?= |$)""")
 
 
 def path_place(variables: Mapping[str, str]) -> PathPlace | None:
     """Return the position of rootlesskit in the PATH of the wrapper that the build makes; None without a wrapper."""
     scripts = (script for script in variables.values() if "dockerd-rootless" in script)
-    made = [command for script in scripts for command in commands(script) if _WRAPPING.fullmatch(command)]
+    made = [
+        command
+        for script in scripts
+        for command in commands(script)
+        if _WRAPPING.fullmatch(command)
+    ]
     if not made:
         return None
     flags = (flag for command in made for flag in _PATH.finditer(command))
     found = {flag[1] for flag in flags if _has_kit(flag[4], variables)}
-    return PathPlace.BOTH if len(found) > 1 else PathPlace(found.pop()) if found else PathPlace.ABSENT
+    return (
+        PathPlace.BOTH
+        if len(found) > 1
+        else PathPlace(found.pop())
+        if found
+        else PathPlace.ABSENT
+    )
 
 
 def _has_kit(value: str, variables: Mapping[str, str]) -> bool:
     """Return whether a flag's value, or that of a variable which it names, has an entry of rootlesskit."""
-    values = (value, *(variables.get(name, "") for name in {*re.findall(r"\$\{?(\w+)", value)}))
+    values = (
+        value,
+        *(variables.get(name, "") for name in {*re.findall(r"\$\{?(\w+)", value)}),
+    )
     return any(is_rootlesskit(entry) for each in values for entry in each.split(":"))
 
 
@@ -36,7 +53,9 @@ def commands(script: str) -> list[str]:
 def without_kit(script: str) -> list[str]:
     """Return the commands of a script, those that make the wrapper without rootlesskit in the flags for PATH."""
     return [
-        " ".join(_PATH.sub(_without_kit, command).split()) if _WRAPPING.fullmatch(command) else command
+        " ".join(_PATH.sub(_without_kit, command).split())
+        if _WRAPPING.fullmatch(command)
+        else command
         for command in commands(script)
     ]
 
@@ -55,14 +74,24 @@ def without(entries: Iterable[str]) -> list[str]:
 
 
 def is_moby(path: str) -> bool:
-    """Return whether a store path is of moby; for cross compilation, the platform stands before the version."""
-    return re.fullmatch(r"moby(-\w+-\w+-linux-\w+)?-\d.*", path.partition("-")[2]) is not None
+    """Return whether a store path is of moby.
+
+    For cross compilation, the platform stands before the version.
+    """
+    return (
+        re.fullmatch(r"moby(-\w+-\w+-linux-\w+)?-\d.*", path.partition("-")[2])
+        is not None
+    )
 
 
 def is_rootlesskit(path: str) -> bool:
     """Return whether a store path, or a path below it, is of rootlesskit, whatever its version.
 
-    A version does not begin with a letter (Nix manual, builtins.parseDrvName). When crossing, the platform precedes it.
+    A version does not begin with a letter (Nix manual, builtins.parseDrvName). When
+    crossing, the platform precedes it.
     """
     name = path.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
-    return re.fullmatch(rf"{PREFIX_ENTRY}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None
+    return (
+        re.fullmatch(rf"{PREFIX_ENTRY}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name)
+        is not None
+    )

@@ -28,19 +28,26 @@ from toolkit.track.readings import (
     overall,
 )
 
-NEW_WAY = "the file is built in a new way, without the TODO, and no override reaches a component"
+NEW_WAY = (
+    "the file is built in a new way, without the TODO, and no override reaches "
+    "a component"
+)
 
 TODO, _THERE = "TODO", "there"
 """The fact about upstream's comment, and its value if the file has one."""
 
 _DAEMON, _LIST = "moby", "list_expression"
 _MOBY = Version("20.10")
-# A file of an older docker may have no wrapper: rootless mode came to nixpkgs during 20.10.
+# A file of an older docker may have no wrapper: rootless mode came to nixpkgs during
+# 20.10.
 _WRAPPER_EVERYWHERE = Version("23")
 
 
 def read(content: bytes) -> Reading:
-    """Return the meaning of a version; UNKNOWN, with the reason, if it cannot be read."""
+    """Return the meaning of a version.
+
+    UNKNOWN, with the reason, if it cannot be read.
+    """
     name = TARGET.name
     try:
         return of(docker_file(content, name=name))
@@ -48,30 +55,45 @@ def read(content: bytes) -> Reading:
         reason = f"{STRANGE}nothing in it is bound to a function {layout.GENERATOR}"
     except ToolkitError as error:
         said = error.message.removeprefix(f"{name}: ").removeprefix(f"{name}:")
-        reason = f"cannot be parsed: {said}" if isinstance(error, NixSyntaxError) else said
+        reason = (
+            f"cannot be parsed: {said}" if isinstance(error, NixSyntaxError) else said
+        )
     return readings.unknown(reason)
 
 
 def is_new(reading: Reading) -> bool:
     """Return whether the file's build differs, by its syntax, from the known layouts, and the TODO is gone."""
-    return reading.overridable is not Overridable.NO and reading.fact(TODO).value != _THERE
+    return (
+        reading.overridable is not Overridable.NO and reading.fact(TODO).value != _THERE
+    )
 
 
 def evaluated(
-    reading: Reading, works: Mapping[str, tuple[str, ...]], place: PathPlace | None, failed: dict[str, str]
+    reading: Reading,
+    works: Mapping[str, tuple[str, ...]],
+    place: PathPlace | None,
+    failed: dict[str, str],
 ) -> Reading:
     """Return a reading in which what Nix found takes the place of what the syntax says.
 
-    `works` has the override methods of each component that Nix has tried. If none works although the file is built
-    otherwise than it was, and without the TODO, somebody may have fixed it in a way that nobody has thought of.
+    `works` has the override methods of each component that Nix has tried. If none works
+    although the file is built otherwise than it was, and without the TODO, somebody may
+    have fixed it in a way that nobody has thought of.
     """
-    components = tuple(_tried(each, works[each.name]) if each.name in works else each for each in reading.components)
+    components = tuple(
+        _tried(each, works[each.name]) if each.name in works else each
+        for each in reading.components
+    )
     overridable, reason = reading.overridable, reading.reason
     if overridable is not Overridable.NOT_APPLICABLE:
         overridable = overall(components)
         if overridable is Overridable.NO and is_new(reading):
             overridable, reason = Overridable.UNKNOWN, NEW_WAY
-    facts = reading.facts if place is None else {**reading.facts, PREFIX_ENTRY: Fact(value=place, by=EVALUATION)}
+    facts = (
+        reading.facts
+        if place is None
+        else {**reading.facts, PREFIX_ENTRY: Fact(value=place, by=EVALUATION)}
+    )
     result = state(overridable, place or place_of(reading))
     return replace(
         reading,
@@ -86,7 +108,10 @@ def evaluated(
 
 
 def _tried(component: Component, works: tuple[str, ...]) -> Component:
-    """Return a component with the methods that work; docker has it, wherever the file binds it."""
+    """Return a component with the methods that work.
+
+    Docker has it, wherever the file binds it.
+    """
     bound = "elsewhere" if component.bound == "absent" else component.bound
     return replace(component, bound=bound, overridable=bool(works), methods=works)
 
@@ -100,18 +125,29 @@ def undecided(reading: Reading, reason: str) -> Reading:
         state=state(overridable, place_of(reading)),
         overridable=overridable,
         overridable_by=None if overridable is Overridable.UNKNOWN else SYNTAX,
-        reason="; ".join(filter(None, (reading.reason, f"Nix could not decide: {reason}"))),
+        reason="; ".join(
+            filter(None, (reading.reason, f"Nix could not decide: {reason}"))
+        ),
     )
 
 
 def _strange(file: DockerFile, place: Placement) -> str | None:
     """Say what of a layout is not known."""
     if place.obscure is not None:
-        return f"at {place.obscure.place} bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way"
+        return (
+            f"at {place.obscure.place} bin/dockerd-rootless is made, or gets "
+            "rootlesskit, in an unknown way"
+        )
     if layout.component(file, _DAEMON).bound == "absent":
-        elsewhere = next((node for node in file.function.walk() if _DAEMON in binding_names(node)), None)
+        elsewhere = next(
+            (node for node in file.function.walk() if _DAEMON in binding_names(node)),
+            None,
+        )
         if elsewhere is not None and elsewhere.kind == "binding":
-            return f"{_DAEMON} is bound at {elsewhere.place}, not in the 'let' that {layout.GENERATOR} begins with"
+            return (
+                f"{_DAEMON} is bound at {elsewhere.place}, not in the 'let' that "
+                f"{layout.GENERATOR} begins with"
+            )
     return None
 
 
@@ -122,16 +158,25 @@ def of(file: DockerFile) -> Reading:
     version = layout.ordered(newest or "")
     placement = wrapper.placement(file)
     strange = _strange(file, placement)
-    bound_in = {"let": False if layout.locked(file) else None, "parameter": True, "attribute": True}
+    bound_in = {
+        "let": False if layout.locked(file) else None,
+        "parameter": True,
+        "attribute": True,
+    }
     bound = (layout.component(file, name) for name in COMPONENTS)
-    components = tuple(replace(each, overridable=bound_in.get(each.bound)) for each in bound)
+    components = tuple(
+        replace(each, overridable=bound_in.get(each.bound)) for each in bound
+    )
     overridable, reason = overall(components), None
     absent = [component.name for component in components if component.bound == "absent"]
     if _DAEMON in absent and newest is not None and version < _MOBY and strange is None:
         overridable = Overridable.NOT_APPLICABLE
     elif absent:
         overridable = Overridable.UNKNOWN if _DAEMON in absent else overridable
-        absence = f"there is no {', '.join(absent)} in the 'let' of {layout.GENERATOR}, though docker is {newest}"
+        absence = (
+            f"there is no {', '.join(absent)} in the 'let' of "
+            f"{layout.GENERATOR}, though docker is {newest}"
+        )
         reason = STRANGE + (strange or absence)
     elif overridable is Overridable.UNKNOWN:
         reason = "only Nix can determine whether the components can be overridden"
@@ -139,20 +184,31 @@ def of(file: DockerFile) -> Reading:
     uses = [each.node.parent for each in file.references if each.name == PREFIX_ENTRY]
     kinds = [node.kind for node in uses if node is not None]
     if place is PathPlace.NO_WRAPPER and (
-        "dockerd-rootless" in file.text or not (newest and version < _WRAPPER_EVERYWHERE)
+        "dockerd-rootless" in file.text
+        or not (newest and version < _WRAPPER_EVERYWHERE)
     ):
-        place, reason = PathPlace.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
+        place, reason = (
+            PathPlace.UNKNOWN,
+            "no command that makes the dockerd-rootless wrapper was recognised",
+        )
     elif place is PathPlace.UNKNOWN:
         reason = f"{STRANGE}{strange}"
     # What is good news needs that nothing else is done with it.
-    elif (place is PathPlace.ABSENT and kinds) or (place is PathPlace.SUFFIX and kinds not in ([], [_LIST])):
-        place, reason = PathPlace.UNKNOWN, "rootlesskit is used in a way that was not recognised"
+    elif (place is PathPlace.ABSENT and kinds) or (
+        place is PathPlace.SUFFIX and kinds not in ([], [_LIST])
+    ):
+        place, reason = (
+            PathPlace.UNKNOWN,
+            "rootlesskit is used in a way that was not recognised",
+        )
     return Reading(
         state=state(overridable, place),
         overridable=overridable,
         overridable_by=SYNTAX if overridable is not Overridable.UNKNOWN else None,
         facts={
-            PREFIX_ENTRY: Fact(value=place, by=SYNTAX if place is not PathPlace.UNKNOWN else None),
+            PREFIX_ENTRY: Fact(
+                value=place, by=SYNTAX if place is not PathPlace.UNKNOWN else None
+            ),
             TODO: Fact(value=_THERE if file.todos() else "none"),
         },
         newest=newest,
@@ -169,13 +225,21 @@ def place_of(reading: Reading) -> PathPlace:
 
 def is_open(reading: Reading) -> bool:
     """Return whether Nix has to decide: it could only confirm a syntax that shows both defects."""
-    is_closed = reading.overridable is Overridable.NO and place_of(reading) is PathPlace.PREFIX
-    is_for_nix = bool(reading.facts) and reading.overridable is not Overridable.NOT_APPLICABLE
+    is_closed = (
+        reading.overridable is Overridable.NO and place_of(reading) is PathPlace.PREFIX
+    )
+    is_for_nix = (
+        bool(reading.facts) and reading.overridable is not Overridable.NOT_APPLICABLE
+    )
     return is_for_nix and reading.overridable_by != EVALUATION and not is_closed
 
 
-_GONE = frozenset([Overridable.YES, Overridable.PARTLY, PathPlace.SUFFIX, PathPlace.ABSENT])
-_LEFT = frozenset([Overridable.NO, Overridable.PARTLY, PathPlace.PREFIX, PathPlace.BOTH])
+_GONE = frozenset(
+    [Overridable.YES, Overridable.PARTLY, PathPlace.SUFFIX, PathPlace.ABSENT]
+)
+_LEFT = frozenset(
+    [Overridable.NO, Overridable.PARTLY, PathPlace.PREFIX, PathPlace.BOTH]
+)
 """The facts by which a defect is gone, or left, at least in part."""
 
 
@@ -195,8 +259,15 @@ def sentence(reading: Reading) -> str:
         reason = reading.reason or "the syntax does not show it"
         return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
     if reading.state is State.NOT_APPLICABLE:
-        return f"older than 20.10 ({reading.newest or 'no release'}): there is no moby to move and no rootless wrapper"
-    ways = dict.fromkeys(each.methods[0].replace(each.name, "NAME") for each in reading.components if each.methods)
+        return (
+            f"older than 20.10 ({reading.newest or 'no release'}): there is no "
+            "moby to move and no rootless wrapper"
+        )
+    ways = dict.fromkeys(
+        each.methods[0].replace(each.name, "NAME")
+        for each in reading.components
+        if each.methods
+    )
     by = f" by {', '.join(ways)}" if ways else ""
     overridable = f"components overridable: {reading.overridable}{by}"
     return f"{reading.state}: {overridable}; rootlesskit in PATH: {place_of(reading)}"

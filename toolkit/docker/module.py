@@ -26,7 +26,8 @@ RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 def prepare(source: Source) -> TreeCommit:
     """Return the commit for the source's own nixpkgs.
 
-    Raise UsageError for a lone file, ToolkitError for a missing one, RefusalError or NixSyntaxError for another shape.
+    Raise UsageError for a lone file, ToolkitError for a missing one, RefusalError or
+    NixSyntaxError for another shape.
     """
     if source.root is None:
         raise UsageError(
@@ -34,12 +35,23 @@ def prepare(source: Source) -> TreeCommit:
             hint="name a nixpkgs with --nixpkgs; that file is read from it, too",
         )
     text = plan().module
-    return TreeCommit(subject=text.subject, body=text.whole, why=text.why, files=tuple(_changes(source.root)))
+    return TreeCommit(
+        subject=text.subject,
+        body=text.whole,
+        why=text.why,
+        files=tuple(_changes(source.root)),
+    )
 
 
 def mail(commit: TreeCommit, source: Source, *, number: int) -> Added:
-    """Return the commit with its mail, number `number`; the series' mails stay the same."""
-    return Added(patch=mailing.addition(commit, number=number, committed=source.committed), commit=commit)
+    """Return the commit with its mail, number `number`.
+
+    The series' mails stay the same.
+    """
+    return Added(
+        patch=mailing.addition(commit, number=number, committed=source.committed),
+        commit=commit,
+    )
 
 
 def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
@@ -51,7 +63,10 @@ def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
         paths = diffs.touched(patch.content)
         if FILE not in paths or number:
             which = "is a second commit" if FILE in paths else "is not the commit"
-            raise ToolkitError(f"{patch.name}: {which} of --only {MODULE}: touches {', '.join(map(str, paths))}")
+            raise ToolkitError(
+                f"{patch.name}: {which} of --only {MODULE}: touches "
+                f"{', '.join(map(str, paths))}"
+            )
     if not letters:
         return None
     (patch,), root = letters, source.root
@@ -61,15 +76,21 @@ def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
         files = patching.changes(patch.content, lambda path: inside.find(root, path))
     except ToolkitError as error:
         return Added(patch=patch, commit=None, failure=error.message)
-    return Added(patch=patch, commit=TreeCommit(subject=patch.name, body="", files=files))
+    return Added(
+        patch=patch, commit=TreeCommit(subject=patch.name, body="", files=files)
+    )
 
 
 def _changes(root: Path) -> Iterator[FileChange]:
     text = plan().module
     rewrites: dict[PurePosixPath, Callable[..., str | None]] = {
-        FILE: partial(nixos.add_option, option=text.option, description=text.description),
+        FILE: partial(
+            nixos.add_option, option=text.option, description=text.description
+        ),
         TEST: partial(nixos.publish, option=text.option),
-        RELEASE_NOTES / f"rl-{_release(root)}.section.md": partial(nixos.add_note, item=text.note),
+        RELEASE_NOTES / f"rl-{_release(root)}.section.md": partial(
+            nixos.add_note, item=text.note
+        ),
     }
     for path, rewrite in rewrites.items():
         if path == TEST and not inside.exists(root, path):
@@ -82,7 +103,8 @@ def _changes(root: Path) -> Iterator[FileChange]:
 def _release(root: Path) -> str:
     """Return the release that a nixpkgs becomes, such as 2611.
 
-    It is in `.version` and in `lib/.version`, one a link to the other (nixpkgs has swapped them once).
+    It is in `.version` and in `lib/.version`, one a link to the other (nixpkgs has
+    swapped them once).
     """
     for name in (".version", "lib/.version"):
         found = re.match(rb"\s*(\d\d)\.(\d\d)\b", inside.find(root, name) or b"")
@@ -95,6 +117,8 @@ def _read(root: Path, path: PurePosixPath) -> str:
     try:
         content = inside.read(root, path)
     except AbsentError:
-        raise ToolkitError(f"{path}: this nixpkgs has no such file", hint="name another nixpkgs") from None
+        raise ToolkitError(
+            f"{path}: this nixpkgs has no such file", hint="name another nixpkgs"
+        ) from None
     check_content(str(path), content)
     return content.decode()

@@ -1,6 +1,7 @@
 """docker's overlays: the patched file, and the one that wraps the finished docker anew, which is proven here.
 
-The patched file is written out whole, so that evaluating it builds nothing (no import from derivation).
+The patched file is written out whole, so that evaluating it builds nothing (no import
+from derivation).
 """
 
 from collections.abc import Mapping
@@ -58,14 +59,17 @@ _WRAPPER = """\
 def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     """Write the overlay that wraps docker anew, whole or not at all, and return its report.
 
-    Raise ToolkitError for a source, a file or an output directory that cannot be used, RefusalError if the overlay
-    would not change this docker. A failed proof is no error: the report has it.
+    Raise ToolkitError for a source, a file or an output directory that cannot be used,
+    RefusalError if the overlay would not change this docker. A failed proof is no
+    error: the report has it.
     """
     claims = rewrapping.claims(request.depth)
     # A missing Nix is named before anything is fetched.
     program.version()
     progress.step("reading nixpkgs")
-    found = sources.resolve(request.source, target=TARGET, sparse=plan().sparse, progress=progress)
+    found = sources.resolve(
+        request.source, target=TARGET, sparse=plan().sparse, progress=progress
+    )
     name = str(request.source.file or TARGET)
     program.parse_text(found.content, name=name)
     file = docker_file(found.content, name=name)
@@ -88,10 +92,19 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     name = file.tree.name
     where = wrapper.placement(file).where
     if where is not PathPlace.PREFIX:
-        hint = "a security wrapper named rootlesskit is enough with this nixpkgs" if where is PathPlace.SUFFIX else None
-        fact = f"{PREFIX_ENTRY} is not in the PATH prefix of a dockerd-rootless wrapper ({where})"
+        hint = (
+            "a security wrapper named rootlesskit is enough with this nixpkgs"
+            if where is PathPlace.SUFFIX
+            else None
+        )
+        fact = (
+            f"{PREFIX_ENTRY} is not in the PATH prefix of a dockerd-rootless "
+            f"wrapper ({where})"
+        )
         raise RefusalError(f"{name}: {fact}", hint=hint)
-    return replace(cases.case({BEFORE: found.content}, name=name, source=found), overlay=at)
+    return replace(
+        cases.case({BEFORE: found.content}, name=name, source=found), overlay=at
+    )
 
 
 def overlay_files(series: DockerCase) -> Mapping[str, TreeFile]:
@@ -107,7 +120,10 @@ def overlay_files(series: DockerCase) -> Mapping[str, TreeFile]:
         series.source,
         kind=OverlayKind.PATCHED,
     )
-    patched = {**series.beside, "default.nix": TreeFile(content=series.commits[-1].after)}
+    patched = {
+        **series.beside,
+        "default.nix": TreeFile(content=series.commits[-1].after),
+    }
     return {
         "default.nix": TreeFile(content=text.encode()),
         **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},

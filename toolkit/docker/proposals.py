@@ -10,19 +10,47 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from toolkit import confined, inside, sources
-from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, PathPlace, builder, evaluating, meaning, module
+from toolkit.docker import (
+    COMPONENTS,
+    PACKAGE,
+    PREFIX_ENTRY,
+    TARGET,
+    PathPlace,
+    builder,
+    evaluating,
+    meaning,
+    module,
+)
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.overlay_kinds import overlay_files, rewrap
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import refuse, rewrite
-from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, plan, steps
+from toolkit.docker.steps import (
+    DEMOTE,
+    DESIGNS,
+    LIFT,
+    MODULE,
+    Demotion,
+    OverlayKind,
+    plan,
+    steps,
+)
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, tried
 from toolkit.git.reading import TreeFile
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import Design
-from toolkit.model import Commit, OverlayReport, Patch, Progress, Proposal, Source, Step, Tier
+from toolkit.model import (
+    Commit,
+    OverlayReport,
+    Patch,
+    Progress,
+    Proposal,
+    Source,
+    Step,
+    Tier,
+)
 from toolkit.nix import program
 from toolkit.proposal.choosing import design_of
 from toolkit.proposal.inspection import PackageInspection, Part
@@ -36,7 +64,8 @@ from toolkit.text import few
 from toolkit.track.readings import EVALUATION
 
 DROP_WARNING = (
-    "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
+    "without rootlesskit on PATH rootless docker does not start, and docker before 28 "
+    "needs "
     "rootlesskit-docker-proxy from the same package even if there is a security wrapper"
 )
 
@@ -46,23 +75,43 @@ class DockerProposals(Leaf[DockerCase]):
 
     file = TARGET
 
-    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[DockerCase | ToolkitError]:
+    def choose(
+        self, requests: Sequence[Request], *, progress: Progress
+    ) -> Iterator[DockerCase | ToolkitError]:
         """Yield the series of the single request."""
         for request in requests:
             yield tried(partial(self._choose, request, progress=progress))
 
-    def again(self, request: Request, proposal: Proposal, behind: Sequence[Patch], *, progress: Progress) -> DockerCase:
+    def again(
+        self,
+        request: Request,
+        proposal: Proposal,
+        behind: Sequence[Patch],
+        *,
+        progress: Progress,
+    ) -> DockerCase:
         """Stage the contents of the mails, and the commit of other files against the source's nixpkgs."""
         case = cases.of_proposal(proposal, name=str(TARGET), request=request)
-        added, overlay = module.read_back(behind, case.source), inside.place(request.out, "overlay")
-        return cases.deepened(replace(case, added=added, overlay=overlay), progress=progress)
+        added, overlay = (
+            module.read_back(behind, case.source),
+            inside.place(request.out, "overlay"),
+        )
+        return cases.deepened(
+            replace(case, added=added, overlay=overlay), progress=progress
+        )
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> DockerCase:
-        """Find out which of the steps someone else's change makes; its evaluation is sealed."""
+        """Find out which of the steps someone else's change makes.
+
+        Its evaluation is sealed.
+        """
         return cases.deepened(_foreign(request, progress=progress), progress=progress)
 
     def changed(self, series: DockerCase, content: bytes) -> DockerCase:
-        """Return the series without the module's commit; raise NixSyntaxError or RefusalError for another file."""
+        """Return the series without the module's commit.
+
+        Raise NixSyntaxError or RefusalError for another file.
+        """
         commits = (*series.commits[:-1], replace(series.commits[-1], after=content))
         name, proposal = series.before.file.tree.name, replace(series, commits=commits)
         return cases.of_proposal(proposal, name=name, request=series.request)
@@ -72,7 +121,10 @@ class DockerProposals(Leaf[DockerCase]):
         return claims.of(series)
 
     def overlay_files(self, series: DockerCase) -> Mapping[str, TreeFile]:
-        """Return docker's patched directory as an overlay; nothing if docker stays the same."""
+        """Return docker's patched directory as an overlay.
+
+        Nothing if docker stays the same.
+        """
         return overlay_files(series) if series.commits else {}
 
     def texts(self, series: DockerCase) -> Texts:
@@ -91,20 +143,36 @@ class DockerProposals(Leaf[DockerCase]):
     def require_upstream(self, series: DockerCase) -> None:
         """Raise ToolkitError if the builder takes no function: this nixpkgs is too old to contribute to."""
         for step in series.steps:
-            if step.name == LIFT and step.design == Design.HIDDEN and step.reason is not None:
-                command = command_of("overlay", series.request, "--kind", OverlayKind.PATCHED)
+            if (
+                step.name == LIFT
+                and step.design == Design.HIDDEN
+                and step.reason is not None
+            ):
+                command = command_of(
+                    "overlay", series.request, "--kind", OverlayKind.PATCHED
+                )
                 raise ToolkitError(
-                    f"{series.target}: such a pull request has no place upstream: {step.reason}",
+                    f"{series.target}: such a pull request has no place upstream: "
+                    f"{step.reason}",
                     hint=f"{command} makes an overlay with this docker",
                 )
 
     def unconcerned(self, series: DockerCase) -> str | None:
         """Return why no claim is about this change: it moves no component and leaves the wrapper unchanged."""
-        return None if series.demotion is not None or _lifts(series) else "no lift and no demotion"
+        return (
+            None
+            if series.demotion is not None or _lifts(series)
+            else "no lift and no demotion"
+        )
 
-    def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
+    def needs(
+        self, only: Sequence[str] = (), behind: Sequence[Patch] = ()
+    ) -> tuple[str, ...]:
         """Return the paths that patches/docker.toml lists."""
-        return (*plan().sparse, *(plan().module.needs if MODULE in only or behind else ()))
+        return (
+            *plan().sparse,
+            *(plan().module.needs if MODULE in only or behind else ()),
+        )
 
     def inspect(self, root: Path, name: str) -> PackageInspection:
         """Return the meaning of docker's file: by syntax if that decides all, else by sealed evaluation."""
@@ -114,37 +182,70 @@ class DockerProposals(Leaf[DockerCase]):
             file=TARGET,
             version=reading.newest,
             parts=tuple(
-                Part(name=each.name, bound=each.bound, line=each.line, reached=each.overridable, methods=each.methods)
+                Part(
+                    name=each.name,
+                    bound=each.bound,
+                    line=each.line,
+                    reached=each.overridable,
+                    methods=each.methods,
+                )
                 for each in reading.components
             ),
             system=SYSTEMS[0] if reading.overridable_by == EVALUATION else None,
             reason=reading.reason,
         )
 
-    def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
+    def overlay(
+        self, request: Request, kind: str | None, *, progress: Progress
+    ) -> OverlayReport | None:
         """Write the default overlay, which wraps docker anew."""
-        return None if kind == OverlayKind.PATCHED else rewrap(request, progress=progress)
+        return (
+            None if kind == OverlayKind.PATCHED else rewrap(request, progress=progress)
+        )
 
     def _choose(self, request: Request, *, progress: Progress) -> DockerCase:
         progress.step("reading nixpkgs")
-        source = sources.resolve(request.source, target=TARGET, sparse=self.needs(request.only), progress=progress)
+        source = sources.resolve(
+            request.source,
+            target=TARGET,
+            sparse=self.needs(request.only),
+            progress=progress,
+        )
         progress.step("rewriting")
         case = _rewritten(request, source)
         dropped = [DROP_WARNING] if case.demotion is Demotion.DROP else []
-        lacking = f"not found beside the file: {', '.join(case.missing)}; the overlay needs them in its docker/"
+        lacking = (
+            f"not found beside the file: {', '.join(case.missing)}; the "
+            "overlay needs them in its docker/"
+        )
         case = replace(case, warnings=(*dropped, *[lacking] * bool(case.missing)))
         if MODULE not in request.only:
             return case
-        return replace(case, added=module.mail(module.prepare(source), source, number=len(case.steps) + 1))
+        return replace(
+            case,
+            added=module.mail(
+                module.prepare(source), source, number=len(case.steps) + 1
+            ),
+        )
 
 
 def _rewritten(request: Request, source: Source) -> DockerCase:
-    """Return the series; if it is refused because overrides reach the components already, that is what is raised."""
+    """Return the series.
+
+    If it is refused because overrides reach the components already, that is what is
+    raised.
+    """
     name = str(request.source.file or TARGET)
     program.parse_text(source.content, name=name)
     file = docker_file(source.content, name=name)
     demotion = Demotion(request.designs.get(DEMOTE, Demotion.SUFFIX))
-    chosen = builder.steps(file, source, design=design_of(request, DESIGNS), demotion=demotion, only=request.only)
+    chosen = builder.steps(
+        file,
+        source,
+        design=design_of(request, DESIGNS),
+        demotion=demotion,
+        only=request.only,
+    )
     try:
         texts = rewrite(file, chosen)
     except LayoutError:
@@ -152,7 +253,10 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
     except RefusalError:
         _require_closed(file, chosen)
         raise
-    messages, contents = [plan().of(step) for step in chosen], [text.encode() for text in texts]
+    messages, contents = (
+        [plan().of(step) for step in chosen],
+        [text.encode() for text in texts],
+    )
     proposal = Proposal(
         source=source,
         package=PACKAGE,
@@ -161,14 +265,18 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
         steps=chosen,
         commits=tuple(
             text.commit(before, after)
-            for text, (before, after) in zip(messages, pairwise((source.content, *contents)), strict=True)
+            for text, (before, after) in zip(
+                messages, pairwise((source.content, *contents)), strict=True
+            )
         ),
     )
     return cases.of_proposal(proposal, name=name, request=request)
 
 
 def _require_closed(file: DockerFile, steps: Sequence[Step]) -> None:
-    """Raise LayoutError if some component of the unchanged file can be overridden; Nix decides if the syntax does not.
+    """Raise LayoutError if some component of the unchanged file can be overridden.
+
+    Nix decides if the syntax does not.
 
     If Nix cannot decide either, raise nothing; the proofs report it.
     """
@@ -179,7 +287,9 @@ def _require_closed(file: DockerFile, steps: Sequence[Step]) -> None:
 
 def _foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     """Find out which of the two steps someone else's change makes."""
-    change = changes.read_file(request.change, TARGET, sparse=plan().sparse, progress=progress)
+    change = changes.read_file(
+        request.change, TARGET, sparse=plan().sparse, progress=progress
+    )
     found, patched = change.source, change.after
     # A stranger's file takes bounded time and memory to parse.
     (parsed,) = confined.each(meaning.read, [patched])
@@ -187,10 +297,15 @@ def _foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
         raise ToolkitError(f"{TARGET}: {parsed.reason}")
     name = str(TARGET)
     program.parse_text(patched, name=name)
-    before, after = (docker_file(content, name=name) for content in (found.content, patched))
+    before, after = (
+        docker_file(content, name=name) for content in (found.content, patched)
+    )
     places = [meaning.place_of(meaning.of(file)) for file in (before, after)]
     if PathPlace.UNKNOWN in places:
-        places = [meaning.place_of(reading) for reading in evaluating.read([found.content, patched])]
+        places = [
+            meaning.place_of(reading)
+            for reading in evaluating.read([found.content, patched])
+        ]
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     case = cases.case(contents, name=name, source=found, request=request.proposed())
@@ -198,18 +313,27 @@ def _foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     stages = (case.before, replace(case.after, steps=frozenset(names)))
     warnings = [DROP_WARNING] if demotion is Demotion.DROP else []
     if PathPlace.UNKNOWN in places:
-        warnings.append(f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
+        warnings.append(
+            f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH"
+        )
     if change.others:
         shown = few([*map(str, change.others)])
         warnings.append(f"not covered by the proofs, other files of the patch: {shown}")
     if request.depth.tier is Tier.BUILD:
-        warnings.append(f"the patch was run with your rights, as --tier {request.depth.tier} asks for")
+        warnings.append(
+            f"the patch was run with your rights, as --tier {request.depth.tier} asks "
+            "for"
+        )
     return replace(
         case,
         demotion=demotion,
         stages=stages,
         steps=steps(None, demotion),
-        commits=(Commit(subject=change.subject, body="", before=found.content, after=patched),),
+        commits=(
+            Commit(
+                subject=change.subject, body="", before=found.content, after=patched
+            ),
+        ),
         upstream_diff=change.diff,
         warnings=tuple(warnings),
     )
@@ -228,4 +352,8 @@ def _demotion(before: PathPlace, after: PathPlace) -> Demotion | None:
     """Say what a patch does to the wrapper's PATH, None if it leaves it alone or that is unknown."""
     if before is after or PathPlace.UNKNOWN in {before, after}:
         return None
-    return Demotion.SUFFIX if after in {PathPlace.SUFFIX, PathPlace.BOTH} else Demotion.DROP
+    return (
+        Demotion.SUFFIX
+        if after in {PathPlace.SUFFIX, PathPlace.BOTH}
+        else Demotion.DROP
+    )

@@ -30,14 +30,19 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     design, demotion = design_of(steps), demotion_of(steps)
     refuse(meaning.of(file), {step.name for step in steps}, name=name)
     if not file.releases():
-        raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes")
-    # What they refuse is named with its place in the file, and not in one that nobody sees.
+        raise LayoutError(
+            f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes"
+        )
+    # What they refuse is named with its place in the file, and not in one that nobody
+    # sees.
     if demotion is not None:
         demote.rewrite(file, demotion)
     lifted = file.text
     if design is not None:
         without_todo(file)
-        lifted = rewriting.rewrite(file.shape, LiftWay(bindings=COMPONENTS, design=design)).text
+        lifted = rewriting.rewrite(
+            file.shape, LiftWay(bindings=COMPONENTS, design=design)
+        ).text
     texts: list[str] = []
     after = file
     # What is made of a file keeps the parser no longer than that has.
@@ -59,14 +64,24 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
 
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
     """Raise LayoutError unless the file's reading shows the defects that the steps fix."""
-    in_let = all(part.bound == "let" and not part.methods for part in reading.components)
+    in_let = all(
+        part.bound == "let" and not part.methods for part in reading.components
+    )
     defects = {LIFT: in_let, DEMOTE: meaning.place_of(reading) is PathPlace.PREFIX}
     if all(defects[step] for step in steps):
         return
     left = next((step for step, defect in defects.items() if defect), None)
-    hint = "there is nothing to propose" if left is None else f"only '--only {left}' is left to propose"
-    unknown = reading.overridable is Overridable.UNKNOWN or (left is None and reading.state is State.UNKNOWN)
-    raise LayoutError(f"{name}: {meaning.sentence(reading)}", hint=None if unknown else hint)
+    hint = (
+        "there is nothing to propose"
+        if left is None
+        else f"only '--only {left}' is left to propose"
+    )
+    unknown = reading.overridable is Overridable.UNKNOWN or (
+        left is None and reading.state is State.UNKNOWN
+    )
+    raise LayoutError(
+        f"{name}: {meaning.sentence(reading)}", hint=None if unknown else hint
+    )
 
 
 def _require_comments(before: DockerFile, after: DockerFile) -> None:
@@ -74,7 +89,8 @@ def _require_comments(before: DockerFile, after: DockerFile) -> None:
     for comment in lost_comments(before.tree, after.tree):
         if not TODO.search(comment.text):
             raise RefusalError(
-                f"{before.at(comment)}: this comment would be lost: the code around it is rewritten, not moved"
+                f"{before.at(comment)}: this comment would be lost: the code around "
+                "it is rewritten, not moved"
             )
 
 
@@ -86,14 +102,21 @@ _LINE = re.compile(rf"([ \t]*){_COMMENT}(?:\n(?!\1#(?![ \t]*(?:TODO|FIXME|XXX)\b
 def without_todo(file: DockerFile) -> str:
     """Return the text without the TODO comments and their lines.
 
-    Raise RefusalError if a comment contains more than the TODO, or is not alone on its line.
+    Raise RefusalError if a comment contains more than the TODO, or is not alone on its
+    line.
     """
     edits: list[Edit] = []
     for comment in file.todos():
         line = _LINE.match(file.text, file.text.rfind("\n", 0, comment.start) + 1)
         if line is None:
-            fact = "the TODO, which is to be removed, is not alone on its line and in its comment"
-            hint = "put an empty line, or code, between the TODO and the comment that should stay"
+            fact = (
+                "the TODO, which is to be removed, is not alone on its line and "
+                "in its comment"
+            )
+            hint = (
+                "put an empty line, or code, between the TODO and the comment "
+                "that should stay"
+            )
             raise RefusalError(f"{file.at(comment)}: {fact}", hint=hint)
         edits.append(Edit(*line.span(), ""))
     return apply(file.text, edits)

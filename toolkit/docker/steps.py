@@ -39,7 +39,11 @@ MODULE = "nixos-module"
 def steps(lift: Design | None, demotion: Demotion | None) -> tuple[Step, ...]:
     """Return a step for each given design; None omits the step."""
     chosen = {LIFT: lift, DEMOTE: demotion}
-    return tuple(Step(name=name, design=value) for name, value in chosen.items() if value is not None)
+    return tuple(
+        Step(name=name, design=value)
+        for name, value in chosen.items()
+        if value is not None
+    )
 
 
 def design_of(steps: Iterable[Step]) -> Design | None:
@@ -48,10 +52,15 @@ def design_of(steps: Iterable[Step]) -> Design | None:
 
 
 def demotion_of(steps: Iterable[Step]) -> Demotion | None:
-    """Return the demotion of rootlesskit; None for none. Raise ToolkitError for an unknown design."""
+    """Return the demotion of rootlesskit; None for none.
+
+    Raise ToolkitError for an unknown design.
+    """
     found = next((step.design for step in steps if step.name == DEMOTE), None)
     if found not in {None, *Demotion}:
-        raise ToolkitError(f"{DEMOTE} '{found}' is unknown; known are {', '.join(Demotion)}")
+        raise ToolkitError(
+            f"{DEMOTE} '{found}' is unknown; known are {', '.join(Demotion)}"
+        )
     return Demotion(found) if found is not None else None
 
 
@@ -69,7 +78,10 @@ class ModulePlan(Message, frozen=True, kw_only=True):
 
 
 class Plan(Texts, frozen=True, kw_only=True):
-    """The proposal in patches/docker.toml; `sparse` are the paths that a checkout of nixpkgs needs."""
+    """The proposal in patches/docker.toml.
+
+    `sparse` are the paths that a checkout of nixpkgs needs.
+    """
 
     sparse: tuple[str, ...]
     module: ModulePlan

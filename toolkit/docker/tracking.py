@@ -36,26 +36,43 @@ class DockerFiles:
             try:
                 there += _files(read, tracked().places)
                 if not any(map(_may_bind, there)):
-                    paths = [path for call in _CALL.findall(all_packages(read)) for path in called(call)]
+                    paths = [
+                        path
+                        for call in _CALL.findall(all_packages(read))
+                        for path in called(call)
+                    ]
                     there += filter(_may_bind, _files(read, paths))
             except ToolkitError:
                 if not there:
                     raise
         if not there:
-            raise ToolkitError(f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}")
+            raise ToolkitError(
+                f"the file is gone: '{TARGET}' is not there, and no other file binds "
+                f"{GENERATOR}"
+            )
         return next(filter(_may_bind, there), there[0])
 
-    def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:  # noqa: ARG002
+    def readings(
+        self,
+        found: Sequence[FoundFile],
+        repository: Path | None,  # noqa: ARG002
+    ) -> list[Reading | None]:
         """Return the meaning of each file."""
         files = [each.file for each in found]
-        known = self.read({file.blob: file.content for file in files if file is not None})
+        known = self.read(
+            {file.blob: file.content for file in files if file is not None}
+        )
         return [known[file.blob] if file is not None else None for file in files]
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return the meanings of versions by their blobs: by syntax, and by Nix if it is installed."""
         memory, kept = self._memory, self._memory.known.readings
         known = {blob: kept[blob] for blob in contents if blob in kept}
-        found = {blob: each for blob, each in known.items() if not (memory.can_evaluate and meaning.is_open(each))}
+        found = {
+            blob: each
+            for blob, each in known.items()
+            if not (memory.can_evaluate and meaning.is_open(each))
+        }
         new = {blob: content for blob, content in contents.items() if blob not in found}
         with memory.budget.spending() as left:
             looked = confined.each(meaning.read, list(new.values()), seconds=left)
@@ -63,22 +80,44 @@ class DockerFiles:
             found[blob] = evaluating.reading_of(each)
             if each is confined.TOO_LARGE or not isinstance(each, confined.Unread):
                 kept[blob] = found[blob]
-        asked = {blob: (new[blob], found[blob]) for blob in new if meaning.is_open(found[blob])}
+        asked = {
+            blob: (new[blob], found[blob])
+            for blob in new
+            if meaning.is_open(found[blob])
+        }
         if not asked or not memory.can_evaluate:
             return found
         try:
             with memory.budget.spending() as left:
-                answers = dict(zip(asked, evaluating.evaluate([*asked.values()], seconds=left), strict=True))
+                answers = dict(
+                    zip(
+                        asked,
+                        evaluating.evaluate([*asked.values()], seconds=left),
+                        strict=True,
+                    )
+                )
         except ToolkitError as error:
-            memory.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
+            memory.warnings.append(
+                f"the syntax decides, since Nix cannot: {error.message}"
+            )
             return found
-        kept.update({blob: each for blob, each in answers.items() if each.overridable_by == EVALUATION})
+        kept.update(
+            {
+                blob: each
+                for blob, each in answers.items()
+                if each.overridable_by == EVALUATION
+            }
+        )
         return found | answers
 
 
 def _files(read: Reader, paths: Sequence[PurePosixPath]) -> list[File]:
     found = zip(paths, read(paths), strict=True)
-    return [File(path=path, blob=each[0], content=each[1]) for path, each in found if each is not None]
+    return [
+        File(path=path, blob=each[0], content=each[1])
+        for path, each in found
+        if each is not None
+    ]
 
 
 def _may_bind(file: File) -> bool:

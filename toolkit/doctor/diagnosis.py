@@ -1,4 +1,7 @@
-"""Examine this machine, a log that the user names, or both, and conclude. The command formats the result."""
+"""Examine this machine, a log that the user names, or both, and conclude.
+
+The command formats the result.
+"""
 
 import re
 from collections.abc import Sequence
@@ -29,10 +32,13 @@ class Health(StrEnum):
 
 
 class Suspect(Struct, frozen=True, kw_only=True):
-    """A possible cause of a line in a log; a condition of the same name shows whether this machine has it.
+    """A possible cause of a line in a log.
 
-    `check` is a command that confirms this cause. `here` is None if the condition was not examined. `remedies` are for
-    a machine like this one, `on_nixos` is set if the log's machine is unknown.
+    A condition of the same name shows whether this machine has it.
+
+    `check` is a command that confirms this cause. `here` is None if the condition was
+    not examined. `remedies` are for a machine like this one, `on_nixos` is set if the
+    log's machine is unknown.
     """
 
     name: str
@@ -79,16 +85,23 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     @property
     def causes(self) -> tuple[str, ...]:
         """The names of the conditions to fix, the most important one first."""
-        return tuple(condition.name for condition in self.conditions if condition.role is Role.CAUSE)
+        return tuple(
+            condition.name
+            for condition in self.conditions
+            if condition.role is Role.CAUSE
+        )
 
 
-def doctor(*, docker: Path | None, logs: Sequence[Path], elsewhere: bool, port: int | None) -> Diagnosis:
+def doctor(
+    *, docker: Path | None, logs: Sequence[Path], elsewhere: bool, port: int | None
+) -> Diagnosis:
     """Examine and conclude; change nothing.
 
-    `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
-    `logs` are files or `-`; with `elsewhere` they come from another machine, and this one is not examined. `port` is 80
-    by default. Without a log, raise ToolkitError for root, for a machine without rootless docker or without Linux.
-    Always raise it for a `docker` that cannot be examined.
+    `docker` is a docker package or a dockerd-rootless to examine instead of the one
+    that the user's service starts. `logs` are files or `-`; with `elsewhere` they come
+    from another machine, and this one is not examined. `port` is 80 by default. Without
+    a log, raise ToolkitError for root, for a machine without rootless docker or without
+    Linux. Always raise it for a `docker` that cannot be examined.
     """
     texts = [(str(log), read_log(log)) for log in logs]
     log_alone = Diagnosis(health=Health.UNCLEAR, verdict="", port=port or _USUAL_PORT)
@@ -100,14 +113,24 @@ def doctor(*, docker: Path | None, logs: Sequence[Path], elsewhere: bool, port: 
     except ToolkitError as error:
         if not texts or docker is not None:
             raise
-        unexamined = replace(log_alone, not_examined=error.message.removeprefix("doctor: "))
+        unexamined = replace(
+            log_alone, not_examined=error.message.removeprefix("doctor: ")
+        )
         return by_log(explain(texts, port=port), unexamined)
     conditions = _conditions(seen)
     health, verdict = _verdict(conditions, seen)
-    diagnosis = Diagnosis(health=health, verdict=verdict, port=seen.port, views=seen.views, conditions=conditions)
+    diagnosis = Diagnosis(
+        health=health,
+        verdict=verdict,
+        port=seen.port,
+        views=seen.views,
+        conditions=conditions,
+    )
     if not texts:
         return diagnosis
-    return by_log(explain(texts, port=port, machine=machine, conditions=conditions), diagnosis)
+    return by_log(
+        explain(texts, port=port, machine=machine, conditions=conditions), diagnosis
+    )
 
 
 def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
@@ -117,9 +140,22 @@ def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
         verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
         return replace(diagnosis, log=log, verdict=verdict)
     facts = {condition.name: condition.fact for condition in diagnosis.conditions}
-    here = ((entry, suspect) for entry in log.entries for suspect in entry.suspects if suspect.here)
-    found = (f"{entry.name}: {facts.get(suspect.name, suspect.fact)}" for entry, suspect in here)
-    return replace(diagnosis, log=log, health=Health.ILL, verdict=next(found, None) or _suspicion(log))
+    here = (
+        (entry, suspect)
+        for entry in log.entries
+        for suspect in entry.suspects
+        if suspect.here
+    )
+    found = (
+        f"{entry.name}: {facts.get(suspect.name, suspect.fact)}"
+        for entry, suspect in here
+    )
+    return replace(
+        diagnosis,
+        log=log,
+        health=Health.ILL,
+        verdict=next(found, None) or _suspicion(log),
+    )
 
 
 def _suspicion(log: Log) -> str:
@@ -129,7 +165,10 @@ def _suspicion(log: Log) -> str:
         return f"{entry.name}: this host no longer has the cause of it"
     if len(possible) == 1:
         return f"{entry.name}: {possible[0].fact}"
-    return f"{entry.name}: probably {possible[0].fact} ({counted(len(possible) - 1, 'other cause')} possible)"
+    return (
+        f"{entry.name}: probably {possible[0].fact} "
+        f"({counted(len(possible) - 1, 'other cause')} possible)"
+    )
 
 
 def _conditions(seen: Sight) -> tuple[Examined, ...]:
@@ -138,18 +177,37 @@ def _conditions(seen: Sight) -> tuple[Examined, ...]:
     for name, check in port.CHECKS.items():
         observed = check(seen)
         # If every program may have the port, a missing capability is no cause.
-        needless = seen.everybody and observed.role is Role.CAUSE and not (name == "nosuid" and seen.fails)
-        found.append(_named(seen, name, replace(observed, role=Role.NOTE, remedies=()) if needless else observed))
+        needless = (
+            seen.everybody
+            and observed.role is Role.CAUSE
+            and not (name == "nosuid" and seen.fails)
+        )
+        found.append(
+            _named(
+                seen,
+                name,
+                replace(observed, role=Role.NOTE, remedies=())
+                if needless
+                else observed,
+            )
+        )
     if not any(condition.role is Role.CAUSE for condition in found):
         # An effect without a cause: nothing here knows the cause.
-        found = [replace(each, role=Role.CAUSE) if each.role is Role.EFFECT else each for each in found]
+        found = [
+            replace(each, role=Role.CAUSE) if each.role is Role.EFFECT else each
+            for each in found
+        ]
     return tuple(found)
 
 
 def _named(seen: Sight, name: str, observed: Examined) -> Examined:
     remedies = observed.remedies
     if remedies is None:
-        remedies = seen.remedies(name, **observed.words) if observed.role in {Role.CAUSE, Role.UNKNOWN} else ()
+        remedies = (
+            seen.remedies(name, **observed.words)
+            if observed.role in {Role.CAUSE, Role.UNKNOWN}
+            else ()
+        )
     return replace(observed, name=name, remedies=remedies)
 
 
@@ -158,12 +216,22 @@ def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
     causes = [condition for condition in conditions if condition.role is Role.CAUSE]
     unknown = [condition for condition in conditions if condition.role is Role.UNKNOWN]
     if causes:
-        able = any(condition.name == "daemon" and condition.role is Role.OK for condition in conditions)
+        able = any(
+            condition.name == "daemon" and condition.role is Role.OK
+            for condition in conditions
+        )
         outcome = f"containers cannot publish port {seen.port}"
         if able and causes[0].name != "port-driver":
-            outcome = f"containers can publish port {seen.port} only until the daemon is restarted"
+            outcome = (
+                f"containers can publish port {seen.port} only until the "
+                "daemon is restarted"
+            )
         if causes[0].name in start.CHECKS:
-            outcome = "rootless docker will not start again" if running else "rootless docker cannot start"
+            outcome = (
+                "rootless docker will not start again"
+                if running
+                else "rootless docker cannot start"
+            )
         more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
         return Health.ILL, f"{outcome}: {causes[0].fact}{more}"
     if unknown:
@@ -173,12 +241,22 @@ def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
 
 
 def read_log(path: Path) -> str:
-    """Return the text of a file, or of standard input for `-`; raise ToolkitError if it is too long or not text."""
+    """Return the text of a file, or of standard input for `-`.
+
+    Raise ToolkitError if it is too long or not text.
+    """
     name = "standard input" if str(path) == "-" else str(path)
-    content = files.opened(0, name=name, most=_MOST_BYTES) if str(path) == "-" else files.read(path, most=_MOST_BYTES)
+    content = (
+        files.opened(0, name=name, most=_MOST_BYTES)
+        if str(path) == "-"
+        else files.read(path, most=_MOST_BYTES)
+    )
     if b"\0" in content or not content.strip():
         fact = "is empty" if not content.strip() else "is a binary file"
-        raise ToolkitError(f"{name}: {fact}", hint="journalctl --user -u docker -b | unlet doctor --log -")
+        raise ToolkitError(
+            f"{name}: {fact}",
+            hint="journalctl --user -u docker -b | unlet doctor --log -",
+        )
     return content.decode("utf-8", "replace")
 
 
@@ -191,7 +269,8 @@ def explain(
 ) -> Log:
     """Recognise symptoms in logs, each a name and a text.
 
-    `machine` and `conditions` are this host's, None if the logs are another's. Without a `port`, it is the log's.
+    `machine` and `conditions` are this host's, None if the logs are another's. Without
+    a `port`, it is the log's.
     """
     roles = {condition.name: condition.role for condition in conditions}
     places = [
@@ -203,7 +282,9 @@ def explain(
     for symptom, numbers in symptoms.recognise([line for _, _, line in places]):
         name, number, line = places[numbers[-1]]
         refused = _PORT.search(line)
-        own = port or (int(refused[1] or refused[2]) if refused is not None else _USUAL_PORT)
+        own = port or (
+            int(refused[1] or refused[2]) if refused is not None else _USUAL_PORT
+        )
         entries.append(
             LogEntry(
                 name=symptom.name,
@@ -211,10 +292,17 @@ def explain(
                 line=number,
                 count=len(numbers),
                 text=_excerpt(line.strip(), symptom),
-                suspects=tuple(_suspect(cause, roles.get(cause.name), machine, own) for cause in symptom.causes),
+                suspects=tuple(
+                    _suspect(cause, roles.get(cause.name), machine, own)
+                    for cause in symptom.causes
+                ),
             )
         )
-    return Log(name=", ".join(name for name, _ in texts), lines=len(places), entries=tuple(entries))
+    return Log(
+        name=", ".join(name for name, _ in texts),
+        lines=len(places),
+        entries=tuple(entries),
+    )
 
 
 _USUAL_PORT = 80
@@ -230,13 +318,21 @@ def _excerpt(line: str, symptom: Symptom) -> str:
     return ("…" if start else "") + line[start : start + _TEXT_LENGTH]
 
 
-def _suspect(cause: PossibleCause, role: Role | None, machine: Machine | None, port: int) -> Suspect:
-    facts = {"port": str(port)} | ({"user": machine.user.name} if machine is not None else {})
+def _suspect(
+    cause: PossibleCause, role: Role | None, machine: Machine | None, port: int
+) -> Suspect:
+    facts = {"port": str(port)} | (
+        {"user": machine.user.name} if machine is not None else {}
+    )
     return Suspect(
         name=cause.name,
         fact=cause.fact,
         check=cause.check,
         here={Role.CAUSE: True, Role.OK: False}.get(role) if role is not None else None,
-        remedies=cause.remedies(nixos=machine is not None and machine.is_nixos, **facts),
-        on_nixos=cause.remedies(nixos=True, **facts) if machine is None and cause.nixos else (),
+        remedies=cause.remedies(
+            nixos=machine is not None and machine.is_nixos, **facts
+        ),
+        on_nixos=cause.remedies(nixos=True, **facts)
+        if machine is None and cause.nixos
+        else (),
     )

@@ -57,28 +57,37 @@ class Machine(Struct, frozen=True, kw_only=True):
     @property
     def runtime(self) -> Path:
         """The user's directory for sockets and process ids."""
-        return Path(self.environment.get("XDG_RUNTIME_DIR") or f"/run/user/{self.user.uid}")
+        return Path(
+            self.environment.get("XDG_RUNTIME_DIR") or f"/run/user/{self.user.uid}"
+        )
 
 
 def this_machine() -> Machine:
     """Return the machine that this process runs on.
 
-    Raise ToolkitError unless it runs Linux, and for root, because rootless docker never runs as root.
+    Raise ToolkitError unless it runs Linux, and for root, because rootless docker never
+    runs as root.
     """
     if (system := platform.system()) != "Linux":
         raise ToolkitError(
             f"doctor: rootless docker needs Linux, and this is {system}",
-            hint="'unlet doctor --elsewhere --log FILE' explains a log from another machine",
+            hint="'unlet doctor --elsewhere --log FILE' explains a log from another "
+            "machine",
         )
     if os.geteuid() == 0:
         raise ToolkitError(
-            "doctor: root has no rootless docker", hint="run it as the user whose daemon it is, without sudo"
+            "doctor: root has no rootless docker",
+            hint="run it as the user whose daemon it is, without sudo",
         )
     try:
         entry = pwd.getpwuid(os.geteuid())
     except KeyError:
-        raise ToolkitError(f"doctor: user {os.geteuid()} has no name in /etc/passwd") from None
-    return Machine(user=Account(name=entry.pw_name, uid=entry.pw_uid), environment=dict(os.environ))
+        raise ToolkitError(
+            f"doctor: user {os.geteuid()} has no name in /etc/passwd"
+        ) from None
+    return Machine(
+        user=Account(name=entry.pw_name, uid=entry.pw_uid), environment=dict(os.environ)
+    )
 
 
 def number_in(path: Path, *, default: int) -> int:
@@ -116,7 +125,10 @@ def tun_problem(machine: Machine) -> str | None:
 
 
 def namespaces_problem(machine: Machine) -> str | None:
-    """Try to create a user namespace as an ordinary user; return why that fails, or None."""
+    """Try to create a user namespace as an ordinary user.
+
+    Return why that fails, or None.
+    """
     for setting in (NAMESPACES, CLONE):
         if number_in(machine.proc / setting, default=1) == 0:
             return f"{'.'.join(setting.parts[1:])} is 0"
@@ -138,11 +150,16 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
         return False
     if program is None:
         return True
-    return all(str(program) not in (text_of(profile) or "") for profile in (machine.etc / "apparmor.d").glob("*"))
+    return all(
+        str(program) not in (text_of(profile) or "")
+        for profile in (machine.etc / "apparmor.d").glob("*")
+    )
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """The systemd user service that starts rootless docker; if `missing` has a reason, the other fields are empty.
+    """The systemd user service that starts rootless docker.
+
+    If `missing` has a reason, the other fields are empty.
 
     `environment` combines the manager's variables with the unit's.
     """
@@ -162,26 +179,40 @@ def service() -> Service:
     try:
         shown = _show(_PROPERTIES, UNIT)
         if shown.get("LoadState") != "loaded":
-            return Service(missing=f"the user has no {UNIT}: {shown.get('LoadState', 'unknown').replace('-', ' ')}")
+            return Service(
+                missing=f"the user has no {UNIT}: "
+                f"{shown.get('LoadState', 'unknown').replace('-', ' ')}"
+            )
         manager = _show("Environment")
     except CommandError as error:
-        return Service(missing=(error.stderr.strip() or error.message).splitlines()[-1].strip())
+        return Service(
+            missing=(error.stderr.strip() or error.message).splitlines()[-1].strip()
+        )
     except ToolkitError as error:
         return Service(missing=error.message)
     start = re.search(r"\{ path=(\S+) ;", shown.get("ExecStart", ""))
     return Service(
-        state=f"{shown.get('ActiveState', 'unknown')} ({shown.get('SubState', 'unknown')})",
+        state=f"{shown.get('ActiveState', 'unknown')} "
+        f"({shown.get('SubState', 'unknown')})",
         program=Path(start[1]) if start else None,
-        environment=_variables(manager.get("Environment", "")) | _variables(shown.get("Environment", "")),
+        environment=_variables(manager.get("Environment", ""))
+        | _variables(shown.get("Environment", "")),
         no_new_privileges=shown.get("NoNewPrivileges") == "yes",
-        files=tuple(filter(None, (shown.get("FragmentPath"), *shown.get("DropInPaths", "").split()))),
+        files=tuple(
+            filter(
+                None, (shown.get("FragmentPath"), *shown.get("DropInPaths", "").split())
+            )
+        ),
     )
 
 
 def _show(properties: str, *units: str) -> dict[str, str]:
     argv = ["systemctl", "--user", "show", *units, "--property", properties]
     text = process.run(argv, env=of(SERVICES), timeout=_SECONDS).text
-    return {name: value for name, _, value in (line.partition("=") for line in text.splitlines())}
+    return {
+        name: value
+        for name, _, value in (line.partition("=") for line in text.splitlines())
+    }
 
 
 def _variables(text: str) -> dict[str, str]:
@@ -234,13 +265,21 @@ def process_of(pid: int, proc: Path = Path("/proc")) -> Process | None:
     """Return a process, or None if it does not exist or even its public facts are unreadable."""
     place = proc / str(pid)
     try:
-        status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", (place / "status").read_text("utf-8", "replace")))
+        status = dict(
+            re.findall(
+                r"(?m)^(\w+):\s*(.*)$", (place / "status").read_text("utf-8", "replace")
+            )
+        )
         command = (place / "cmdline").read_bytes()
         # The name, in brackets, may contain anything: proc(5).
-        fields = (place / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        fields = (
+            (place / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        )
     except OSError:
         return None
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf(
+        "SC_CLK_TCK"
+    )
     return Process(
         pid=pid,
         parent=int(fields[1]),
@@ -256,15 +295,25 @@ def process_of(pid: int, proc: Path = Path("/proc")) -> Process | None:
 def daemon(machine: Machine, service: Mapping[str, str]) -> Daemon | None:
     """Return the user's running rootless docker, or None.
 
-    `service` is the service's environment: like the shell's, it may name another directory for rootlesskit's state.
+    `service` is the service's environment: like the shell's, it may name another
+    directory for rootlesskit's state.
     """
     for environment in (service, machine.environment):
-        state = Path(environment.get(STATE_DIRECTORY) or machine.runtime / "dockerd-rootless")
+        state = Path(
+            environment.get(STATE_DIRECTORY) or machine.runtime / "dockerd-rootless"
+        )
         with suppress(OSError, ValueError):
             child = process_of(int((state / "child_pid").read_text()), machine.proc)
-            parent = process_of(child.parent, machine.proc) if child is not None else None
-            # The file may be left over from a daemon that was killed, and its number belong to another process now.
-            if child is not None and parent is not None and "rootlesskit" in Path((*parent.command, "")[0]).name:
+            parent = (
+                process_of(child.parent, machine.proc) if child is not None else None
+            )
+            # The file may be left over from a daemon that was killed, and its number
+            # belong to another process now.
+            if (
+                child is not None
+                and parent is not None
+                and "rootlesskit" in Path((*parent.command, "")[0]).name
+            ):
                 return Daemon(rootlesskit=parent, child=child)
     return None
 
@@ -274,5 +323,9 @@ def _environment(place: Path) -> dict[str, str] | None:
         content = (place / "environ").read_bytes()
     except OSError:
         return None
-    pairs = (variable.partition("=") for variable in os.fsdecode(content).split("\0") if variable)
+    pairs = (
+        variable.partition("=")
+        for variable in os.fsdecode(content).split("\0")
+        if variable
+    )
     return {name: value for name, _, value in pairs}

@@ -13,7 +13,8 @@ PORT_DRIVER = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER"
 
 _CAPABILITY = "CAP_NET_BIND_SERVICE"
 
-# Seconds by which the clock of files and that of processes may differ: the latter counts in ticks, from the boot on.
+# Seconds by which the clock of files and that of processes may differ: the latter
+# counts in ticks, from the boot on.
 _CLOCKS = 0.5
 
 
@@ -21,13 +22,23 @@ def _shadowed(sight: Sight) -> Examined:
     hidden, taken = sight.shadowed, sight.next.taken
     if hidden is None or taken is None:
         return ok("no program with the capability is hidden by one without")
-    fact = f"{taken.path} comes before {hidden.path}, which is the one for privileged ports"
-    places = (f"{each.path}: {sight.next.place(each)}, {_rights(each)}" for each in (taken, hidden))
+    fact = (
+        f"{taken.path} comes before {hidden.path}, which is the one for "
+        "privileged ports"
+    )
+    places = (
+        f"{each.path}: {sight.next.place(each)}, {_rights(each)}"
+        for each in (taken, hidden)
+    )
     return cause(fact, *places, hidden=str(hidden.path))
 
 
 def _rights(program: Program) -> str:
-    return f"capabilities {program.capability}" if program.capability is not None else "no capabilities"
+    return (
+        f"capabilities {program.capability}"
+        if program.capability is not None
+        else "no capabilities"
+    )
 
 
 def _nosuid(sight: Sight) -> Examined:
@@ -37,7 +48,8 @@ def _nosuid(sight: Sight) -> Examined:
     if subject.nosuid is None:
         return ok(f"{programs.mount_point(subject.resolved)} is not mounted nosuid")
     return cause(
-        f"{subject.path} is on a mount with the option nosuid, which voids its capability",
+        f"{subject.path} is on a mount with the option nosuid, which voids its "
+        "capability",
         f"mounted nosuid: {subject.nosuid}",
         f"file: {subject.resolved}",
         point=str(subject.nosuid),
@@ -47,7 +59,10 @@ def _nosuid(sight: Sight) -> Examined:
 def _capability(sight: Sight) -> Examined:
     subject = sight.subject
     if subject is None:
-        return Examined(role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
+        return Examined(
+            role=Role.EFFECT,
+            fact="there is no rootlesskit that could have the capability",
+        )
     evidence = tuple(f"{each.path}: {_rights(each)}" for each in sight.next.candidates)
     if subject.grants(NET_BIND_SERVICE):
         own = sight.machine.wrappers != subject.path.parent and subject.source is None
@@ -64,12 +79,18 @@ def _capability(sight: Sight) -> Examined:
 
 
 def _grant(program: Program) -> str:
-    """Return the command that gives a rootlesskit the capability; a file of the Nix store must not change."""
+    """Return the command that gives a rootlesskit the capability.
+
+    A file of the Nix store must not change.
+    """
     path = program.resolved
     if not path.is_relative_to(STORE):
         return f"setcap cap_net_bind_service=ep {shlex.quote(str(path))}"
     copy = "/usr/local/bin/docker-rootlesskit"
-    return f"install {shlex.quote(str(path))} {copy} && setcap cap_net_bind_service=ep {copy}, which has to be on PATH"
+    return (
+        f"install {shlex.quote(str(path))} {copy} && setcap "
+        f"cap_net_bind_service=ep {copy}, which has to be on PATH"
+    )
 
 
 def _bounding_set(sight: Sight) -> Examined:
@@ -79,7 +100,9 @@ def _bounding_set(sight: Sight) -> Examined:
     evidence = (f"process {process.pid}: CapBnd {process.bounding:016x}",)
     if process.bounding >> NET_BIND_SERVICE & 1:
         return ok(f"the bounding set has {_CAPABILITY}", *evidence)
-    return cause(f"the bounding set lacks {_CAPABILITY}, so no program can get it", *evidence)
+    return cause(
+        f"the bounding set lacks {_CAPABILITY}, so no program can get it", *evidence
+    )
 
 
 def _port_driver(sight: Sight) -> Examined:
@@ -87,39 +110,71 @@ def _port_driver(sight: Sight) -> Examined:
     running = sight.daemon.option("port-driver") if sight.daemon is not None else None
     network = start.network(sight)
     driver = environment.get(PORT_DRIVER) or ("builtin" if network != "pasta" else None)
-    if driver is None and sight.version is not None and sight.version >= start.WITHOUT_NETWORK_PROGRAM:
+    if (
+        driver is None
+        and sight.version is not None
+        and sight.version >= start.WITHOUT_NETWORK_PROGRAM
+    ):
         driver = "implicit"
-    evidence = [f"{PORT_DRIVER} of the {sight.next.seen_by}: {environment.get(PORT_DRIVER) or 'not set'}"]
+    evidence = [
+        (
+            f"{PORT_DRIVER} of the {sight.next.seen_by}: "
+            f"{environment.get(PORT_DRIVER) or 'not set'}"
+        )
+    ]
     if network is not None:
-        evidence.append(f"network driver: {network}{'' if environment.get(start.NET) else ', the first on PATH'}")
+        evidence.append(
+            "network driver: "
+            f"{network}{'' if environment.get(start.NET) else ', the first on PATH'}"
+        )
     if running is not None:
         evidence.append(f"the running rootlesskit: --port-driver={running}")
     if sight.next.seen_by == "daemon" and running is not None:
         driver = running
-    role, fact = Role.CAUSE, f"the port driver is {driver}, for which rootlesskit's capability does nothing"
+    role, fact = (
+        Role.CAUSE,
+        f"the port driver is {driver}, for which rootlesskit's capability does nothing",
+    )
     if driver == "builtin":
         role, fact = Role.OK, "the port driver is builtin, which uses the capability"
     elif driver is None:
-        role, fact = Role.UNKNOWN, "with the network driver pasta, the port driver depends on docker's version"
+        role, fact = (
+            Role.UNKNOWN,
+            (
+                "with the network driver pasta, the port driver depends on docker's "
+                "version"
+            ),
+        )
     return Examined(role=role, fact=fact, evidence=tuple(evidence))
 
 
 def _daemon_age(sight: Sight) -> Examined:
-    """Compare the running daemon with what its next start uses; one that has the capability is fine as it is."""
+    """Compare the running daemon with what its next start uses.
+
+    One that has the capability is fine as it is.
+    """
     taken = sight.next.taken
     if sight.daemon is None or taken is None:
         return ok("no daemon runs that could be outdated")
     kit = sight.daemon.rootlesskit
     started = time.strftime("%F %T", time.localtime(kit.started))
     changed = time.strftime("%F %T", time.localtime(taken.changed))
-    evidence = (f"the daemon was started at {started}", f"{taken.path} was changed at {changed}")
+    evidence = (
+        f"the daemon was started at {started}",
+        f"{taken.path} was changed at {changed}",
+    )
     if kit.has(NET_BIND_SERVICE) or not taken.grants(NET_BIND_SERVICE):
         return ok("a restart would not change anything for the daemon", *evidence)
-    by_daemon = next((view.taken for view in sight.views if view.seen_by == "daemon"), None)
+    by_daemon = next(
+        (view.taken for view in sight.views if view.seen_by == "daemon"), None
+    )
     if taken.changed > kit.started + _CLOCKS:
         fact = f"the daemon is older than {taken.path}, which its next start will use"
     elif by_daemon is not None and by_daemon.resolved != taken.resolved:
-        fact = f"the daemon was started with another PATH: its next start will use {taken.path}"
+        fact = (
+            "the daemon was started with another PATH: its next start will use "
+            f"{taken.path}"
+        )
     else:
         return ok("the daemon is younger than its rootlesskit", *evidence)
     return cause(fact, *evidence)
@@ -127,10 +182,24 @@ def _daemon_age(sight: Sight) -> Examined:
 
 def _daemon(sight: Sight) -> Examined:
     if sight.daemon is None:
-        state = f", docker.service is {sight.service.state}" if sight.service.state else ""
+        state = (
+            f", docker.service is {sight.service.state}" if sight.service.state else ""
+        )
         failed = sight.service.state.startswith("failed")
-        remedies = ("journalctl --user -u docker -b | unlet doctor --log - explains why it failed",) if failed else ()
-        return note(f"no daemon runs{state}; the conclusions are about its next start", remedies=remedies)
+        remedies = (
+            (
+                (
+                    "journalctl --user -u docker -b | unlet doctor --log - explains why "
+                    "it failed"
+                ),
+            )
+            if failed
+            else ()
+        )
+        return note(
+            f"no daemon runs{state}; the conclusions are about its next start",
+            remedies=remedies,
+        )
     kit = sight.daemon.rootlesskit
     evidence = (
         f"process {kit.pid}: {' '.join(kit.command[:1])}, CapEff {kit.effective:016x}",
@@ -149,7 +218,10 @@ def _daemon(sight: Sight) -> Examined:
 def _sysctl(sight: Sight) -> Examined:
     evidence = (f"net.ipv4.ip_unprivileged_port_start = {sight.first_port}",)
     if sight.everybody:
-        return ok(f"every program may listen on port {sight.port}: no capability is needed", *evidence)
+        return ok(
+            f"every program may listen on port {sight.port}: no capability is needed",
+            *evidence,
+        )
     return note(f"port {sight.port} needs {_CAPABILITY}", *evidence)
 
 

@@ -19,7 +19,8 @@ SETUID = 7
 NET_BIND_SERVICE = 10
 """Bits of capabilities(7), counted from 0."""
 
-# Revision → the length of the attribute in bytes: the third one has the namespace's root at its end.
+# Revision → the length of the attribute in bytes: the third one has the namespace's
+# root at its end.
 _LENGTHS = {2: 20, 3: 24}
 # A security wrapper has a few kilobytes, a statically linked one less than a megabyte.
 WRAPPER_BYTES = 4 << 20
@@ -27,7 +28,10 @@ _TRIAL_SECONDS = 10.0
 
 
 class Capability(Struct, frozen=True, kw_only=True):
-    """A program's file capabilities as sets of bits; `root` is the user id of the namespace in which they count."""
+    """A program's file capabilities as sets of bits.
+
+    `root` is the user id of the namespace in which they count.
+    """
 
     permitted: int
     effective: bool
@@ -39,16 +43,19 @@ class Capability(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         flags = "ep" if self.effective else "p"
-        within = f", only in the user namespace of user {self.root}" if self.root else ""
+        within = (
+            f", only in the user namespace of user {self.root}" if self.root else ""
+        )
         return f"0x{self.permitted:x}={flags}{within}"
 
 
 class Program(Struct, frozen=True, kw_only=True):
     """A program on this machine.
 
-    `path` is its path by PATH, `resolved` the file behind all links. `changed` is the time of its inode's last change,
-    in seconds since the epoch. `nosuid` is the mount point that disables capabilities and setuid, or None. `source` is
-    the program that a security wrapper runs, if it can be read.
+    `path` is its path by PATH, `resolved` the file behind all links. `changed` is the
+    time of its inode's last change, in seconds since the epoch. `nosuid` is the mount
+    point that disables capabilities and setuid, or None. `source` is the program that a
+    security wrapper runs, if it can be read.
     """
 
     path: Path
@@ -65,7 +72,10 @@ class Program(Struct, frozen=True, kw_only=True):
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """The output of `--version`; `status` is None if the program did not start or did not end."""
+    """The output of `--version`.
+
+    `status` is None if the program did not start or did not end.
+    """
 
     status: int | None
     output: str
@@ -103,7 +113,10 @@ def look(path: Path) -> Program:
 
 
 def parse(value: bytes) -> Capability | None:
-    """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h); None if its form is different."""
+    """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h).
+
+    None if its form is different.
+    """
     if _LENGTHS.get(int.from_bytes(value[3:4])) != len(value):
         return None
     flags, low, _, high, _ = struct.unpack_from("<5I", value)
@@ -116,7 +129,8 @@ def mount_point(path: Path) -> Path:
     with suppress(OSError):
         mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace")
         points = {
-            re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4]) for line in mounts.splitlines()
+            re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])
+            for line in mounts.splitlines()
         }
         return next(parent for parent in (path, *path.parents) if str(parent) in points)
     return Path("/")
@@ -127,7 +141,10 @@ def try_version(program: Path) -> Trial:
     try:
         # With it NixOS' security wrapper prints which capabilities it passes on.
         done = process.run(
-            [str(program), "--version"], env=of(SERVICES, {"WRAPPER_DEBUG": "1"}), ok=None, timeout=_TRIAL_SECONDS
+            [str(program), "--version"],
+            env=of(SERVICES, {"WRAPPER_DEBUG": "1"}),
+            ok=None,
+            timeout=_TRIAL_SECONDS,
         )
     except CommandError as error:
         return Trial(status=None, output=error.stderr.strip())
@@ -143,6 +160,8 @@ def _source(path: Path) -> Path | None:
     with suppress(ToolkitError):
         text = files.read(path, most=WRAPPER_BYTES)
         if b"inherit capabilities" in text:
-            found = re.search(rb"(?<=[\0'`])/[^\0'`]*/(?:docker-)?rootlesskit(?=[\0'`])", text)
+            found = re.search(
+                rb"(?<=[\0'`])/[^\0'`]*/(?:docker-)?rootlesskit(?=[\0'`])", text
+            )
             return Path(os.fsdecode(found[0])) if found else None
     return None

@@ -1,6 +1,7 @@
 """All observations of one diagnosis, and the form of a conclusion from them.
 
-The central question: which rootlesskit does dockerd-rootless run, given its wrappers and its caller's PATH?
+The central question: which rootlesskit does dockerd-rootless run, given its wrappers
+and its caller's PATH?
 """
 
 import os
@@ -26,7 +27,8 @@ from toolkit.nix.wrappers import Wrapper
 # The programs that dockerd-rootless.sh looks for, in this order, each on all of PATH.
 _KITS = ("docker-rootlesskit", "rootlesskit")
 
-# nixpkgs has the one, docker's own packages the other; Debian's is in a directory that no PATH contains.
+# nixpkgs has the one, docker's own packages the other; Debian's is in a directory that
+# no PATH contains.
 _LAUNCHERS = ("dockerd-rootless", "dockerd-rootless.sh")
 _PLACES = ("/usr/share/docker.io/contrib", "/run/current-system/sw/bin")
 _NESTED = 8
@@ -35,7 +37,8 @@ _NESTED = 8
 class View(Struct, frozen=True, kw_only=True):
     """The view of dockerd-rootless if `seen_by` starts it: the `service`, the running `daemon`, or the `shell`.
 
-    `candidates` are in the script's search order, without duplicates; `environment` is the script's.
+    `candidates` are in the script's search order, without duplicates; `environment` is
+    the script's.
     """
 
     seen_by: str
@@ -56,7 +59,11 @@ class View(Struct, frozen=True, kw_only=True):
         """Return a program's place on PATH."""
         entries = self.path.split(":")
         directory = str(program.path.parent)
-        return f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
+        return (
+            f"entry {entries.index(directory) + 1} of {len(entries)}"
+            if directory in entries
+            else "on PATH"
+        )
 
     def find(self, name: str) -> Program | None:
         """Return a program by name, as the script and the programs it starts find it."""
@@ -69,9 +76,10 @@ class View(Struct, frozen=True, kw_only=True):
 class Sight(Struct, frozen=True, kw_only=True):
     """All observations.
 
-    The first of `views` applies to the daemon's next start. `trials` has the result of running each candidate there
-    that has the capability. `dockerd` belongs to the next start too; `version` is None if it prints none. Every program
-    may listen on ports from `first_port` up; `port` is the user's port.
+    The first of `views` applies to the daemon's next start. `trials` has the result of
+    running each candidate there that has the capability. `dockerd` belongs to the next
+    start too; `version` is None if it prints none. Every program may listen on ports
+    from `first_port` up; `port` is the user's port.
     """
 
     machine: Machine
@@ -104,7 +112,11 @@ class Sight(Struct, frozen=True, kw_only=True):
     def shadowed(self) -> Program | None:
         """The first rootlesskit with the capability, if dockerd-rootless uses one without it instead."""
         taken = self.next.taken
-        return self.bearers[0] if self.bearers and taken is not None and not self.bears(taken) else None
+        return (
+            self.bearers[0]
+            if self.bearers and taken is not None and not self.bears(taken)
+            else None
+        )
 
     @property
     def subject(self) -> Program | None:
@@ -115,16 +127,29 @@ class Sight(Struct, frozen=True, kw_only=True):
     def fails(self) -> bool:
         """Return whether the first rootlesskit on PATH was started and failed."""
         trial = self.trials.get(self.subject.path) if self.subject is not None else None
-        return self.subject is self.next.taken and trial is not None and trial.status != 0
+        return (
+            self.subject is self.next.taken and trial is not None and trial.status != 0
+        )
 
     def bears(self, program: Program) -> bool:
         """Return whether a rootlesskit is for privileged ports: it has the capability, or is a security wrapper."""
-        return program.grants(programs.NET_BIND_SERVICE) or program.path.parent == self.machine.wrappers
+        return (
+            program.grants(programs.NET_BIND_SERVICE)
+            or program.path.parent == self.machine.wrappers
+        )
 
     def remedies(self, cause: str, **facts: str) -> tuple[str, ...]:
-        """Return the remedies for a cause on this machine; `facts` fill their placeholders, see symptoms.toml."""
+        """Return the remedies for a cause on this machine.
+
+        `facts` fill their placeholders, see symptoms.toml.
+        """
         restart = {"restart": "restart the daemon"} if self.service.missing else {}
-        words = {"user": self.machine.user.name, "port": str(self.port), **restart, **facts}
+        words = {
+            "user": self.machine.user.name,
+            "port": str(self.port),
+            **restart,
+            **facts,
+        }
         return causes()[cause].remedies(nixos=self.machine.is_nixos, **words)
 
     @property
@@ -148,10 +173,12 @@ class Role(StrEnum):
 
 
 class Examined(Struct, frozen=True, kw_only=True):
-    """The result of one check of the machine: the fact in one line, and its evidence; the diagnosis names it.
+    """The result of one check of the machine: the fact in one line, and its evidence.
 
-    A cause, or a possible one, gets the remedies that symptoms.toml has for its name, which `words` fill, unless it has
-    `remedies` of its own, the best one first.
+    The diagnosis names it.
+
+    A cause, or a possible one, gets the remedies that symptoms.toml has for its name,
+    which `words` fill, unless it has `remedies` of its own, the best one first.
     """
 
     role: Role
@@ -185,11 +212,18 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
     seen = [_view("shell", launched.environment(machine.environment))]
     if running is not None and running.child.environment is not None:
         # The running daemon may belong to a docker other than the one that was named.
-        seen.insert(0 if docker is None else 1, _view("daemon", running.child.environment))
+        seen.insert(
+            0 if docker is None else 1, _view("daemon", running.child.environment)
+        )
     if not unit.missing:
         login = {"HOME": str(Path.home()), "XDG_RUNTIME_DIR": str(machine.runtime)}
-        seen.insert(0, _view("service", launched.environment({**login, **unit.environment})))
-    dockerd = next(programs.locate(seen[0].environment.get("DOCKERD") or "dockerd", seen[0].path), None)
+        seen.insert(
+            0, _view("service", launched.environment({**login, **unit.environment}))
+        )
+    dockerd = next(
+        programs.locate(seen[0].environment.get("DOCKERD") or "dockerd", seen[0].path),
+        None,
+    )
     return Sight(
         machine=machine,
         service=unit,
@@ -211,14 +245,29 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
 def launcher(machine: Machine, service: Service, wanted: Path | None) -> Wrapper:
     """Return the dockerd-rootless to examine: the user's choice, the service's, or the shell's.
 
-    `wanted` is a docker package or the program itself. Raise ToolkitError if there is none, or it is unreadable.
+    `wanted` is a docker package or the program itself. Raise ToolkitError if there is
+    none, or it is unreadable.
     """
     if wanted is not None:
-        candidates = [wanted, *(wanted / directory / name for directory in ("bin", ".") for name in _LAUNCHERS)]
+        candidates = [
+            wanted,
+            *(
+                wanted / directory / name
+                for directory in ("bin", ".")
+                for name in _LAUNCHERS
+            ),
+        ]
         found = next((path for path in candidates if path.is_file()), None)
         if found is None:
-            fact = "contains no bin/dockerd-rootless" if wanted.exists() else "no such file or directory"
-            raise ToolkitError(f"{wanted}: {fact}", hint="docker-client has none; 'nix build nixpkgs#docker' has one")
+            fact = (
+                "contains no bin/dockerd-rootless"
+                if wanted.exists()
+                else "no such file or directory"
+            )
+            raise ToolkitError(
+                f"{wanted}: {fact}",
+                hint="docker-client has none; 'nix build nixpkgs#docker' has one",
+            )
         return _open(found)
     if service.program is not None:
         return _open(service.program)
@@ -227,9 +276,12 @@ def launcher(machine: Machine, service: Service, wanted: Path | None) -> Wrapper
         if (found := next(programs.locate(name, path), None)) is not None:
             return _open(found)
     raise ToolkitError(
-        "doctor: no rootless docker found: the user has no docker.service, and PATH has no dockerd-rootless",
-        hint="name one with --docker, or install it. NixOS: virtualisation.docker.rootless.enable = true; and rebuild. "
-        "Debian: apt install docker.io rootlesskit slirp4netns uidmap dbus-user-session, then as the user "
+        "doctor: no rootless docker found: the user has no docker.service, and PATH "
+        "has no dockerd-rootless",
+        hint="name one with --docker, or install it. NixOS: "
+        "virtualisation.docker.rootless.enable = true; and rebuild. "
+        "Debian: apt install docker.io rootlesskit slirp4netns uidmap "
+        "dbus-user-session, then as the user "
         "/usr/share/docker.io/contrib/dockerd-rootless-setuptool.sh install",
     )
 
@@ -252,7 +304,9 @@ def _view(seen_by: str, environment: Mapping[str, str]) -> View:
             with suppress(ToolkitError):
                 program = programs.look(path)
                 found.setdefault(program.resolved, program)
-    return View(seen_by=seen_by, environment=environment, candidates=tuple(found.values()))
+    return View(
+        seen_by=seen_by, environment=environment, candidates=tuple(found.values())
+    )
 
 
 def _version(dockerd: Path) -> Version | None:

@@ -16,15 +16,20 @@ WITHOUT_PROXY = Version("28")
 
 NET = "DOCKERD_ROOTLESS_ROOTLESSKIT_NET"
 _NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")
-# With it came rootlesskit 3, which has a network driver of its own; pasta is taken by itself if slirp4netns is missing.
+# With it came rootlesskit 3, which has a network driver of its own; pasta is taken by
+# itself if slirp4netns is missing.
 WITHOUT_NETWORK_PROGRAM = Version("29.5")
 
-# What rootlesskit maps: fewer than this and images with ordinary user ids do not unpack.
+# What rootlesskit maps: fewer than this and images with ordinary user ids do not
+# unpack.
 _ENOUGH = 65536
 
 
 class SubordinateIds(Struct, frozen=True, kw_only=True):
-    """The number of a user's ids in such a file; `elsewhere`: nsswitch.conf(5) names a source other than files."""
+    """The number of a user's ids in such a file.
+
+    `elsewhere`: nsswitch.conf(5) names a source other than files.
+    """
 
     path: Path
     count: int
@@ -32,20 +37,29 @@ class SubordinateIds(Struct, frozen=True, kw_only=True):
     elsewhere: bool
 
 
-def subordinate_ids(account: machine.Account, directory: Path) -> tuple[SubordinateIds, ...]:
+def subordinate_ids(
+    account: machine.Account, directory: Path
+) -> tuple[SubordinateIds, ...]:
     """Return a user's entries in `directory`/subuid and subgid."""
     switch = machine.text_of(directory / "nsswitch.conf") or ""
-    sources = [line.split()[1:] for line in switch.splitlines() if line.startswith("subid:")]
+    sources = [
+        line.split()[1:] for line in switch.splitlines() if line.startswith("subid:")
+    ]
     owners = {account.name, str(account.uid)}
     found: list[SubordinateIds] = []
     for name in ("subuid", "subgid"):
         path = directory / name
         text = machine.text_of(path)
-        entries = [re.fullmatch(r"([^:]+):\d+:(\d+)", line.strip()) for line in (text or "").splitlines()]
+        entries = [
+            re.fullmatch(r"([^:]+):\d+:(\d+)", line.strip())
+            for line in (text or "").splitlines()
+        ]
         found.append(
             SubordinateIds(
                 path=path,
-                count=sum(int(entry[2]) for entry in entries if entry and entry[1] in owners),
+                count=sum(
+                    int(entry[2]) for entry in entries if entry and entry[1] in owners
+                ),
                 readable=text is not None or not path.exists(),
                 elsewhere=any(source != ["files"] for source in sources),
             )
@@ -57,7 +71,10 @@ def _rootlesskit(sight: Sight) -> Examined:
     taken = sight.next.taken
     evidence = tuple(line for view in sight.views for line in _found(view))
     if taken is None:
-        fact = f"neither docker-rootlesskit nor rootlesskit is on the PATH of the {sight.next.seen_by}"
+        fact = (
+            "neither docker-rootlesskit nor rootlesskit is on the PATH of the "
+            f"{sight.next.seen_by}"
+        )
         return cause(fact, *evidence)
     return ok(f"the {sight.next.seen_by} uses {taken.path}", *evidence)
 
@@ -72,16 +89,26 @@ def _found(view: View) -> Iterator[str]:
 
 def _proxy(sight: Sight) -> Examined:
     if sight.dockerd is None or sight.version is None:
-        fact = "no dockerd is on PATH" if sight.dockerd is None else f"{sight.dockerd} does not print its version"
+        fact = (
+            "no dockerd is on PATH"
+            if sight.dockerd is None
+            else f"{sight.dockerd} does not print its version"
+        )
         return note(f"{fact}, so it is not known whether it needs {PROXY}")
     evidence = (f"{sight.dockerd}: version {sight.version}",)
     if sight.version >= WITHOUT_PROXY:
         return ok(f"dockerd {sight.version} does not need {PROXY}", *evidence)
     found = next(programs.locate(PROXY, sight.next.path), None)
     if found is not None:
-        return ok(f"dockerd {sight.version} needs {PROXY}, and finds it", *evidence, str(found))
+        return ok(
+            f"dockerd {sight.version} needs {PROXY}, and finds it",
+            *evidence,
+            str(found),
+        )
     return cause(
-        f"dockerd {sight.version} needs {PROXY}, which is not on its PATH", *evidence, f"PATH: {sight.next.path}"
+        f"dockerd {sight.version} needs {PROXY}, which is not on its PATH",
+        *evidence,
+        f"PATH: {sight.next.path}",
     )
 
 
@@ -95,9 +122,14 @@ def _network_program(sight: Sight) -> Examined:
     found = sight.next.find(network(sight) or "")
     if found is not None:
         return ok(f"{found.path} can provide the network")
-    if sight.next.environment.get(NET) or (sight.version is not None and sight.version >= WITHOUT_NETWORK_PROGRAM):
+    if sight.next.environment.get(NET) or (
+        sight.version is not None and sight.version >= WITHOUT_NETWORK_PROGRAM
+    ):
         return ok("the network needs neither slirp4netns nor pasta nor vpnkit")
-    fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
+    fact = (
+        f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the "
+        f"{sight.next.seen_by}"
+    )
     role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
     return Examined(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
 
@@ -106,19 +138,28 @@ def _no_new_privileges(sight: Sight) -> Examined:
     if (reason := sight.no_new_privileges) is None:
         return ok("nothing keeps programs from gaining privileges")
     units = (f"unit: {file}" for file in sight.service.files)
-    return cause(f"{reason}: neither capabilities nor newuidmap's setuid bit work", *units)
+    return cause(
+        f"{reason}: neither capabilities nor newuidmap's setuid bit work", *units
+    )
 
 
 def _security_wrapper(sight: Sight) -> Examined:
     """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
     subject = sight.subject
     trial = sight.trials.get(subject.path) if subject is not None else None
-    gone = subject is not None and subject.source is not None and not subject.source.exists()
+    gone = (
+        subject is not None
+        and subject.source is not None
+        and not subject.source.exists()
+    )
     if subject is None or (trial is None and not gone):
         return ok("there is none to try")
     output = trial.output if trial is not None else ""
-    evidence = tuple(f"{subject.path} --version: {line}" for line in output.splitlines()[-3:])
-    # A wrapper that does not run is a cause even if every program may have the port: it is the one that is used.
+    evidence = tuple(
+        f"{subject.path} --version: {line}" for line in output.splitlines()[-3:]
+    )
+    # A wrapper that does not run is a cause even if every program may have the port: it
+    # is the one that is used.
     role = Role.CAUSE if sight.fails or not sight.everybody else Role.NOTE
     fact, remedies = f"{subject.path} does not run", sight.remedies("security-wrapper")
     if gone or "cannot run" in output:
@@ -127,9 +168,19 @@ def _security_wrapper(sight: Sight) -> Examined:
         evidence = evidence or (f"it runs {subject.source}",)
     elif "failed to inherit capabilities" in output:
         if subject.nosuid is not None or sight.no_new_privileges is not None:
-            role, fact, remedies = Role.EFFECT, f"{subject.path} gets no capability, and refuses to run", ()
+            role, fact, remedies = (
+                Role.EFFECT,
+                f"{subject.path} gets no capability, and refuses to run",
+                (),
+            )
         elif sight.own is not None and sight.own.no_new_privileges:
-            role, fact = Role.UNKNOWN, f"{subject.path} cannot be tried, because this shell has NoNewPrivs set"
+            role, fact = (
+                Role.UNKNOWN,
+                (
+                    f"{subject.path} cannot be tried, because this shell has NoNewPrivs "
+                    "set"
+                ),
+            )
             remedies = ("run unlet in a shell outside of a sandbox",)
         else:
             fact = f"{subject.path} gets no capability"
@@ -146,7 +197,10 @@ def _subordinate_ids(sight: Sight) -> Examined:
     user = sight.machine.user.name
     found = subordinate_ids(sight.machine.user, sight.machine.etc)
     evidence = tuple(
-        f"{each.path}: {each.count} ids" if each.readable else f"{each.path}: not readable" for each in found
+        f"{each.path}: {each.count} ids"
+        if each.readable
+        else f"{each.path}: not readable"
+        for each in found
     )
     lacking = [each for each in found if each.count == 0]
     if any(each.elsewhere or not each.readable for each in lacking):
@@ -155,9 +209,16 @@ def _subordinate_ids(sight: Sight) -> Examined:
         check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
         return Examined(role=role, fact=fact, evidence=evidence, remedies=(check,))
     if lacking:
-        return cause(f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}", *evidence)
+        return cause(
+            f"{user} has no subordinate ids in "
+            f"{' and '.join(str(each.path) for each in lacking)}",
+            *evidence,
+        )
     if any(each.count < _ENOUGH for each in found):
-        fact = f"{user} has fewer than {_ENOUGH} subordinate ids: some images cannot be unpacked"
+        fact = (
+            f"{user} has fewer than {_ENOUGH} subordinate ids: some images cannot "
+            "be unpacked"
+        )
         return note(fact, *evidence, remedies=sight.remedies("subordinate-ids"))
     return ok(f"{user} has subordinate ids", *evidence)
 
@@ -168,17 +229,31 @@ def _newuidmap(sight: Sight) -> Examined:
         found = sight.next.find(program)
         bit = programs.SETUID - (program == "newgidmap")
         if found is None:
-            fact, evidence = f"{program} is not on the PATH of the {sight.next.seen_by}", f"PATH: {sight.next.path}"
+            fact, evidence = (
+                f"{program} is not on the PATH of the {sight.next.seen_by}",
+                f"PATH: {sight.next.path}",
+            )
         elif not found.setuid and not found.grants(bit):
-            fact, evidence = f"{found.path} is neither setuid root nor has capabilities", f"file: {found.resolved}"
+            fact, evidence = (
+                f"{found.path} is neither setuid root nor has capabilities",
+                f"file: {found.resolved}",
+            )
         elif found.nosuid is not None:
-            fact, evidence = f"{found.path} is on a mount with the option nosuid", f"mounted nosuid: {found.nosuid}"
+            fact, evidence = (
+                f"{found.path} is on a mount with the option nosuid",
+                f"mounted nosuid: {found.nosuid}",
+            )
         else:
-            rights.append(f"{found.path}: {'setuid root' if found.setuid else f'capabilities {found.capability}'}")
+            rights.append(
+                f"{found.path}: "
+                f"{'setuid root' if found.setuid else f'capabilities {found.capability}'}"
+            )
             continue
         if found is not None and found.nosuid is not None:
             remedies = sight.remedies("nosuid", point=str(found.nosuid))
-            return Examined(role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
+            return Examined(
+                role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies
+            )
         return cause(fact, evidence, file=program)
     return ok("newuidmap and newgidmap can map ids", *rights)
 
@@ -191,9 +266,15 @@ def _user_namespaces(sight: Sight) -> Examined:
     if problem is None:
         return ok(f"{user} can create user namespaces")
     if machine.apparmor_restricts(sight.machine, None):
-        return note(f"unshare cannot create one, perhaps because of AppArmor: {problem}")
+        return note(
+            f"unshare cannot create one, perhaps because of AppArmor: {problem}"
+        )
     remedies = (*sight.remedies("user-namespaces"), *sight.remedies("outer-container"))
-    return Examined(role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies)
+    return Examined(
+        role=Role.CAUSE,
+        fact=f"{user} cannot create user namespaces: {problem}",
+        remedies=remedies,
+    )
 
 
 def _apparmor(sight: Sight) -> Examined:
@@ -204,7 +285,8 @@ def _apparmor(sight: Sight) -> Examined:
     if sight.daemon is not None:
         return ok("AppArmor restricts user namespaces, but the running daemon has one")
     return cause(
-        "AppArmor denies user namespaces to programs without a profile, such as this rootlesskit",
+        "AppArmor denies user namespaces to programs without a profile, such as this "
+        "rootlesskit",
         "kernel.apparmor_restrict_unprivileged_userns = 1",
         f"no file in {sight.machine.etc / 'apparmor.d'} names {program}",
     )
@@ -216,7 +298,12 @@ def _service(sight: Sight) -> Examined:
         return note(f"the user's docker.service was not examined: {service.missing}")
     units = (f"unit: {file}" for file in service.files)
     path = f"PATH: {service.environment.get('PATH', '')}"
-    return ok(f"docker.service is {service.state}", f"ExecStart: {service.program}", path, *units)
+    return ok(
+        f"docker.service is {service.state}",
+        f"ExecStart: {service.program}",
+        path,
+        *units,
+    )
 
 
 CHECKS: Mapping[str, Callable[[Sight], Examined]] = {
@@ -225,12 +312,16 @@ CHECKS: Mapping[str, Callable[[Sight], Examined]] = {
     "network-program": _network_program,
     "no-new-privileges": _no_new_privileges,
     "security-wrapper": _security_wrapper,
-    "session": lambda sight: _usable(sight.machine.runtime, machine.runtime_problem(sight.machine)),
+    "session": lambda sight: _usable(
+        sight.machine.runtime, machine.runtime_problem(sight.machine)
+    ),
     "subordinate-ids": _subordinate_ids,
     "newuidmap": _newuidmap,
     "user-namespaces": _user_namespaces,
     "apparmor": _apparmor,
-    "tun": lambda sight: _usable(sight.machine.dev / machine.TUN, machine.tun_problem(sight.machine)),
+    "tun": lambda sight: _usable(
+        sight.machine.dev / machine.TUN, machine.tun_problem(sight.machine)
+    ),
     "service": _service,
 }
 """The conditions by name, the most important one first; the last is never a cause."""

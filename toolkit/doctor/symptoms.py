@@ -11,12 +11,16 @@ from toolkit import documents
 
 FILE = Path(__file__).with_name("symptoms.toml")
 
-# dockerd-rootless.sh runs with `set -x`: it prints each command, the one that is about to print a message included.
+# dockerd-rootless.sh runs with `set -x`: it prints each command, the one that is about
+# to print a message included.
 _TRACE = re.compile(r"(?:^|\]: )\s*\++ ")
 
 
 class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A possible cause; the command `check` confirms it. `do` and `nixos` are remedies, the best one first."""
+    """A possible cause; the command `check` confirms it.
+
+    `do` and `nixos` are remedies, the best one first.
+    """
 
     name: str
     fact: str
@@ -25,7 +29,10 @@ class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     nixos: tuple[str, ...] = ()
 
     def remedies(self, *, nixos: bool, **facts: str) -> tuple[str, ...]:
-        """Return the remedies for a machine of this kind; `facts` replace the general words in [text]."""
+        """Return the remedies for a machine of this kind.
+
+        `facts` replace the general words in [text].
+        """
         document = _document()
         words = {**document.text, **(document.on_nixos if nixos else {}), **facts}
         return tuple(
@@ -35,7 +42,10 @@ class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A text that reveals causes, the most likely one first; a `vague` one only says that something failed."""
+    """A text that reveals causes, the most likely one first.
+
+    A `vague` one only says that something failed.
+    """
 
     name: str
     pattern: str
@@ -60,7 +70,9 @@ def recognise(lines: Sequence[str]) -> list[tuple[Symptom, list[int]]]:
     found: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         if line and _TRACE.search(line) is None:
-            symptom = next((each for each in symptoms().values() if each.search(line)), None)
+            symptom = next(
+                (each for each in symptoms().values() if each.search(line)), None
+            )
             if symptom is not None:
                 found.setdefault(symptom.name, []).append(number)
     signs = [(symptoms()[name], numbers) for name, numbers in found.items()]
@@ -69,7 +81,11 @@ def recognise(lines: Sequence[str]) -> list[tuple[Symptom, list[int]]]:
 
 
 class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """symptoms.toml; `text` are the words that fill a remedy, `on_nixos` those that are different on NixOS."""
+    """symptoms.toml.
+
+    `text` are the words that fill a remedy, `on_nixos` those that are different on
+    NixOS.
+    """
 
     text: dict[str, str]
     on_nixos: dict[str, str]

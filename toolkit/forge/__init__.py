@@ -1,1 +1,4 @@
-"""Read GitHub: files by raw download, the rest by the REST API; answers are cached with their ETags."""
+"""Read GitHub: files by raw download, the rest by the REST API.
+
+Answers are cached with their ETags.
+"""

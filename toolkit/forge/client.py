@@ -1,7 +1,7 @@
 """Send requests to GitHub, cache the answers, and explain a bad answer in one line.
 
-The token goes only to the two servers that the user named, and over plain HTTP only to this machine. It is added as a
-request leaves; cached or shown answers never contain it.
+The token goes only to the two servers that the user named, and over plain HTTP only to
+this machine. It is added as a request leaves; cached or shown answers never contain it.
 """
 
 import hashlib
@@ -42,7 +42,10 @@ class NotFoundError(ToolkitError):
 
 
 class _Page(Struct, frozen=True, kw_only=True):
-    """The body of a good answer; `next` is the URL that its `Link` header calls the next page."""
+    """The body of a good answer.
+
+    `next` is the URL that its `Link` header calls the next page.
+    """
 
     body: bytes
     etag: str
@@ -71,14 +74,24 @@ class Client:
     The URLs are those of `base_url`. One answer with all retries has `timeout` seconds.
     """
 
-    def __init__(self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        raw_url: str,
+        token: Token | None,
+        cache: Cache,
+        timeout: float = 30.0,
+    ) -> None:
         self.api_url = api_url
         self.raw_url = raw_url
         self.timeout = timeout
         self._token = token
         # Nobody on the network can read the requests to these.
         private = (
-            url for url in (api_url, raw_url) if _parts(url).scheme == "https" or _parts(url).hostname in _LOOPBACK
+            url
+            for url in (api_url, raw_url)
+            if _parts(url).scheme == "https" or _parts(url).hostname in _LOOPBACK
         )
         self._trusted = {*map(_origin, private)}
         self._cache = cache
@@ -88,7 +101,9 @@ class Client:
 
     def raw(self, path: str, *, most: int) -> bytes:
         """Return a file of at most `most` bytes from the raw server."""
-        return self._answer(f"{self.raw_url}/{path}", _Wanted(accept="*/*", most=most, check=len)).body
+        return self._answer(
+            f"{self.raw_url}/{path}", _Wanted(accept="*/*", most=most, check=len)
+        ).body
 
     def json(self, path: str, kind: type[T]) -> T:
         """Return a document from the API."""
@@ -111,11 +126,19 @@ class Client:
         def check(body: bytes) -> T:
             return documents.read(body, kind, document=_shown(url))
 
-        answer = self._answer(url, _Wanted(accept="application/vnd.github+json", most=_MOST_BYTES, check=check))
+        answer = self._answer(
+            url,
+            _Wanted(
+                accept="application/vnd.github+json", most=_MOST_BYTES, check=check
+            ),
+        )
         return check(answer.body), answer.next
 
     def _answer(self, url: str, wanted: _Wanted) -> _Page:
-        """Return a good answer, after redirects and repetitions; raise ToolkitError for another."""
+        """Return a good answer, after redirects and repetitions.
+
+        Raise ToolkitError for another.
+        """
         end = time.monotonic() + self.timeout
         where = url
         for _ in range(_MOST_REDIRECTS):
@@ -125,14 +148,27 @@ class Client:
             try:
                 target = urljoin(where, answer)
             except ValueError:
-                raise UnreachableError(f"{_shown(where)}: is redirected to what is not a URL") from None
-            if _parts(target).scheme not in {"https", _parts(where).scheme} or target == where:
-                raise UnreachableError(f"{_shown(url)}: is redirected to itself or away from https, and not followed")
+                raise UnreachableError(
+                    f"{_shown(where)}: is redirected to what is not a URL"
+                ) from None
+            if (
+                _parts(target).scheme not in {"https", _parts(where).scheme}
+                or target == where
+            ):
+                raise UnreachableError(
+                    f"{_shown(url)}: is redirected to itself or away from https, and "
+                    "not followed"
+                )
             where = target
-        raise UnreachableError(f"{_shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
+        raise UnreachableError(
+            f"{_shown(url)}: is redirected more than {_MOST_REDIRECTS} times"
+        )
 
     def _patiently(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
-        """Return an answer, or the place that it redirects to; try again what may pass."""
+        """Return an answer, or the place that it redirects to.
+
+        Try again what may pass.
+        """
         for pause in _PAUSES:
             try:
                 return self._once(url, wanted, end)
@@ -146,10 +182,20 @@ class Client:
         if (known := self._refused.get(_server(url))) is not None:
             raise known
         kept = self._kept(url)
-        headers = {"Accept": wanted.accept, **({"If-None-Match": kept.etag} if kept is not None else {})}
+        headers = {
+            "Accept": wanted.accept,
+            **({"If-None-Match": kept.etag} if kept is not None else {}),
+        }
         auth = self._authorized if _origin(url) in self._trusted else http.unauthorized
         try:
-            answer, body = http.ask(self._session, url, most=wanted.most, end=end, headers=headers, auth=auth)
+            answer, body = http.ask(
+                self._session,
+                url,
+                most=wanted.most,
+                end=end,
+                headers=headers,
+                auth=auth,
+            )
         except requests.RequestException as error:
             failure = _unreachable(url, error, self.timeout)
             if not isinstance(failure, TransientError):
@@ -166,7 +212,9 @@ class Client:
         try:
             wanted.check(body)
         except documents.BrokenError as error:
-            raise TransientError(f"{_shown(url)}: the answer is not JSON, or was cut off") from error
+            raise TransientError(
+                f"{_shown(url)}: the answer is not JSON, or was cut off"
+            ) from error
         etag = answer.headers.get("ETag", "")
         new = _Page(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
         if etag:
@@ -178,10 +226,16 @@ class Client:
     def _kept(self, url: str) -> _Page | None:
         content = self._cache.read(*_place(url))
         with suppress(msgspec.DecodeError):
-            return msgspec.msgpack.decode(content, type=documents.prepared(_Page)) if content is not None else None
+            return (
+                msgspec.msgpack.decode(content, type=documents.prepared(_Page))
+                if content is not None
+                else None
+            )
         return None
 
-    def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def _authorized(
+        self, request: requests.PreparedRequest
+    ) -> requests.PreparedRequest:
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token.value}"
         return request
@@ -191,22 +245,41 @@ class Client:
         status, where = answer.status_code, _shown(answer.url)
         said = ""
         with suppress(ToolkitError):
-            said = " ".join(documents.read(body, _ErrorBody, document="").message.split())
+            said = " ".join(
+                documents.read(body, _ErrorBody, document="").message.split()
+            )
         if self._token is not None:
             said = self._token.hidden_in(said.encode(errors="replace")).decode()
         said = said[:_MOST_SHOWN]
         if (wait := _limited(answer, said)) is not None:
-            again = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(time.time() + wait))
-            hint = None if self._token is not None else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
-            limit = ToolkitError(f"{_server(where)}: rate limit reached; try again at {again}", hint=hint)
+            again = time.strftime(
+                "%Y-%m-%d %H:%M:%S %Z", time.localtime(time.time() + wait)
+            )
+            hint = (
+                None
+                if self._token is not None
+                else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
+            )
+            limit = ToolkitError(
+                f"{_server(where)}: rate limit reached; try again at {again}", hint=hint
+            )
             return self._refused.setdefault(_server(where), limit)
         # The second is what GitHub says of a commit that there is not.
-        if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said):
+        if status == HTTPStatus.NOT_FOUND or (
+            status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said
+        ):
             return NotFoundError(f"{where}: not found")
         if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
-            fact = f"the token from {self._token.origin} is refused: {said or 'status 401'}"
+            fact = (
+                f"the token from {self._token.origin} is refused: "
+                f"{said or 'status 401'}"
+            )
             return ToolkitError(f"{where}: {fact}", hint="renew it: gh auth login")
-        kind = TransientError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else UnreachableError
+        kind = (
+            TransientError
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            else UnreachableError
+        )
         return kind(f"{where}: HTTP status {status}{f': {said}' if said else ''}")
 
 
@@ -220,7 +293,11 @@ def _limited(answer: requests.Response, said: str) -> float | None:
         return after
     if spent and reset is not None:
         return max(0.0, reset + 1 - time.time())
-    is_limit = spent or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or "rate limit" in said.lower()
+    is_limit = (
+        spent
+        or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        or "rate limit" in said.lower()
+    )
     return _LIMIT_SECONDS if is_limit else None
 
 
@@ -230,38 +307,65 @@ def _number(answer: requests.Response, name: str) -> int | None:
     return int(found[1]) if found is not None else None
 
 
-def _unreachable(url: str, error: requests.RequestException, seconds: float) -> UnreachableError:
+def _unreachable(
+    url: str, error: requests.RequestException, seconds: float
+) -> UnreachableError:
     """Return the error for a request without a complete answer within `seconds`, a lasting one if nothing is there."""
     reasons: tuple[tuple[type[requests.RequestException], str], ...] = (
         (requests.ReadTimeout, f"no whole answer within {seconds:.3g} s"),
         (requests.exceptions.SSLError, "its certificate is not trusted"),
         (requests.exceptions.ChunkedEncodingError, "the answer was cut off"),
     )
-    reason = next((said for kind, said in reasons if isinstance(error, kind)), "cannot be reached")
-    hint = "check the network, the proxy variables and REQUESTS_CA_BUNDLE; --git-dir needs none"
-    kind = UnreachableError if isinstance(error, requests.ConnectionError) else TransientError
+    reason = next(
+        (said for kind, said in reasons if isinstance(error, kind)), "cannot be reached"
+    )
+    hint = (
+        "check the network, the proxy variables and REQUESTS_CA_BUNDLE; --git-dir "
+        "needs none"
+    )
+    kind = (
+        UnreachableError
+        if isinstance(error, requests.ConnectionError)
+        else TransientError
+    )
     return kind(f"{_server(url)}: {reason}", hint=hint)
 
 
 def base_url(url: str, option: str) -> str:
-    """Return the user's URL without a final slash; raise UsageError if it is not a URL."""
+    """Return the user's URL without a final slash.
+
+    Raise UsageError if it is not a URL.
+    """
     with suppress(UnreachableError):
         parts = _parts(url)
         if parts.username is not None or parts.password is not None:
-            raise UsageError(f"{option}: contains a user name or password", hint="a token comes from GITHUB_TOKEN")
-        if parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment:
+            raise UsageError(
+                f"{option}: contains a user name or password",
+                hint="a token comes from GITHUB_TOKEN",
+            )
+        if (
+            parts.scheme in {"http", "https"}
+            and parts.hostname
+            and not parts.query
+            and not parts.fragment
+        ):
             return url.rstrip("/")
     raise UsageError(f"{option}: '{url}' is not an http or https URL")
 
 
 def _parts(url: str) -> SplitResult:
-    """Return the parts of a URL, perhaps from a server; raise UnreachableError if it is not a URL."""
+    """Return the parts of a URL, perhaps from a server.
+
+    Raise UnreachableError if it is not a URL.
+    """
     try:
         parts = urlsplit(url)
         # An address in brackets, a port: both are looked at when they are asked for.
         _ = parts.hostname, parts.port
     except ValueError:
-        raise UnreachableError(f"{without_passwords(url)[:_MOST_SHOWN]!r}: is not a URL") from None
+        raise UnreachableError(
+            f"{without_passwords(url)[:_MOST_SHOWN]!r}: is not a URL"
+        ) from None
     return parts
 
 

@@ -58,7 +58,10 @@ class ApiRepository(Struct, frozen=True, kw_only=True):
 
 
 class Branch(Struct, frozen=True, kw_only=True):
-    """A branch: its full name in a list of branches, else its own; with the repository for a pull request."""
+    """A branch: its full name in a list of branches, else its own.
+
+    With the repository for a pull request.
+    """
 
     ref: str
     repo: ApiRepository | None = None
@@ -92,15 +95,24 @@ class GitHub:
 
     def raw(self, ref: str, path: str, *, most: int) -> bytes:
         """Return a file's content of at most so many bytes."""
-        return self.client.raw(f"{self.repository}/{quote(ref)}/{quote(path)}", most=most)
+        return self.client.raw(
+            f"{self.repository}/{quote(ref)}/{quote(path)}", most=most
+        )
 
     def branches(self, beginning: str) -> list[str]:
         """Return the names of the branches with this prefix."""
-        listed = self.client.pages(f"{self._at}/git/matching-refs/heads/{quote(beginning)}", Branch)
+        listed = self.client.pages(
+            f"{self._at}/git/matching-refs/heads/{quote(beginning)}", Branch
+        )
         return [branch.ref.removeprefix("refs/heads/") for branch in listed]
 
-    def changes(self, ref: str, path: str, *, at_once: int = _PAGE) -> Iterator[ApiCommit]:
-        """Yield the commits of a ref that changed the file at this path, newest first; fetch pages on demand."""
+    def changes(
+        self, ref: str, path: str, *, at_once: int = _PAGE
+    ) -> Iterator[ApiCommit]:
+        """Yield the commits of a ref that changed the file at this path, newest first.
+
+        Fetch pages on demand.
+        """
         query = urlencode({"sha": ref, "path": path, "per_page": at_once})
         return self.client.pages(f"{self._at}/commits?{query}", ApiCommit)
 
@@ -109,17 +121,25 @@ class GitHub:
         return self.client.json(f"{self._at}/pulls/{number}", ApiPull)
 
     def merge_base(self, base: str, head: str) -> str:
-        """Return the commit at which `head` forked from `base`; raise ToolkitError if they share no history."""
+        """Return the commit at which `head` forked from `base`.
+
+        Raise ToolkitError if they share no history.
+        """
         # The second page of one commit each has no list of files.
         at = f"{self._at}/compare/{quote(base)}...{quote(head)}?per_page=1&page=2"
         found = self.client.json(at, _Comparison).merge_base_commit
         if found is None:
-            raise ToolkitError(f"{self.repository}: '{base}' and '{head}' have no commit in common")
+            raise ToolkitError(
+                f"{self.repository}: '{base}' and '{head}' have no commit in common"
+            )
         return found.sha
 
 
 def connect(server: Server, *, timeout: float = 30.0) -> GitHub:
-    """Return a GitHub repository, without a request yet; raise UsageError for an invalid name or URL."""
+    """Return a GitHub repository, without a request yet.
+
+    Raise UsageError for an invalid name or URL.
+    """
     repository = server.repository or tracked().repository
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
         raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")

@@ -1,4 +1,7 @@
-"""Find the token: from a command, the environment, or `gh`. Never from an argument or a file of ours."""
+"""Find the token: from a command, the environment, or `gh`.
+
+Never from an argument or a file of ours.
+"""
 
 import os
 import re
@@ -22,9 +25,12 @@ class Token(Struct, frozen=True, kw_only=True):
     origin: str
 
     def __post_init__(self) -> None:
-        # What is not one word of these would end up in a header, where a line feed begins another one.
+        # What is not one word of these would end up in a header, where a line feed
+        # begins another one.
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.value):
-            raise ToolkitError(f"token from {self.origin}: is not one word of ASCII characters")
+            raise ToolkitError(
+                f"token from {self.origin}: is not one word of ASCII characters"
+            )
 
     def __repr__(self) -> str:
         return f"Token(origin={self.origin!r})"
@@ -37,8 +43,9 @@ class Token(Struct, frozen=True, kw_only=True):
 def find_token(command: str | None, *, host: str) -> Token | None:
     """Return the token for `host` (that of the API's URL) from the first place that has one, else None.
 
-    The places: the first line that `command` prints (words as for a shell, but none is started), `$GITHUB_TOKEN`,
-    `$GH_TOKEN`, `gh auth token`. Raise ToolkitError if the command fails, without showing its output.
+    The places: the first line that `command` prints (words as for a shell, but none is
+    started), `$GITHUB_TOKEN`, `$GH_TOKEN`, `gh auth token`. Raise ToolkitError if the
+    command fails, without showing its output.
     """
     if command is not None:
         try:
@@ -47,7 +54,9 @@ def find_token(command: str | None, *, host: str) -> Token | None:
             raise UsageError(f"--token-command: {str(error).lower()}") from None
         if not words:
             raise UsageError("--token-command is empty")
-        return Token(value=_output(words, "the token command"), origin="the token command")
+        return Token(
+            value=_output(words, "the token command"), origin="the token command"
+        )
     for variable in _VARIABLES:
         if value := os.environ.get(variable, "").strip():
             return Token(value=value, origin=variable)
@@ -55,14 +64,20 @@ def find_token(command: str | None, *, host: str) -> Token | None:
         return None
     asked = _PUBLIC_HOST if host == f"api.{_PUBLIC_HOST}" else host
     try:
-        return Token(value=_output(["gh", "auth", "token", "--hostname", asked], "gh"), origin="gh auth token")
+        return Token(
+            value=_output(["gh", "auth", "token", "--hostname", asked], "gh"),
+            origin="gh auth token",
+        )
     except ToolkitError:
         # Nobody is logged in there; that is no reason to stop.
         return None
 
 
 def _output(words: list[str], what: str) -> str:
-    """Return the first line that a program prints; it is not echoed, and what it says of a failure is not told."""
+    """Return the first line that a program prints.
+
+    It is not echoed, and what it says of a failure is not told.
+    """
     with process.echoing(lambda _: None):
         done = process.run(words, env=of(TOKEN), ok=None, timeout=_SECONDS)
     if done.status != 0:

@@ -1,15 +1,17 @@
 """How git is called: which environment and configuration it sees, for each of the four ways it is used.
 
-- On repositories of our own (`hermetic`): the configuration is hermetic.gitconfig and nothing else, identity and
-  dates are fixed, no hook runs, so the same input gives the same bytes everywhere. Needs git 2.32.
-- On the user's repositories (`reading`): no program that their configuration names, whoever wrote that, and no
-  network, not even for what a partial clone lacks, since that would write to it (GIT_NO_LAZY_FETCH is known from
-  git 2.44 on, the protocol `none` has the same effect before). The rest of the user's configuration stays, as it is
-  there that `safe.directory` names which foreign repositories are trusted.
-- On remotes (`network`): the user's configuration and variables for proxies, ssh and credentials stay; questions
-  at a terminal are off.
-- On a clone of the user's that gets a branch (`contributing`): identity and signing are the user's, and nothing is
-  made up in their place. No hook runs, and nothing but what is asked for is written.
+- On repositories of our own (`hermetic`): the configuration is hermetic.gitconfig and
+nothing else, identity and dates are fixed, no hook runs, so the same input gives the
+same bytes everywhere. Needs git 2.32. - On the user's repositories (`reading`): no
+program that their configuration names, whoever wrote that, and no network, not even for
+what a partial clone lacks, since that would write to it (GIT_NO_LAZY_FETCH is known
+from git 2.44 on, the protocol `none` has the same effect before). The rest of the
+user's configuration stays, as it is there that `safe.directory` names which foreign
+repositories are trusted. - On remotes (`network`): the user's configuration and
+variables for proxies, ssh and credentials stay; questions at a terminal are off. - On a
+clone of the user's that gets a branch (`contributing`): identity and signing are the
+user's, and nothing is made up in their place. No hook runs, and nothing but what is
+asked for is written.
 
 The objects of a repository are read by GitPython (`objects`).
 """
@@ -48,7 +50,8 @@ _CONTRIBUTING = {
     "core.eol": "lf",
     "core.attributesFile": os.devnull,
     "i18n.commitEncoding": "UTF-8",
-    # What git otherwise does on the way: a daemon, housekeeping, files beside the index.
+    # What git otherwise does on the way: a daemon, housekeeping, files beside the
+    # index.
     "core.fsmonitor": "false",
     "core.splitIndex": "false",
     "core.untrackedCache": "false",
@@ -59,9 +62,10 @@ _CONTRIBUTING = {
     "advice.detachedHead": "false",
 }
 
-# What starts a program by git's configuration while git only reads (git-config(1)): filters have names of their own,
-# see `_filters`, and a submodule has a configuration of its own. All others need a terminal, a network, or a patch that
-# is shown; what shows one says --no-ext-diff and --no-textconv.
+# What starts a program by git's configuration while git only reads (git-config(1)):
+# filters have names of their own, see `_filters`, and a submodule has a configuration
+# of its own. All others need a terminal, a network, or a patch that is shown; what
+# shows one says --no-ext-diff and --no-textconv.
 _READING = {
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
@@ -76,7 +80,15 @@ _READING_SECONDS = 60.0
 
 # A hook does not run, and what a configuration includes may be elsewhere anyway.
 _LINKS = frozenset(["config", "config.worktree", "hooks"])
-_READ_BY_GIT = ("info", "logs", "objects/info", "objects/pack", "refs", "reftable", "worktrees")
+_READ_BY_GIT = (
+    "info",
+    "logs",
+    "objects/info",
+    "objects/pack",
+    "refs",
+    "reftable",
+    "worktrees",
+)
 _PATH_BYTES = 1 << 16
 
 _PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
@@ -88,15 +100,30 @@ _HERMETIC = Path(__file__).with_name("hermetic.gitconfig")
 def hermetic(*, date: int | None = None) -> Mapping[str, str]:
     """Return git's environment for our own repositories.
 
-    `date` is the author's and committer's date in seconds since the epoch, for a command that commits.
+    `date` is the author's and committer's date in seconds since the epoch, for a
+    command that commits.
     """
-    when = {} if date is None else {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
-    sealed = {"GIT_CONFIG_GLOBAL": str(_HERMETIC), "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
+    when = (
+        {}
+        if date is None
+        else {
+            "GIT_AUTHOR_DATE": f"@{date} +0000",
+            "GIT_COMMITTER_DATE": f"@{date} +0000",
+        }
+    )
+    sealed = {
+        "GIT_CONFIG_GLOBAL": str(_HERMETIC),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+    }
     return environment.of(environment.TOOLS, {**sealed, **when, **_PLAIN})
 
 
 def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
-    """Return git's environment for reading a user's repository; `settings` are additional."""
+    """Return git's environment for reading a user's repository.
+
+    `settings` are additional.
+    """
     first = os.environ.get("GIT_CONFIG_COUNT", "")
     count = int(first) if first.isdecimal() else 0
     named: dict[str, str] = {}
@@ -105,7 +132,14 @@ def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
         named |= {f"GIT_CONFIG_KEY_{count}": name, f"GIT_CONFIG_VALUE_{count}": value}
         count += 1
     return environment.of(
-        environment.READING, {**named, "GIT_CONFIG_COUNT": str(count), **_ALONE, "GIT_OPTIONAL_LOCKS": "0", **_PLAIN}
+        environment.READING,
+        {
+            **named,
+            "GIT_CONFIG_COUNT": str(count),
+            **_ALONE,
+            "GIT_OPTIONAL_LOCKS": "0",
+            **_PLAIN,
+        },
     )
 
 
@@ -113,17 +147,23 @@ def network() -> Mapping[str, str]:
     """Return git's environment for a remote."""
     patience = {
         name: value
-        for name, value in (("GIT_HTTP_LOW_SPEED_LIMIT", "1"), ("GIT_HTTP_LOW_SPEED_TIME", "60"))
+        for name, value in (
+            ("GIT_HTTP_LOW_SPEED_LIMIT", "1"),
+            ("GIT_HTTP_LOW_SPEED_TIME", "60"),
+        )
         if name not in os.environ
     }
     return environment.of(
-        environment.FETCHING, {**patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN}
+        environment.FETCHING,
+        {**patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN},
     )
 
 
 def contributing() -> Mapping[str, str]:
     """Return git's environment for adding a branch to a user's clone."""
-    return environment.of(environment.COMMITTING, {**_ALONE, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
+    return environment.of(
+        environment.COMMITTING, {**_ALONE, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    )
 
 
 class CallFields(TypedDict, total=False):
@@ -134,12 +174,25 @@ class CallFields(TypedDict, total=False):
 
 
 def run_hermetic(
-    directory: Path, *arguments: str, date: int | None = None, alone: bool = False, **fields: Unpack[CallFields]
+    directory: Path,
+    *arguments: str,
+    date: int | None = None,
+    alone: bool = False,
+    **fields: Unpack[CallFields],
 ) -> process.Completed:
-    """Run git in our own directory; with `alone`, do not search for a repository in or above it."""
-    ceiling = {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
+    """Run git in our own directory.
+
+    With `alone`, do not search for a repository in or above it.
+    """
+    ceiling = (
+        {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
+    )
     try:
-        done = process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **fields)
+        done = process.run(
+            ("git", "-C", str(directory), *arguments),
+            env={**hermetic(date=date), **ceiling},
+            **fields,
+        )
     except CommandError as error:
         _require_space(error.stderr)
         raise
@@ -150,15 +203,24 @@ def run_hermetic(
 
 def _require_space(said: str) -> None:
     if found := re.search(
-        r"^(?:fatal|error): .*(No space left on device|Disk quota exceeded|Out of diskspace)$", said, re.MULTILINE
+        r"^(?:fatal|error): .*(No space left on device|Disk quota exceeded|Out of "
+        r"diskspace)$",
+        said,
+        re.MULTILINE,
     ):
-        raise FullError(f"git: {found[1].lower()}", hint="free some space there, or name a directory with TMPDIR")
+        raise FullError(
+            f"git: {found[1].lower()}",
+            hint="free some space there, or name a directory with TMPDIR",
+        )
 
 
-def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
+def run_reading(
+    place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]
+) -> process.Completed:
     """Run git to read from a user's repository.
 
-    `place` is the git directory. Without `found`, git searches from there, and decides whether to trust the owner.
+    `place` is the git directory. Without `found`, git searches from there, and decides
+    whether to trust the owner.
     """
     if not found:
         _refuse_links(place)
@@ -166,54 +228,95 @@ def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpa
     return _read((*where, *arguments), reading(), **fields)
 
 
-def _read(words: Sequence[str], env: Mapping[str, str], **fields: Unpack[CallFields]) -> process.Completed:
+def _read(
+    words: Sequence[str], env: Mapping[str, str], **fields: Unpack[CallFields]
+) -> process.Completed:
     """Run git on a clone that is a stranger's."""
     argv = ("git", *words)
     return process.execute(
-        process.Command(argv=argv, env=env, timeout=_READING_SECONDS, shown=messages.known, **fields)
+        process.Command(
+            argv=argv, env=env, timeout=_READING_SECONDS, shown=messages.known, **fields
+        )
     )
 
 
 @cache
 def _refuse_links(place: Path) -> None:
     """Raise ToolkitError if what git reads in its own directory is a link to a file elsewhere: git would quote that."""
-    top = next((each for each in (place, *place.absolute().parents) if os.path.lexists(each / ".git")), None)
+    top = next(
+        (
+            each
+            for each in (place, *place.absolute().parents)
+            if os.path.lexists(each / ".git")
+        ),
+        None,
+    )
     directories = [place if top is None else top / ".git"]
     if top is not None and not directories[0].is_dir():
-        named = os.fsdecode(inside.read(top, ".git", most=_PATH_BYTES)).removeprefix("gitdir:").strip()
+        named = (
+            os.fsdecode(inside.read(top, ".git", most=_PATH_BYTES))
+            .removeprefix("gitdir:")
+            .strip()
+        )
         directories = [top / named]
-    if (common := inside.find(directories[0], "commondir", most=_PATH_BYTES)) is not None:
+    if (
+        common := inside.find(directories[0], "commondir", most=_PATH_BYTES)
+    ) is not None:
         directories.append(directories[0] / os.fsdecode(common).strip())
     for root in filter(Path.is_dir, directories):
-        for entry in chain(inside.listed(root), *(inside.entries(root, below) for below in _READ_BY_GIT)):
+        for entry in chain(
+            inside.listed(root),
+            *(inside.entries(root, below) for below in _READ_BY_GIT),
+        ):
             is_link = entry.kind is inside.EntryKind.LINK and entry.path not in _LINKS
             if is_link and inside.leads_out(root, entry.path):
-                raise ToolkitError(f"{root / entry.path}: is a link that leads out of the clone's git directory")
+                raise ToolkitError(
+                    f"{root / entry.path}: is a link that leads out of the clone's "
+                    "git directory"
+                )
 
 
 def worktree(directory: Path) -> Path:
-    """Return the top of the worktree around a directory; raise ToolkitError if core.worktree leads elsewhere."""
+    """Return the top of the worktree around a directory.
+
+    Raise ToolkitError if core.worktree leads elsewhere.
+    """
     asked = ("rev-parse", "--path-format=absolute", "--show-toplevel")
     top = Path(run_reading(directory, *asked, found=False).names)
     if not directory.resolve().is_relative_to(top.resolve()):
-        raise ToolkitError(f"{directory}: its core.worktree leads elsewhere, to '{top}'")
+        raise ToolkitError(
+            f"{directory}: its core.worktree leads elsewhere, to '{top}'"
+        )
     return top
 
 
 def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed:
     """Run git to compare files of a worktree, without its filters.
 
-    Git updates the index even if told not to lock it, so it gets a copy. The copy keeps the index's date: git rereads
-    files that are not older, since they may differ although they look the same.
+    Git updates the index even if told not to lock it, so it gets a copy. The copy keeps
+    the index's date: git rereads files that are not older, since they may differ
+    although they look the same.
     """
-    index = Path(run_reading(top, "rev-parse", "--path-format=absolute", "--git-path", "index", found=False).names)
+    index = Path(
+        run_reading(
+            top,
+            "rev-parse",
+            "--path-format=absolute",
+            "--git-path",
+            "index",
+            found=False,
+        ).names
+    )
     settings = _filters(top)
     with files.temporary() as directory:
         if index.is_file():
             shutil.copy2(index, directory / "index")
         env = {**reading(settings), "GIT_INDEX_FILE": str(directory / "index")}
-        # A clone's own settings of each submodule take precedence over that of all, and a submodule has filters.
-        return _read(("-C", str(top), command, "--ignore-submodules=all", *arguments), env)
+        # A clone's own settings of each submodule take precedence over that of all, and
+        # a submodule has filters.
+        return _read(
+            ("-C", str(top), command, "--ignore-submodules=all", *arguments), env
+        )
 
 
 def _filters(top: Path) -> Mapping[str, str]:
@@ -221,19 +324,35 @@ def _filters(top: Path) -> Mapping[str, str]:
     asked = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
     listed = run_reading(top, *asked, found=False, ok=(0, 1)).names
     names = {name.rpartition(".")[0] for name in listed.split("\0") if name}
-    return {f"{name}.{key}": value for name in sorted(names) for key, value in _NO_FILTER.items()}
+    return {
+        f"{name}.{key}": value
+        for name in sorted(names)
+        for key, value in _NO_FILTER.items()
+    }
 
 
 def run_contributing(
-    place: Path, *arguments: str, env: Mapping[str, str] | None = None, **fields: Unpack[CallFields]
+    place: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    **fields: Unpack[CallFields],
 ) -> process.Completed:
-    """Run git to add a branch to a user's clone; `place` is its top, a worktree, or its git directory."""
-    settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
+    """Run git to add a branch to a user's clone.
+
+    `place` is its top, a worktree, or its git directory.
+    """
+    settings = [
+        word
+        for name, value in _CONTRIBUTING.items()
+        for word in ("-c", f"{name}={value}")
+    ]
     argv = ("git", "-C", str(place), *settings, *arguments)
     return process.run(argv, env={**contributing(), **(env or {})}, **fields)
 
 
-def run_network(directory: Path, *arguments: str, **fields: Unpack[CallFields]) -> process.Completed:
+def run_network(
+    directory: Path, *arguments: str, **fields: Unpack[CallFields]
+) -> process.Completed:
     """Run git against a remote, in our own `directory`."""
     argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
     return process.run(argv, env=network(), **fields)
@@ -250,4 +369,6 @@ def author() -> str:
 def init(directory: Path, *, bare: bool = False) -> None:
     """Make `directory` an empty repository, without the user's templates."""
     kind = ("--bare",) if bare else ()
-    run_hermetic(directory, "init", "--quiet", "--template=", "--initial-branch=main", *kind)
+    run_hermetic(
+        directory, "init", "--quiet", "--template=", "--initial-branch=main", *kind
+    )

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from toolkit import files
-from toolkit.errors import CommandError, ToolkitError, UnreachableError, without_passwords
+from toolkit.errors import (
+    CommandError,
+    ToolkitError,
+    UnreachableError,
+    without_passwords,
+)
 from toolkit.git import calls, reading
 from toolkit.model import Oid
 
@@ -15,8 +20,10 @@ ALONE = ("--no-recurse-submodules", "--no-auto-maintenance")
 """The options of a fetch that does nothing besides."""
 
 _UNREACHABLE = re.compile(
-    r"[Cc]ould not resolve|Name or service not known|Temporary failure in name|[Cc]onnect|timed out|unreachable|"
-    r"No route to host|Operation too slow|Proxy CONNECT|requested URL returned error: (407|5\d\d)|unable to look up"
+    r"[Cc]ould not resolve|Name or service not known|Temporary failure in "
+    r"name|[Cc]onnect|timed out|unreachable|"
+    r"No route to host|Operation too slow|Proxy CONNECT|requested URL returned error: "
+    r"(407|5\d\d)|unable to look up"
 )
 
 
@@ -27,13 +34,24 @@ def resolve_remote(url: str, rev: str) -> Oid:
     """
     reading.check_rev(rev)
     # `^{}` is the commit of an annotated tag.
-    names = (f"{rev}^{{}}", rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
+    names = (
+        f"{rev}^{{}}",
+        rev,
+        f"refs/tags/{rev}^{{}}",
+        f"refs/tags/{rev}",
+        f"refs/heads/{rev}",
+    )
     try:
         with files.temporary() as directory:
-            listed = calls.run_network(directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}").text
+            listed = calls.run_network(
+                directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}"
+            ).text
     except CommandError as error:
         raise _explained(url, "HEAD", error.stderr) from error
-    found = {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
+    found = {
+        name: oid
+        for oid, _, name in (line.partition("\t") for line in listed.splitlines())
+    }
     for name in names:
         if name in found:
             return Oid(found[name])
@@ -41,17 +59,29 @@ def resolve_remote(url: str, rev: str) -> Oid:
 
 
 def fetch(
-    url: str, rev: str, into: Path, paths: Sequence[PurePosixPath] | None = None, *, more: Sequence[Oid] = ()
+    url: str,
+    rev: str,
+    into: Path,
+    paths: Sequence[PurePosixPath] | None = None,
+    *,
+    more: Sequence[Oid] = (),
 ) -> None:
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths` (None: all), into the directory `into`.
 
-    `into` becomes a bare repository whose HEAD is the commit; it does not remember the URL. `rev` is a full commit id,
-    a branch, a tag or `HEAD`; `more` are further commits. The remote must serve objects by id (protocol version 2).
+    `into` becomes a bare repository whose HEAD is the commit; it does not remember the
+    URL. `rev` is a full commit id, a branch, a tag or `HEAD`; `more` are further
+    commits. The remote must serve objects by id (protocol version 2).
 
-    Raise ToolkitError for an unknown rev, and if git cannot fetch; UnreachableError if the remote does not answer.
+    Raise ToolkitError for an unknown rev, and if git cannot fetch; UnreachableError if
+    the remote does not answer.
     """
     reading.check_rev(rev)
-    settings = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")
+    settings = (
+        "-c",
+        f"remote.origin.url={url}",
+        "-c",
+        "fetch.negotiationAlgorithm=noop",
+    )
     how = ("--quiet", "--no-tags", *ALONE)
 
     def run(*arguments: str, stdin: bytes | None = None) -> None:
@@ -61,23 +91,41 @@ def fetch(
     into.mkdir(parents=True)
     calls.init(into, bare=True)
     try:
-        run("--depth=1", *([_FILTER] if paths is not None else []), "origin", rev, *more)
-        found = calls.run_hermetic(into, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", ok=None)
+        run(
+            "--depth=1", *([_FILTER] if paths is not None else []), "origin", rev, *more
+        )
+        found = calls.run_hermetic(
+            into, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", ok=None
+        )
         if found.status != 0:
             raise _unknown(url, rev)
         commit = Oid(found.text)
         calls.run_hermetic(into, "update-ref", "--no-deref", "HEAD", commit)
         entries = reading.entries(into, commit, paths) if paths is not None else ()
-        if wanted := dict.fromkeys(f"{entry.blob}\n" for entry in entries if not entry.is_submodule):
+        if wanted := dict.fromkeys(
+            f"{entry.blob}\n" for entry in entries if not entry.is_submodule
+        ):
             # As git itself does it for a checkout, all of them in one round trip.
-            run(_FILTER, "--no-write-fetch-head", "--stdin", "origin", stdin="".join(wanted).encode())
+            run(
+                _FILTER,
+                "--no-write-fetch-head",
+                "--stdin",
+                "origin",
+                stdin="".join(wanted).encode(),
+            )
     except CommandError as error:
         raise _explained(url, rev, error.stderr) from error
 
 
 def _unknown(url: str, rev: str) -> ToolkitError:
-    hint = "a remote needs all 40 digits of a commit id" if re.fullmatch(r"[0-9a-f]{4,39}", rev) else None
-    return ToolkitError(f"{without_passwords(url)}: has no commit, branch or tag '{rev}'", hint=hint)
+    hint = (
+        "a remote needs all 40 digits of a commit id"
+        if re.fullmatch(r"[0-9a-f]{4,39}", rev)
+        else None
+    )
+    return ToolkitError(
+        f"{without_passwords(url)}: has no commit, branch or tag '{rev}'", hint=hint
+    )
 
 
 def _explained(url: str, rev: str, said: str) -> ToolkitError:
@@ -86,6 +134,9 @@ def _explained(url: str, rev: str, said: str) -> ToolkitError:
         return _unknown(url, rev)
     fact = f"{without_passwords(url)}: git cannot fetch from it: {reading.fact(said)}"
     if _UNREACHABLE.search(said):
-        hint = "check the network; --offline uses what was fetched before, --nixpkgs a directory or the specimen"
+        hint = (
+            "check the network; --offline uses what was fetched before, --nixpkgs "
+            "a directory or the specimen"
+        )
         return UnreachableError(fact, hint=hint)
     return ToolkitError(fact)

@@ -37,7 +37,9 @@ class RangeCommit(Struct, frozen=True, kw_only=True):
     merges: bool
 
 
-def last_change(repository: Path, commit: Oid, path: PurePosixPath) -> FileCommit | None:
+def last_change(
+    repository: Path, commit: Oid, path: PurePosixPath
+) -> FileCommit | None:
     """Return the newest ancestor of a commit that changed the file."""
     done = calls.run_reading(repository, "log", "-1", _FORMAT, commit, "--", str(path))
     return next((change for change, _ in _records(done.stdout)), None)
@@ -50,12 +52,28 @@ def versions(
 
     Renames are followed. A merge counts if the file differs from that of each parent.
     """
-    options = ("--follow", "--topo-order", "-c", "--name-only", "-z", "--no-color", "--find-renames=40%", f"-{most}")
+    options = (
+        "--follow",
+        "--topo-order",
+        "-c",
+        "--name-only",
+        "-z",
+        "--no-color",
+        "--find-renames=40%",
+        f"-{most}",
+    )
     try:
-        output = calls.run_reading(repository, "log", *options, _FORMAT, str(commit), "--", str(path)).stdout
+        output = calls.run_reading(
+            repository, "log", *options, _FORMAT, str(commit), "--", str(path)
+        ).stdout
     except CommandError as error:
-        raise ToolkitError(f"{repository}: git cannot list its history: {reading.fact(error.stderr)}") from error
-    named = ((change, rest.strip("\0\n").split("\0")[-1]) for change, rest in _records(output))
+        raise ToolkitError(
+            f"{repository}: git cannot list its history: {reading.fact(error.stderr)}"
+        ) from error
+    named = (
+        (change, rest.strip("\0\n").split("\0")[-1])
+        for change, rest in _records(output)
+    )
     return [(change, PurePosixPath(name)) for change, name in named if name]
 
 
@@ -73,31 +91,46 @@ def changed(directory: Path) -> tuple[PurePosixPath, ...]:
     calls.worktree(directory)
     how = ("--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z")
     done = calls.run_comparing(directory, "diff", *how, "HEAD", "--")
-    return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
+    return tuple(
+        PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name
+    )
 
 
 def commits(repository: Path, base: Oid, head: Oid) -> tuple[RangeCommit, ...]:
     """Return the commits of a range, the oldest first."""
     form = f"--format=%H{_FIELD}%P{_FIELD}%s"
     options = ("--reverse", "--topo-order", "--no-show-signature", "-z", form)
-    listed = calls.run_reading(repository, "log", *options, f"{base}..{head}").stdout.decode("utf-8", "replace")
+    listed = calls.run_reading(
+        repository, "log", *options, f"{base}..{head}"
+    ).stdout.decode("utf-8", "replace")
     fields = (record.split(_FIELD, 2) for record in listed.split("\0") if record)
     return tuple(
-        RangeCommit(commit=Oid(oid), subject=subject, merges=" " in parents) for oid, parents, subject in fields
+        RangeCommit(commit=Oid(oid), subject=subject, merges=" " in parents)
+        for oid, parents, subject in fields
     )
 
 
 def differing(
     repository: Path, base: Oid, head: Oid
-) -> tuple[tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None], ...]:
+) -> tuple[
+    tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None], ...
+]:
     """Return the paths of the files that differ between two commits, with both versions."""
     options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
-    fields = calls.run_reading(repository, "diff-tree", *options, str(base), str(head)).stdout.split(b"\0")
+    fields = calls.run_reading(
+        repository, "diff-tree", *options, str(base), str(head)
+    ).stdout.split(b"\0")
 
     def entry(path: PurePosixPath, mode: str, blob: str) -> reading.TreeEntry | None:
-        return reading.TreeEntry(path=path, mode=mode, blob=Oid(blob)) if blob.strip("0") else None
+        return (
+            reading.TreeEntry(path=path, mode=mode, blob=Oid(blob))
+            if blob.strip("0")
+            else None
+        )
 
-    found: list[tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None]] = []
+    found: list[
+        tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None]
+    ] = []
     for head_of, name in zip(fields[:-1:2], fields[1::2], strict=True):
         old_mode, new_mode, old, new, _ = head_of.decode().removeprefix(":").split(" ")
         path = PurePosixPath(os.fsdecode(name))

@@ -11,8 +11,9 @@ from toolkit import files
 from toolkit.git import calls, reading
 from toolkit.model import Commit, Patch, TreeCommit
 
-# All that another version of git or a user's configuration could print in another way is spelled out. Histogram
-# keeps a moved block in one piece, where the default may pair its closing braces with somebody else's.
+# All that another version of git or a user's configuration could print in another way
+# is spelled out. Histogram keeps a moved block in one piece, where the default may pair
+# its closing braces with somebody else's.
 DIFF = (
     "--no-color",
     "--no-ext-diff",
@@ -27,7 +28,14 @@ DIFF = (
     "--dst-prefix=b/",
 )
 
-_MAIL = ("--zero-commit", "--no-signature", "--no-attach", "--no-thread", "--no-cover-letter", "--stat=72")
+_MAIL = (
+    "--zero-commit",
+    "--no-signature",
+    "--no-attach",
+    "--no-thread",
+    "--no-cover-letter",
+    "--stat=72",
+)
 
 
 class NewCommit(Struct, frozen=True, kw_only=True):
@@ -40,7 +48,10 @@ class NewCommit(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def throwaway(*commits: NewCommit, date: int | None) -> Generator[Path]:
-    """Yield a repository with these commits on `main`, not checked out; they are of `date`, None is now."""
+    """Yield a repository with these commits on `main`, not checked out.
+
+    They are of `date`, None is now.
+    """
     with files.temporary() as name:
         made = name / "repository"
         made.mkdir()
@@ -75,16 +86,22 @@ class Mails(Struct, frozen=True, kw_only=True):
     upstream_diff: bytes
 
 
-def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None) -> Mails:
+def series(
+    commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None
+) -> Mails:
     """Return consecutive commits as mails, and as one diff against `before` of the first one.
 
-    Each mail has the date `committed`, that of the pin in seconds since the epoch, by default now; its author is git's
-    user. All else depends on the commits alone. Mails are called `0001-….patch` after their subjects, which have the
-    prefix `[PATCH 1/2]`; `git am` removes it.
+    Each mail has the date `committed`, that of the pin in seconds since the epoch, by
+    default now; its author is git's user. All else depends on the commits alone. Mails
+    are called `0001-….patch` after their subjects, which have the prefix `[PATCH 1/2]`;
+    `git am` removes it.
     """
     base = NewCommit(files={target: commits[0].before})
     author = calls.author()
-    made = [NewCommit(files={target: commit.after}, message=commit.message, author=author) for commit in commits]
+    made = [
+        NewCommit(files={target: commit.after}, message=commit.message, author=author)
+        for commit in commits
+    ]
     with throwaway(base, *made, date=committed) as made_in:
         span = (f"main~{len(made)}", "main")
         patches = _mails(made_in, "..".join(span))
@@ -93,15 +110,23 @@ def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int |
 
 
 def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -> Patch:
-    """Return a commit as a mail after `number - 1` others; date and author as for `series`.
+    """Return a commit as a mail after `number - 1` others.
+
+    Date and author as for `series`.
 
     Its subject has no number, so it does not change the bytes of the others.
     """
-    base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
+    base = NewCommit(
+        files={
+            file.path: file.before for file in commit.files if file.before is not None
+        }
+    )
     after = {file.path: file.after for file in commit.files}
     made = NewCommit(files=after, message=commit.message, author=calls.author())
     with throwaway(base, made, date=committed) as made_in:
-        (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
+        (mail,) = _mails(
+            made_in, "main~1..main", "--no-numbered", f"--start-number={number}"
+        )
     return mail
 
 
@@ -109,4 +134,7 @@ def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:
     mails = repository.with_name("mails")
     how = ("--quiet", *DIFF, *_MAIL, *options, f"--output-directory={mails}")
     calls.run_hermetic(repository, "format-patch", *how, commits)
-    return tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))
+    return tuple(
+        Patch(name=path.name, content=path.read_bytes())
+        for path in sorted(mails.iterdir())
+    )

@@ -1,7 +1,8 @@
 """Filter git's stderr about a clone for display.
 
-A clone's files and links are a stranger's: git's quotations may come from any file of this machine. So only git's own
-phrases are shown, with words of the command, existing paths, and the system's reasons.
+A clone's files and links are a stranger's: git's quotations may come from any file of
+this machine. So only git's own phrases are shown, with words of the command, existing
+paths, and the system's reasons.
 """
 
 import os
@@ -32,14 +33,19 @@ index file smaller than expected | transport {} not allowed | could not fetch {}
 lazy fetching disabled; some objects may not be available | unable to find remote helper for {}
 """
 _REASONS = re.compile(
-    "File name too long|Input/output error|Is a directory|No space left on device|No such file or directory|"
-    "Not a directory|Operation not permitted|Permission denied|Too many levels of symbolic links|Too many open files"
+    "File name too long|Input/output error|Is a directory|No space left on device|No "
+    "such file or directory|"
+    "Not a directory|Operation not permitted|Permission denied|Too many levels of "
+    "symbolic links|Too many open files"
 )
 _MOST_LINES = 100
 
 
 def known(said: str, words: Sequence[str]) -> str:
-    """Return the lines that match one of git's phrases; `words` are those of the command."""
+    """Return the lines that match one of git's phrases.
+
+    `words` are those of the command.
+    """
 
     def value(text: str) -> str:
         plain = text.strip("'")
@@ -48,10 +54,17 @@ def known(said: str, words: Sequence[str]) -> str:
 
     shown: list[str] = []
     for line in said.replace("\0", "").splitlines()[:_MOST_LINES]:
-        text = line.removeprefix("fatal: ").removeprefix("error: ").removeprefix("warning: ")
+        text = (
+            line.removeprefix("fatal: ")
+            .removeprefix("error: ")
+            .removeprefix("warning: ")
+        )
         for phrase, pattern in _patterns().items():
             if (found := pattern.fullmatch(text)) is not None:
-                shown.append(line[: len(line) - len(text)] + phrase.format(*map(value, found.groups())))
+                shown.append(
+                    line[: len(line) - len(text)]
+                    + phrase.format(*map(value, found.groups()))
+                )
                 break
     return "\n".join(shown)
 
@@ -59,5 +72,6 @@ def known(said: str, words: Sequence[str]) -> str:
 @cache
 def _patterns() -> Mapping[str, re.Pattern[str]]:
     return {
-        phrase: re.compile(re.escape(phrase).replace(r"\{\}", "(.*)")) for phrase in map(str.strip, _PHRASES.split("|"))
+        phrase: re.compile(re.escape(phrase).replace(r"\{\}", "(.*)"))
+        for phrase in map(str.strip, _PHRASES.split("|"))
     }

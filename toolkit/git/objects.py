@@ -1,11 +1,13 @@
 """Commits and files of one repository as objects, which GitPython makes of what git itself reads.
 
-GitPython runs git through `process` here, as all of the program does: with an environment of ours and in a session of
-its own, on the one repository that was named. Its own way would take over GIT_DIR and the like from the environment.
+GitPython runs git through `process` here, as all of the program does: with an
+environment of ours and in a session of its own, on the one repository that was named.
+Its own way would take over GIT_DIR and the like from the environment.
 
-References, configuration, remotes, index and worktrees are git's alone (`program`): GitPython reads and writes their
-files by itself, knows no reftables, no conditional configuration and no sparse index, signs nothing, and makes up an
-identity if there is none. Its diffs ask for submodules, file by file.
+References, configuration, remotes, index and worktrees are git's alone (`program`):
+GitPython reads and writes their files by itself, knows no reftables, no conditional
+configuration and no sparse index, signs nothing, and makes up an identity if there is
+none. Its diffs ask for submodules, file by file.
 """
 
 import codecs
@@ -46,7 +48,9 @@ class _Git(Git):
         **_: object,
     ) -> Any:  # noqa: ANN401 - as GitPython has it
         asked = process.Command(
-            argv=("git", f"--git-dir={self._directory}", *command[1:]), env=self._variables, shown=messages.known
+            argv=("git", f"--git-dir={self._directory}", *command[1:]),
+            env=self._variables,
+            shown=messages.known,
         )
         if as_process:
             return self.AutoInterrupt(process.begin(asked), command)
@@ -57,7 +61,10 @@ class _Git(Git):
 
 
 class _Repo(Repo):
-    """A repository without a worktree; GitPython's constructor would look for one, in the environment as well."""
+    """A repository without a worktree.
+
+    GitPython's constructor would look for one, in the environment as well.
+    """
 
     def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
         self.git_dir = self.working_dir = str(directory)
@@ -70,14 +77,20 @@ class DecodedCommit(git.Commit):
 
     def _deserialize(self, stream: io.BytesIO) -> git.Commit:
         content = stream.read()
-        if named := re.search(rb"^encoding (\S+)$", content.partition(b"\n\n")[0], re.MULTILINE):
+        if named := re.search(
+            rb"^encoding (\S+)$", content.partition(b"\n\n")[0], re.MULTILINE
+        ):
             with suppress(LookupError):
-                self.default_encoding = codecs.lookup(named[1].decode("ascii", "replace")).name
+                self.default_encoding = codecs.lookup(
+                    named[1].decode("ascii", "replace")
+                ).name
         return super()._deserialize(io.BytesIO(content))
 
 
 @contextmanager
-def opened(directory: Path, variables: Mapping[str, str] | None = None) -> Generator[Repo]:
+def opened(
+    directory: Path, variables: Mapping[str, str] | None = None
+) -> Generator[Repo]:
     """Yield the repository with the git directory `directory`, for reading.
 
     `variables` are git's environment, by default that of `program.reading`.
@@ -87,10 +100,12 @@ def opened(directory: Path, variables: Mapping[str, str] | None = None) -> Gener
 
 
 def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes] | None:
-    """Return id and content of a file (`ID`, `COMMIT:PATH`); None if it is missing or not a file.
+    """Return id and content of a file (`ID`, `COMMIT:PATH`).
 
-    A file with more than `most` bytes is cut one byte after that. Raise CommandError if git cannot read it. One process
-    answers all questions about a repository.
+    None if it is missing or not a file.
+
+    A file with more than `most` bytes is cut one byte after that. Raise CommandError if
+    git cannot read it. One process answers all questions about a repository.
     """
     try:
         header: Any = repo.git.stream_object_data(name)  # bytes, which it calls texts
@@ -100,14 +115,17 @@ def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes]
         while stream.read(_CHUNK):
             pass
         if len(content) < (size if most is None else min(size, most + 1)):
-            # GitPython reads the rest when it forgets the stream, which must not be closed by then.
+            # GitPython reads the rest when it forgets the stream, which must not be
+            # closed by then.
             del header, stream
             raise BrokenPipeError(name)  # noqa: TRY301 - as what a pipe raises
     except (ValueError, BrokenPipeError) as error:
         asked = repo.git.cat_file_all
         ended = isinstance(error, BrokenPipeError) or "SHA is empty" in str(error)
         if ended and asked is not None and (status := asked.proc.wait()):
-            said = messages.known(asked.stderr.read().decode("utf-8", "replace"), asked.args)
+            said = messages.known(
+                asked.stderr.read().decode("utf-8", "replace"), asked.args
+            )
             raise CommandError(tuple(asked.args), status=status, stderr=said) from error
         return None
     return (Oid(oid.decode()), content) if kind == b"blob" else None

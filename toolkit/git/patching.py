@@ -16,7 +16,10 @@ from toolkit.model import FileChange, Patch
 
 
 class Stacked(Struct, frozen=True, kw_only=True):
-    """The files after each applied mail, by path; `failure` is git's reason if a mail does not apply."""
+    """The files after each applied mail, by path.
+
+    `failure` is git's reason if a mail does not apply.
+    """
 
     after: tuple[Mapping[PurePosixPath, bytes], ...]
     failure: str | None
@@ -28,13 +31,20 @@ def called(name: str) -> Generator[None]:
     try:
         yield
     except ToolkitError as error:
-        raise ToolkitError(f"{name}: {error.message.removeprefix('patch: ')}", hint=error.hint) from error
+        raise ToolkitError(
+            f"{name}: {error.message.removeprefix('patch: ')}", hint=error.hint
+        ) from error
 
 
-def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool = False) -> bytes:
-    """Return a file after a patch (a diff, or one or more mails); other files are ignored.
+def apply(
+    content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool = False
+) -> bytes:
+    """Return a file after a patch (a diff, or one or more mails).
 
-    `reverse` undoes it. Raise ToolkitError with git's reason if it is no patch of the file, deletes it or does not fit.
+    Other files are ignored.
+
+    `reverse` undoes it. Raise ToolkitError with git's reason if it is no patch of the
+    file, deletes it or does not fit.
     """
     options = (*(("--reverse",) if reverse else ()), f"--include={target}")
     after = outcome(patch, {target: reading.TreeFile(content=content)}, *options)
@@ -45,18 +55,29 @@ def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool 
     return _kept(after, target)
 
 
-def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tuple[FileChange, ...]:
+def changes(
+    patch: bytes, read: Callable[[PurePosixPath], bytes | None]
+) -> tuple[FileChange, ...]:
     """Return the effect of a patch on the files that `read` returns, None for a missing one.
 
     Raise ToolkitError with git's reason if it does not apply, or deletes a file.
     """
     before = {path: read(path) for path in diffs.touched(patch)}
-    there = {path: reading.TreeFile(content=content) for path, content in before.items() if content is not None}
+    there = {
+        path: reading.TreeFile(content=content)
+        for path, content in before.items()
+        if content is not None
+    }
     after = outcome(patch, there)
-    return tuple(FileChange(path=path, before=content, after=_kept(after, path)) for path, content in before.items())
+    return tuple(
+        FileChange(path=path, before=content, after=_kept(after, path))
+        for path, content in before.items()
+    )
 
 
-def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: str) -> Mapping[PurePosixPath, TreeFile]:
+def outcome(
+    patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: str
+) -> Mapping[PurePosixPath, TreeFile]:
     """Return those of the files, and those that the patch adds, that exist after `git apply` with `options`.
 
     Raise ToolkitError with git's reason if it does not apply.
@@ -65,11 +86,15 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: st
         for path, file in before.items():
             reading.write_file(directory / path, file)
         try:
-            calls.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
+            calls.run_hermetic(
+                directory, "apply", *options, "-", stdin=patch, alone=True
+            )
         except CommandError as error:
             if "No valid patches" in error.stderr:
                 raise ToolkitError("patch: contains no diff") from error
-            raise ToolkitError(f"patch: does not apply: {reading.fact(error.stderr)}") from error
+            raise ToolkitError(
+                f"patch: does not apply: {reading.fact(error.stderr)}"
+            ) from error
         return {
             PurePosixPath(entry.path): reading.read_file(directory, entry.path)
             for entry in inside.entries(directory)
@@ -79,20 +104,39 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: st
 
 def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:
     """Apply mails in order by `git am` to a commit that has only these files."""
-    with mailing.throwaway(mailing.NewCommit(files=files), date=calls.EPOCH) as checkout:
+    with mailing.throwaway(
+        mailing.NewCommit(files=files), date=calls.EPOCH
+    ) as checkout:
         calls.run_hermetic(checkout, "reset", "--quiet", "--hard")
         stdin = b"".join(mail.content for mail in mails)
-        tried = calls.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=calls.EPOCH)
+        tried = calls.run_hermetic(
+            checkout,
+            "am",
+            "--quiet",
+            "--keep-cr",
+            stdin=stdin,
+            ok=None,
+            date=calls.EPOCH,
+        )
         # The first is the base, which has no parent here.
-        _, *commits = calls.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
+        _, *commits = calls.run_hermetic(
+            checkout, "rev-list", "--reverse", "HEAD"
+        ).text.split()
         after = tuple(dict(_files(checkout, commit)) for commit in commits)
-    return Stacked(after=after, failure=None if tried.status == 0 else reading.fact(tried.stderr))
+    return Stacked(
+        after=after, failure=None if tried.status == 0 else reading.fact(tried.stderr)
+    )
 
 
 def _files(checkout: Path, commit: str) -> Iterator[tuple[PurePosixPath, bytes]]:
-    listed = calls.run_hermetic(checkout, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).stdout
+    listed = calls.run_hermetic(
+        checkout, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit
+    ).stdout
     for name in map(os.fsdecode, listed.split(b"\0")[:-1]):
-        yield PurePosixPath(name), calls.run_hermetic(checkout, "cat-file", "blob", f"{commit}:{name}").stdout
+        yield (
+            PurePosixPath(name),
+            calls.run_hermetic(checkout, "cat-file", "blob", f"{commit}:{name}").stdout,
+        )
 
 
 def _kept(after: Mapping[PurePosixPath, TreeFile], path: PurePosixPath) -> bytes:

@@ -29,8 +29,8 @@ MAXIMUM_BYTES = 32 << 20
 class Located(Struct, frozen=True, kw_only=True):
     """A commit in a repository.
 
-    `repository` is the git directory that holds the objects (a worktree's is its main repository's),
-    `committed` is the committer's date in seconds since the epoch.
+    `repository` is the git directory that holds the objects (a worktree's is its main
+    repository's), `committed` is the committer's date in seconds since the epoch.
     """
 
     repository: Path
@@ -47,7 +47,10 @@ class TreeEntry(Struct, frozen=True, kw_only=True):
 
     @property
     def is_submodule(self) -> bool:
-        """Return whether the entry is a submodule; its `blob` is not an object of this repository."""
+        """Return whether the entry is a submodule.
+
+        Its `blob` is not an object of this repository.
+        """
         return self.mode == _SUBMODULE
 
 
@@ -61,34 +64,49 @@ def is_repository(directory: Path) -> bool:
 def locate(directory: Path, rev: str = "HEAD") -> Located:
     """Find the commit that `rev` names in the repository at `directory`.
 
-    A branch that only remotes have (`nixos-25.11` for `origin/nixos-25.11`) is found too, if all of them agree. Raise
-    ToolkitError if git cannot read it.
+    A branch that only remotes have (`nixos-25.11` for `origin/nixos-25.11`) is found
+    too, if all of them agree. Raise ToolkitError if git cannot read it.
     """
     check_rev(rev)
     with explaining(directory):
         common, commit = _commit(directory, rev)
-        when = calls.run_reading(Path(common), "log", "-1", "--no-show-signature", "--format=%ct", commit).text
+        when = calls.run_reading(
+            Path(common), "log", "-1", "--no-show-signature", "--format=%ct", commit
+        ).text
     return Located(repository=Path(common), commit=Oid(commit), committed=int(when))
 
 
-def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[TreeEntry, ...]:
+def entries(
+    repository: Path, commit: Oid, paths: Sequence[PurePosixPath]
+) -> tuple[TreeEntry, ...]:
     """Return the files of a commit at and below `paths`; a missing path adds none."""
     with explaining(repository):
         listed = calls.run_reading(
-            repository, "ls-tree", "-r", "-z", "--full-tree", str(commit), "--", *map(str, paths)
+            repository,
+            "ls-tree",
+            "-r",
+            "-z",
+            "--full-tree",
+            str(commit),
+            "--",
+            *map(str, paths),
         ).stdout
     found: list[TreeEntry] = []
     for line in listed.split(b"\0")[:-1]:
         head, _, name = line.partition(b"\t")
         mode, _, blob = head.decode().split(" ")
-        found.append(TreeEntry(path=PurePosixPath(os.fsdecode(name)), mode=mode, blob=Oid(blob)))
+        found.append(
+            TreeEntry(path=PurePosixPath(os.fsdecode(name)), mode=mode, blob=Oid(blob))
+        )
     return tuple(found)
 
 
 def contents(
     repository: Path, names: Sequence[str], *, most: int | None = None
 ) -> tuple[tuple[Oid, bytes] | None, ...]:
-    """Return id and content of each file (`ID`, `COMMIT:PATH`), None for a missing one; by one process.
+    """Return id and content of each file (`ID`, `COMMIT:PATH`), None for a missing one.
+
+    By one process.
 
     A file with more than `most` bytes is cut one byte after that.
     """
@@ -98,49 +116,82 @@ def contents(
         return tuple(objects.read(repo, name, most=most) for name in names)
 
 
-def read_objects(repository: Path, names: Sequence[str], *, most: int | None = None) -> tuple[bytes, ...]:
-    """Return the content of each file, as `contents` does; raise ToolkitError for a missing or longer one."""
+def read_objects(
+    repository: Path, names: Sequence[str], *, most: int | None = None
+) -> tuple[bytes, ...]:
+    """Return the content of each file, as `contents` does.
+
+    Raise ToolkitError for a missing or longer one.
+    """
     with explaining(repository):
         found = contents(repository, names, most=most)
     for name, each in zip(names, found, strict=True):
         if each is None:
             raise _missing(repository, name)
         if most is not None and len(each[1]) > most:
-            raise ToolkitError(f"{repository}: the file {name[:12]} has more than {most >> 20} MiB")
+            raise ToolkitError(
+                f"{repository}: the file {name[:12]} has more than {most >> 20} MiB"
+            )
     return tuple(each[1] for each in found if each is not None)
 
 
 def _missing(repository: Path, name: str) -> ToolkitError:
-    hint = "a partial clone lacks files: name its remote instead, with --nixpkgs URL --rev REV"
+    hint = (
+        "a partial clone lacks files: name its remote instead, with --nixpkgs URL "
+        "--rev REV"
+    )
     return ToolkitError(f"{repository}: object '{name}' is missing", hint=hint)
 
 
 def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
     """Return those of `oids` that the repository lacks, by one git process."""
     asked = "".join(f"{oid}\n" for oid in oids).encode()
-    answer = calls.run_reading(repository, "cat-file", "--batch-check", "--buffer", stdin=asked).text
-    return tuple(Oid(line.split(" ")[0]) for line in answer.splitlines() if line.endswith(" missing"))
+    answer = calls.run_reading(
+        repository, "cat-file", "--batch-check", "--buffer", stdin=asked
+    ).text
+    return tuple(
+        Oid(line.split(" ")[0])
+        for line in answer.splitlines()
+        if line.endswith(" missing")
+    )
 
 
 def missing_files(repository: Path, commit: Oid) -> tuple[Oid, ...]:
     """Return the objects that a partial clone lacks to check out a commit."""
     wanted = entries(repository, commit, ())
-    return missing_objects(repository, [entry.blob for entry in wanted if not entry.is_submodule])
+    return missing_objects(
+        repository, [entry.blob for entry in wanted if not entry.is_submodule]
+    )
 
 
-def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[TreeEntry, ...]:
-    """Write the files of a commit at and below `paths` into the directory `into`; submodules are left out.
+def export(
+    repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path
+) -> tuple[TreeEntry, ...]:
+    """Write the files of a commit at and below `paths` into the directory `into`.
 
-    Attributes such as `export-subst` have no effect: the files are the blobs, byte for byte.
+    Submodules are left out.
+
+    Attributes such as `export-subst` have no effect: the files are the blobs, byte for
+    byte.
     """
-    found = tuple(entry for entry in entries(repository, commit, paths) if not entry.is_submodule)
+    found = tuple(
+        entry for entry in entries(repository, commit, paths) if not entry.is_submodule
+    )
     for entry in found:
-        if not {"..", ".git"}.isdisjoint(str(entry.path).split("/")) or entry.path.is_absolute():
-            raise ToolkitError(f"{repository}: commit {commit.short} has the unsafe path '{entry.path}'")
+        if (
+            not {"..", ".git"}.isdisjoint(str(entry.path).split("/"))
+            or entry.path.is_absolute()
+        ):
+            raise ToolkitError(
+                f"{repository}: commit {commit.short} has the unsafe path "
+                f"'{entry.path}'"
+            )
     links = tuple(f"{entry.path}/" for entry in found if entry.mode == LINK)
     for entry in found:
         if str(entry.path).startswith(links):
-            raise ToolkitError(f"{repository}: commit {commit.short} has '{entry.path}' below a link")
+            raise ToolkitError(
+                f"{repository}: commit {commit.short} has '{entry.path}' below a link"
+            )
     try:
         _check_out(repository, found, into)
     except CommandError as error:
@@ -154,46 +205,83 @@ def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path) -> No
     """Let git write files from a repository of ours that has the same objects, and attributes that change nothing."""
     into.mkdir(parents=True, exist_ok=True)
     listed = b"".join(
-        b"%s %s\t%s\0" % (each.mode.encode(), str(each.blob).encode(), bytes(each.path)) for each in entries
+        b"%s %s\t%s\0" % (each.mode.encode(), str(each.blob).encode(), bytes(each.path))
+        for each in entries
     )
     with files.temporary() as own:
         calls.init(own, bare=True)
-        for name, text in (("info/attributes", _AS_THEY_ARE), ("objects/info/alternates", f"{repository}/objects\n")):
+        for name, text in (
+            ("info/attributes", _AS_THEY_ARE),
+            ("objects/info/alternates", f"{repository}/objects\n"),
+        ):
             (own / name).parent.mkdir(exist_ok=True)
             (own / name).write_bytes(os.fsencode(text))
-        asking = (f"--git-dir={own}", "--work-tree=.", "-c", "checkout.workers=0", "-c", "core.protectNTFS=false")
-        calls.run_hermetic(into, *asking, "update-index", "-z", "--index-info", stdin=listed)
+        asking = (
+            f"--git-dir={own}",
+            "--work-tree=.",
+            "-c",
+            "checkout.workers=0",
+            "-c",
+            "core.protectNTFS=false",
+        )
+        calls.run_hermetic(
+            into, *asking, "update-index", "-z", "--index-info", stdin=listed
+        )
         calls.run_hermetic(into, *asking, "checkout-index", "--quiet", "--all")
 
 
 def check_rev(rev: str) -> None:
     """Raise UsageError if this cannot name a commit, so that git never takes it for an option."""
-    if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(r"\.\.|\^[@!-]", rev):
+    if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(
+        r"\.\.|\^[@!-]", rev
+    ):
         raise UsageError(f"--rev: {rev!r} is not a commit, branch or tag")
 
 
 def _commit(directory: Path, rev: str) -> tuple[str, str]:
     """Return the git directory that all worktrees share, and the id of the commit."""
     asked = ("rev-parse", "--path-format=absolute", "--git-common-dir")
-    found = calls.run_reading(directory, *asked, f"{rev}^{{commit}}", ok=None, found=False)
+    found = calls.run_reading(
+        directory, *asked, f"{rev}^{{commit}}", ok=None, found=False
+    )
     if found.status != 0:
         remote = _in_remotes(directory, rev, said=found.stderr)
-        found = calls.run_reading(directory, *asked, f"{remote}^{{commit}}", found=False)
+        found = calls.run_reading(
+            directory, *asked, f"{remote}^{{commit}}", found=False
+        )
     common, commit = found.names.rsplit("\n", 1)
     return common, commit
 
 
 def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
-    """Return the commit of the remotes' branch `rev`; `said` is what git said of the name itself."""
-    if not re.search(r"unknown revision|ambiguous argument|bad revision|Needed a single revision", said):
+    """Return the commit of the remotes' branch `rev`.
+
+    `said` is what git said of the name itself.
+    """
+    if not re.search(
+        r"unknown revision|ambiguous argument|bad revision|Needed a single revision",
+        said,
+    ):
         raise explained(directory, said)
-    asked = ("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", f"refs/remotes/*/{rev}")
-    found = dict(line.split(" ")[::-1] for line in calls.run_reading(directory, *asked, found=False).text.splitlines())
+    asked = (
+        "for-each-ref",
+        "--format=%(objectname) %(refname:lstrip=2)",
+        f"refs/remotes/*/{rev}",
+    )
+    found = dict(
+        line.split(" ")[::-1]
+        for line in calls.run_reading(directory, *asked, found=False).text.splitlines()
+    )
     if len(set(found.values())) > 1:
-        raise ToolkitError(f"{directory}: '{rev}' is a different commit in each of {', '.join(sorted(found))}")
+        raise ToolkitError(
+            f"{directory}: '{rev}' is a different commit in each of "
+            f"{', '.join(sorted(found))}"
+        )
     if not found:
         hint = f"git -C {quote(str(directory))} fetch origin {quote(rev)}"
-        raise ToolkitError(f"{directory}: has no commit, branch or tag '{rev}'", hint=hint)
+        raise ToolkitError(
+            f"{directory}: has no commit, branch or tag '{rev}'", hint=hint
+        )
     return Oid(next(iter(found.values())))
 
 
@@ -210,16 +298,29 @@ def explained(directory: Path, said: str) -> ToolkitError:
     """Return the error for git's stderr about the repository at `directory`."""
     if "dubious ownership" in said:
         hint = f"git config --global --add safe.directory {quote(str(directory))}"
-        return ToolkitError(f"{directory}: the repository belongs to another user", hint=hint)
-    lacks = re.search(r"missing|promisor|transport \S+ not allowed|could not (read|get object)|bad object", said)
-    advice = "if it is a partial or shallow clone, name its remote instead" if lacks else None
+        return ToolkitError(
+            f"{directory}: the repository belongs to another user", hint=hint
+        )
+    lacks = re.search(
+        r"missing|promisor|transport \S+ not allowed|could not (read|get object)|bad "
+        r"object",
+        said,
+    )
+    advice = (
+        "if it is a partial or shallow clone, name its remote instead"
+        if lacks
+        else None
+    )
     return ToolkitError(f"{directory}: git cannot read it: {fact(said)}", hint=advice)
 
 
 def fact(said: str) -> str:
     """Return git's own reason: the first `fatal:` or `error:` line of its stderr."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "unknown")
+    chosen = next(
+        (line for line in lines if line.startswith(("fatal:", "error:"))),
+        lines[-1] if lines else "unknown",
+    )
     return re.sub(r"^(fatal|error): ", "", chosen)
 
 
@@ -230,7 +331,13 @@ class TreeFile(Struct, frozen=True, kw_only=True):
     mode: str = FILE
 
 
-def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False, most: int = MAXIMUM_BYTES) -> TreeFile:
+def read_file(
+    root: Path,
+    path: PurePosixPath | str,
+    *,
+    follow: bool = False,
+    most: int = MAXIMUM_BYTES,
+) -> TreeFile:
     """Return a file or a link below a root; with `follow`, the file behind the link.
 
     Raise ToolkitError as `toolkit.inside.read` does.
@@ -238,7 +345,9 @@ def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False, mo
     if not follow and (led := inside.link(root, path)) is not None:
         return TreeFile(content=os.fsencode(led), mode=LINK)
     content, status = inside.read_with_status(root, path, most=most)
-    return TreeFile(content=content, mode=EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE)
+    return TreeFile(
+        content=content, mode=EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE
+    )
 
 
 def write_file(path: Path, file: TreeFile) -> None:
@@ -254,4 +363,8 @@ def write_file(path: Path, file: TreeFile) -> None:
 
 def blob_id(content: bytes) -> Oid:
     """Return git's id for a file with this content."""
-    return Oid(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())
+    return Oid(
+        hashlib.sha1(
+            b"blob %d\0" % len(content) + content, usedforsecurity=False
+        ).hexdigest()
+    )

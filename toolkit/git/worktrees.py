@@ -1,6 +1,9 @@
-"""A branch in a user's clone, with its own worktree; both are created completely or not at all.
+"""A branch in a user's clone, with its own worktree.
 
-The user's checkout, index, stash and branches stay the same. Hooks do not run; files are as committed.
+Both are created completely or not at all.
+
+The user's checkout, index, stash and branches stay the same. Hooks do not run; files
+are as committed.
 """
 
 import os
@@ -16,15 +19,17 @@ from toolkit.git import calls, reading
 from toolkit.git.clone import Clone, branch_commit
 from toolkit.model import Oid
 
-# A file in the git directory of a worktree. Unlike its path it stays when the worktree is moved.
+# A file in the git directory of a worktree. Unlike its path it stays when the worktree
+# is moved.
 _MARK = "unlet"
 
 
 class Worktree(Struct, frozen=True, kw_only=True):
     """A worktree of a clone.
 
-    `branch` is None if it has a commit checked out, as during a rebase. `made_for` is the branch for which `adding`
-    created it, None if someone else did. `locked` is why it must stay.
+    `branch` is None if it has a commit checked out, as during a rebase. `made_for` is
+    the branch for which `adding` created it, None if someone else did. `locked` is why
+    it must stay.
     """
 
     path: Path
@@ -36,7 +41,9 @@ class Worktree(Struct, frozen=True, kw_only=True):
 
 def worktrees(clone: Clone) -> tuple[Worktree, ...]:
     """Return the worktrees of a clone, the main one first, including those whose directory is gone."""
-    listed = calls.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").names
+    listed = calls.run_reading(
+        clone.common, "worktree", "list", "--porcelain", "-z"
+    ).names
     marked = _marked(clone)
     found: list[Worktree] = []
     for block in listed.removesuffix("\0").split("\0\0"):
@@ -61,7 +68,9 @@ def _marked(clone: Clone) -> dict[Path, str]:
     for mark in clone.common.glob(f"worktrees/*/{_MARK}"):
         with suppress(OSError):
             # It may be relative to where it stands, from git 2.48 on.
-            gitdir = os.fsdecode((mark.parent / "gitdir").read_bytes()).removesuffix("\n")
+            gitdir = os.fsdecode((mark.parent / "gitdir").read_bytes()).removesuffix(
+                "\n"
+            )
             link = os.path.normpath(mark.parent / gitdir)
             marked[Path(link).parent] = mark.read_text()
     return marked
@@ -69,9 +78,12 @@ def _marked(clone: Clone) -> dict[Path, str]:
 
 @contextmanager
 def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[None]:
-    """Create a branch at `commit` and check it out at `path`; undo both if the block raises.
+    """Create a branch at `commit` and check it out at `path`.
 
-    Raise ToolkitError if the branch or the path exists, or the worktree cannot be created.
+    Undo both if the block raises.
+
+    Raise ToolkitError if the branch or the path exists, or the worktree cannot be
+    created.
     """
     try:
         # Whoever comes second fails here, and takes nothing away from the first.
@@ -81,7 +93,15 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
     taken = False
     try:
         try:
-            _say(clone, "update-ref", "-m", "unlet", f"refs/heads/{branch}", str(commit), "0" * 40)
+            _say(
+                clone,
+                "update-ref",
+                "-m",
+                "unlet",
+                f"refs/heads/{branch}",
+                str(commit),
+                "0" * 40,
+            )
         except ToolkitError:
             taken = True
             raise
@@ -91,14 +111,19 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
         try:
             calls.run_contributing(path, "reset", "--quiet", "--hard")
         except CommandError as error:
-            raise ToolkitError(f"{path}: cannot be checked out: {reading.fact(error.stderr)}") from error
+            raise ToolkitError(
+                f"{path}: cannot be checked out: {reading.fact(error.stderr)}"
+            ) from error
         yield
     except BaseException:
-        # An interrupt may come when git has done what it was told, hence all of it is taken back.
+        # An interrupt may come when git has done what it was told, hence all of it is
+        # taken back.
         _ignore_failure(clone.common, "worktree", "remove", "--force", str(path))
         files.remove(path)
         if not taken:
-            _ignore_failure(clone.common, "update-ref", "-d", f"refs/heads/{branch}", str(commit))
+            _ignore_failure(
+                clone.common, "update-ref", "-d", f"refs/heads/{branch}", str(commit)
+            )
         raise
 
 
@@ -115,9 +140,14 @@ def move(worktree: Worktree, *, to: Oid) -> None:
     Raise ToolkitError if the worktree has changes, or has changed since it was read.
     """
     path = worktree.path
-    head = calls.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
+    head = calls.run_contributing(
+        path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD"
+    ).text
     if head != f"{worktree.commit}\nrefs/heads/{worktree.branch}" or changes(path):
-        raise ToolkitError(f"{path}: has changed in the meantime", hint="try again when nothing changes there")
+        raise ToolkitError(
+            f"{path}: has changed in the meantime",
+            hint="try again when nothing changes there",
+        )
     # To git-reset(1) a file is a changed one until somebody has looked whether it is.
     calls.run_contributing(path, "update-index", "-q", "--refresh", ok=None)
     try:
@@ -125,14 +155,19 @@ def move(worktree: Worktree, *, to: Oid) -> None:
     except BaseException as error:
         _ignore_failure(path, "reset", "--quiet", "--hard", str(worktree.commit))
         if isinstance(error, CommandError):
-            raise ToolkitError(f"{path}: cannot be moved: {reading.fact(error.stderr)}") from error
+            raise ToolkitError(
+                f"{path}: cannot be moved: {reading.fact(error.stderr)}"
+            ) from error
         raise
 
 
 def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> None:
-    """Remove a worktree with all its changes, and a branch at `tip`; None skips the one that is gone.
+    """Remove a worktree with all its changes, and a branch at `tip`.
 
-    Removes both or neither. Raise ToolkitError if the branch is not at `tip`, or the worktree cannot be moved.
+    None skips the one that is gone.
+
+    Removes both or neither. Raise ToolkitError if the branch is not at `tip`, or the
+    worktree cannot be moved.
     """
     try:
         if path is not None and path.is_dir():
@@ -144,12 +179,17 @@ def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> 
         # An interrupt may come when git has done what it was told.
         recover(clone)
         if isinstance(error, OSError):
-            raise ToolkitError(f"{path}: cannot be removed: {error.strerror}") from error
+            raise ToolkitError(
+                f"{path}: cannot be removed: {error.strerror}"
+            ) from error
         raise
 
 
 def recover(clone: Clone) -> None:
-    """Undo each removal that was interrupted before the branch was deleted; complete those interrupted later."""
+    """Undo each removal that was interrupted before the branch was deleted.
+
+    Complete those interrupted later.
+    """
     for worktree in worktrees(clone):
         branch, aside = worktree.branch or worktree.made_for, _aside(worktree.path)
         if branch is None or worktree.path.exists():

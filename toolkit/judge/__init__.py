@@ -22,8 +22,9 @@ SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 class JudgeRequest(Struct, frozen=True, kw_only=True):
     """How to judge a change; `nixos` evaluates NixOS tests as well.
 
-    On the systems of `everything`, every attribute of the set is compared, for the whole change only. Without them,
-    `bounded` gives up on attributes without an answer in the time of one evaluation; `every_reference` has no limit.
+    On the systems of `everything`, every attribute of the set is compared, for the
+    whole change only. Without them, `bounded` gives up on attributes without an answer
+    in the time of one evaluation; `every_reference` has no limit.
     """
 
     systems: tuple[str, ...] = SYSTEMS
@@ -44,8 +45,14 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     together = most if request.nixos else limits.seconds(limits.TOGETHER_SECONDS)
     with ground.opened(change.base, progress=progress) as place:
 
-        def judged(before: ChangeStep | None, after: ChangeStep, allowed: Allowance) -> Judgement:
-            if request.bounded and not request.everything and not request.every_reference:
+        def judged(
+            before: ChangeStep | None, after: ChangeStep, allowed: Allowance
+        ) -> Judgement:
+            if (
+                request.bounded
+                and not request.everything
+                and not request.every_reference
+            ):
                 times.begin(together)
             sides = Sides(
                 base=change.base,
@@ -58,7 +65,9 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 times=times,
                 allowed=allowed,
             )
-            everything = request.everything if before is None and after is change.whole else ()
+            everything = (
+                request.everything if before is None and after is change.whole else ()
+            )
             return Extent(sides, request.systems, everything=everything).judged()
 
         whole = judged(None, change.whole, limits.allowance(most))

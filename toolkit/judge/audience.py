@@ -22,7 +22,8 @@ FEW_READERS = 24
 class Audience:
     """Evaluate the readers of a change's attributes.
 
-    `names` are the changed attributes whose readers were evaluated, `left` counts the readers that were not.
+    `names` are the changed attributes whose readers were evaluated, `left` counts the
+    readers that were not.
     """
 
     def __init__(self, record: Record) -> None:
@@ -31,32 +32,55 @@ class Audience:
         self.left = 0
         self._tests: set[AttrPath] = set()
 
-    def ask(self, own: Collection[AttrPath], same: Collection[AttrPath]) -> Sequence[str]:
-        """Evaluate the readers of the attributes `own`, except the `same` ones; return NixOS files."""
+    def ask(
+        self, own: Collection[AttrPath], same: Collection[AttrPath]
+    ) -> Sequence[str]:
+        """Evaluate the readers of the attributes `own`, except the `same` ones.
+
+        Return NixOS files.
+        """
         kinds = self._record.kinds
         functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
         serious = {each.attribute for each in self._record.serious}
 
         def is_value(path: AttrPath) -> bool:
             """Return whether to compare by value: sets are compared by name, except values of the library."""
-            is_of_library = path[0] == "lib" and path[2:] != () and ".".join(path) in serious
-            return kinds[path] not in {SET, FUNCTION} or (kinds[path] == SET and is_of_library)
+            is_of_library = (
+                path[0] == "lib" and path[2:] != () and ".".join(path) in serious
+            )
+            return kinds[path] not in {SET, FUNCTION} or (
+                kinds[path] == SET and is_of_library
+            )
 
         single = {path for path in own if path not in same and is_value(path)}
-        single |= {path for path in own if kinds[path] == FUNCTION and path[-1] in functions}
+        single |= {
+            path for path in own if kinds[path] == FUNCTION and path[-1] in functions
+        }
         there = readers.find(self._record, single, functions)
         self._ask(there, idle=not functions)
-        if common := sorted({".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious):
-            reason = "references to it were not looked for: every package has an attribute of that name"
+        if common := sorted(
+            {".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious
+        ):
+            reason = (
+                "references to it were not looked for: every package has an "
+                "attribute of that name"
+            )
             self._record.not_covered.append(Gap(what=few(common), reason=reason))
         if not functions:
             return there.modules
         # A set may be in one of them.
         opened = [*self._open(), *self._open()]
-        calling = {path for path in (*there.strong, *there.weak, *opened) if kinds.get(path) == FUNCTION} - {*own}
+        calling = {
+            path
+            for path in (*there.strong, *there.weak, *opened)
+            if kinds.get(path) == FUNCTION
+        } - {*own}
         if calling := {path for path in calling if path[-1] not in OF_SETS}:
-            # A function that calls one of the change, or is one under another name, shows nothing either.
-            callers = readers.find(self._record, calling, {path[-1] for path in calling})
+            # A function that calls one of the change, or is one under another name,
+            # shows nothing either.
+            callers = readers.find(
+                self._record, calling, {path[-1] for path in calling}
+            )
             self._ask(callers, idle=False)
             return callers.modules
         return there.modules
@@ -64,15 +88,24 @@ class Audience:
     def foreseen(self, names: Collection[str]) -> list[Question]:
         """Return the questions about readers of packages, in case the packages differ."""
         found = readers.find(self._record, {(name,) for name in names}, names)
-        return [Question(path=path, parts=FEW) for path in (*found.strong[:_MOST_READERS], *found.weak[:FEW_READERS])]
+        return [
+            Question(path=path, parts=FEW)
+            for path in (*found.strong[:_MOST_READERS], *found.weak[:FEW_READERS])
+        ]
 
     @property
     def closed(self) -> list[str]:
         """The sets whose members were not evaluated, except sets of a package."""
         record = self._record
-        packages = (path for path, kind in record.kinds.items() if kind in {PACKAGE, FUNCTION})
+        packages = (
+            path for path, kind in record.kinds.items() if kind in {PACKAGE, FUNCTION}
+        )
         opened = {path[:end] for path in packages for end in range(1, len(path))}
-        sets = {path for path, kind in record.kinds.items() if kind == SET and not record.is_inside(path)} - opened
+        sets = {
+            path
+            for path, kind in record.kinds.items()
+            if kind == SET and not record.is_inside(path)
+        } - opened
         return sorted({".".join(path) for path in sets} & self.names)
 
     def _open(self) -> list[AttrPath]:
@@ -81,12 +114,20 @@ class Audience:
         if not (closed := self.closed):
             return []
         sets = record.names(tuple(name.split(".")) for name in closed)
-        found = [(*path, name) for path, names in sets.items() if len(names) <= _MOST_OPENED for name in sorted(names)]
+        found = [
+            (*path, name)
+            for path, names in sets.items()
+            if len(names) <= _MOST_OPENED
+            for name in sorted(names)
+        ]
         self.names |= {".".join(path) for path in found} - record.asked
         return record.compare({record.native: found}, FEW)[record.native]
 
     def _ask(self, found: readers.Readers, *, idle: bool) -> None:
-        """Ask about readers; they are `idle` if what they read are values, which were compared."""
+        """Ask about readers.
+
+        They are `idle` if what they read are values, which were compared.
+        """
         record = self._record
         most = (_MOST_READERS, FEW_READERS if idle else _MOST_CALLERS)
         if record.sides.every_reference:
@@ -98,7 +139,10 @@ class Audience:
         left = {"attribute": len(rest) - len(more), **found.left}
         self.left += sum(left.values())
         record.not_covered += [
-            Gap(what=counted(count, f"more {what}"), reason="too many name it: --references all compares them")
+            Gap(
+                what=counted(count, f"more {what}"),
+                reason="too many name it: --references all compares them",
+            )
             for what, count in left.items()
             if count
         ]
@@ -112,17 +156,28 @@ class Audience:
             record.compare({record.native: wanted}, FEW)
             record.compare({record.native: more}, ("derivation",))
             some = wanted[:FEW_READERS]
-            others = {system: some for system in record.systems if system not in {record.native, STATIC}}
+            others = {
+                system: some
+                for system in record.systems
+                if system not in {record.native, STATIC}
+            }
             if STATIC in record.systems:
                 others[STATIC] = [path for path in some if len(path) == 1]
             record.compare(others, FEW)
         elif record.native not in serious and serious:
             record.compare(dict.fromkeys(serious, wanted), FEW)
         else:
-            # A difference that is there natively is the same elsewhere, but for what reads it there alone.
+            # A difference that is there natively is the same elsewhere, but for what
+            # reads it there alone.
             record.compare({record.native: wanted}, FEW)
-            differ = {each.attribute for each in record.serious if each.system == record.native}
-            rest = [path for path in wanted if ".".join(path) not in differ][:FEW_READERS]
+            differ = {
+                each.attribute
+                for each in record.serious
+                if each.system == record.native
+            }
+            rest = [path for path in wanted if ".".join(path) not in differ][
+                :FEW_READERS
+            ]
             record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
 
     def ask_maintained(self, file: ChangedText, most: int) -> None:
@@ -142,25 +197,43 @@ class Audience:
             record.unknown.append(Gap(what=what, reason="too many"))
 
     def add_tests(self, file: ChangedText) -> None:
-        """Add the NixOS tests that a NixOS file defines; without one, its effect is unknown."""
+        """Add the NixOS tests that a NixOS file defines.
+
+        Without one, its effect is unknown.
+        """
         maps = self._record.maps if self._record.sides.nixos else ()
         tests = {test for each in maps for test in each.tests(file.path)}
         self._tests |= tests
         if not tests:
-            what = "a NixOS test" if file.path.startswith(mapping.TESTS) else "a NixOS module"
-            self._record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
+            what = (
+                "a NixOS test"
+                if file.path.startswith(mapping.TESTS)
+                else "a NixOS module"
+            )
+            self._record.unknown.append(
+                Gap(what=file.path, reason=f"{what}, which is not evaluated")
+            )
 
     def ask_tests(self, files: Sequence[str]) -> None:
         """Evaluate the NixOS tests in the change, and on request those that read it."""
         record = self._record
         found: Mapping[str, set[AttrPath]] = (
-            {file: record.maps[1].tests(file) for file in files} if record.sides.nixos else {}
+            {file: record.maps[1].tests(file) for file in files}
+            if record.sides.nixos
+            else {}
         )
         if modules := [file for file in files if not found.get(file)]:
             reason = "NixOS modules and tests that read them are not evaluated"
-            reason = reason if record.sides.nixos else f"{reason}: --nixos, for the tests"
+            reason = (
+                reason if record.sides.nixos else f"{reason}: --nixos, for the tests"
+            )
             record.not_covered.append(Gap(what=few(modules), reason=reason))
         tests = sorted(self._tests | {test for each in found.values() for test in each})
         if tests[_MOST_TESTS:]:
-            record.unknown.append(Gap(what=counted(len(tests) - _MOST_TESTS, "more NixOS test"), reason="too many"))
+            record.unknown.append(
+                Gap(
+                    what=counted(len(tests) - _MOST_TESTS, "more NixOS test"),
+                    reason="too many",
+                )
+            )
         record.compare({record.native: tests[:_MOST_TESTS]}, ("derivation",))

@@ -55,8 +55,9 @@ _FRACTION = re.compile(rb"(?<!\d)\d*\.\d+(?:[eE][+-]?\d+)?")
 class ChangedText(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that its meaning to Nix stays the same.
 
-    `platforms` are platforms in or around the changed lines that no judged system has. `words` stand in or around the
-    changed lines; `said` are the changed lines before and after of what a `throw` or `warn` says.
+    `platforms` are platforms in or around the changed lines that no judged system has.
+    `words` stand in or around the changed lines; `said` are the changed lines before
+    and after of what a `throw` or `warn` says.
     """
 
     path: str
@@ -73,8 +74,14 @@ class ChangedText(Struct, frozen=True, kw_only=True):
     @property
     def is_document(self) -> bool:
         """Return whether the file is a document, which nothing evaluates."""
-        suffixes = _DOCUMENTS if self.path.startswith("pkgs/") else (*_DOCUMENTS, *_DOCUMENTS_ELSEWHERE)
-        return self.path.endswith(suffixes) or not (self.path.startswith(_ROOMS) or self.path in _OF_ROOT)
+        suffixes = (
+            _DOCUMENTS
+            if self.path.startswith("pkgs/")
+            else (*_DOCUMENTS, *_DOCUMENTS_ELSEWHERE)
+        )
+        return self.path.endswith(suffixes) or not (
+            self.path.startswith(_ROOMS) or self.path in _OF_ROOT
+        )
 
     @property
     def is_of_persons(self) -> bool:
@@ -84,9 +91,17 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
 def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the names that the changed files have defaults for, in the form of a question."""
-    contents = (each.content for file in files for each in (file.before, file.after) if each is not None)
+    contents = (
+        each.content
+        for file in files
+        for each in (file.before, file.after)
+        if each is not None
+    )
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
-    found = {kind: tuple(sorted({*pattern.findall(text)})[:_MOST_GIVEN]) for kind, pattern in _GIVEN.items()}
+    found = {
+        kind: tuple(sorted({*pattern.findall(text)})[:_MOST_GIVEN])
+        for kind, pattern in _GIVEN.items()
+    }
     return tuple((kind, names) for kind, names in found.items() if names)
 
 
@@ -95,18 +110,32 @@ def file_changes(sides: Sides) -> list[ChangedText]:
     pairs: dict[str, tuple[TreeFile | None, TreeFile | None]] = {}
     for path in sorted({*sides.before, *sides.after}):
         before, after = (
-            each[path] if path in each else _base_file(sides, path) for each in (sides.before, sides.after)
+            each[path] if path in each else _base_file(sides, path)
+            for each in (sides.before, sides.after)
         )
         if before != after:
             pairs[str(path)] = before, after
-    same_modes = [old if old and new and old.mode == new.mode else None for old, new in pairs.values()]
+    same_modes = [
+        old if old and new and old.mode == new.mode else None
+        for old, new in pairs.values()
+    ]
     # The new files first: of those that are no Nix, only so many are named.
-    read = _read([*((path, after) for path, (_, after) in pairs.items()), *zip(pairs, same_modes, strict=True)])
+    read = _read(
+        [
+            *((path, after) for path, (_, after) in pairs.items()),
+            *zip(pairs, same_modes, strict=True),
+        ]
+    )
     parsed = zip(read[len(pairs) :], read[: len(pairs)], strict=True)
-    return [_changed(path, *pairs[path], parsed=each) for path, each in zip(pairs, parsed, strict=True)]
+    return [
+        _changed(path, *pairs[path], parsed=each)
+        for path, each in zip(pairs, parsed, strict=True)
+    ]
 
 
-def _read(files: Sequence[tuple[str, TreeFile | None]]) -> list[str | ToolkitError | None]:
+def _read(
+    files: Sequence[tuple[str, TreeFile | None]],
+) -> list[str | ToolkitError | None]:
     """Return what Nix reads in files by these paths, at the same place whichever version it is, or its error."""
     contents = {
         number: file.content
@@ -115,29 +144,56 @@ def _read(files: Sequence[tuple[str, TreeFile | None]]) -> list[str | ToolkitErr
     }
     with temporary() as directory:
         names = [files[number][0] for number in contents]
-        found = zip(contents, program.parsed_each(list(contents.values()), directory, names=names), strict=True)
+        found = zip(
+            contents,
+            program.parsed_each(list(contents.values()), directory, names=names),
+            strict=True,
+        )
     # No file can know the directory's name.
-    texts = {at: each.replace(str(directory), "") if isinstance(each, str) else each for at, each in found}
+    texts = {
+        at: each.replace(str(directory), "") if isinstance(each, str) else each
+        for at, each in found
+    }
     return [texts.get(number) for number in range(len(files))]
 
 
 def _changed(
-    path: str, before: TreeFile | None, after: TreeFile | None, *, parsed: Sequence[str | ToolkitError | None]
+    path: str,
+    before: TreeFile | None,
+    after: TreeFile | None,
+    *,
+    parsed: Sequence[str | ToolkitError | None],
 ) -> ChangedText:
-    """Return a file of the change, as it is `parsed` before and after; positions are no difference."""
+    """Return a file of the change, as it is `parsed` before and after.
+
+    Positions are no difference.
+    """
     old, new = parsed
-    fractions = [_FRACTION.findall(each.content) if each is not None else [] for each in (before, after)]
-    equal = isinstance(new, str) and old == new and "__curPos" not in new and fractions[0] == fractions[1]
+    fractions = [
+        _FRACTION.findall(each.content) if each is not None else []
+        for each in (before, after)
+    ]
+    equal = (
+        isinstance(new, str)
+        and old == new
+        and "__curPos" not in new
+        and fractions[0] == fractions[1]
+    )
     error = new.message if isinstance(new, ToolkitError) else None
     file = ChangedText(path=path, before=before, after=after, equal=equal, error=error)
     if equal or not path.endswith((".nix", ".json")):
         return file
     one, other = (
-        each.content.decode("utf-8", "surrogateescape") if each is not None else "" for each in (before, after)
+        each.content.decode("utf-8", "surrogateescape") if each is not None else ""
+        for each in (before, after)
     )
     if path.endswith(".json"):
         members, others = _members(one), _members(other)
-        names = {(name,) for name in members.keys() | others.keys() if members.get(name) != others.get(name)}
+        names = {
+            (name,)
+            for name in members.keys() | others.keys()
+            if members.get(name) != others.get(name)
+        }
         return replace(file, names=frozenset(names), rest=not (members and others))
     lines = {*one.splitlines()} ^ {*other.splitlines()}
     sides = [tokens.conditions(text, lines) for text in (one, other)]
@@ -147,7 +203,9 @@ def _changed(
         file,
         names=attributes,
         rest=rest,
-        platforms=tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))})),
+        platforms=tuple(
+            sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))})
+        ),
         words=frozenset(_WORD.findall(around)),
         said=(_said(sides[0], lines), _said(sides[1], lines)),
     )

@@ -11,7 +11,16 @@ from toolkit.judge.asking import ENDS, MISSING, SET, THROWS, Answer, called
 from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.overriding import follows, overrides
 from toolkit.judge.subject import HASHES, THREW, Compared, Found, Own
-from toolkit.judge.values import NOTHING, STORE, is_package, is_set, leaves, names_in, what_differs, without_hashes
+from toolkit.judge.values import (
+    NOTHING,
+    STORE,
+    is_package,
+    is_set,
+    leaves,
+    names_in,
+    what_differs,
+    without_hashes,
+)
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 
@@ -33,27 +42,43 @@ def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference
     """Return the differences between two answers."""
     if (found := _transition(subject, before, after)) is None:
         found = [*_ended(before, after), *_parts(subject, before, after)]
-    return [*_names(subject, before, after), *(subject.differs(*each) for each in found)]
+    return [
+        *_names(subject, before, after),
+        *(subject.differs(*each) for each in found),
+    ]
 
 
 def _transition(subject: Compared, before: Answer, after: Answer) -> list[Found] | None:
     """Compare what an attribute is; None if its parts have to be compared."""
     gone = {THROWS, ENDS}
     if before.kind == after.kind:
-        is_known = before.kind not in {THROWS, MISSING} and (before.kind != ENDS or before.parts)
+        is_known = before.kind not in {THROWS, MISSING} and (
+            before.kind != ENDS or before.parts
+        )
         return None if is_known else []
     if before.kind == MISSING and after.kind in gone:
-        # What is in a package that throws is nowhere; a name that comes is one of its set.
+        # What is in a package that throws is nowhere; a name that comes is one of its
+        # set.
         return []
     if MISSING in {before.kind, after.kind}:
         return [_moved(subject, before, after)]
-    if (before.kind in gone and after.kind in gone) or ENDS in {each.kind for each in (before, after) if each.limited}:
+    if (before.kind in gone and after.kind in gone) or ENDS in {
+        each.kind for each in (before, after) if each.limited
+    }:
         return []
     if before.kind in gone:
         return [(Kind.EVALUATION, CHANGE, "evaluates now", before.kind, after.kind)]
-    kind, what, shown = Kind.DERIVATION, f"is a {after.kind} instead of a {before.kind}", after.kind
+    kind, what, shown = (
+        Kind.DERIVATION,
+        f"is a {after.kind} instead of a {before.kind}",
+        after.kind,
+    )
     if after.kind in gone:
-        kind, what, shown = Kind.EVALUATION, "no longer evaluates", next(iter(after.ends.values()), THROWN)
+        kind, what, shown = (
+            Kind.EVALUATION,
+            "no longer evaluates",
+            next(iter(after.ends.values()), THROWN),
+        )
     return [(kind, REGRESSION, what, before.kind, shown)]
 
 
@@ -71,37 +96,80 @@ def _ended(before: Answer, after: Answer) -> Iterator[Found]:
     """Yield what no longer evaluates: what has one reason, and all else that the derivation takes with it, once."""
     together: dict[tuple[Weight, str, str], list[str]] = {}
     for part, reason in after.ends.items():
-        if not _ends(part, before) and part not in after.limited and _takes(part, before):
-            # What shows as much of a package as its derivation, which ended Nix before as after, does no harm.
-            is_known = "derivation" in before.ends and after.ends.get("derivation") == reason
+        if (
+            not _ends(part, before)
+            and part not in after.limited
+            and _takes(part, before)
+        ):
+            # What shows as much of a package as its derivation, which ended Nix before
+            # as after, does no harm.
+            is_known = (
+                "derivation" in before.ends and after.ends.get("derivation") == reason
+            )
             is_new = _lacks(before, part)
-            # Nor does what is new in a package whose derivation throws, before as after.
-            is_known |= is_new and all(each.parts.get("derivation", {}).get("drv") == THREW for each in (before, after))
+            # Nor does what is new in a package whose derivation throws, before as
+            # after.
+            is_known |= is_new and all(
+                each.parts.get("derivation", {}).get("drv") == THREW
+                for each in (before, after)
+            )
             what = "is new, and does not evaluate" if is_new else "no longer evaluates"
-            together.setdefault((NOTE if is_known else REGRESSION, what, reason), []).append(part)
+            together.setdefault(
+                (NOTE if is_known else REGRESSION, what, reason), []
+            ).append(part)
     is_whole = "derivation" in before.ends.keys() - after.ends.keys()
-    now = _THROWS if is_whole and after.parts.get("derivation", {}).get("drv") == THREW else _NOW
+    now = (
+        _THROWS
+        if is_whole and after.parts.get("derivation", {}).get("drv") == THREW
+        else _NOW
+    )
     for part, reason in before.ends.items():
-        if not _ends(part, after) and part not in before.limited and _takes(part, after):
-            weight, what = (CHANGE, _GONE) if _lacks(after, part) else (CHANGE if is_whole else NOTE, now)
+        if (
+            not _ends(part, after)
+            and part not in before.limited
+            and _takes(part, after)
+        ):
+            weight, what = (
+                (CHANGE, _GONE)
+                if _lacks(after, part)
+                else (CHANGE if is_whole else NOTE, now)
+            )
             together.setdefault((weight, what, reason), []).append(part)
     for (weight, what, reason), parts in together.items():
         names = ", ".join(dict.fromkeys(map(called, sorted(parts))))
-        old, new = (reason, THROWN if what == _THROWS else None) if what in {_NOW, _THROWS, _GONE} else (None, reason)
-        yield (Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", old, new)
+        old, new = (
+            (reason, THROWN if what == _THROWS else None)
+            if what in {_NOW, _THROWS, _GONE}
+            else (None, reason)
+        )
+        yield (
+            Kind.EVALUATION,
+            weight,
+            what if "derivation" in parts else f"its {names} {what}",
+            old,
+            new,
+        )
 
 
 def _ends(part: str, answer: Answer) -> bool:
     """Return whether a part of an answer ends Nix, as a whole or, of passthru, by any of its values."""
     whole = part.partition(".")[0]
-    return part in answer.ends or whole in answer.ends or any(each.startswith(f"{part}.") for each in answer.ends)
+    return (
+        part in answer.ends
+        or whole in answer.ends
+        or any(each.startswith(f"{part}.") for each in answer.ends)
+    )
 
 
 def _lacks(answer: Answer, part: str) -> bool:
     """Return whether a part is a value of passthru that this version does not have."""
     whole, _, name = part.partition(".")
     known = answer.parts.get("passthru")
-    return whole == "passthru" and known is not None and name.partition(".")[0] not in names_in(known)
+    return (
+        whole == "passthru"
+        and known is not None
+        and name.partition(".")[0] not in names_in(known)
+    )
 
 
 def _takes(part: str, answer: Answer) -> bool:
@@ -113,27 +181,54 @@ def _takes(part: str, answer: Answer) -> bool:
 
 
 def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Found]:
-    parts = {name: (before.parts[name], after.parts[name]) for name in before.parts if name in after.parts}
+    parts = {
+        name: (before.parts[name], after.parts[name])
+        for name in before.parts
+        if name in after.parts
+    }
     for part in _OF_VALUES & parts.keys():
         # A value that ends Nix was left out of its set, and is not gone.
-        left = {place[len(part) + 1 :] for place in (*before.ends, *after.ends) if place.startswith(f"{part}.")}
-        one, other = ({name: each for name, each in side.items() if name not in left} for side in parts[part])
+        left = {
+            place[len(part) + 1 :]
+            for place in (*before.ends, *after.ends)
+            if place.startswith(f"{part}.")
+        }
+        one, other = (
+            {name: each for name, each in side.items() if name not in left}
+            for side in parts[part]
+        )
         parts[part] = one, other
     if before.kind == "derivation":
         yield from _package(subject, parts)
     elif before.kind == SET:
         one, other = parts.get("recurse", (None, None))
         if one != other:
-            what = "recurseForDerivations differs: what is in it is built and found, or is not"
-            yield (Kind.PASSTHRU, REGRESSION if one is True else CHANGE, what, one, other)
+            what = (
+                "recurseForDerivations differs: what is in it is built and found, "
+                "or is not"
+            )
+            yield (
+                Kind.PASSTHRU,
+                REGRESSION if one is True else CHANGE,
+                what,
+                one,
+                other,
+            )
         yield from _passthru(Own(), *parts.get("values", ({}, {})))
     elif "value" in parts and parts["value"][0] != parts["value"][1]:
         yield (Kind.PASSTHRU, CHANGE, "has a different value", *parts["value"])
-    yield from _arguments(*parts.get("arguments", ({}, {})), function=before.kind == "function")
+    yield from _arguments(
+        *parts.get("arguments", ({}, {})), function=before.kind == "function"
+    )
 
 
-def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Found]:
-    """Compare the parts of a package; beneath a rebuild too, less what that explains."""
+def _package(
+    subject: Compared, parts: Mapping[str, tuple[Any, Any]]
+) -> Iterator[Found]:
+    """Compare the parts of a package.
+
+    Beneath a rebuild too, less what that explains.
+    """
 
     def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         return parts.get(name, ({}, {}))
@@ -147,13 +242,18 @@ def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterato
     refused = _refusals(own, *pair("meta"))
     yield from _refused(subject, refused, position)
     if is_known and not (refused and is_broken):
-        fixed = [*fixed_outputs.fetches(subject, *fetched, same=own.same), *fixed_outputs.texts(*texts)]
+        fixed = [
+            *fixed_outputs.fetches(subject, *fetched, same=own.same),
+            *fixed_outputs.texts(*texts),
+        ]
         yield from _derivation(own, fixed)
     yield from _meta(own, *pair("meta"), known=refused)
     yield from _position(subject, *position)
     yield from _attributes(own, *pair("kinds"))
     yield from _functions(own, *pair("functions"))
-    for each in _passthru(own, *pair("passthru"), known=fixed_outputs.refetched(*fetched)):
+    for each in _passthru(
+        own, *pair("passthru"), known=fixed_outputs.refetched(*fetched)
+    ):
         # What throws with the derivation has its reason.
         if not (is_broken and each[-1] == THROWN):
             yield each
@@ -164,7 +264,10 @@ def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterato
 
 def _derivation(own: Own, fixed: Sequence[Found]) -> Iterator[Found]:
     before, after = own.before, own.after
-    for name, what in (("drv", "no longer evaluates"), ("out", "its output no longer evaluates")):
+    for name, what in (
+        ("drv", "no longer evaluates"),
+        ("out", "its output no longer evaluates"),
+    ):
         if after[name] == THREW and before[name] != THREW:
             yield (Kind.EVALUATION, REGRESSION, what, before[name], THROWN)
             return
@@ -174,42 +277,90 @@ def _derivation(own: Own, fixed: Sequence[Found]) -> Iterator[Found]:
     yield from fixed
     if before["drv"] == after["drv"] != THREW:
         return
-    what = f"{before['version']} → {after['version']}" if own.updated else "is built differently"
+    what = (
+        f"{before['version']} → {after['version']}"
+        if own.updated
+        else "is built differently"
+    )
     if before["drv"] == THREW:
         one, other = before["attributes"], after["attributes"]
-        if names := sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)):
-            what = what if own.updated else f"its derivation throws, and would be built differently: {', '.join(names)}"
-            one, other = ({name: each.get(name) for name in names} for each in (one, other))
+        if names := sorted(
+            name
+            for name in one.keys() | other.keys()
+            if one.get(name) != other.get(name)
+        ):
+            what = (
+                what
+                if own.updated
+                else "its derivation throws, and would be built differently: "
+                f"{', '.join(names)}"
+            )
+            one, other = (
+                {name: each.get(name) for name in names} for each in (one, other)
+            )
             yield (Kind.DERIVATION, CHANGE, what, one, other)
     elif not own.same:
         lost = [name for name in before["outputs"] if name not in after["outputs"]]
         if lost:
-            yield (Kind.DERIVATION, REGRESSION, f"has lost the output {', '.join(lost)}", lost, None)
+            yield (
+                Kind.DERIVATION,
+                REGRESSION,
+                f"has lost the output {', '.join(lost)}",
+                lost,
+                None,
+            )
         yield (Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
     elif not fixed:
-        yield (Kind.FIXED_OUTPUT, NOTE, fixed_outputs.UNNAMED, before["drv"], after["drv"])
+        yield (
+            Kind.FIXED_OUTPUT,
+            NOTE,
+            fixed_outputs.UNNAMED,
+            before["drv"],
+            after["drv"],
+        )
 
 
 def _refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Return why nixpkgs refuses a package now, unless it is configured to allow it."""
     if own.before.get("drv") == THREW:
         return []
-    found = [name for name in _REFUSALS if after.get(name) is True and not before.get(name)]
-    is_other = "unsupported" not in after and before.get("available") is True and after.get("available") is False
+    found = [
+        name for name in _REFUSALS if after.get(name) is True and not before.get(name)
+    ]
+    is_other = (
+        "unsupported" not in after
+        and before.get("available") is True
+        and after.get("available") is False
+    )
     return [*found, *(["unsupported"] if is_other else [])]
 
 
-def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) -> Iterator[Found]:
+def _refused(
+    subject: Compared, refused: list[str], positions: tuple[Any, Any]
+) -> Iterator[Found]:
     """Yield what a package is refused for by default: a change if its own file sets that, and else a regression."""
-    files = (subject.shown(each).rpartition(":")[0] for each in positions if isinstance(each, str))
+    files = (
+        subject.shown(each).rpartition(":")[0]
+        for each in positions
+        if isinstance(each, str)
+    )
     words = {word for file in files for word in subject.files.get(file, ())}
     for reason in refused:
         weight = CHANGE if words & _REFUSALS[reason] else REGRESSION
-        what = f"is refused by default now: it is {reason}{' on this platform' if reason == 'unsupported' else ''}"
+        what = (
+            "is refused by default now: it is "
+            f"{reason}{' on this platform' if reason == 'unsupported' else ''}"
+        )
         yield (Kind.EVALUATION, weight, what, None, None)
 
 
-def _meta(own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()) -> Iterator[Found]:
+def _meta(
+    own: Own,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    *,
+    known: Collection[str] = (),
+) -> Iterator[Found]:
     others = {*known, *(("available", "problems") if known else ())}
     if before.get("maintainers") != after.get("maintainers"):
         others.add("nonTeamMaintainers")
@@ -226,7 +377,13 @@ def _meta(own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Col
                 yield (Kind.META, REGRESSION, f"meta.{name} throws", old, THROWN)
             elif not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
                 weight = REGRESSION if _is_worse(name, old, new, own) else CHANGE
-                yield (Kind.META, weight, f"meta.{name} {what_differs(old, new)}", old, new)
+                yield (
+                    Kind.META,
+                    weight,
+                    f"meta.{name} {what_differs(old, new)}",
+                    old,
+                    new,
+                )
 
 
 def _is_worse(name: str, old: Any, new: Any, own: Own) -> bool:  # noqa: ANN401 - JSON
@@ -244,32 +401,61 @@ def _position(subject: Compared, before: Any, after: Any) -> Iterator[Found]:  #
     if before == after or not isinstance(before, str):
         return
     if not isinstance(after, str):
-        yield (Kind.POSITION, REGRESSION, "meta.position is lost: nobody is asked for a review", before, None)
+        yield (
+            Kind.POSITION,
+            REGRESSION,
+            "meta.position is lost: nobody is asked for a review",
+            before,
+            None,
+        )
         return
     old, new = (subject.shown(each).rpartition(":")[0] for each in (before, after))
     if old != new and new in subject.files:
-        yield (Kind.POSITION, NOTE, "meta.position is in another file of the change", before, after)
+        yield (
+            Kind.POSITION,
+            NOTE,
+            "meta.position is in another file of the change",
+            before,
+            after,
+        )
     elif old != new:
-        what = "meta.position is in a file that the change does not touch: others are asked for reviews"
+        what = (
+            "meta.position is in a file that the change does not touch: others "
+            "are asked for reviews"
+        )
         yield (Kind.POSITION, REGRESSION, what, before, after)
 
 
-def _attributes(own: Own, before: dict[str, str], after: dict[str, str]) -> Iterator[Found]:
+def _attributes(
+    own: Own, before: dict[str, str], after: dict[str, str]
+) -> Iterator[Found]:
     """Compare the attributes of a derivation that is the same, as others read them, and those of its sources."""
     for name in sorted(before.keys() | after.keys()):
         # With another derivation go attributes of it, and with a source its own.
-        is_known = not own.same and name.partition(".")[0] not in (before.keys() & after.keys() if "." in name else ())
+        is_known = not own.same and name.partition(".")[0] not in (
+            before.keys() & after.keys() if "." in name else ()
+        )
         if name.rpartition(".")[2] in HASHES or is_known:
             continue
         if name not in after:
             if before[name] != "null":
-                yield (Kind.PASSTHRU, REGRESSION, f"the attribute {name} is gone", before[name], None)
+                yield (
+                    Kind.PASSTHRU,
+                    REGRESSION,
+                    f"the attribute {name} is gone",
+                    before[name],
+                    None,
+                )
         elif name in before and before[name] != after[name]:
-            what = f"the attribute {name} is a {after[name]} instead of a {before[name]}"
+            what = (
+                f"the attribute {name} is a {after[name]} instead of a {before[name]}"
+            )
             yield (Kind.PASSTHRU, CHANGE, what, before[name], after[name])
 
 
-def _functions(outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Found]:
+def _functions(
+    outer: Own, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Found]:
     """Compare the results of a package's functions, if they make a package before and after.
 
     A package that is built differently makes its results differ too.
@@ -278,11 +464,17 @@ def _functions(outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Ite
         old, new = before[name], after[name]
         if old and new:
             own = Own(before=old["derivation"], after=new["derivation"])
-            is_explained = not outer.same and THREW not in (own.before["drv"], own.after["drv"])
+            is_explained = not outer.same and THREW not in (
+                own.before["drv"],
+                own.after["drv"],
+            )
             found = [] if is_explained else [*_derivation(own, ())]
             yield from _named(name, [*found, *_meta(own, old["meta"], new["meta"])])
             if own.same and old["twice"] and new["twice"]:
-                yield from _named(f"{name} twice", _derivation(Own(before=old["twice"], after=new["twice"]), ()))
+                yield from _named(
+                    f"{name} twice",
+                    _derivation(Own(before=old["twice"], after=new["twice"]), ()),
+                )
 
 
 def _named(name: str, differences: Iterable[Found]) -> Iterator[Found]:
@@ -292,7 +484,11 @@ def _named(name: str, differences: Iterable[Found]) -> Iterator[Found]:
 
 
 def _passthru(
-    own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+    own: Own,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    *,
+    known: Collection[str] = (),
 ) -> Iterator[Found]:
     for name, old, new in leaves("", before, after):
         if old is NOTHING:
@@ -304,28 +500,49 @@ def _passthru(
         elif old == THREW:
             yield (Kind.PASSTHRU, NOTE, f"{name} evaluates now", THROWN, new)
         elif is_package(old) and is_package(new):
-            yield from () if old["out"] == new["out"] and name in known else _packages(own, name, (old, new))
+            yield from (
+                ()
+                if old["out"] == new["out"] and name in known
+                else _packages(own, name, (old, new))
+            )
         elif lost := sorted(names_in(old) - names_in(new)):
             for each in lost:
                 yield (Kind.PASSTHRU, REGRESSION, f"{name}.{each} is gone", old, new)
-        elif (own.same and own.after.get("out") != THREW) or not _follows(own, old, new):
+        elif (own.same and own.after.get("out") != THREW) or not _follows(
+            own, old, new
+        ):
             # A function may have lost an argument.
             functions = is_set(old) and is_set(new) and "λ" in new
-            weight = REGRESSION if functions and old.get("λ", {}).keys() - new["λ"].keys() else CHANGE
+            weight = (
+                REGRESSION
+                if functions and old.get("λ", {}).keys() - new["λ"].keys()
+                else CHANGE
+            )
             yield (Kind.PASSTHRU, weight, f"{name} {what_differs(old, new)}", old, new)
 
 
-def _packages(own: Own, name: str, pair: tuple[dict[str, Any], dict[str, Any]]) -> Iterator[Found]:
+def _packages(
+    own: Own, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> Iterator[Found]:
     """Compare two packages that a package holds; what a rebuild of its own brings with it is none of theirs."""
     old, new = pair
     if old["out"] != new["out"]:
         if own.same:
-            yield (Kind.PASSTHRU, CHANGE, f"{name} is built differently", old["drv"], new["drv"])
+            yield (
+                Kind.PASSTHRU,
+                CHANGE,
+                f"{name} is built differently",
+                old["drv"],
+                new["drv"],
+            )
         elif not _follows(own, old["out"], new["out"]):
             one, other = (STORE.sub("", str(each["out"])) for each in pair)
             yield (Kind.PASSTHRU, CHANGE, f"{name} is another package", one, other)
     elif own.before.get("drv") == own.after.get("drv"):
-        what = f"{name} has the same output, and a fixed output among its inputs a different derivation"
+        what = (
+            f"{name} has the same output, and a fixed output among its inputs a "
+            "different derivation"
+        )
         yield (Kind.FIXED_OUTPUT, CHANGE, what, old["drv"], new["drv"])
 
 
@@ -337,16 +554,32 @@ def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
     return bool(one == other) or own.follows(one, other)
 
 
-def _arguments(before: dict[str, bool], after: dict[str, bool], *, function: bool) -> Iterator[Found]:
+def _arguments(
+    before: dict[str, bool], after: dict[str, bool], *, function: bool
+) -> Iterator[Found]:
     where = "" if function else " of override"
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            yield (Kind.ARGUMENTS, REGRESSION, f"the argument {name}{where} is gone", before[name], None)
+            yield (
+                Kind.ARGUMENTS,
+                REGRESSION,
+                f"the argument {name}{where} is gone",
+                before[name],
+                None,
+            )
         elif name not in before:
             weight = REGRESSION if function and not after[name] else NOTE
-            yield (Kind.ARGUMENTS, weight, f"the argument {name}{where} is new", None, after[name])
+            yield (
+                Kind.ARGUMENTS,
+                weight,
+                f"the argument {name}{where} is new",
+                None,
+                after[name],
+            )
         elif before[name] != after[name]:
-            weight, how = (REGRESSION, "no longer has") if before[name] else (NOTE, "now has")
+            weight, how = (
+                (REGRESSION, "no longer has") if before[name] else (NOTE, "now has")
+            )
             what = f"the argument {name}{where} {how} a default"
             yield (Kind.ARGUMENTS, weight, what, before[name], after[name])
 
@@ -358,8 +591,16 @@ def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Differe
     old, new = (dict.fromkeys(each.parts.get("names", ())) for each in (before, after))
     prefix = f"{subject.attribute}." if subject.attribute else ""
     differing = sorted(old.keys() ^ new.keys(), key=lambda name: (name in new, name))
-    for name in differing if "names" in before.parts.keys() & after.parts.keys() else ():
+    for name in (
+        differing if "names" in before.parts.keys() & after.parts.keys() else ()
+    ):
         own = replace(subject, attribute=prefix + name)
-        kind = Kind.ADDED if name in new else Kind.ALIAS if name in subject.aliases else Kind.REMOVED
+        kind = (
+            Kind.ADDED
+            if name in new
+            else Kind.ALIAS
+            if name in subject.aliases
+            else Kind.REMOVED
+        )
         what = "is new" if name in new else "is no longer there"
         yield own.differs(kind, CHANGE if name in new else REGRESSION, what)

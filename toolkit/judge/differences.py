@@ -35,7 +35,10 @@ class Weight(StrEnum):
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """A difference of an attribute on a system; `before` and `after` are JSON values."""
+    """A difference of an attribute on a system.
+
+    `before` and `after` are JSON values.
+    """
 
     attribute: str
     system: str
@@ -49,8 +52,9 @@ class Difference(Struct, frozen=True, kw_only=True):
 class Gap(Struct, frozen=True, kw_only=True):
     """A part of the change that was not judged, and why.
 
-    `parts` of an attribute may be missing on a system. `limit` names the limit that was met there, perhaps by a
-    `reference`: an attribute that reads or overrides a changed one.
+    `parts` of an attribute may be missing on a system. `limit` names the limit that was
+    met there, perhaps by a `reference`: an attribute that reads or overrides a changed
+    one.
     """
 
     what: str
@@ -82,10 +86,12 @@ class StepVerdict(Struct, frozen=True, kw_only=True):
 class Judgement(Struct, frozen=True, kw_only=True):
     """The effects of a change.
 
-    `asked` counts the attributes of so many `files`; `same` and `differ` are parts of that number. By system, `reached`
-    are the compared attributes from the files, `readers` the attributes that read or override them. `unknown` are
-    reached attributes without an answer, `unanswered` references and single systems that met a limit, and `not_covered`
-    lists everything not evaluated. `equal` are files that mean the same to Nix as before.
+    `asked` counts the attributes of so many `files`; `same` and `differ` are parts of
+    that number. By system, `reached` are the compared attributes from the files,
+    `readers` the attributes that read or override them. `unknown` are reached
+    attributes without an answer, `unanswered` references and single systems that met a
+    limit, and `not_covered` lists everything not evaluated. `equal` are files that mean
+    the same to Nix as before.
     """
 
     subject: str = ""
@@ -96,8 +102,12 @@ class Judgement(Struct, frozen=True, kw_only=True):
     same: int
     differ: int
     differences: tuple[Difference, ...]
-    reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    reached: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
+    readers: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     unknown: tuple[Gap, ...] = ()
     unanswered: tuple[Gap, ...] = ()
     not_covered: tuple[Gap, ...] = ()
@@ -105,28 +115,52 @@ class Judgement(Struct, frozen=True, kw_only=True):
     everything: tuple[str, ...] = ()
     steps: tuple[StepVerdict, ...] = ()
     warnings: tuple[str, ...] = ()
-    maintainers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    maintainers: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     """The maintainers of each attribute that regresses, with teams."""
     seconds: float = 0.0
 
     @property
     def rebuilds(self) -> dict[str, int]:
         """The number of attributes that are built differently, by system; what throws is not built."""
-        changes = [each for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION]
-        built = {(each.system, each.attribute) for each in changes if not isinstance(each.before, dict)}
+        changes = [
+            each for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION
+        ]
+        built = {
+            (each.system, each.attribute)
+            for each in changes
+            if not isinstance(each.before, dict)
+        }
         counts = Counter(system for system, _ in built)
-        return {system: counts[system] for system in dict.fromkeys((*self.systems, *sorted(counts))) if counts[system]}
+        return {
+            system: counts[system]
+            for system in dict.fromkeys((*self.systems, *sorted(counts)))
+            if counts[system]
+        }
 
     @property
     def compared(self) -> dict[str, int]:
         """The number of attributes that were compared, by system, except the systems of `everything`."""
-        both = {system: {*names, *self.reached.get(system, ())} for system, names in self.readers.items()}
-        return {system: len(each) for system, each in {**self.reached, **both}.items() if system not in self.everything}
+        both = {
+            system: {*names, *self.reached.get(system, ())}
+            for system, names in self.readers.items()
+        }
+        return {
+            system: len(each)
+            for system, each in {**self.reached, **both}.items()
+            if system not in self.everything
+        }
 
     @property
     def looked_at(self) -> tuple[str, ...]:
         """The systems with at least one comparison."""
-        everywhere = {*self.reached, *self.readers, *self.everything, *(each.system for each in self.differences)}
+        everywhere = {
+            *self.reached,
+            *self.readers,
+            *self.everything,
+            *(each.system for each in self.differences),
+        }
         return tuple(system for system in self.systems if system in everywhere)
 
     def of(self, weight: Weight) -> tuple[Difference, ...]:
@@ -139,7 +173,16 @@ def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
     built = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
     wrong = [*judgement.of(Weight.REGRESSION)]
     if expectation is not None:
-        wrong += [each for each in judgement.of(Weight.CHANGE) if expectation is Expectation.SAME or each.kind in built]
+        wrong += [
+            each
+            for each in judgement.of(Weight.CHANGE)
+            if expectation is Expectation.SAME or each.kind in built
+        ]
     if wrong:
         return 1
-    return 3 if judgement.unknown or (expectation is Expectation.SAME and judgement.unanswered) else 0
+    return (
+        3
+        if judgement.unknown
+        or (expectation is Expectation.SAME and judgement.unanswered)
+        else 0
+    )

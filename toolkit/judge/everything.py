@@ -21,58 +21,110 @@ _HASHED = ("arguments", "kinds", "meta", "passthru", "position")
 def compare(record: Record, system: str) -> None:
     """Compare all attributes on a system, and the first MOST_DEEP that differ in full."""
     if not (found := _answers(record, system)):
-        record.unknown.append(Gap(what=system, reason="the package set does not evaluate"))
+        record.unknown.append(
+            Gap(what=system, reason="the package set does not evaluate")
+        )
         return
-    limited = {path: after if after.limited else before for path, (before, after) in found.items()}
-    limits = {".".join(path): next(iter(each.limits.values())) for path, each in limited.items() if each.limited}
-    record.unknown += [Gap(what=system, reason=f"{name}: {limit}") for name, limit in limits.items()]
-    packages = {path for path, pair in found.items() if PACKAGE in {each.kind for each in pair}}
+    limited = {
+        path: after if after.limited else before
+        for path, (before, after) in found.items()
+    }
+    limits = {
+        ".".join(path): next(iter(each.limits.values()))
+        for path, each in limited.items()
+        if each.limited
+    }
+    record.unknown += [
+        Gap(what=system, reason=f"{name}: {limit}") for name, limit in limits.items()
+    ]
+    packages = {
+        path for path, pair in found.items() if PACKAGE in {each.kind for each in pair}
+    }
     record.asked |= {".".join(path) for path in packages}
-    failed = [path for path, pair in found.items() if {each.kind for each in pair} <= {THROWS, ENDS}]
+    failed = [
+        path
+        for path, pair in found.items()
+        if {each.kind for each in pair} <= {THROWS, ENDS}
+    ]
     unshown = [
         path
         for path, pair in found.items()
         if all(each.kind == PACKAGE and "passthru" not in each.parts for each in pair)
     ]
-    for what, paths in (("does not evaluate", failed), ("its passthru cannot be asked for", unshown)):
+    for what, paths in (
+        ("does not evaluate", failed),
+        ("its passthru cannot be asked for", unshown),
+    ):
         if names := sorted({".".join(path) for path in paths} - limits.keys()):
-            record.not_covered.append(Gap(what=f"{few(names)} on {system}", reason=f"{what}, before as after"))
+            record.not_covered.append(
+                Gap(what=f"{few(names)} on {system}", reason=f"{what}, before as after")
+            )
 
     def rank(path: AttrPath) -> tuple[bool, int, AttrPath]:
         return all(each.kind == PACKAGE for each in found[path]), len(path), path
 
-    differ = sorted((path for path, (before, after) in found.items() if before != after), key=rank)
+    differ = sorted(
+        (path for path, (before, after) in found.items() if before != after), key=rank
+    )
     record.compare({system: differ[:MOST_DEEP]})
     for path in differ[MOST_DEEP:]:
         _weigh(record, path, system, found[path])
     if rest := differ[MOST_DEEP:]:
         reason = "differ, and their derivations and hashes alone were compared"
-        record.not_covered.append(Gap(what=f"{counted(len(rest), 'more attribute')} on {system}", reason=reason))
+        record.not_covered.append(
+            Gap(
+                what=f"{counted(len(rest), 'more attribute')} on {system}",
+                reason=reason,
+            )
+        )
 
 
 def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer]]:
     """Return the answers about the set's attributes, and about those of the sets in it that Nix descends into."""
     sides = record.sides.of_all()
     found: dict[AttrPath, tuple[Answer, Answer]] = {}
-    (names,) = record.sides.answers({system: [Question(path=(), parts=("names",))]})[system]
+    (names,) = record.sides.answers({system: [Question(path=(), parts=("names",))]})[
+        system
+    ]
     left: Sequence[AttrPath] = [
-        (name,) for name in sorted({name for each in names for name in each.parts.get("names", ())})
+        (name,)
+        for name in sorted(
+            {name for each in names for name in each.parts.get("names", ())}
+        )
     ]
     while left:
-        sides.progress.step(f"compared {len(found):,} of {len(found) + len(left):,} on {system}")
+        sides.progress.step(
+            f"compared {len(found):,} of {len(found) + len(left):,} on {system}"
+        )
         asked, left = left[:_TOGETHER], left[_TOGETHER:]
         pairs = sides.answers({system: [Question(path=path) for path in asked]})[system]
         found.update(zip(asked, pairs, strict=True))
-        inner = {path: sorted({name for each in found[path] for name in each.parts.get("names", ())}) for path in asked}
-        left = [*left, *((*path, name) for path, names in inner.items() for name in names)]
+        inner = {
+            path: sorted(
+                {name for each in found[path] for name in each.parts.get("names", ())}
+            )
+            for path in asked
+        }
+        left = [
+            *left,
+            *((*path, name) for path, names in inner.items() for name in names),
+        ]
     return found
 
 
-def _weigh(record: Record, path: AttrPath, system: str, pair: tuple[Answer, Answer]) -> None:
+def _weigh(
+    record: Record, path: AttrPath, system: str, pair: tuple[Answer, Answer]
+) -> None:
     """Add the differences of an attribute as far as the hashes show them."""
     subject = record.subject(".".join(path), system)
     bare = (
-        replace(each, parts={name: each.parts[name] for name in each.parts if name not in _HASHED}) for each in pair
+        replace(
+            each,
+            parts={
+                name: each.parts[name] for name in each.parts if name not in _HASHED
+            },
+        )
+        for each in pair
     )
     record.differences += comparing.compare(subject, *bare)
     before, after = (each.parts for each in pair)
@@ -80,4 +132,6 @@ def _weigh(record: Record, path: AttrPath, system: str, pair: tuple[Answer, Answ
         if name in before and name in after and before[name] != after[name]:
             kind = Kind.PASSTHRU if name == "kinds" else Kind(name)
             weight = Weight.NOTE if kind is Kind.POSITION else Weight.CHANGE
-            record.differences.append(subject.differs(kind, weight, f"its {called(name)} differ"))
+            record.differences.append(
+                subject.differs(kind, weight, f"its {called(name)} differ")
+            )

@@ -23,16 +23,19 @@ from toolkit.parallel import beside
 from toolkit.text import few
 
 _MOST_NAMES = 24
-_UPDATING = re.compile(r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu|js|ts|mjs)$")
+_UPDATING = re.compile(
+    r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu|js|ts|mjs)$"
+)
 
 
 class Extent:
     """The attributes to evaluate for the differences between two sides; what is found is collected on the way.
-
     On the systems of `everything`, these are all attributes of the set.
     """
 
-    def __init__(self, sides: Sides, systems: Sequence[str], *, everything: Sequence[str] = ()) -> None:
+    def __init__(
+        self, sides: Sides, systems: Sequence[str], *, everything: Sequence[str] = ()
+    ) -> None:
         """Read the files that differ."""
         self.sides = sides
         self.everything = everything
@@ -47,7 +50,9 @@ class Extent:
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
-            self.record.not_covered.append(Gap(what=few(documents), reason="nothing to evaluate"))
+            self.record.not_covered.append(
+                Gap(what=few(documents), reason="nothing to evaluate")
+            )
         broken = [self._broken(file) for file in relevant if file.error is not None]
         if broken:
             self.record.differences += broken
@@ -58,8 +63,12 @@ class Extent:
             if not self.everything:
                 self.record.unknown += self.made.unreached
         differences = [*_told_once(self.record.differences)]
-        differ = {each.attribute for each in differences if each.weight is not Weight.NOTE}
-        worse = {each.attribute for each in differences if each.weight is Weight.REGRESSION}
+        differ = {
+            each.attribute for each in differences if each.weight is not Weight.NOTE
+        }
+        worse = {
+            each.attribute for each in differences if each.weight is Weight.REGRESSION
+        }
         gaps = dict.fromkeys(self.record.unknown)
         apart = {gap for gap in gaps if self._stands_apart(gap)}
         asked = len(self.record.asked)
@@ -75,22 +84,40 @@ class Extent:
             readers=self._compared(lambda name: name in self.audience.names),
             unknown=tuple(gap for gap in gaps if gap not in apart),
             unanswered=tuple(
-                replace(gap, reference=gap.attribute in self.audience.names) for gap in gaps if gap in apart
+                replace(gap, reference=gap.attribute in self.audience.names)
+                for gap in gaps
+                if gap in apart
             ),
             not_covered=tuple(dict.fromkeys(self.record.not_covered)),
             equal=tuple(file.path for file in self.files if file.equal),
             everything=tuple(self.everything),
-            maintainers={name: each for name, each in sorted(self.record.maintainers.items()) if name in worse},
+            maintainers={
+                name: each
+                for name, each in sorted(self.record.maintainers.items())
+                if name in worse
+            },
         )
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
         """Return by system which of the attributes that are wanted were compared there."""
-        found = {system: [name for name in names if wanted(name)] for system, names in self.record.compared.items()}
-        return {system: tuple(dict.fromkeys(names)) for system, names in found.items() if names}
+        found = {
+            system: [name for name in names if wanted(name)]
+            for system, names in self.record.compared.items()
+        }
+        return {
+            system: tuple(dict.fromkeys(names))
+            for system, names in found.items()
+            if names
+        }
 
     def _stands_apart(self, gap: Gap) -> bool:
         """Return whether a limit was met by a reference, or on one system while others have an answer."""
-        others = {name for system, names in self.record.compared.items() if system != gap.system for name in names}
+        others = {
+            name
+            for system, names in self.record.compared.items()
+            if system != gap.system
+            for name in names
+        }
         return gap.limit is not None and gap.attribute in self.audience.names | others
 
     def _broken(self, file: ChangedText) -> Difference:
@@ -103,24 +130,39 @@ class Extent:
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
         """Compare the attributes that the files make, then those that read or override them."""
-        if any(file.path == mapping.ALIASES for file in files) or self._moves_names(files):
+        if any(file.path == mapping.ALIASES for file in files) or self._moves_names(
+            files
+        ):
             text = "\n".join(each.text(mapping.ALIASES) for each in self.record.maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
         for file in files:
             if file.is_of_persons:
                 self.audience.ask_maintained(file, MOST)
         general = self._candidates([file for file in files if not file.is_of_persons])
-        changed = [file for file in files if not file.equal and file.path in self.record.reached]
+        changed = [
+            file
+            for file in files
+            if not file.equal and file.path in self.record.reached
+        ]
         self._ask_made(changed)
         special = [file for file in changed if file.path not in general]
         self.made.widen(special)
         # A file that Nix reads as before may differ by positions alone.
-        moved = {path for file in files if file.equal for path in self.record.reached.get(file.path, ())}
-        self.record.compare({self.native: self.made.few_enough(moved - {*self.record.kinds})})
+        moved = {
+            path
+            for file in files
+            if file.equal
+            for path in self.record.reached.get(file.path, ())
+        }
+        self.record.compare(
+            {self.native: self.made.few_enough(moved - {*self.record.kinds})}
+        )
         if self._moves_names(files):
             self._compare_names()
         self._compare_other_names(changed)
-        self._look_beyond([file.path for file in changed if file.path in general], special)
+        self._look_beyond(
+            [file.path for file in changed if file.path in general], special
+        )
         made = self.made.own(changed)
         self._ask_references(made)
         for file in changed:
@@ -130,39 +172,75 @@ class Extent:
             if found := self.record.reached[file.path]:
                 self._require_needed(file, found & made, made)
             else:
-                self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
+                self._leave(
+                    Gap(
+                        what=file.path,
+                        reason="no attribute was found that is made from it",
+                    )
+                )
 
-    def _look_beyond(self, general: Sequence[str], special: Sequence[ChangedText]) -> None:
+    def _look_beyond(
+        self, general: Sequence[str], special: Sequence[ChangedText]
+    ) -> None:
         """Add that everything may differ: by files that all packages are made with, or by another stdenv."""
         if general and not self.everything:
             reason = "reaches everything, of which a few packages were compared"
             self.made.unreached.append(Gap(what=few(general), reason=reason))
-            self.record.compare({system: [tuple(name.split(".")) for name in SAMPLE] for system in self.systems})
+            self.record.compare(
+                {
+                    system: [tuple(name.split(".")) for name in SAMPLE]
+                    for system in self.systems
+                }
+            )
             return
         # Not all that stdenv is made with is found by names.
-        may_be_in_stdenv = self.record.serious and not all(mapping.by_name(file.path) for file in special)
+        may_be_in_stdenv = self.record.serious and not all(
+            mapping.by_name(file.path) for file in special
+        )
         if may_be_in_stdenv and not self.record.is_same(("stdenv",)):
             reason = "differs, and with it all that is made with it: --all"
             self.made.unreached.append(Gap(what="stdenv", reason=reason))
 
     def _ask_made(self, changed: Sequence[ChangedText]) -> None:
-        """Ask about what files make; who reads a package of pkgs/by-name is looked for, and asked, beside it."""
+        """Ask about what files make.
+
+        Who reads a package of pkgs/by-name is looked for, and asked, beside it.
+        """
         asked = {path for file in changed for path in self.record.reached[file.path]}
-        names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
-        is_known = names and len(names) <= FEW_READERS and all(mapping.by_name(file.path) for file in changed)
+        names = frozenset(
+            path[0] for path in asked if len(path) == 1 and len(path[0]) > 1
+        )
+        is_known = (
+            names
+            and len(names) <= FEW_READERS
+            and all(mapping.by_name(file.path) for file in changed)
+        )
         with ExitStack() as stack:
             if is_known:
                 # The last ones, cross and static, take the longest.
-                for system in reversed([each for each in self.systems if each != self.native]):
+                for system in reversed(
+                    [each for each in self.systems if each != self.native]
+                ):
                     self.sides.foresee(system, partial(self._foreseen, system, asked))
-                self.sides.foresee(self.native, stack.enter_context(beside(partial(self.audience.foreseen, names))))
+                self.sides.foresee(
+                    self.native,
+                    stack.enter_context(beside(partial(self.audience.foreseen, names))),
+                )
             self.made.ask(asked)
 
     def _foreseen(self, system: str, asked: Iterable[AttrPath]) -> list[Question]:
         """Return the questions about what was there natively, of which static has no part of a package."""
-        paths = [path for path in mapping.shortest(asked)[:MOST_DEEP] if len(path) == 1 or system != STATIC]
+        paths = [
+            path
+            for path in mapping.shortest(asked)[:MOST_DEEP]
+            if len(path) == 1 or system != STATIC
+        ]
         native, question = self.native, self.record.question
-        return [question(system, path) for path in paths if self.sides.was_there(native, question(native, path))]
+        return [
+            question(system, path)
+            for path in paths
+            if self.sides.was_there(native, question(native, path))
+        ]
 
     def _ask_references(self, made: set[AttrPath]) -> None:
         """Ask about what reads or overrides what is made."""
@@ -171,33 +249,60 @@ class Extent:
         if own:
             self.sides.progress.step("looking for readers")
             serious = {each.attribute for each in self.record.serious}
-            modules = self.audience.ask(own, {path for path in self.made.members if ".".join(path) not in serious})
+            modules = self.audience.ask(
+                own,
+                {path for path in self.made.members if ".".join(path) not in serious},
+            )
         self.audience.ask_tests(modules)
 
     def _note(self, file: ChangedText) -> None:
         """Add what a file says by throw or warn, which no answer of Nix shows."""
         reached = self.record.reached[file.path]
-        if file.said[0] != file.said[1] and (there := mapping.shortest(reached & self.record.kinds.keys())):
+        if file.said[0] != file.said[1] and (
+            there := mapping.shortest(reached & self.record.kinds.keys())
+        ):
             subject = self.record.subject(".".join(there[0]), self.native)
             what = "what its file says by throw, warn or trace differs"
-            self.record.differences.append(subject.differs(Kind.EVALUATION, Weight.NOTE, what, *file.said))
+            self.record.differences.append(
+                subject.differs(Kind.EVALUATION, Weight.NOTE, what, *file.said)
+            )
 
     def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
         """Compare whether what was another attribute still follows that, by one that throws."""
-        for table in {mapping.ALL_PACKAGES, mapping.ALIASES} & {file.path for file in files}:
+        for table in {mapping.ALL_PACKAGES, mapping.ALIASES} & {
+            file.path for file in files
+        }:
             before, after = (each.renamed(table) for each in self.record.maps)
-            lost = [path for path in before if after.get(path) != before[path] and path in self.record.kinds]
-            asked = [Question(path=path, parts=("derivation",), marked=before[path][:1]) for path in lost[:_MOST_NAMES]]
+            lost = [
+                path
+                for path in before
+                if after.get(path) != before[path] and path in self.record.kinds
+            ]
+            asked = [
+                Question(path=path, parts=("derivation",), marked=before[path][:1])
+                for path in lost[:_MOST_NAMES]
+            ]
             for question, pair in self.record.answers(asked):
-                follows = [each.kind == THROWS or each.parts.get("derivation", {}).get("drv") == THREW for each in pair]
+                follows = [
+                    each.kind == THROWS
+                    or each.parts.get("derivation", {}).get("drv") == THREW
+                    for each in pair
+                ]
                 if follows == [True, False] and pair[1].kind == PACKAGE:
                     other = ".".join(before[question.path])
                     subject = self.record.subject(".".join(question.path), self.native)
-                    what = f"no longer is {other}: an overlay of {other} does not reach it"
-                    self.record.differences.append(subject.differs(Kind.OVERRIDE, Weight.REGRESSION, what))
+                    what = (
+                        f"no longer is {other}: an overlay of {other} does not reach it"
+                    )
+                    self.record.differences.append(
+                        subject.differs(Kind.OVERRIDE, Weight.REGRESSION, what)
+                    )
 
     def _candidates(self, files: Sequence[ChangedText]) -> set[str]:
-        """Find the attributes that each file may be in; return the files that all packages are made with."""
+        """Find the attributes that each file may be in.
+
+        Return the files that all packages are made with.
+        """
         general: set[str] = set()
         for file in files:
             if file.path.startswith("nixos/"):
@@ -210,13 +315,17 @@ class Extent:
             if file.equal:
                 # A comment shows only in what has the directory for its source.
                 found = {*mapping.shortest(found)[:FEW_READERS]}
-            if is_all and (file.rest or file.path not in {mapping.ALL_PACKAGES, mapping.ALIASES}):
+            if is_all and (
+                file.rest or file.path not in {mapping.ALL_PACKAGES, mapping.ALIASES}
+            ):
                 general.add(file.path)
                 found |= _functions(file)
             self.record.reached[file.path] = found
         return general
 
-    def _require_needed(self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]) -> None:
+    def _require_needed(
+        self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]
+    ) -> None:
         """Say that a file is unknown if no package that was asked about needs it: a function is not called then.
 
         `own` are the attributes that it may make, `made` those of all files.
@@ -224,7 +333,10 @@ class Extent:
         if own and file.path in {mapping.ALL_PACKAGES, mapping.ALIASES}:
             # All packages need a table of them; what its names are was asked.
             return
-        packages, all_packages = self.record.packages(own), self.record.packages(made - own)
+        packages, all_packages = (
+            self.record.packages(own),
+            self.record.packages(made - own),
+        )
         owner = [path for path in packages if path[0] == mapping.by_name(file.path)]
         if owner and mapping.is_package(file.path):
             return
@@ -233,7 +345,10 @@ class Extent:
             self.made.needs(file, owner)
             or self.made.needs(file, others)
             or self.made.needs(file, self.made.values(own))
-            or (not (self.audience.left or self.audience.closed) and self.made.needs(file, all_packages))
+            or (
+                not (self.audience.left or self.audience.closed)
+                and self.made.needs(file, all_packages)
+            )
         ):
             return
         callers = sorted(
@@ -242,20 +357,32 @@ class Extent:
             if kind == PACKAGE and ".".join(path) in self.audience.names
         )
         if self.sides.times.left <= 0:
-            self._leave(Gap(what=file.path, reason=f"what needs it was not looked for: {limits.no_time()}"))
+            self._leave(
+                Gap(
+                    what=file.path,
+                    reason=f"what needs it was not looked for: {limits.no_time()}",
+                )
+            )
         elif not self.made.needs(file, callers):
-            self._leave(Gap(what=file.path, reason="nothing that was compared needs it"))
+            self._leave(
+                Gap(what=file.path, reason="nothing that was compared needs it")
+            )
         elif sets := self.audience.closed:
             reason = f"what {few(sets)} has by its functions was not compared"
             self.made.unreached.append(Gap(what=file.path, reason=reason))
         elif self.audience.left:
-            reason = f"asked {len(callers)} packages that name what it is for, and not {self.audience.left} others"
+            reason = (
+                f"asked {len(callers)} packages that name what it is for, and "
+                f"not {self.audience.left} others"
+            )
             self.made.unreached.append(Gap(what=file.path, reason=reason))
 
     def _leave(self, gap: Gap) -> None:
         """Say that what a file does is unknown, but for a program that is run by hand."""
         if _UPDATING.search(gap.what):
-            self.record.not_covered.append(Gap(what=gap.what, reason="it updates packages, and is in none"))
+            self.record.not_covered.append(
+                Gap(what=gap.what, reason="it updates packages, and is in none")
+            )
         else:
             self.made.unreached.append(gap)
 
@@ -264,28 +391,52 @@ class Extent:
         tables = {mapping.ALL_PACKAGES, mapping.ALIASES}
         return any(
             not file.equal
-            and (file.path in tables or (file.path.startswith(mapping.BY_NAME) and None in {file.before, file.after}))
+            and (
+                file.path in tables
+                or (
+                    file.path.startswith(mapping.BY_NAME)
+                    and None in {file.before, file.after}
+                )
+            )
             for file in files
         )
 
     def _compare_names(self) -> None:
-        ((_, (before, after)),) = self.record.answers([Question(path=(), parts=("names",))])
+        ((_, (before, after)),) = self.record.answers(
+            [Question(path=(), parts=("names",))]
+        )
         known = {(each.attribute, each.kind) for each in self.record.differences}
-        for each in comparing.compare(self.record.subject("", self.native), before, after):
+        for each in comparing.compare(
+            self.record.subject("", self.native), before, after
+        ):
             if (each.attribute, each.kind) not in known:
                 self.record.differences.append(each)
 
     def _is_unnamed(self, file: ChangedText) -> bool:
         """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
-        is_beside = mapping.by_name(file.path) is not None and not mapping.is_package(file.path)
-        return is_beside and not any(each.is_named(file.path) for each in self.record.maps)
+        is_beside = mapping.by_name(file.path) is not None and not mapping.is_package(
+            file.path
+        )
+        return is_beside and not any(
+            each.is_named(file.path) for each in self.record.maps
+        )
 
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
         """Return the place of a difference: the worst first, and what the change is made in before what reads it."""
-        system = self.systems.index(difference.system) if difference.system in self.systems else len(self.systems)
+        system = (
+            self.systems.index(difference.system)
+            if difference.system in self.systems
+            else len(self.systems)
+        )
         is_reader = difference.attribute in self.audience.names
         kind = [*Kind].index(difference.kind)
-        return [*Weight].index(difference.weight), is_reader, kind, difference.attribute, system
+        return (
+            [*Weight].index(difference.weight),
+            is_reader,
+            kind,
+            difference.attribute,
+            system,
+        )
 
 
 def _functions(file: ChangedText) -> set[AttrPath]:
@@ -293,13 +444,27 @@ def _functions(file: ChangedText) -> set[AttrPath]:
     if not file.path.startswith("lib/"):
         return set()
     stem = PurePosixPath(file.path).stem
-    return {("lib", stem), *(("lib", stem, *name) for name in file.names), *(("lib", *name) for name in file.names)}
+    return {
+        ("lib", stem),
+        *(("lib", stem, *name) for name in file.names),
+        *(("lib", *name) for name in file.names),
+    }
 
 
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
     """Yield the differences, without what a package shows of another one that is named itself."""
-    distinct = {(each.attribute, each.system, each.kind, each.what): each for each in differences}.values()
-    built = {(str(each.before), str(each.after)) for each in distinct if each.kind is Kind.DERIVATION}
+    distinct = {
+        (each.attribute, each.system, each.kind, each.what): each
+        for each in differences
+    }.values()
+    built = {
+        (str(each.before), str(each.after))
+        for each in distinct
+        if each.kind is Kind.DERIVATION
+    }
     for each in distinct:
-        if each.kind is not Kind.PASSTHRU or (str(each.before), str(each.after)) not in built:
+        if (
+            each.kind is not Kind.PASSTHRU
+            or (str(each.before), str(each.after)) not in built
+        ):
             yield each

@@ -35,16 +35,36 @@ _NAMES = {*_MANNERS, *_BESIDE_PLACES, "name", "pname"}
 _REF = {"rev", "tag", "ref"}
 _TAG = re.compile(r"refs(?:/|%2F)tags(?:/|%2F)")  # A tag is named in full or not.
 # What tells most of a fetch is named first.
-_TELLING = ("urls", "rev", "fetcher", "fetchSubmodules", "sparseCheckout", "leaveDotGit", "postFetch", "patches")
+_TELLING = (
+    "urls",
+    "rev",
+    "fetcher",
+    "fetchSubmodules",
+    "sparseCheckout",
+    "leaveDotGit",
+    "postFetch",
+    "patches",
+)
 _MOST_SHOWN = 4
 
-UNNAMED = "a fixed output among its inputs is made by a different derivation, and has the same hash"
+UNNAMED = (
+    "a fixed output among its inputs is made by a different derivation, and "
+    "has the same hash"
+)
 """The message about an output that no attribute holds: a text may name it, or an input may be made from it."""
 
 
-def fetches(subject: Compared, before: list[Any], after: list[Any], *, same: bool = False) -> Iterator[Found]:
-    """Compare fixed outputs that keep a hash, not their derivation; a package that is `same` only shows new ones."""
-    before, after = ([each for each in side if isinstance(each["drv"], str)] for side in (before, after))
+def fetches(
+    subject: Compared, before: list[Any], after: list[Any], *, same: bool = False
+) -> Iterator[Found]:
+    """Compare fixed outputs that keep a hash, not their derivation.
+
+    A package that is `same` only shows new ones.
+    """
+    before, after = (
+        [each for each in side if isinstance(each["drv"], str)]
+        for side in (before, after)
+    )
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
     known = {each["drv"] for each in before}
@@ -52,12 +72,18 @@ def fetches(subject: Compared, before: list[Any], after: list[Any], *, same: boo
     for new in after:
         old = olds.get(new["name"])
         if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
-            old = by_output.get(new["out"]) or neighbours.get(new["attributes"].get("outputHash"))
+            old = by_output.get(new["out"]) or neighbours.get(
+                new["attributes"].get("outputHash")
+            )
         if old is None or not _keeps_hash(old, new) or new["drv"] in known:
             continue
         attribute = ".".join(filter(None, (subject.attribute, new["name"])))
         one, other = _fetch(old), _fetch(new)
-        names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        names = sorted(
+            name
+            for name in one.keys() | other.keys()
+            if one.get(name) != other.get(name)
+        )
         if (
             {"url", "urls"}.isdisjoint(names)
             and one.get("urls") is not None
@@ -67,20 +93,37 @@ def fetches(subject: Compared, before: list[Any], after: list[Any], *, same: boo
             names = [name for name in names if name not in _REF]
         is_renamed = old["out"] != new["out"]
         manners = _MANNERS if one.get("urls") is None else _MANNERS | _BESIDE_PLACES
-        serious = [name for name in names if name not in (_NAMES if is_renamed else manners)]
+        serious = [
+            name for name in names if name not in (_NAMES if is_renamed else manners)
+        ]
         name = new["name"] or "it"
-        whose = "its hash is as before" if old["name"] == new["name"] else f"its hash is that of {old['name'] or 'it'}"
+        whose = (
+            "its hash is as before"
+            if old["name"] == new["name"]
+            else f"its hash is that of {old['name'] or 'it'}"
+        )
         again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
         if serious and is_renamed and one.get("urls") is None:
-            what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
+            what = (
+                f"{name} has the hash of the one before, which is right if "
+                f"nothing in it differs: {again}"
+            )
             yield (Kind.FIXED_OUTPUT, NOTE if same else CHANGE, what, None, None)
         elif serious:
-            what = f"{name} is fetched differently ({_telling(serious)}) and {whose}: {again}"
-            one, other = ({name: each.get(name) for name in _ranked(serious)} for each in (one, other))
+            what = (
+                f"{name} is fetched differently ({_telling(serious)}) and "
+                f"{whose}: {again}"
+            )
+            one, other = (
+                {name: each.get(name) for name in _ranked(serious)}
+                for each in (one, other)
+            )
             yield (Kind.FIXED_OUTPUT, REGRESSION, what, one, other)
         elif not is_renamed:
             how = (
-                "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"
+                "its hash is written differently"
+                if _hashes(old) != _hashes(new)
+                else "the tools that fetch it differ"
             )
             what = f"{name} has a different derivation and the same output: {how}"
             yield (Kind.FIXED_OUTPUT, NOTE, what, old["drv"], new["drv"])
@@ -89,7 +132,11 @@ def fetches(subject: Compared, before: list[Any], after: list[Any], *, same: boo
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
     """Return the names of fixed outputs that different derivations make, and of their dependents."""
     olds = {each["name"]: each["drv"] for each in before}
-    names = {each["name"] for each in after if olds.get(each["name"], each["drv"]) != each["drv"]}
+    names = {
+        each["name"]
+        for each in after
+        if olds.get(each["name"], each["drv"]) != each["drv"]
+    }
     return {part for name in names for part in (name, name.rpartition(".")[0])}
 
 
@@ -98,8 +145,13 @@ def texts(before: list[Any], after: list[Any]) -> Iterator[Found]:
     olds = {each["name"]: each for each in before}
     for new in after:
         old = olds.get(new["name"], {"derivations": [], "outputs": []})
-        outputs = {STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]}
-        others = {STORE.sub("", path): path for path in {*new["derivations"]} - {*old["derivations"]}}
+        outputs = {
+            STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]
+        }
+        others = {
+            STORE.sub("", path): path
+            for path in {*new["derivations"]} - {*old["derivations"]}
+        }
         for path in sorted({*old["derivations"]} - {*new["derivations"]}):
             name = STORE.sub("", path)
             if name in others and name.removesuffix(".drv") in outputs:
@@ -110,12 +162,19 @@ def texts(before: list[Any], after: list[Any]) -> Iterator[Found]:
 def _telling(names: Collection[str]) -> str:
     """Return the names that tell most, the same on systems that differ in others."""
     ranked = _ranked(names)
-    return ", ".join(ranked if len(ranked) <= _MOST_SHOWN else [*ranked[: _MOST_SHOWN - 1], "and more"])
+    return ", ".join(
+        ranked
+        if len(ranked) <= _MOST_SHOWN
+        else [*ranked[: _MOST_SHOWN - 1], "and more"]
+    )
 
 
 def _ranked(names: Collection[str]) -> list[str]:
     """Return names, those that tell most first."""
-    return [*(name for name in _TELLING if name in names), *(name for name in names if name not in _TELLING)]
+    return [
+        *(name for name in _TELLING if name in names),
+        *(name for name in names if name not in _TELLING),
+    ]
 
 
 def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -128,20 +187,37 @@ def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
     """Return what is fetched, without how the hash is written, and store paths by their names."""
 
     def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-        text = value if name in {"src", "patches"} else with_strings(value, partial(STORE.sub, "/nix/store/…-"))
+        text = (
+            value
+            if name in {"src", "patches"}
+            else with_strings(value, partial(STORE.sub, "/nix/store/…-"))
+        )
         return with_strings(text, partial(_TAG.sub, ""))
 
     attributes: dict[str, Any] = fetch["attributes"]
-    shown = {name: normal(name, value) for name, value in attributes.items() if name not in HASHES}
+    shown = {
+        name: normal(name, value)
+        for name, value in attributes.items()
+        if name not in HASHES
+    }
     if shown.get("urls") is None:
         shown["urls"] = [shown["url"]] if shown.get("url") is not None else None
     shown.pop("url", None)
     listed = shown.pop("curlOptsList", None)
-    shown["curlOpts"] = [*str(shown.get("curlOpts") or "").split(), *(listed if isinstance(listed, list) else [])]
+    shown["curlOpts"] = [
+        *str(shown.get("curlOpts") or "").split(),
+        *(listed if isinstance(listed, list) else []),
+    ]
     revision = shown.pop("tag", None) or shown.pop("rev", None)
     shown.pop("rev", None)
-    return {name: value for name, value in {**shown, "rev": revision}.items() if value not in (None, "", [], {})}
+    return {
+        name: value
+        for name, value in {**shown, "rev": revision}.items()
+        if value not in (None, "", [], {})
+    }
 
 
 def _hashes(fetch: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fetch["attributes"].items() if name in HASHES}
+    return {
+        name: value for name, value in fetch["attributes"].items() if name in HASHES
+    }

@@ -1,8 +1,9 @@
 """Directories of the cache with hard links to the files of a base, in which only the changed files are replaced.
 
-The judge has one that holds a tree before and after the change, in turn: both are evaluated under equal paths, because
-some packages contain the path of their own tree. Each base has a few, so that several processes can judge at a time.
-A lift, which needs both at a time, has another directory for the tree after the change.
+The judge has one that holds a tree before and after the change, in turn: both are
+evaluated under equal paths, because some packages contain the path of their own tree.
+Each base has a few, so that several processes can judge at a time. A lift, which needs
+both at a time, has another directory for the tree after the change.
 """
 
 import hashlib
@@ -41,8 +42,13 @@ class Ground:
         self.root = directory / _TREE
 
     @contextmanager
-    def holding(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> Generator[Path]:
-        """Replace files as `replace` does within the block; afterwards restore the base."""
+    def holding(
+        self, contents: Mapping[PurePosixPath, TreeFile | None]
+    ) -> Generator[Path]:
+        """Replace files as `replace` does within the block.
+
+        Afterwards restore the base.
+        """
         try:
             self.replace(contents)
             yield self.root
@@ -50,12 +56,17 @@ class Ground:
             self.restore()
 
     def replace(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> None:
-        """Replace files, or delete those that are None; restore those of an earlier call. It may be so already.
+        """Replace files, or delete those that are None.
 
-        Raise ToolkitError for a link that leads out of the tree, a file below a link, one in place of a full directory.
+        Restore those of an earlier call. It may be so already.
+
+        Raise ToolkitError for a link that leads out of the tree, a file below a link,
+        one in place of a full directory.
         """
         paths = [str(path) for path in contents]
-        if self._paths() != paths or any(self._find(path) != file for path, file in contents.items()):
+        if self._paths() != paths or any(
+            self._find(path) != file for path, file in contents.items()
+        ):
             self.restore()
             self._journal.write_bytes(documents.write(paths))
             # What goes makes room for what comes: a file may become a directory.
@@ -65,11 +76,19 @@ class Ground:
                 if file is not None:
                     self._write(path, file)
         # A link may lead to the next one: all of them are there now.
-        if out := [path for path, file in contents.items() if file is not None and inside.leads_out(self.root, path)]:
+        if out := [
+            path
+            for path, file in contents.items()
+            if file is not None and inside.leads_out(self.root, path)
+        ]:
             raise ToolkitError(f"{out[0]}: is a link that leads out of the tree")
 
     def _find(self, path: PurePosixPath) -> TreeFile | None:
-        return reading.read_file(self.root, path) if os.path.lexists(self.root / path) else None
+        return (
+            reading.read_file(self.root, path)
+            if os.path.lexists(self.root / path)
+            else None
+        )
 
     def _write(self, path: PurePosixPath, file: TreeFile) -> None:
         inside.require_place(self.root, path)
@@ -79,7 +98,10 @@ class Ground:
 
     def _remove(self, path: str) -> None:
         """Remove a file, and the directories that are empty then; what is below a link is not the tree's."""
-        if any(inside.link(self.root, above) is not None for above in PurePosixPath(path).parents):
+        if any(
+            inside.link(self.root, above) is not None
+            for above in PurePosixPath(path).parents
+        ):
             return
         place = self.root / path
         if place.is_symlink() or place.is_file():
@@ -92,7 +114,9 @@ class Ground:
     def _paths(self) -> list[str]:
         if not self._journal.exists():
             return []
-        return documents.read(self._journal.read_bytes(), list[str], document=str(self._journal))
+        return documents.read(
+            self._journal.read_bytes(), list[str], document=str(self._journal)
+        )
 
     def restore(self) -> None:
         """Restore the base, also after a process that was killed."""
@@ -101,7 +125,8 @@ class Ground:
             self._remove(path)
         for path in paths:
             origin, place = self._base / path, self.root / path
-            # What stands below a directory that was another thing meanwhile has paths of its own.
+            # What stands below a directory that was another thing meanwhile has paths
+            # of its own.
             if not os.path.lexists(origin) or inside.is_directory(self._base, path):
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -111,21 +136,33 @@ class Ground:
 
 @contextmanager
 def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
-    """Yield a ground of a tree for exclusive use; create one if needed, or wait for a free one."""
+    """Yield a ground of a tree for exclusive use.
+
+    Create one if needed, or wait for a free one.
+    """
     wait = partial(progress.step, "waiting for another check of this nixpkgs to end")
-    keys = {f"{_KIND}-used-{key}": key for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))}
+    keys = {
+        f"{_KIND}-used-{key}": key
+        for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))
+    }
     with default_cache().locked(*keys, on_wait=wait) as name:
         place = _obtained(base, _KIND, keys[name])
         place.restore()
         yield place
 
 
-def changed(base: NixpkgsTree, contents: Mapping[PurePosixPath, TreeFile | None]) -> NixpkgsTree:
+def changed(
+    base: NixpkgsTree, contents: Mapping[PurePosixPath, TreeFile | None]
+) -> NixpkgsTree:
     """Return the tree with these files added or replaced; None deletes a file.
 
-    The last few of a base stay as they are, so that a report's commands can be repeated. Raise as `Ground.replace`.
+    The last few of a base stay as they are, so that a report's commands can be
+    repeated. Raise as `Ground.replace`.
     """
-    digests = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in (base.key, repr(sorted(contents.items())))]
+    digests = [
+        hashlib.sha256(text.encode()).hexdigest()[:32]
+        for text in (base.key, repr(sorted(contents.items())))
+    ]
     key = "-".join(digests)
     with (cache := default_cache()).locked(f"{_CHANGED}-{digests[0]}"):
         cache.use(f"{_CHANGED}-{key}")
@@ -137,11 +174,14 @@ def changed(base: NixpkgsTree, contents: Mapping[PurePosixPath, TreeFile | None]
 
 def edited(base: NixpkgsTree, path: PurePosixPath, content: bytes) -> NixpkgsTree:
     """Return the tree with another content of one of its files, as `changed` does."""
-    return changed(base, {path: replace(reading.read_file(base.root, path), content=content)})
+    return changed(
+        base, {path: replace(reading.read_file(base.root, path), content=content)}
+    )
 
 
 def _obtained(base: NixpkgsTree, kind: str, key: str) -> Ground:
-    # The base is made again if its files have changed, and so is what is linked to them. Each use touches its root.
+    # The base is made again if its files have changed, and so is what is linked to
+    # them. Each use touches its root.
     state = (base.root / "pkgs").stat()
     mark = f"{base.root} {state.st_ino} {state.st_mtime_ns}"
 

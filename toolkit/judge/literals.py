@@ -29,8 +29,13 @@ def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
 
 def naming(tree: NixpkgsTree, words: str) -> list[str]:
     """Return the files of a tree that contain a match of an extended regular expression as a word."""
-    search, name = ("-l", "-w", "-E", "-e", words), hashlib.sha256(words.encode()).hexdigest()
-    return _cached(tree, name, lambda: _searched(tree.root, *search).split("\0")[:-1], list[str])
+    search, name = (
+        ("-l", "-w", "-E", "-e", words),
+        hashlib.sha256(words.encode()).hexdigest(),
+    )
+    return _cached(
+        tree, name, lambda: _searched(tree.root, *search).split("\0")[:-1], list[str]
+    )
 
 
 def _cached(tree: NixpkgsTree, name: str, find: Callable[[], V], form: type[V]) -> V:
@@ -49,9 +54,23 @@ def find(file: str, text: str) -> Iterator[tuple[str, int]]:
 
 def _searched(root: Path, *words: str) -> str:
     """Return the output of git-grep(1) about the files of a tree."""
-    argv = ("git", "-C", str(root), "grep", "--no-index", "--no-color", "-I", "-z", *words, "--", *_SEARCHED)
+    argv = (
+        "git",
+        "-C",
+        str(root),
+        "grep",
+        "--no-index",
+        "--no-color",
+        "-I",
+        "-z",
+        *words,
+        "--",
+        *_SEARCHED,
+    )
     env = {**calls.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
-    return process.execute(process.Command(argv=argv, env=env, ok=(0, 1), shown=messages.known)).text
+    return process.execute(
+        process.Command(argv=argv, env=env, ok=(0, 1), shown=messages.known)
+    ).text
 
 
 def _indexed(root: Path) -> dict[str, list[str]]:

@@ -66,8 +66,9 @@ _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
 class Made:
     """Evaluate the attributes that files make.
 
-    `unreached` are further possible attributes, which only a comparison of the whole set would find; `members` come
-    from a changed set, `users` from files that call a function of a changed file.
+    `unreached` are further possible attributes, which only a comparison of the whole
+    set would find; `members` come from a changed set, `users` from files that call a
+    function of a changed file.
     """
 
     def __init__(self, record: Record) -> None:
@@ -87,26 +88,42 @@ class Made:
             self._ask_elsewhere(file, reached)
             self._ask_users(file, reached)
             reached |= self._ask_sets(file, reached)
-        versions.compare(self._record, {path for file in files for path in self._record.reached[file.path]})
+        versions.compare(
+            self._record,
+            {path for file in files for path in self._record.reached[file.path]},
+        )
 
     def ask(self, reached: set[AttrPath], *, most_deep: int = MOST_DEEP) -> None:
         """Evaluate the attributes that the files reach, first natively, then the ones found on the other systems."""
-        there = self._record.compare({self._native: self.few_enough(reached)})[self._native]
+        there = self._record.compare({self._native: self.few_enough(reached)})[
+            self._native
+        ]
         others = [system for system in self._systems if system != self._native]
         if (count := len(there)) > most_deep and others:
-            there = [path for path in there if self._record.kinds[path] not in {THROWS, ENDS}][:most_deep]
-            reason = f"{count - len(there)} of {count} attributes are compared on {self._native} alone"
+            there = [
+                path for path in there if self._record.kinds[path] not in {THROWS, ENDS}
+            ][:most_deep]
+            reason = (
+                f"{count - len(there)} of {count} attributes are compared on "
+                f"{self._native} alone"
+            )
             self._record.not_covered.append(Gap(what=", ".join(others), reason=reason))
-        top = [path for path in there if len(path) == 1 and self._record.kinds[path] != SET]
+        top = [
+            path for path in there if len(path) == 1 and self._record.kinds[path] != SET
+        ]
         asked = {system: top if system == STATIC else there for system in others}
         if rest := len(there) - len(asked.get(STATIC, there)):
-            reason = f"{counted(rest, 'package set')}, or what is in one, not compared there"
+            reason = (
+                f"{counted(rest, 'package set')}, or what is in one, not compared there"
+            )
             self._record.not_covered.append(Gap(what=STATIC, reason=reason))
         # What reads all that is asked about natively, and has a time as well.
         with self._sides.times.sharing(_SHARE):
             self._record.compare(asked)
         packages = self._record.packages(asked.get(_DARWIN, ()))
-        known = {".".join(path) for path in packages} & {*self._record.compared.get(_DARWIN, ())}
+        known = {".".join(path) for path in packages} & {
+            *self._record.compared.get(_DARWIN, ())
+        }
         if packages and not known and not self._has_darwin():
             self._record.compare({_OTHER_DARWIN: packages})
 
@@ -123,12 +140,19 @@ class Made:
         known: set[str] = set()
         for word in file.platforms:
             found = [path for asks, path in _ELSEWHERE if asks.fullmatch(word)]
-            paths = [(*prefix, *path) for prefix in found or [()] for path in packages[:_MOST_ELSEWHERE]]
+            paths = [
+                (*prefix, *path)
+                for prefix in found or [()]
+                for path in packages[:_MOST_ELSEWHERE]
+            ]
             system = word if word == _OTHER_DARWIN else self._native
             if found or system != self._native:
                 self._record.compare({system: paths})
-            compared = {".".join(path) for path in paths} & {*self._record.compared.get(system, ())}
-            # With more packages than are evaluated, the effect of the word on the others is unknown.
+            compared = {".".join(path) for path in paths} & {
+                *self._record.compared.get(system, ())
+            }
+            # With more packages than are evaluated, the effect of the word on the
+            # others is unknown.
             is_asked = compared or system != self._native
             known |= {word} if is_asked and len(packages) <= _MOST_ELSEWHERE else set()
         if rest := [word for word in file.platforms if word not in known]:
@@ -139,7 +163,12 @@ class Made:
         """Return the attributes to evaluate, only the first ones if there are too many."""
         found = mapping.shortest(paths)
         if (rest := len(found) - MOST) > 0:
-            self.unreached.append(Gap(what=counted(rest, "more attribute"), reason="the change reaches too many"))
+            self.unreached.append(
+                Gap(
+                    what=counted(rest, "more attribute"),
+                    reason="the change reaches too many",
+                )
+            )
         return found[:MOST]
 
     def _ask_members(self, files: Sequence[ChangedText]) -> None:
@@ -152,9 +181,12 @@ class Made:
                 makers[path].append(file)
         for path, names in record.names(sorted(makers)).items() if makers else ():
             members = {(*path, name) for name in names - OF_SETS}
-            is_large = path in families and not all(places.is_table(file.path) for file in makers[path])
+            is_large = path in families and not all(
+                places.is_table(file.path) for file in makers[path]
+            )
             if is_large and len(members) > _MOST_MARKED:
-                # All of a language is made with a file that is not for one package of it.
+                # All of a language is made with a file that is not for one package of
+                # it.
                 continue
             members |= places.inherited(members)
             for file in makers[path]:
@@ -167,8 +199,12 @@ class Made:
         """Return the sets that a file may make any part of."""
         kinds = self._record.kinds
         there = self._record.reached[file.path] & kinds.keys()
-        called = candidates(replace(file, names=frozenset()), self._record.maps)[0] & there
-        is_set = any(path[-1] == _called(file) and kinds[path] == SET for path in called)
+        called = (
+            candidates(replace(file, names=frozenset()), self._record.maps)[0] & there
+        )
+        is_set = any(
+            path[-1] == _called(file) and kinds[path] == SET for path in called
+        )
         if not is_set and PACKAGE in {kinds[path] for path in called}:
             # It is known by what it makes: a set is only around that.
             return set()
@@ -178,13 +214,17 @@ class Made:
         return {
             path
             for path in there - around
-            if kinds[path] == SET and (is_whole or not is_known((*path, *name) in there for name in file.names))
+            if kinds[path] == SET
+            and (
+                is_whole or not is_known((*path, *name) in there for name in file.names)
+            )
         }
 
     def _ask_users(self, file: ChangedText, reached: set[AttrPath]) -> None:
         """Ask about what a file makes with functions of its set that it reaches, and add it to what is reached.
 
-        A function shows nothing without a call; what is made with another function of them counts as well.
+        A function shows nothing without a call; what is made with another function of
+        them counts as well.
         """
         places = self._record.maps[1]
         text = places.text(file.path)
@@ -193,7 +233,9 @@ class Made:
             functions := {
                 path
                 for path in self.there(file, reached)
-                if self._record.kinds[path] == FUNCTION and len(path) > 1 and path[-1] not in OF_SETS
+                if self._record.kinds[path] == FUNCTION
+                and len(path) > 1
+                and path[-1] not in OF_SETS
             }
             - known
         ):
@@ -201,25 +243,41 @@ class Made:
             users = {
                 (*path[:-1], *user)
                 for path in functions
-                for match in re.finditer(rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])", text)
+                for match in re.finditer(
+                    rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])", text
+                )
                 for user in tokens.attributes(text, match.start())
             }
             reached |= users
             self.users |= users
             self.ask(users - {*self._record.kinds}, most_deep=_MOST_MARKED)
 
-    def _ask_sets(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
+    def _ask_sets(
+        self, file: ChangedText, reached: Collection[AttrPath]
+    ) -> set[AttrPath]:
         """Ask about what package sets have by the name of a file that nothing needs of what was found, and return it.
 
         A whole directory may be read, and its packages put where no text names them.
         """
         path = PurePosixPath(file.path)
-        if path.suffix != ".nix" or mapping.by_name(file.path) is not None or file.path.startswith(mapping.TOP):
+        if (
+            path.suffix != ".nix"
+            or mapping.by_name(file.path) is not None
+            or file.path.startswith(mapping.TOP)
+        ):
             return set()
         name = _called(file)
-        packages = sorted(each for each in reached if self._record.kinds.get(each) == PACKAGE)
-        has_function = FUNCTION in {self._record.kinds.get(each) for each in reached if len(each) == 1}
-        if has_function or any(each[-1] == name for each in packages) or self.needs(file, packages):
+        packages = sorted(
+            each for each in reached if self._record.kinds.get(each) == PACKAGE
+        )
+        has_function = FUNCTION in {
+            self._record.kinds.get(each) for each in reached if len(each) == 1
+        }
+        if (
+            has_function
+            or any(each[-1] == name for each in packages)
+            or self.needs(file, packages)
+        ):
             return set()
         if self.needs(file, self.values(reached)):
             return set()
@@ -233,18 +291,35 @@ class Made:
         most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
         if file.path.endswith(".nix"):
             most[self._native] = _MOST_MARKED
-        return any(self._sides.needing(PurePosixPath(file.path), packages[: most[system]], system) for system in most)
+        return any(
+            self._sides.needing(
+                PurePosixPath(file.path), packages[: most[system]], system
+            )
+            for system in most
+        )
 
     def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
         """Return the names to compare by value; none if only a part was compared."""
-        kinds = {path: self._record.kinds[path] for path in paths if path in self._record.kinds}
-        asked = [Question(path=path, parts=("names", "values")) for path, kind in kinds.items() if kind == SET]
+        kinds = {
+            path: self._record.kinds[path]
+            for path in paths
+            if path in self._record.kinds
+        }
+        asked = [
+            Question(path=path, parts=("names", "values"))
+            for path, kind in kinds.items()
+            if kind == SET
+        ]
         is_whole = all(
-            _is_whole(question.path, answer, kinds) for question, pair in self._record.answers(asked) for answer in pair
+            _is_whole(question.path, answer, kinds)
+            for question, pair in self._record.answers(asked)
+            for answer in pair
         )
         if FUNCTION in kinds.values() or not is_whole:
             return []
-        return sorted(path for path, kind in kinds.items() if kind not in {PACKAGE, THROWS, ENDS})
+        return sorted(
+            path for path, kind in kinds.items() if kind not in {PACKAGE, THROWS, ENDS}
+        )
 
     def own(self, files: Sequence[ChangedText]) -> set[AttrPath]:
         """Return the existing attributes that the change may affect."""
@@ -256,16 +331,31 @@ class Made:
         }
 
     def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
-        """Return the existing attributes of a file; a package's file names no function of its set."""
+        """Return the existing attributes of a file.
+
+        A package's file names no function of its set.
+        """
         there = {path for path in reached if path in self._record.kinds}
-        if not any(path[-1] == _called(file) and self._record.kinds[path] == PACKAGE for path in there):
+        if not any(
+            path[-1] == _called(file) and self._record.kinds[path] == PACKAGE
+            for path in there
+        ):
             return there
         return {path for path in there if self._record.kinds[path] != FUNCTION}
 
     def _is_own(self, file: ChangedText, path: AttrPath) -> bool:
-        """Return whether a file can change an attribute; a language's function only if the change names it."""
-        is_of_language = dirname(file.path) in mapping.DIRECTORIES and file.names and not file.rest
-        if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
+        """Return whether a file can change an attribute.
+
+        A language's function only if the change names it.
+        """
+        is_of_language = (
+            dirname(file.path) in mapping.DIRECTORIES and file.names and not file.rest
+        )
+        if (
+            self._record.kinds[path] != FUNCTION
+            or not is_of_language
+            or path in self.users
+        ):
             return True
         return path[-1] in {name[-1] for name in file.names}
 
@@ -277,7 +367,9 @@ def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bo
         not answer.ends
         and len(names) <= _MOST_VALUES
         and all(
-            not isinstance(value, dict) or "drv" in value or ("λ" not in value and (*path, name) in kinds)
+            not isinstance(value, dict)
+            or "drv" in value
+            or ("λ" not in value and (*path, name) in kinds)
             for name, value in values.items()
         )
     )
@@ -286,13 +378,26 @@ def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bo
 def _called(file: ChangedText) -> str:
     """Return what a package in a file of its own is called."""
     path = PurePosixPath(file.path)
-    return path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
+    return (
+        path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
+    )
 
 
-def candidates(file: ChangedText, maps: Sequence[mapping.Map]) -> tuple[set[AttrPath], bool]:
+def candidates(
+    file: ChangedText, maps: Sequence[mapping.Map]
+) -> tuple[set[AttrPath], bool]:
     """Return the possible attributes of a file in one of the trees, and whether the list is complete."""
-    there = [each for each, content in zip(maps, (file.before, file.after), strict=True) if content is not None]
+    there = [
+        each
+        for each, content in zip(maps, (file.before, file.after), strict=True)
+        if content is not None
+    ]
     sides = [each.reached(file.path, file.names) for each in there]
     # What a package is fetched from is looked at with it.
-    found = {path for paths, _ in sides for path in paths if path[-1] != "src" or len(path) == 1}
+    found = {
+        path
+        for paths, _ in sides
+        for path in paths
+        if path[-1] != "src" or len(path) == 1
+    }
     return found, any(is_all for _, is_all in sides)

@@ -1,7 +1,8 @@
 """Map the files of a nixpkgs to the attributes that they may make, and find those that may read or override others.
 
-The search is by text and includes too much rather than too little: it follows all references to a file up to a package
-set. Nix then decides whether such an attribute exists and differs.
+The search is by text and includes too much rather than too little: it follows all
+references to a file up to a package set. Nix then decides whether such an attribute
+exists and differs.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ PERSONS: Mapping[str, AttrPath] = {
 BY_NAME = "pkgs/by-name/"
 TESTS = "nixos/tests/"
 
-_TABLES = frozenset({ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"})
-# Of the top level only those that make the package set itself; their references lead to the others.
+_TABLES = frozenset(
+    {ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"}
+)
+# Of the top level only those that make the package set itself; their references lead to
+# the others.
 _EVERYTHING = re.compile(
     rf"pkgs/stdenv/|lib/|default\.nix|pkgs/build-support/cc-wrapper/"
     rf"|{TOP}(?:by-name-overlay|config|default|impure|impure-overlays|packages-config|pure-packages|splice|stage|static"
@@ -42,7 +46,9 @@ _EVERYTHING = re.compile(
 # What is made in these is in no package set: configurations, and the jobs of Hydra.
 _APART = ("nixos/", f"{TOP}release")
 
-_LANGUAGES = "agda coq dotnet java kodi lua node ocaml octave perl python2 rocq ruby rust"
+_LANGUAGES = (
+    "agda coq dotnet java kodi lua node ocaml octave perl python2 rocq ruby rust"
+)
 _FAMILIES = {
     **{f"{name}-packages.nix": f"{name}Packages" for name in _LANGUAGES.split()},
     "python-packages.nix": "python3Packages",
@@ -59,21 +65,33 @@ _FAMILIES = {
     "wine-packages.nix": "wine winePackages",
     "release-python.nix": "",
 }
-# Whose files list packages of a language, and whose way to their set leads through many functions.
-DIRECTORIES = {"pkgs/development/haskell-modules": "haskellPackages", "pkgs/development/lua-modules": "luaPackages"}
+# Whose files list packages of a language, and whose way to their set leads through many
+# functions.
+DIRECTORIES = {
+    "pkgs/development/haskell-modules": "haskellPackages",
+    "pkgs/development/lua-modules": "luaPackages",
+}
 # Functions of all-packages.nix with a set in them.
-_MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
-_OTHER_NAME = re.compile(r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+){,3});", re.MULTILINE)
+_MAKERS: Mapping[str, Sequence[AttrPath]] = {
+    "linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]
+}
+_OTHER_NAME = re.compile(
+    r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+){,3});",
+    re.MULTILINE,
+)
 _INHERIT = re.compile(r"\binherit \(([\w.-]{1,80})\)([^;()]{1,4000});")
 # Those that nixpkgs builds, beside the one that is the default.
 _VERSIONED = re.compile(
-    r"^ *(((python|perl|lua|ruby|php)[\d_]+)(?:Packages|Extensions)) *= *recurseIntoAttrs", re.MULTILINE
+    r"^ *(((python|perl|lua|ruby|php)[\d_]+)(?:Packages|Extensions)) *= "
+    r"*recurseIntoAttrs",
+    re.MULTILINE,
 )
 MOST_SUFFIXES = 80
 """The limit of attributes of a file whose references are followed."""
 
 _SETS = re.compile(
-    r"^  ([\w-]+) = (?:[\w.]+ )?\(?(?:[\w.]*\.)?recurseIntoAttrs\b|^  (\w+(?:Packages|Plugins|Extensions)) =",
+    r"^  ([\w-]+) = (?:[\w.]+ )?\(?(?:[\w.]*\.)?recurseIntoAttrs\b|^  "
+    r"(\w+(?:Packages|Plugins|Extensions)) =",
     re.MULTILINE,
 )
 _MOST_FILES = 4000
@@ -81,7 +99,10 @@ _DEEPEST = 3
 
 
 class Map:
-    """The files of a tree and their references; `contents` replace files of the tree."""
+    """The files of a tree and their references.
+
+    `contents` replace files of the tree.
+    """
 
     def __init__(self, tree: NixpkgsTree, contents: Mapping[str, bytes | None]) -> None:
         """Look at the tree; the index is made if it is not there."""
@@ -101,7 +122,11 @@ class Map:
         """Return the text of a file, empty if it cannot be read."""
         content = self._contents.get(file)
         if content is None:
-            content = b"" if inside.link(self._root, file) is not None else inside.find(self._root, file, most=MOST)
+            content = (
+                b""
+                if inside.link(self._root, file) is not None
+                else inside.find(self._root, file, most=MOST)
+            )
         return (content or b"").decode("utf-8", "replace")
 
     def _literals(self, file: str) -> Mapping[str, list[int]]:
@@ -111,13 +136,16 @@ class Map:
             found[path].append(offset)
         return found
 
-    def reached(self, file: str, names: Iterable[AttrPath] = ()) -> tuple[frozenset[AttrPath], bool]:
+    def reached(
+        self, file: str, names: Iterable[AttrPath] = ()
+    ) -> tuple[frozenset[AttrPath], bool]:
         """Return the possible attributes of a file (`names` limits the search in it), and whether that is all."""
         found: set[AttrPath] = set()
         is_all = _EVERYTHING.match(file) is not None
         if (family := DIRECTORIES.get(dirname(file))) is not None:
             found |= {(family, *name[-1:]) for name in names}
-        # A file may not be what another is named by: its directory is read, or put together.
+        # A file may not be what another is named by: its directory is read, or put
+        # together.
         waiting: list[_Named] = [(file, frozenset({(), *names}))]
         seen: set[_Named] = set()
         while waiting and len(seen) < _MOST_FILES:
@@ -143,7 +171,10 @@ class Map:
 
     def _renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
         """Return the aliases `name = other;` in a table of the package set, by `name`."""
-        return {(name,): tuple(other.split(".")) for name, other in _OTHER_NAME.findall(self.text(file))}
+        return {
+            (name,): tuple(other.split("."))
+            for name, other in _OTHER_NAME.findall(self.text(file))
+        }
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
         """Return the paths that the package set inherits by their last names: `inherit (set) name;`."""
@@ -152,7 +183,11 @@ class Map:
     @cached_property
     def _inherits(self) -> set[AttrPath]:
         found = _INHERIT.findall(self.text(ALL_PACKAGES))
-        return {(*source.split("."), name) for source, names in found for name in names.split()}
+        return {
+            (*source.split("."), name)
+            for source, names in found
+            for name in names.split()
+        }
 
     def _upward(
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
@@ -163,11 +198,27 @@ class Map:
                 continue
             places = self._places(other, names)
             if other in _TABLES:
-                found |= {(*path, *suffix) for path in _made(places) for suffix in suffixes}
+                found |= {
+                    (*path, *suffix) for path in _made(places) for suffix in suffixes
+                }
                 continue
-            above = ((), *(tuple(name for name in path if name != "passthru") for path in places), *below)
-            extended = {(*path, *suffix)[-_DEEPEST:] for path in above for suffix in suffixes}
-            yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES])
+            above = (
+                (),
+                *(
+                    tuple(name for name in path if name != "passthru")
+                    for path in places
+                ),
+                *below,
+            )
+            extended = {
+                (*path, *suffix)[-_DEEPEST:] for path in above for suffix in suffixes
+            }
+            yield (
+                other,
+                frozenset(
+                    sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES]
+                ),
+            )
 
     def is_table(self, file: str) -> bool:
         """Return whether a top-level file makes package sets."""
@@ -179,15 +230,29 @@ class Map:
             return set()
         name = re.escape(re.sub(r"(/default)?\.nix$", "", file.removeprefix(TESTS)))
         table = rf"^  ([\w-]+) =[^\n]*[ (]\./{name}(?:\.nix)?(?![\w./-])"
-        return {("nixosTests", test) for test in re.findall(table, self.text(f"{TESTS}all-tests.nix"), re.MULTILINE)}
+        return {
+            ("nixosTests", test)
+            for test in re.findall(
+                table, self.text(f"{TESTS}all-tests.nix"), re.MULTILINE
+            )
+        }
 
     def sets(self) -> set[str]:
         """Return the names that look like package sets in the table of all packages."""
-        return {name for names in _SETS.findall(self.text(ALL_PACKAGES)) for name in names if name}
+        return {
+            name
+            for names in _SETS.findall(self.text(ALL_PACKAGES))
+            for name in names
+            if name
+        }
 
     def families(self) -> set[AttrPath]:
         """Return the package sets at the top level."""
-        return {prefix for name in _FAMILIES for prefix in self._families(f"{TOP}{name}") or ()}
+        return {
+            prefix
+            for name in _FAMILIES
+            for prefix in self._families(f"{TOP}{name}") or ()
+        }
 
     def _families(self, file: str) -> list[AttrPath] | None:
         """Return the package sets that a table of the top level is of, None for what is no such table."""
@@ -200,18 +265,24 @@ class Map:
         kind = re.match(r"python|perl|lua|ruby|php", family)
         if kind is not None and not family.startswith("python2"):
             text = self.text(ALL_PACKAGES)
-            default = set(re.findall(rf"^  {kind[0]}3? = ({kind[0]}[\d_]+);", text, re.MULTILINE))
+            default = set(
+                re.findall(rf"^  {kind[0]}3? = ({kind[0]}[\d_]+);", text, re.MULTILINE)
+            )
             for name, version, prefix in _VERSIONED.findall(text):
                 if prefix == kind[0] and version not in default:
                     prefixes.append((name,))
         return prefixes
 
-    def _referrers(self, file: str) -> Iterator[tuple[str, Sequence[str], Sequence[AttrPath]]]:
+    def _referrers(
+        self, file: str
+    ) -> Iterator[tuple[str, Sequence[str], Sequence[AttrPath]]]:
         """Yield the files that name a file or a directory around it, the paths they do it by, and its names below."""
         names = [file]
         if PurePosixPath(file).name == "default.nix":
             names.append(dirname(file))
-        direct = {other for name in names for other in self._who_name(name) if other != file}
+        direct = {
+            other for name in names for other in self._who_name(name) if other != file
+        }
         for other in sorted(direct):
             yield other, names, ()
         if direct or file.startswith(TOP) or is_package(file):
@@ -219,33 +290,49 @@ class Map:
         path = PurePosixPath(file)
         # A package of pkgs/by-name is a directory with all that it has.
         least = 4 if file.startswith(BY_NAME) else 2
-        around = [directory for directory in path.parents if len(directory.parts) >= least]
+        around = [
+            directory for directory in path.parents if len(directory.parts) >= least
+        ]
         for directory in around[: _DEEPEST + 2]:
             # What is deeper in it goes through it to somewhere else.
             others = {
                 other
                 for other in self._who_name(str(directory))
-                if other != file and (not other.startswith(f"{directory}/") or dirname(other) == str(directory))
+                if other != file
+                and (
+                    not other.startswith(f"{directory}/")
+                    or dirname(other) == str(directory)
+                )
             }
             beside = (str(directory / name) for name in ("default.nix", "package.nix"))
             others |= {place for place in beside if place != file and self.text(place)}
             if others:
                 stem = path.parts[len(directory.parts)].removesuffix(".nix")
-                yield from ((other, [str(directory)], [(stem,)]) for other in sorted(others))
+                yield from (
+                    (other, [str(directory)], [(stem,)]) for other in sorted(others)
+                )
                 return
 
     def is_named(self, file: str) -> bool:
         """Return whether a text names a file of pkgs/by-name, or the file's package directory."""
         parts = file.split("/")
-        return any(self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1))
+        return any(
+            self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1)
+        )
 
     def _who_name(self, path: str) -> set[str]:
         return {*self._index.get(path, ()), *self._added.get(path, ())}
 
     def _places(self, file: str, names: Sequence[str]) -> set[AttrPath]:
         """Return the attributes of a file that name one of some paths."""
-        offsets = [offset for name in names for offset in self._offsets(file).get(name, ())]
-        return {path for offset in offsets for path in tokens.attributes(self.text(file), offset)}
+        offsets = [
+            offset for name in names for offset in self._offsets(file).get(name, ())
+        ]
+        return {
+            path
+            for offset in offsets
+            for path in tokens.attributes(self.text(file), offset)
+        }
 
     def naming(self, names: Sequence[str]) -> list[str]:
         """Return the files that contain one of these names as a word, those of the change last."""
@@ -254,8 +341,11 @@ class Map:
             return []
         known = next((each for each in self._naming if wanted <= each), wanted)
         if known not in self._naming:
-            # Of two hundred fixed strings, each is looked for by itself: that takes minutes.
-            words = "|".join(re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(known))
+            # Of two hundred fixed strings, each is looked for by itself: that takes
+            # minutes.
+            words = "|".join(
+                re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(known)
+            )
             self._naming[known] = literals.naming(self._tree, f"({words})")
         return [*dict.fromkeys((*self._naming[known], *self._contents))]
 
@@ -267,12 +357,20 @@ def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:
 
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
     """Return paths with what a function makes in place of the function."""
-    return {(*made, *path[1:]) for path in paths for made in _MAKERS.get(path[0], [path[:1]])}
+    return {
+        (*made, *path[1:])
+        for path in paths
+        for made in _MAKERS.get(path[0], [path[:1]])
+    }
 
 
 def is_package(file: str) -> bool:
     """Return whether pkgs/by-name calls the file as a package."""
-    return by_name(file) is not None and file.count("/") == 4 and file.endswith("/package.nix")  # noqa: PLR2004 - pkgs/by-name/xx/name/package.nix
+    return (
+        by_name(file) is not None
+        and file.count("/") == 4  # noqa: PLR2004 - pkgs/by-name/xx/name/package.nix
+        and file.endswith("/package.nix")
+    )
 
 
 def by_name(file: str) -> str | None:

@@ -19,13 +19,14 @@ _MOST_NAMES = 400
 _DEEPEST = 3
 _MOST_PATHS = 400
 _MOST_FILES = 6000
-# Every package has these: their names tell nothing of who reads a package that is called so.
-OF_ALL = frozenset({"meta", "name", "out", "passthru", "pname", "src", "tests", "version"})
+# Every package has these: their names tell nothing of who reads a package that is
+# called so.
+OF_ALL = frozenset(
+    {"meta", "name", "out", "passthru", "pname", "src", "tests", "version"}
+)
 # An attribute of it, a call of it by a function of the library, a with.
 _AFTER = r"(?:\.(?!nix\b)[A-Za-z_]|\s+or\b)"
-_BEFORE = (
-    r"(?:inherit\s*\(\s*(?:[\w.-]+\.)?|get(?:Exe'?|Bin|Dev|Lib|Version|Name)\s+\(?(?:[\w.-]+\.)?|with\s+(?:[\w.-]+\.)?)"
-)
+_BEFORE = r"(?:inherit\s*\(\s*(?:[\w.-]+\.)?|get(?:Exe'?|Bin|Dev|Lib|Version|Name)\s+\(?(?:[\w.-]+\.)?|with\s+(?:[\w.-]+\.)?)"
 
 
 class Readers(Struct, frozen=True, kw_only=True):
@@ -41,27 +42,49 @@ class Readers(Struct, frozen=True, kw_only=True):
 
 
 def find(
-    record: Record, own: Collection[AttrPath], functions: Collection[str], *, files: Collection[str] | None = None
+    record: Record,
+    own: Collection[AttrPath],
+    functions: Collection[str],
+    *,
+    files: Collection[str] | None = None,
 ) -> Readers:
-    """Return the readers of the attributes `own`; `files` are the changed ones, which are known already.
+    """Return the readers of the attributes `own`.
 
-    An attribute that only names one counts if that one differs, has a new name in it, or is one of the `functions`,
-    which show nothing without a call. References to different attributes come first. A long list is cut by default.
+    `files` are the changed ones, which are known already.
+
+    An attribute that only names one counts if that one differs, has a new name in it,
+    or is one of the `functions`, which show nothing without a call. References to
+    different attributes come first. A long list is cut by default.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
     serious, places = _differing(record.differences) | {*functions}, record.maps[1]
     is_whole = record.sides.every_reference
-    most_names, most_files, most = (len(names), None, inf) if is_whole else (_MOST_NAMES, _MOST_FILES, _MOST_PATHS)
+    most_names, most_files, most = (
+        (len(names), None, inf) if is_whole else (_MOST_NAMES, _MOST_FILES, _MOST_PATHS)
+    )
     naming = places.naming(names[:most_names])
     texts = ((file, places.text(file)) for file in naming[:most_files])
-    named = {file: found for file, text in texts if (found := _places(text, tuple(names[:most_names])))}
-    ranks = {name: rank for rank, name in enumerate(dict.fromkeys(chain.from_iterable(named.values())))}
+    named = {
+        file: found
+        for file, text in texts
+        if (found := _places(text, tuple(names[:most_names])))
+    }
+    ranks = {
+        name: rank
+        for rank, name in enumerate(dict.fromkeys(chain.from_iterable(named.values())))
+    }
     strong, weak, first = set[AttrPath](), set[AttrPath](), set[AttrPath]()
     modules: list[str] = []
     unread = len(naming) - len(naming[:most_files])
     # If not all can be looked at, it is the files of some names.
-    for file in sorted(named, key=lambda file: min(map(ranks.__getitem__, named[file]))):
-        is_table, is_module, text = file in _TABLES, file.startswith("nixos/"), places.text(file)
+    for file in sorted(
+        named, key=lambda file: min(map(ranks.__getitem__, named[file]))
+    ):
+        is_table, is_module, text = (
+            file in _TABLES,
+            file.startswith("nixos/"),
+            places.text(file),
+        )
         if not is_table and file in (record.files if files is None else files):
             continue
         if not (is_table or _reads(text, named[file])):
@@ -71,22 +94,41 @@ def find(
                 unread += 1
                 continue
         code = tokens.in_code(text, tuple(chain.from_iterable(named[file].values())))
-        found = {name: kept for name, offsets in named[file].items() if (kept := [at for at in offsets if at in code])}
+        found = {
+            name: kept
+            for name, offsets in named[file].items()
+            if (kept := [at for at in offsets if at in code])
+        }
         differ = {name: found[name] for name in serious & found.keys()}
         is_reading = is_table or _reads(text, found)
         if is_module:
             modules += [file] if is_reading else []
         elif is_reading or differ:
-            made = _named(places, file, found) if is_table else _made_from(places, file, found)
-            (strong if is_table or (is_reading and len(strong) < most) else weak).update(made)
-            first |= _named(places, file, differ) if is_table else made if differ else set()
+            made = (
+                _named(places, file, found)
+                if is_table
+                else _made_from(places, file, found)
+            )
+            (
+                strong if is_table or (is_reading and len(strong) < most) else weak
+            ).update(made)
+            first |= (
+                _named(places, file, differ) if is_table else made if differ else set()
+            )
 
     def ranked(paths: set[AttrPath]) -> tuple[AttrPath, ...]:
         there = (path for path in paths - {*own} if len(path) <= _DEEPEST)
-        return tuple(sorted(there, key=lambda path: (path not in first, len(path), path)))
+        return tuple(
+            sorted(there, key=lambda path: (path not in first, len(path), path))
+        )
 
     left = {"file": unread, "name": len(names[most_names:])}
-    return Readers(strong=ranked(strong), weak=ranked(weak - strong), modules=tuple(sorted(modules)), left=left)
+    return Readers(
+        strong=ranked(strong),
+        weak=ranked(weak - strong),
+        modules=tuple(sorted(modules)),
+        left=left,
+    )
 
 
 def _differing(differences: Iterable[Difference]) -> set[str]:
@@ -94,7 +136,8 @@ def _differing(differences: Iterable[Difference]) -> set[str]:
     return {
         each.attribute.rpartition(".")[2]
         for each in differences
-        if each.weight is not Weight.NOTE or (each.kind is Kind.PASSTHRU and each.before is None)
+        if each.weight is not Weight.NOTE
+        or (each.kind is Kind.PASSTHRU and each.before is None)
     }
 
 
@@ -108,7 +151,9 @@ def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
     return found
 
 
-def _made_from(places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]) -> frozenset[AttrPath]:
+def _made_from(
+    places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
+) -> frozenset[AttrPath]:
     """Return what a file may be in, one package for one of pkgs/by-name, and what is made in it where it has names."""
     name = mapping.by_name(file)
     if name is not None and file.endswith("/package.nix"):
@@ -116,10 +161,17 @@ def _made_from(places: mapping.Map, file: str, found: Mapping[str, Iterable[int]
     return places.reached(file, _named(places, file, found))[0]
 
 
-def _named(places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]) -> set[AttrPath]:
+def _named(
+    places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
+) -> set[AttrPath]:
     """Return the attributes of a file in which some places stand."""
     text = places.text(file)
-    return {path for offsets in found.values() for at in offsets for path in tokens.attributes(text, at)}
+    return {
+        path
+        for offsets in found.values()
+        for at in offsets
+        for path in tokens.attributes(text, at)
+    }
 
 
 def _reads(text: str, named: Mapping[str, Iterable[int]]) -> bool:
@@ -127,6 +179,8 @@ def _reads(text: str, named: Mapping[str, Iterable[int]]) -> bool:
     for name, offsets in named.items():
         word = re.escape(name)
         pattern = re.compile(rf"{_BEFORE}{word}(?![\w'-])|(?<![\w'-]){word}{_AFTER}")
-        if any(pattern.search(text, max(0, at - 60), at + len(name) + 12) for at in offsets):
+        if any(
+            pattern.search(text, max(0, at - 60), at + len(name) + 12) for at in offsets
+        ):
             return True
     return False

@@ -7,7 +7,18 @@ from functools import cached_property, partial
 from msgspec.structs import replace
 
 from toolkit.judge import comparing, fixed_outputs
-from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, NATIVE, PACKAGE, PARTS, THROWS, Answer, Question, called
+from toolkit.judge.asking import (
+    ELSEWHERE,
+    ENDS,
+    MISSING,
+    NATIVE,
+    PACKAGE,
+    PARTS,
+    THROWS,
+    Answer,
+    Question,
+    called,
+)
 from toolkit.judge.changed import ChangedText, given
 from toolkit.judge.differences import Difference, Gap, Kind, Weight
 from toolkit.judge.mapping import AttrPath, Map, shortest
@@ -16,7 +27,18 @@ from toolkit.judge.subject import THREW, Compared
 from toolkit.judge.values import labels
 
 STATIC = "static"
-SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
+SAMPLE = (
+    "hello",
+    "git",
+    "jq",
+    "ripgrep",
+    "curl",
+    "nginx",
+    "gzip",
+    "cowsay",
+    "figlet",
+    "python3Packages.requests",
+)
 """The questions about a change that reaches everything."""
 
 _TRIED = "follows.override."
@@ -31,11 +53,14 @@ _MOST_REASONS = 6
 class Record:
     """Compare attributes of the two sides, and store the results.
 
-    `kinds` has the attributes' kinds on the `native` one of the `systems`. `reached` are the possible attributes of
-    each file, `aliases` names of other packages in the set, `idle` attributes that only read compared ones.
+    `kinds` has the attributes' kinds on the `native` one of the `systems`. `reached`
+    are the possible attributes of each file, `aliases` names of other packages in the
+    set, `idle` attributes that only read compared ones.
     """
 
-    def __init__(self, sides: Sides, files: Sequence[ChangedText], systems: Sequence[str]) -> None:
+    def __init__(
+        self, sides: Sides, files: Sequence[ChangedText], systems: Sequence[str]
+    ) -> None:
         self.sides = sides
         self.systems = [*systems]
         self.native = NATIVE if NATIVE in systems else systems[0]
@@ -58,7 +83,13 @@ class Record:
     def maps(self) -> tuple[Map, Map]:
         """The files of both sides, by name."""
         before, after = (
-            Map(self.sides.base, {str(path): file.content if file is not None else b"" for path, file in files.items()})
+            Map(
+                self.sides.base,
+                {
+                    str(path): file.content if file is not None else b""
+                    for path, file in files.items()
+                },
+            )
             for files in (self.sides.before, self.sides.after)
         )
         return before, after
@@ -68,15 +99,23 @@ class Record:
         """The differences that are more than notes."""
         return [each for each in self.differences if each.weight is not Weight.NOTE]
 
-    def answers(self, questions: Sequence[Question]) -> Iterator[tuple[Question, tuple[Answer, Answer]]]:
+    def answers(
+        self, questions: Sequence[Question]
+    ) -> Iterator[tuple[Question, tuple[Answer, Answer]]]:
         """Yield each question with its native answers, before and after."""
-        return zip(questions, self.sides.answers({self.native: questions})[self.native], strict=True)
+        return zip(
+            questions,
+            self.sides.answers({self.native: questions})[self.native],
+            strict=True,
+        )
 
     def names(self, paths: Iterable[AttrPath]) -> dict[AttrPath, set[str]]:
         """Return the names that sets have natively, before or after."""
         questions = [Question(path=path, parts=("names",)) for path in paths]
         return {
-            question.path: {name for answer in pair for name in answer.parts.get("names", ())}
+            question.path: {
+                name for answer in pair for name in answer.parts.get("names", ())
+            }
             for question, pair in self.answers(questions)
         }
 
@@ -86,10 +125,14 @@ class Record:
 
     def is_same(self, path: AttrPath) -> bool:
         """Return whether a package has the same derivation on both sides, natively."""
-        ((_, (before, after)),) = self.answers([Question(path=path, parts=("derivation",))])
+        ((_, (before, after)),) = self.answers(
+            [Question(path=path, parts=("derivation",))]
+        )
         return before == after
 
-    def question(self, system: str, path: AttrPath, parts: tuple[str, ...] = ()) -> Question:
+    def question(
+        self, system: str, path: AttrPath, parts: tuple[str, ...] = ()
+    ) -> Question:
         """Return the question about parts of an attribute on a system, by default about all that are asked there."""
         if parts or system != self.native:
             return Question(path=path, parts=parts or ELSEWHERE)
@@ -98,24 +141,36 @@ class Record:
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
-        """Compare the parts of attributes, all by default, on each system; return the attributes that a side has."""
-        questions = {system: [self.question(system, path, parts) for path in paths] for system, paths in asked.items()}
+        """Compare the parts of attributes, all by default, on each system.
+
+        Return the attributes that a side has.
+        """
+        questions = {
+            system: [self.question(system, path, parts) for path in paths]
+            for system, paths in asked.items()
+        }
         there: dict[str, list[AttrPath]] = {}
         for system, pairs in self.sides.answers(questions).items():
             there[system] = []
             for question, (before, after) in zip(questions[system], pairs, strict=True):
                 path = question.path
-                if before.kind == MISSING and (after.kind == MISSING or ".".join(path) in SAMPLE):
+                if before.kind == MISSING and (
+                    after.kind == MISSING or ".".join(path) in SAMPLE
+                ):
                     continue
                 if self._is_doubtful(before, after):
                     before, after = self.sides.again(system, question)  # noqa: PLW2901
                 there[system].append(path)
                 if system == self.native:
-                    self.kinds[path] = PACKAGE if PACKAGE in {before.kind, after.kind} else after.kind
+                    self.kinds[path] = (
+                        PACKAGE if PACKAGE in {before.kind, after.kind} else after.kind
+                    )
                 name = ".".join(path)
                 self.asked.add(name)
                 self._gap(path, system, before, after)
-                ends = "derivation" in {*before.ends, *after.ends} or (_throws(before) and _throws(after))
+                ends = "derivation" in {*before.ends, *after.ends} or (
+                    _throws(before) and _throws(after)
+                )
                 if not ends and not {before.kind, after.kind} <= {THROWS, ENDS}:
                     self.compared.setdefault(system, []).append(name)
                 if before.kind == MISSING and self.is_inside(path):
@@ -131,7 +186,10 @@ class Record:
         """Return whether one of two answers ended Nix in a way that what was asked before it can bring about."""
         if before.ends.keys() == after.ends.keys() or before.limited or after.limited:
             return False
-        if not any(_ORDER.search(reason) for reason in (*before.ends.values(), *after.ends.values())):
+        if not any(
+            _ORDER.search(reason)
+            for reason in (*before.ends.values(), *after.ends.values())
+        ):
             return False
         self._doubtful += 1
         return self._doubtful <= _MOST_REASONS
@@ -139,22 +197,37 @@ class Record:
     def weigh_unnamed(self, readers: Collection[str]) -> None:
         """Turn a difference of unnamed fixed outputs into a change, unless something else explains it.
 
-        It may be a named fixed output, an input of one, or the program that fetches. `readers` explain nothing.
+        It may be a named fixed output, an input of one, or the program that fetches.
+        `readers` explain nothing.
         """
         fetches = [each for each in self.differences if each.kind is Kind.FIXED_OUTPUT]
-        named = {each.attribute for each in fetches if not each.what.startswith(fixed_outputs.UNNAMED)}
+        named = {
+            each.attribute
+            for each in fetches
+            if not each.what.startswith(fixed_outputs.UNNAMED)
+        }
 
         def is_unexplained(each: Difference) -> bool:
-            if not each.what.startswith(fixed_outputs.UNNAMED) or each.attribute in readers:
+            if (
+                not each.what.startswith(fixed_outputs.UNNAMED)
+                or each.attribute in readers
+            ):
                 return False
             inner = each.what.removeprefix(fixed_outputs.UNNAMED)
             name = _VERSION.sub("", inner.rpartition(" names ")[2])
-            return not any(f"-{name}".endswith(f"-{each.rpartition('.')[2]}") for each in named) if inner else not named
+            return (
+                not any(
+                    f"-{name}".endswith(f"-{each.rpartition('.')[2]}") for each in named
+                )
+                if inner
+                else not named
+            )
 
         unexplained = {id(each) for each in fetches if is_unexplained(each)}
         if unexplained and self.is_same(_FETCHED):
             self.differences[:] = [
-                replace(each, weight=Weight.CHANGE) if id(each) in unexplained else each for each in self.differences
+                replace(each, weight=Weight.CHANGE) if id(each) in unexplained else each
+                for each in self.differences
             ]
 
     def is_inside(self, path: AttrPath) -> bool:
@@ -168,15 +241,25 @@ class Record:
         limits = {**before.limits, **after.limits}
         both = before.ends.keys() & after.ends.keys()
         # What the file refuses of what is tried is no override of it.
-        both -= {each for each in both if each.startswith(_TRIED) and before.ends[each] == after.ends[each]}
-        # Few packages are made for it, and some of the others need many times what they need natively.
+        both -= {
+            each
+            for each in both
+            if each.startswith(_TRIED) and before.ends[each] == after.ends[each]
+        }
+        # Few packages are made for it, and some of the others need many times what they
+        # need natively.
         is_beyond = bool(before.limits and after.limits)
         kinds = {before.kind, after.kind}
         throws = THROWS in kinds and kinds <= {THROWS, ENDS}
         if not limits and (throws or ("derivation" in both and system != self.native)):
-            self.not_covered.append(gap(reason="does not evaluate before either", parts=PARTS))
+            self.not_covered.append(
+                gap(reason="does not evaluate before either", parts=PARTS)
+            )
         elif all(_throws(each) for each in (before, after)):
-            reason = "its derivation throws, before as after: what it is made with was compared"
+            reason = (
+                "its derivation throws, before as after: what it is made with "
+                "was compared"
+            )
             self.not_covered.append(gap(reason=reason, parts=("derivation",)))
         elif parts := tuple(sorted(limits or both)):
             names = ", ".join(dict.fromkeys(map(called, parts)))
@@ -186,7 +269,9 @@ class Record:
             is_known = self.is_equal or (system == STATIC and is_beyond)
             is_known |= not limits and (of_values or name in self.idle)
             # As natively it was compared, and nothing here says that it differs.
-            is_known |= not limits and system != self.native and before.ends == after.ends
+            is_known |= (
+                not limits and system != self.native and before.ends == after.ends
+            )
             whole = tuple(dict.fromkeys(part.partition(".")[0] for part in parts))
             gaps = self.not_covered if is_known else self.unknown
             gaps.append(gap(reason=reason, parts=whole, limit=limits.get(parts[0])))
@@ -194,22 +279,39 @@ class Record:
     def subject(self, name: str, system: str) -> Compared:
         """Return an attribute as the subject of differences."""
         return Compared(
-            attribute=name, system=system, root=str(self.sides.ground.root), files=self.files, aliases=self.aliases
+            attribute=name,
+            system=system,
+            root=str(self.sides.ground.root),
+            files=self.files,
+            aliases=self.aliases,
         )
 
-    def _explained(self, path: AttrPath, system: str, found: Iterable[Difference]) -> Iterator[Difference]:
+    def _explained(
+        self, path: AttrPath, system: str, found: Iterable[Difference]
+    ) -> Iterator[Difference]:
         """Yield the differences, with Nix's reason for what no longer evaluates."""
         known = sum(each.kind is Kind.EVALUATION for each in self.differences)
         for each in found:
-            broken = (each.kind, each.weight, each.after) == (Kind.EVALUATION, Weight.REGRESSION, comparing.THROWN)
+            broken = (each.kind, each.weight, each.after) == (
+                Kind.EVALUATION,
+                Weight.REGRESSION,
+                comparing.THROWN,
+            )
             is_explained = broken and known < _MOST_REASONS
-            yield replace(each, after=self.sides.why_not(system, path)) if is_explained else each
+            yield (
+                replace(each, after=self.sides.why_not(system, path))
+                if is_explained
+                else each
+            )
 
 
 def _maintainers(answer: Answer) -> tuple[str, ...]:
     """Return who maintains a package, and which teams."""
     meta = answer.parts.get("meta", {})
-    return (*(labels(meta.get("maintainers")) or ()), *(f"team {each}" for each in labels(meta.get("teams")) or ()))
+    return (
+        *(labels(meta.get("maintainers")) or ()),
+        *(f"team {each}" for each in labels(meta.get("teams")) or ()),
+    )
 
 
 def _throws(answer: Answer) -> bool:

@@ -14,7 +14,17 @@ from msgspec.structs import replace
 from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.git.reading import TreeFile
-from toolkit.judge.asking import FILES, MISSING, NATIVE, Answer, Question, Times, ask, is_unreached, why_not
+from toolkit.judge.asking import (
+    FILES,
+    MISSING,
+    NATIVE,
+    Answer,
+    Question,
+    Times,
+    ask,
+    is_unreached,
+    why_not,
+)
 from toolkit.judge.ground import Ground
 from toolkit.model import Progress
 from toolkit.nix import limits, program
@@ -60,7 +70,9 @@ class Sides(Struct, frozen=True, kw_only=True):
     times: Times
     allowed: Allowance
     """The time limit of each attribute on a system, on both sides."""
-    _kept: dict[str, dict[str, Answer]] = field(default_factory=dict[str, "dict[str, Answer]"])
+    _kept: dict[str, dict[str, Answer]] = field(
+        default_factory=dict[str, "dict[str, Answer]"]
+    )
     _foreseen: list[_Task] = field(default_factory=list[_Task])
 
     def foresee(self, system: str, questions: Callable[[], Sequence[Question]]) -> None:
@@ -79,15 +91,24 @@ class Sides(Struct, frozen=True, kw_only=True):
         foreseen = [*self._foreseen]
         self._foreseen.clear()
         reached = {
-            system: [each for each, answer in zip(asked[system], answers, strict=True) if not is_unreached(answer)]
+            system: [
+                each
+                for each, answer in zip(asked[system], answers, strict=True)
+                if not is_unreached(answer)
+            ]
             for system, answers in befores.items()
         }
         afters = {
             system: iter(answers)
-            for system, answers in self._side(self.after, reached, f"after{what}", foreseen=foreseen).items()
+            for system, answers in self._side(
+                self.after, reached, f"after{what}", foreseen=foreseen
+            ).items()
         }
         return {
-            system: [(each, each if is_unreached(each) else next(afters[system])) for each in answers]
+            system: [
+                (each, each if is_unreached(each) else next(afters[system]))
+                for each in answers
+            ]
             for system, answers in befores.items()
         }
 
@@ -106,17 +127,31 @@ class Sides(Struct, frozen=True, kw_only=True):
         answers: list[Answer] = []
         for contents in (self.before, self.after):
             with self.ground.holding(contents) as root:
-                answers += ask(root, system, [question], nixos=self.nixos, allowed=self.allowed)
+                answers += ask(
+                    root, system, [question], nixos=self.nixos, allowed=self.allowed
+                )
         return answers[0], answers[1]
 
-    def needing(self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str) -> list[tuple[str, ...]]:
+    def needing(
+        self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str
+    ) -> list[tuple[str, ...]]:
         """Return the packages whose answers change if a file contains nothing but a mark."""
         if not packages:
             return []
-        contents = self.after if path not in self.after or self.after[path] is not None else self.before
-        mark = TreeFile(content=b'throw "unlet: a mark"\n' if path.suffix == ".nix" else b"unlet: a mark\n")
+        contents = (
+            self.after
+            if path not in self.after or self.after[path] is not None
+            else self.before
+        )
+        mark = TreeFile(
+            content=b'throw "unlet: a mark"\n'
+            if path.suffix == ".nix"
+            else b"unlet: a mark\n"
+        )
         sides = replace(self, before=contents, after={**contents, path: mark})
-        questions = {system: [Question(path=each, parts=_OF_A_FILE) for each in packages]}
+        questions = {
+            system: [Question(path=each, parts=_OF_A_FILE) for each in packages]
+        }
         pairs = sides.answers(questions, what=", with a mark")[system]
         return [
             each
@@ -136,24 +171,45 @@ class Sides(Struct, frozen=True, kw_only=True):
         *,
         foreseen: Sequence[_Task] = (),
     ) -> dict[str, list[Answer]]:
-        known = {system: self._known(contents, system) for system in (*asked, *(system for system, _ in foreseen))}
+        known = {
+            system: self._known(contents, system)
+            for system in (*asked, *(system for system, _ in foreseen))
+        }
         jobs, counts, limited = limits.jobs(each=_EACH_MIB), Counter[str](), set[str]()
 
-        def split(system: str, questions: Sequence[Question], parts: int) -> list[Sequence[Question]]:
-            new = [question for question in questions if _key(question) not in known[system]]
-            size = min(_MOST_HASHED if self.hashed else _MOST, max(_LEAST, -(-len(new) // parts)))
+        def split(
+            system: str, questions: Sequence[Question], parts: int
+        ) -> list[Sequence[Question]]:
+            new = [
+                question
+                for question in questions
+                if _key(question) not in known[system]
+            ]
+            size = min(
+                _MOST_HASHED if self.hashed else _MOST,
+                max(_LEAST, -(-len(new) // parts)),
+            )
             return [new[at : at + size] for at in range(0, len(new), size)]
 
-        def part(system: str, questions: Callable[[], Sequence[Question]], number: int) -> Sequence[Question]:
+        def part(
+            system: str, questions: Callable[[], Sequence[Question]], number: int
+        ) -> Sequence[Question]:
             # What met a limit may meet it natively, and is then not asked elsewhere.
-            found = split(system, questions(), jobs)[number : number + 1] if not limited else []
+            found = (
+                split(system, questions(), jobs)[number : number + 1]
+                if not limited
+                else []
+            )
             counts[system] += sum(map(len, found))
             return found[0] if found else ()
 
         tasks: list[_Task] = []
-        # A limit that is met natively counts elsewhere; cross and static take the longest.
+        # A limit that is met natively counts elsewhere; cross and static take the
+        # longest.
         order = sorted(asked, key=lambda system: (system != NATIVE, "-" in system))
-        unknown = {system: asked[system] for system in order if split(system, asked[system], 1)}
+        unknown = {
+            system: asked[system] for system in order if split(system, asked[system], 1)
+        }
         for system, questions in unknown.items():
             # What all packages of a system are made with is evaluated in each part.
             parts = split(system, questions, -(-jobs // len(unknown)))
@@ -161,12 +217,21 @@ class Sides(Struct, frozen=True, kw_only=True):
             counts[system] = sum(map(len, parts))
         if 0 < len(tasks) < jobs:
             tasks += [
-                (system, partial(part, system, later, number)) for system, later in foreseen for number in range(jobs)
+                (system, partial(part, system, later, number))
+                for system, later in foreseen
+                for number in range(jobs)
             ]
         if tasks:
             tell = self._telling(counts, what)
             with self.ground.holding(contents) as root, process.ending_together():
-                nix = partial(ask, root, nixos=self.nixos, hashed=self.hashed, times=self.times, allowed=self.allowed)
+                nix = partial(
+                    ask,
+                    root,
+                    nixos=self.nixos,
+                    hashed=self.hashed,
+                    times=self.times,
+                    allowed=self.allowed,
+                )
 
                 def answer(task: _Task) -> dict[str, Answer]:
                     system, questions = task[0], task[1]()
@@ -174,12 +239,15 @@ class Sides(Struct, frozen=True, kw_only=True):
                     limited.update(system for each in answers if each.limited)
                     return dict(zip(map(_key, questions), answers, strict=True))
 
-                for (system, _), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
+                for (system, _), answers in zip(
+                    tasks, side_by_side(answer, tasks, jobs=jobs), strict=True
+                ):
                     known[system].update(answers)
             for system in {system for system, _ in tasks}:
                 self._keep(contents, system, known[system])
         return {
-            system: [known[system][_key(question)] for question in questions] for system, questions in asked.items()
+            system: [known[system][_key(question)] for question in questions]
+            for system, questions in asked.items()
         }
 
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
@@ -189,35 +257,67 @@ class Sides(Struct, frozen=True, kw_only=True):
         def tell(system: str) -> None:
             compared[system] += 1
             if compared[system] % max(1, counts[system] // _MOST_TOLD) == 0:
-                left = (time.monotonic() - began) / compared.total() * (counts.total() - compared.total())
+                left = (
+                    (time.monotonic() - began)
+                    / compared.total()
+                    * (counts.total() - compared.total())
+                )
                 estimate = f", about {left:.0f} s left" if left >= _LEAST_TOLD else ""
-                self.progress.step(f"comparing {compared[system]} of {counts[system]} on {system}, {what}{estimate}")
+                self.progress.step(
+                    f"comparing {compared[system]} of {counts[system]} on {system}, "
+                    f"{what}{estimate}"
+                )
 
         self.progress.step(f"comparing {counted(counts.total(), 'attribute')}, {what}")
         return tell
 
-    def _known(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> dict[str, Answer]:
+    def _known(
+        self, contents: Mapping[PurePosixPath, TreeFile | None], system: str
+    ) -> dict[str, Answer]:
         key = self._key(contents, system)
         if key not in self._kept:
             content = default_cache().read(_KIND, key, _DOCUMENT) or b"{}"
-            self._kept[key] = documents.read(content, dict[str, Answer], document=_DOCUMENT)
+            self._kept[key] = documents.read(
+                content, dict[str, Answer], document=_DOCUMENT
+            )
         return self._kept[key]
 
     def _keep(
-        self, contents: Mapping[PurePosixPath, TreeFile | None], system: str, answers: Mapping[str, Answer]
+        self,
+        contents: Mapping[PurePosixPath, TreeFile | None],
+        system: str,
+        answers: Mapping[str, Answer],
     ) -> None:
         # What ended at a limit may do with more, and another time.
-        content = documents.write({key: answer for key, answer in answers.items() if not answer.limited})
+        content = documents.write(
+            {key: answer for key, answer in answers.items() if not answer.limited}
+        )
         default_cache().keep(_KIND, self._key(contents, system), _DOCUMENT, content)
 
-    def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
+    def _key(
+        self, contents: Mapping[PurePosixPath, TreeFile | None], system: str
+    ) -> str:
         """Return the cache key of a tree, a system and a question."""
-        asked = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()
-        facts = [self.base.key, system, self.nixos, self.hashed, str(program.version()), str(self.ground.root), asked]
+        asked = hashlib.sha256(
+            b"".join(path.read_bytes() for path in FILES)
+        ).hexdigest()
+        facts = [
+            self.base.key,
+            system,
+            self.nixos,
+            self.hashed,
+            str(program.version()),
+            str(self.ground.root),
+            asked,
+        ]
         digest = hashlib.sha256(json.dumps(facts).encode())
         for path, file in sorted(contents.items()):
             digest.update(f"\0{path}\0".encode())
-            digest.update(f"{file.mode} {len(file.content)} ".encode() + file.content if file is not None else b"-")
+            digest.update(
+                f"{file.mode} {len(file.content)} ".encode() + file.content
+                if file is not None
+                else b"-"
+            )
         return digest.hexdigest()
 
 

@@ -11,7 +11,18 @@ THREW = {"!": "throws"}
 """A value that throws, as judge.nix has it."""
 
 
-HASHES = frozenset({"hash", "outputHash", "outputHashAlgo", "outputHashMode", "sha1", "sha256", "sha512", "md5"})
+HASHES = frozenset(
+    {
+        "hash",
+        "outputHash",
+        "outputHashAlgo",
+        "outputHashMode",
+        "sha1",
+        "sha256",
+        "sha512",
+        "md5",
+    }
+)
 """How a hash is written, which has several forms; the output path has the one that counts."""
 
 
@@ -22,16 +33,26 @@ Found: TypeAlias = tuple[Kind, Weight, str, Any, Any]
 class Compared(Struct, frozen=True, kw_only=True):
     """The attribute under comparison, on a system.
 
-    `files` are the changed ones, each with the words that differ; `aliases` are names of aliases.
+    `files` are the changed ones, each with the words that differ; `aliases` are names
+    of aliases.
     """
 
     attribute: str
     system: str
     root: str
-    files: Mapping[str, Collection[str]] = field(default_factory=dict[str, "Collection[str]"])
+    files: Mapping[str, Collection[str]] = field(
+        default_factory=dict[str, "Collection[str]"]
+    )
     aliases: Collection[str] = ()
 
-    def differs(self, kind: Kind, weight: Weight, what: str, before: Any = None, after: Any = None) -> Difference:  # noqa: ANN401 - JSON
+    def differs(
+        self,
+        kind: Kind,
+        weight: Weight,
+        what: str,
+        before: Any = None,  # noqa: ANN401 - JSON
+        after: Any = None,  # noqa: ANN401 - JSON
+    ) -> Difference:
         """Return a difference."""
         return Difference(
             attribute=self.attribute,
@@ -49,7 +70,10 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class Own(Struct, frozen=True, kw_only=True):
-    """The package's own derivation, before and after; without values if it is unknown."""
+    """The package's own derivation, before and after.
+
+    Without values if it is unknown.
+    """
 
     before: dict[str, Any] = field(default_factory=dict[str, Any])
     after: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -57,7 +81,11 @@ class Own(Struct, frozen=True, kw_only=True):
     @property
     def same(self) -> bool:
         """Return whether the same is built from the same inputs, or would be if the derivation did not throw."""
-        names = ("out", "outputs", *(["attributes"] if self.before.get("drv") == THREW else []))
+        names = (
+            "out",
+            "outputs",
+            *(["attributes"] if self.before.get("drv") == THREW else []),
+        )
         return all(self.before.get(name) == self.after.get(name) for name in names)
 
     @property
@@ -74,7 +102,9 @@ class Own(Struct, frozen=True, kw_only=True):
             lambda text: text.replace(old, new),
             lambda text: text.replace(old.replace(".", "_"), new.replace(".", "_")),
         )
-        return any(bool(with_strings(before, spelling) == after) for spelling in spellings)
+        return any(
+            bool(with_strings(before, spelling) == after) for spelling in spellings
+        )
 
 
 def with_strings(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
@@ -84,5 +114,8 @@ def with_strings(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN4
     if isinstance(value, list):
         return [with_strings(each, change) for each in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {name: with_strings(each, change) for name, each in cast("dict[str, object]", value).items()}
+        return {
+            name: with_strings(each, change)
+            for name, each in cast("dict[str, object]", value).items()
+        }
     return value

@@ -1,7 +1,8 @@
 """Find the attribute of a Nix file that an offset belongs to, and the attributes that differ between two versions.
 
-It reads tokens in one pass, since package sets have more than ten thousand lines. It only chooses what Nix evaluates:
-if it does not understand something, the whole file counts.
+It reads tokens in one pass, since package sets have more than ten thousand lines. It
+only chooses what Nix evaluates: if it does not understand something, the whole file
+counts.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ _DEEPEST = 5
 
 
 class TokenBinding(Struct, kw_only=True):
-    """An attribute, or inherited names, from `start` to `end`; `around` is the enclosing binding.
+    """An attribute, or inherited names, from `start` to `end`.
+
+    `around` is the enclosing binding.
 
     `local`: it belongs to a let.
     """
@@ -52,8 +55,8 @@ class TokenBinding(Struct, kw_only=True):
 class _Frame(Struct):
     """A bracket, a let or a string that is open.
 
-    `names` are those of the statement that begins at `start`; in what has none, `begins` is false. `skipped` counts the
-    semicolons that end a with or an assert.
+    `names` are those of the statement that begins at `start`; in what has none,
+    `begins` is false. `skipped` counts the semicolons that end a with or an assert.
     """
 
     kind: str
@@ -72,7 +75,10 @@ class _Frame(Struct):
 
 @lru_cache(maxsize=1024)
 def find(text: str) -> list[TokenBinding]:
-    """Return the bindings of a text, an outer one before its inner ones; none if the text is not Nix."""
+    """Return the bindings of a text, an outer one before its inner ones.
+
+    None if the text is not Nix.
+    """
     scanner = _Scanner(text)
     for token in _tokens(text):
         if token.kind == "close" and token.step == 0:
@@ -97,7 +103,13 @@ class _Scanner:
             frame.start = token.start
         if token.step > 0:
             kind = "${" if word.endswith("${") else word
-            self._frames.append(_Frame(kind=kind, begins=kind == "{", start=token.start if kind in _STRINGS else -1))
+            self._frames.append(
+                _Frame(
+                    kind=kind,
+                    begins=kind == "{",
+                    start=token.start if kind in _STRINGS else -1,
+                )
+            )
         elif token.step < 0:
             self._close(token)
         elif token.kind == "name":
@@ -136,7 +148,14 @@ class _Scanner:
                 names=tuple(frame.names),
                 start=frame.start,
                 end=len(self._text),
-                around=next((each.binding for each in reversed(self._frames[:-1]) if each.binding is not None), None),
+                around=next(
+                    (
+                        each.binding
+                        for each in reversed(self._frames[:-1])
+                        if each.binding is not None
+                    ),
+                    None,
+                ),
                 local=frame.kind == "let",
                 inherited=frame.inherits,
             )
@@ -151,11 +170,20 @@ class _Scanner:
             frame.binding.end = end
         elif frame.inherits and frame.names:
             self._begin(frame).end = end
-        frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, [], False, True, -1
+        frame.binding, frame.names, frame.inherits, frame.begins, frame.start = (
+            None,
+            [],
+            False,
+            True,
+            -1,
+        )
 
 
 def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]]:
-    """Return the attribute paths around an offset; for a let's binding, those of its uses."""
+    """Return the attribute paths around an offset.
+
+    For a let's binding, those of its uses.
+    """
     held = [each for each in find(text) if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
     paths: set[tuple[str, ...]] = set()
@@ -167,20 +195,36 @@ def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]
             return {before}
         # A whole set may be bound, to be made a fixed point of.
         within = tuple(
-            name for each in chain[position + 1 :] if not (each.local or each.inherited) for name in each.names
+            name
+            for each in chain[position + 1 :]
+            if not (each.local or each.inherited)
+            for name in each.names
         )
         if within:
             paths.add(within)
         # Such a set may inherit another binding of the let.
-        inherited = next((each for each in chain[position + 1 :] if each.inherited and not each.local), None)
-        paths |= {(*within, name) for name in inherited.names} if inherited is not None else set()
+        inherited = next(
+            (
+                each
+                for each in chain[position + 1 :]
+                if each.inherited and not each.local
+            ),
+            None,
+        )
+        paths |= (
+            {(*within, name) for name in inherited.names}
+            if inherited is not None
+            else set()
+        )
         if not depth:
             return set()
         for name in local.names:
             for match in re.finditer(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text):
                 if not local.start <= match.start() < local.end:
                     named = attributes(text, match.start(), depth=depth - 1)
-                    paths |= named | {(*path, *within) for path in named if path[-1] == name}
+                    paths |= named | {
+                        (*path, *within) for path in named if path[-1] == name
+                    }
         return paths
     path: tuple[str, ...] = ()
     for each in chain:
@@ -191,11 +235,13 @@ def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]
     return paths
 
 
-def differing(before: str, after: str, *, deep: bool = False) -> tuple[frozenset[tuple[str, ...]], bool]:
+def differing(
+    before: str, after: str, *, deep: bool = False
+) -> tuple[frozenset[tuple[str, ...]], bool]:
     """Return the attributes that differ between two versions of a file, and whether something else differs too.
 
-    White space and comments are no difference.
-    Only the outermost attributes count, including those of a set that a let binds; with `deep`, inner ones too.
+    White space and comments are no difference. Only the outermost attributes count,
+    including those of a set that a let binds; with `deep`, inner ones too.
     """
     (one, rest), (other, more) = (_parts(text, deep=deep) for text in (before, after))
     paths = one.keys() | other.keys()
@@ -204,7 +250,9 @@ def differing(before: str, after: str, *, deep: bool = False) -> tuple[frozenset
 
 
 def _differ(one: str | None, other: str | None) -> bool:
-    return one != other and (one is None or other is None or _words(one) != _words(other))
+    return one != other and (
+        one is None or other is None or _words(one) != _words(other)
+    )
 
 
 def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
@@ -221,7 +269,10 @@ def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
             last = each.end
         if each.inherited:
             source = re.search(r"\((.*)\)", own, re.DOTALL)
-            texts |= {(*around, name): source[1] if source is not None else "" for name in each.names}
+            texts |= {
+                (*around, name): source[1] if source is not None else ""
+                for name in each.names
+            }
         else:
             path = (*around, *each.names[: _DEEPEST if around else 1])
             texts[path] = texts.get(path, "") + own
@@ -229,7 +280,10 @@ def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
 
 
 def _around(binding: TokenBinding) -> tuple[str, ...] | None:
-    """Return the attributes that a binding stands in, a let's left out; None if it is too deep to be a package."""
+    """Return the attributes that a binding stands in, a let's left out.
+
+    None if it is too deep to be a package.
+    """
     path: tuple[str, ...] = ()
     around = binding.around
     for _ in range(_DEEPEST):
@@ -244,7 +298,11 @@ def conditions(text: str, lines: Container[str]) -> str:
     """Return the conditions around some lines of a text: the lines that open the enclosing brackets and strings."""
     written = text.splitlines(keepends=True)
     starts = [*accumulate(map(len, written), initial=0)]
-    wanted = [start for start, line in zip(starts, text.splitlines(), strict=False) if line in lines]
+    wanted = [
+        start
+        for start, line in zip(starts, text.splitlines(), strict=False)
+        if line in lines
+    ]
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
     for token in _tokens(text):
@@ -261,7 +319,11 @@ def conditions(text: str, lines: Container[str]) -> str:
             # The condition may itself stand in a bracket, which ends in this line.
             first = bisect_right(starts, closing.get(last, start)) - 1
             shown.update(range(min(first, last), last + 1))
-    shown |= {number - 1 for number in shown if number and written[number - 1].rstrip().endswith(("then", "else"))}
+    shown |= {
+        number - 1
+        for number in shown
+        if number and written[number - 1].rstrip().endswith(("then", "else"))
+    }
     return "".join(written[number] for number in sorted(shown))
 
 
@@ -278,14 +340,19 @@ def in_code(text: str, offsets: tuple[int, ...]) -> frozenset[int]:
         for token in takewhile(lambda token: token.start <= last, _tokens(text))
         if token.start in wanted
         and token.kind != "skip"
-        and (token.kind != "text" or _QUOTED.fullmatch(text, token.start - 1, token.end))
+        and (
+            token.kind != "text" or _QUOTED.fullmatch(text, token.start - 1, token.end)
+        )
     )
 
 
 class _Token(NamedTuple):
-    """A part of a text from `start` to `end`; `step` is 1 if it opens a bracket or a string, -1 if it closes one.
+    """A part of a text from `start` to `end`.
 
-    `kind` is a group of _TOKEN, `skip` for white space and comments, or `text` in a string.
+    `step` is 1 if it opens a bracket or a string, -1 if it closes one.
+
+    `kind` is a group of _TOKEN, `skip` for white space and comments, or `text` in a
+    string.
     """
 
     start: int
@@ -300,11 +367,19 @@ def _tokens(text: str) -> Iterator[_Token]:
     while position < len(text):
         around = opened[-1] if opened else ""
         within = _STRINGS.get(around)
-        match = within.search(text, position) if within is not None else _TOKEN.match(text, position)
+        match = (
+            within.search(text, position)
+            if within is not None
+            else _TOKEN.match(text, position)
+        )
         if match is None:
             yield _Token(position, len(text), 0, "text")
             return
-        word, step, kind = match[0], 0, "text" if within is not None else match.lastgroup or ""
+        word, step, kind = (
+            match[0],
+            0,
+            "text" if within is not None else match.lastgroup or "",
+        )
         if word.endswith("${") or kind in {"quote", "open"}:
             opened.append(word)
             step = 1
@@ -316,5 +391,10 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _words(text: str) -> list[str]:
-    """Return the tokens of a text without white space and comments; a string is as it is written."""
-    return [text[token.start : token.end] for token in _tokens(text) if token.kind != "skip"]
+    """Return the tokens of a text without white space and comments.
+
+    A string is as it is written.
+    """
+    return [
+        text[token.start : token.end] for token in _tokens(text) if token.kind != "skip"
+    ]

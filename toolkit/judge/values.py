@@ -19,7 +19,10 @@ def what_differs(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
     one, other = labels(old), labels(new)
     if one is None or other is None:
         return "differs"
-    gone, come = ((Counter(those) - Counter(others)).elements() for those, others in ((one, other), (other, one)))
+    gone, come = (
+        (Counter(those) - Counter(others)).elements()
+        for those, others in ((one, other), (other, one))
+    )
     members = [*(f"− {each}" for each in gone), *(f"+ {each}" for each in come)]  # noqa: RUF001 - a minus
     if members:
         return few(members, _MOST_SHOWN)
@@ -34,16 +37,27 @@ def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
     """Return the names of a list's or set's members, in the form of judge.nix for long ones."""
     if isinstance(value, list):
         return [_label(each) for each in cast("list[object]", value)]
-    if not is_set(value) or is_package(value) or ({*_MARKS} - {"#", "{"}) & value.keys():
+    if (
+        not is_set(value)
+        or is_package(value)
+        or ({*_MARKS} - {"#", "{"}) & value.keys()
+    ):
         return None
     return [*value["names"]] or None if "#" in value else [*value.get("{", value)]
 
 
 def _label(value: Any) -> str:  # noqa: ANN401 - JSON
     members = value if is_set(value) else {}
-    names = (members.get(name) for name in ("github", "shortName", "spdxId", "name", "fullName"))
+    names = (
+        members.get(name)
+        for name in ("github", "shortName", "spdxId", "name", "fullName")
+    )
     found = next((name for name in names if isinstance(name, str)), None)
-    return value if isinstance(value, str) else found or json.dumps(value, ensure_ascii=False)[:_MOST_TEXT]
+    return (
+        value
+        if isinstance(value, str)
+        else found or json.dumps(value, ensure_ascii=False)[:_MOST_TEXT]
+    )
 
 
 def names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
@@ -62,7 +76,12 @@ def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any
     if before == after:
         return
     sets = is_set(before) and is_set(after)
-    if not sets or is_package(before) or is_package(after) or _MARKS & (before.keys() | after.keys()):
+    if (
+        not sets
+        or is_package(before)
+        or is_package(after)
+        or _MARKS & (before.keys() | after.keys())
+    ):
         yield prefix, before, after
         return
     for name in sorted(before.keys() | after.keys()):

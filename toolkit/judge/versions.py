@@ -34,25 +34,54 @@ _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+
 
 
 def compare(record: Record, reached: Collection[AttrPath]) -> None:
-    """Compare the same attributes natively in other versions of a package set; on other systems those that differ."""
+    """Compare the same attributes natively in other versions of a package set.
+
+    On other systems those that differ.
+    """
     found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
-    prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST + 1))}
+    prefixes = {
+        path[:end] for path in found for end in range(1, min(len(path), _DEEPEST + 1))
+    }
     if not any(is_set(prefix) for prefix in prefixes):
         return
     wanted, more = _wanted(record.names(((), *CONTAINERS)), found)
-    new, more = ([path for path in paths if path not in record.kinds] for paths in (wanted, more))
-    if left := {path[:-1] for path in (*new[_MOST_ATTRIBUTES:], *more[_MOST_ATTRIBUTES:])}:
+    new, more = (
+        [path for path in paths if path not in record.kinds] for paths in (wanted, more)
+    )
+    if left := {
+        path[:-1] for path in (*new[_MOST_ATTRIBUTES:], *more[_MOST_ATTRIBUTES:])
+    }:
         what = few(sorted(".".join(path) for path in left))
-        record.unknown.append(Gap(what=what, reason="too many versions of the package sets: --all"))
-    known, gaps, unknown = len(record.differences), len(record.not_covered), len(record.unknown)
-    there = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)[record.native]
+        record.unknown.append(
+            Gap(what=what, reason="too many versions of the package sets: --all")
+        )
+    known, gaps, unknown = (
+        len(record.differences),
+        len(record.not_covered),
+        len(record.unknown),
+    )
+    there = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)[
+        record.native
+    ]
     record.compare({record.native: more[:_MOST_ATTRIBUTES]}, ("derivation",))
     # Not all versions of a set have all of its packages, and not all of them evaluate.
-    record.not_covered[gaps:] = [gap for gap in record.not_covered[gaps:] if gap.parts != PARTS]
-    record.unknown[unknown:] = [gap for gap in record.unknown[unknown:] if gap.limit or "derivation" not in gap.parts]
+    record.not_covered[gaps:] = [
+        gap for gap in record.not_covered[gaps:] if gap.parts != PARTS
+    ]
+    record.unknown[unknown:] = [
+        gap
+        for gap in record.unknown[unknown:]
+        if gap.limit or "derivation" not in gap.parts
+    ]
     differ = {each.attribute for each in record.differences[known:]}
     again = [path for path in there if ".".join(path) in differ]
-    record.compare({system: again for system in record.systems if system not in {record.native, STATIC}})
+    record.compare(
+        {
+            system: again
+            for system in record.systems
+            if system not in {record.native, STATIC}
+        }
+    )
 
 
 def _wanted(
@@ -64,14 +93,19 @@ def _wanted(
     more: dict[AttrPath, None] = {}
     for path in sorted(found):
         for end in range(1, min(len(path), _DEEPEST + 1)):
-            versions = [other for other in others(names, path[:end]) if other not in own]
+            versions = [
+                other for other in others(names, path[:end]) if other not in own
+            ]
             wanted |= dict.fromkeys((*other, *path[end:]) for other in versions[:_MOST])
             more |= dict.fromkeys((*other, *path[end:]) for other in versions[_MOST:])
     return [*wanted], [*more]
 
 
 def family(name: str) -> str | None:
-    """Return the common part of the names that a package set's versions have; None if the name has another form."""
+    """Return the common part of the names that a package set's versions have.
+
+    None if the name has another form.
+    """
     found = _SET.fullmatch(name)
     if found is None:
         return None
@@ -80,10 +114,14 @@ def family(name: str) -> str | None:
 
 def is_set(prefix: AttrPath) -> bool:
     """Return whether a path is that of a package set with several versions."""
-    return prefix[:-1] in CONTAINERS or (len(prefix) == 1 and family(prefix[0]) is not None)
+    return prefix[:-1] in CONTAINERS or (
+        len(prefix) == 1 and family(prefix[0]) is not None
+    )
 
 
-def others(names: Mapping[AttrPath, Collection[str]], prefix: AttrPath) -> list[AttrPath]:
+def others(
+    names: Mapping[AttrPath, Collection[str]], prefix: AttrPath
+) -> list[AttrPath]:
     """Return the other versions of a package set, by the names in the set of all packages and in CONTAINERS.
 
     Names with only a number come first; a version with two names counts once.
@@ -92,27 +130,46 @@ def others(names: Mapping[AttrPath, Collection[str]], prefix: AttrPath) -> list[
     kind = CONTAINERS.get(around) or (family(prefix[0]) if len(prefix) == 1 else None)
     if kind is None:
         return []
-    found = sorted({*_versions(names, kind)} - {prefix}, key=lambda path: (_rank(path), path))
+    found = sorted(
+        {*_versions(names, kind)} - {prefix}, key=lambda path: (_rank(path), path)
+    )
     first: dict[str, AttrPath] = {}
     for path in found:
         first.setdefault(_version(path), path)
     return [*first.values()]
 
 
-def _versions(names: Mapping[AttrPath, Collection[str]], kind: str) -> Iterator[AttrPath]:
+def _versions(
+    names: Mapping[AttrPath, Collection[str]], kind: str
+) -> Iterator[AttrPath]:
     """Yield all versions of a package set."""
     for around, found in names.items():
         for name in found:
             if CONTAINERS.get(around) == kind or (not around and family(name) == kind):
                 yield (*around, name)
-            elif not around and kind == "postgresqlPackages" and _POSTGRESQL.fullmatch(name):
+            elif (
+                not around
+                and kind == "postgresqlPackages"
+                and _POSTGRESQL.fullmatch(name)
+            ):
                 yield (name, "pkgs")
 
 
 def _version(path: AttrPath) -> str:
     """Return what a version of a package set is called in each place: `linux_6_6` for `linuxPackages_6_6`."""
-    return re.sub("Packages|Extensions|Plugins", "", ".".join(path[-2:]) if path[-1] == "pkgs" else path[-1])
+    return re.sub(
+        "Packages|Extensions|Plugins",
+        "",
+        ".".join(path[-2:]) if path[-1] == "pkgs" else path[-1],
+    )
 
 
 def _rank(path: AttrPath) -> int:
-    return next((rank for rank, pattern in enumerate(_RANKED) if pattern.fullmatch(_version(path))), len(_RANKED))
+    return next(
+        (
+            rank
+            for rank, pattern in enumerate(_RANKED)
+            if pattern.fullmatch(_version(path))
+        ),
+        len(_RANKED),
+    )

@@ -1,1 +1,4 @@
-"""Find let-bound packages, and make them overridable. It knows Nix and nixpkgs, but no particular package."""
+"""Find let-bound packages, and make them overridable.
+
+It knows Nix and nixpkgs, but no particular package.
+"""

@@ -1,6 +1,7 @@
 """How far overrides of a package reach the bindings of its file: by syntax, and by Nix's answer for each method.
 
-A method is an override that people write: of an argument, of an attribute of the derivation, or of passthru.
+A method is an override that people write: of an argument, of an attribute of the
+derivation, or of passthru.
 """
 
 import re
@@ -9,7 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from toolkit.errors import NixSyntaxError, RefusalError
-from toolkit.lift.bindings import PASSTHRU, Binding, BindingKind, Reachability, find, shown_attributes
+from toolkit.lift.bindings import (
+    PASSTHRU,
+    Binding,
+    BindingKind,
+    Reachability,
+    find,
+    shown_attributes,
+)
 from toolkit.lift.shape import callee, read, selection
 from toolkit.nix.scope import formals
 from toolkit.nix.tree import Node, parsed
@@ -21,8 +29,9 @@ _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
 class FileBindings(Struct, frozen=True, kw_only=True):
     """The packages that a package's file binds, by syntax, and by their names the attributes that are `shown`.
 
-    `parameters` are those of its outermost function, `attributes` paths of the builder's call, `final` the paths that
-    the file reads from the final attributes. `problem` explains why nothing could be read.
+    `parameters` are those of its outermost function, `attributes` paths of the
+    builder's call, `final` the paths that the file reads from the final attributes.
+    `problem` explains why nothing could be read.
     """
 
     bound: tuple[Binding, ...] = ()
@@ -46,24 +55,38 @@ class FileBindings(Struct, frozen=True, kw_only=True):
         return "parameter" if name in self.parameters else "absent"
 
     def reached(self, name: str) -> bool | None:
-        """Return whether an override reaches a name, by syntax; None if the syntax does not decide."""
+        """Return whether an override reaches a name, by syntax.
+
+        None if the syntax does not decide.
+        """
         bound = self.named(name)
         if bound is not None:
             return bound.state is Reachability.ROUTED
-        return {"attribute": True if name in self.final else None, "parameter": True}.get(self.place(name))
+        return {
+            "attribute": True if name in self.final else None,
+            "parameter": True,
+        }.get(self.place(name))
 
     @property
     def routed(self) -> tuple[str, ...]:
         """The passthru attributes that the package takes from its final attributes."""
-        shown = (path[1] for path in self.attributes if path[0] == PASSTHRU and len(path) == 2)  # noqa: PLR2004 - as a method
-        return tuple(name for name in shown if name in self.final and self.named(name) is None)
+        shown = (
+            path[1]
+            for path in self.attributes
+            if path[0] == PASSTHRU and len(path) == 2  # noqa: PLR2004 - as a method
+        )
+        return tuple(
+            name for name in shown if name in self.final and self.named(name) is None
+        )
 
     def paths(self, name: str) -> tuple[tuple[str, ...], ...]:
         """Return the override methods to try for a name."""
         return candidates(name, self.shown.get(name, ()))
 
 
-def candidates(name: str, shown: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+def candidates(
+    name: str, shown: Iterable[tuple[str, ...]]
+) -> tuple[tuple[str, ...], ...]:
     """Return the override methods to try for a binding: those in its file, then those that its name suggests."""
     return tuple(dict.fromkeys((*shown, (PASSTHRU, name), (name,), (OVERRIDE, name))))
 
@@ -87,9 +110,16 @@ def file_bindings(content: bytes) -> FileBindings:
     version = _VERSION.search(tree.text)
     return FileBindings(
         bound=tuple(found),
-        shown={each.name: tuple(shown.path for shown in shown_attributes(shape, each.name)) for each in found},
-        parameters=tuple(name for function in shape.functions for name in formals(function)),
-        attributes=tuple(path for path, _ in call.attributes) if call is not None else (),
+        shown={
+            each.name: tuple(shown.path for shown in shown_attributes(shape, each.name))
+            for each in found
+        },
+        parameters=tuple(
+            name for function in shape.functions for name in formals(function)
+        ),
+        attributes=tuple(path for path, _ in call.attributes)
+        if call is not None
+        else (),
         final=tuple(dict.fromkeys(filter(None, taken))),
         version=version[1] if version is not None else None,
     )
@@ -108,18 +138,28 @@ def method_name(path: Sequence[str]) -> str:
     if path[0] == OVERRIDE:
         # An argument may take a part in a form of its own.
         _, name, *form = path
-        return f"override {{ {name} = {form[0].replace('NAME', form[1]) if form else '…'}; }}"
+        return (
+            f"override {{ {name} = "
+            f"{form[0].replace('NAME', form[1]) if form else '…'}; }}"
+        )
     *around, name = path
     override = f"{name} = …;"
     while around:
         override = f"{around[-1]} = old.{'.'.join(around)} // {{ {override} }};"
         around.pop()
-    return f"overrideAttrs {'(old: ' if len(path) > 1 else ''}{{ {override} }}{')' if len(path) > 1 else ''}"
+    return (
+        f"overrideAttrs {'(old: ' if len(path) > 1 else ''}{{ {override} "
+        f"}}{')' if len(path) > 1 else ''}"
+    )
 
 
-def questions(file: FileBindings, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+def questions(
+    file: FileBindings, names: Sequence[str]
+) -> Mapping[str, tuple[str, ...]]:
     """Return all override methods to try for some names, each under its own name."""
-    return {question_name(name, path): path for name in names for path in file.paths(name)}
+    return {
+        question_name(name, path): path for name in names for path in file.paths(name)
+    }
 
 
 def question_name(name: str, path: Sequence[str]) -> str:

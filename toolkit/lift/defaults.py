@@ -23,7 +23,8 @@ MOST_LINES = 300
 class LiftChoice(Struct, frozen=True, kw_only=True):
     """The choices for a lift: bindings (none: all), a design (None: the best), attributes to follow, new names.
 
-    `called` is that of a `LiftWay`. If the lift is `requested`, by an issue, its parts need no other reason.
+    `called` is that of a `LiftWay`. If the lift is `requested`, by an issue, its parts
+    need no other reason.
     """
 
     bindings: tuple[str, ...] = ()
@@ -34,22 +35,32 @@ class LiftChoice(Struct, frozen=True, kw_only=True):
 
 
 def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
-    """Yield the ways to lift, the best first; after one that changes too much, the same for fewer bindings.
+    """Yield the ways to lift, the best first.
+
+    After one that changes too much, the same for fewer bindings.
 
     Raise as `lift` does.
     """
     shape = read(parsed(text, name=name))
-    asked = LiftWay(bindings=choice.bindings, follow=choice.follow, called=choice.called)
+    asked = LiftWay(
+        bindings=choice.bindings, follow=choice.follow, called=choice.called
+    )
     if choice.design is not None or choice.follow:
         way = replace(asked, design=choice.design or Design.MOVE)
-        for each in _following(shape, way) if way.design is Design.INNER and not way.follow else [way]:
+        for each in (
+            _following(shape, way)
+            if way.design is Design.INNER and not way.follow
+            else [way]
+        ):
             yield from _best(shape, each)
         return
     every = wanted(shape, choice.bindings)
     names = every if choice.bindings or choice.requested else with_reason(shape, every)
     others = equals(shape, names)
     if not choice.requested:
-        others = tuple(name for name in others if reason(state(shape, name), shared(shape, name)))
+        others = tuple(
+            name for name in others if reason(state(shape, name), shared(shape, name))
+        )
     if not (choice.bindings or choice.requested or REQUEST.search(text)):
         yield from _halved(shape, replace(asked, bindings=(*names, *others)))
     if not choice.bindings and others:
@@ -67,23 +78,37 @@ def _ways(shape: Shape, stay: LiftWay) -> Iterator[LiftWay]:
 
 def _following(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
     """Yield a way by which bindings follow all that they share with the package, and the one for SHARED alone."""
-    follow = {part for binding in wanted(shape, way.bindings) for part in shared(shape, binding)}
-    follows = (tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED))
+    follow = {
+        part
+        for binding in wanted(shape, way.bindings)
+        for part in shared(shape, binding)
+    }
+    follows = (
+        tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED)
+    )
     yield from (replace(way, follow=each) for each in dict.fromkeys(follows) if each)
 
 
 def _halved(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
     """Yield the way by an inner let if it does the same by half of the changed lines.
 
-    Each part has to be hidden: nothing shows that anybody replaces it. It has no hash, which no override would reach.
+    Each part has to be hidden: nothing shows that anybody replaces it. It has no hash,
+    which no override would reach.
     """
     for follow in [each.follow for each in _following(shape, way)][:1]:
         designs = (Design.MOVE, Design.INNER)
-        move, inner = (next(_best(shape, replace(way, design=design, follow=follow))) for design in designs)
+        move, inner = (
+            next(_best(shape, replace(way, design=design, follow=follow)))
+            for design in designs
+        )
         with suppress(RefusalError):
             moved, bound = rewrite(shape, move), rewrite(shape, inner)
-            lines, fewer = (changed_lines(shape.tree.text, each.text) for each in (moved, bound))
-            is_same = moved.follows == bound.follows and {*bound.states.values()} == {Reachability.HIDDEN}
+            lines, fewer = (
+                changed_lines(shape.tree.text, each.text) for each in (moved, bound)
+            )
+            is_same = moved.follows == bound.follows and {*bound.states.values()} == {
+                Reachability.HIDDEN
+            }
             if is_same and not bound.hashed and lines >= 2 * fewer:
                 yield inner
 
@@ -103,7 +128,9 @@ def _affordable(shape: Shape, way: LiftWay) -> tuple[str, ...]:
 
     def size(bindings: tuple[str, ...]) -> float:
         try:
-            return changed_lines(shape.tree.text, rewrite(shape, replace(way, bindings=bindings)).text)
+            return changed_lines(
+                shape.tree.text, rewrite(shape, replace(way, bindings=bindings)).text
+            )
         except RefusalError:
             return inf
 
@@ -119,7 +146,9 @@ def _affordable(shape: Shape, way: LiftWay) -> tuple[str, ...]:
 
 
 def lifted(text: str, choice: LiftChoice, way: LiftWay, *, name: str) -> Lifted:
-    """Lift in one way; raise as `lift` does, and RefusalError if a default design changes too much.
+    """Lift in one way.
+
+    Raise as `lift` does, and RefusalError if a default design changes too much.
 
     A layer is only for an overlay, which nobody has to review.
     """
@@ -127,7 +156,10 @@ def lifted(text: str, choice: LiftChoice, way: LiftWay, *, name: str) -> Lifted:
     asked = choice.design is not None or way.design is Design.LAYER
     if not asked and (lines := changed_lines(text, made.text)) > MOST_LINES:
         fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}"
-        raise RefusalError(fact, hint=f"--design {way.design} makes it all the same, --binding a part of it")
+        raise RefusalError(
+            fact,
+            hint=f"--design {way.design} makes it all the same, --binding a part of it",
+        )
     return made
 
 

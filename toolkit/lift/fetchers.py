@@ -23,19 +23,32 @@ _DIGITS = "0123456789abcdfghijklmnpqrsvwxyz"
 def renewed(text: str, *, name: str) -> str:
     """Return the text with the fetchers' old arguments in their present form.
 
-    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError if there is nothing to change.
+    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError
+    if there is nothing to change.
     """
     tree = parsed(text, name=name)
-    edits = [edit for node in tree.nodes if node.kind == "apply_expression" for edit in _renewed(node)]
+    edits = [
+        edit
+        for node in tree.nodes
+        if node.kind == "apply_expression"
+        for edit in _renewed(node)
+    ]
     if not edits:
-        raise LayoutError(f"{name}: no fetcher has a tag as its rev, or a sha256", hint="nothing to propose")
+        raise LayoutError(
+            f"{name}: no fetcher has a tag as its rev, or a sha256",
+            hint="nothing to propose",
+        )
     return apply(text, edits)
 
 
 def _renewed(call: Node) -> Iterator[Edit]:
     function, argument = call.children[0], call.children[-1]
     fetcher = callee(function)[-1:]
-    if not fetcher or function.kind == "apply_expression" or argument.kind != "attrset_expression":
+    if (
+        not fetcher
+        or function.kind == "apply_expression"
+        or argument.kind != "attrset_expression"
+    ):
         return
     bound = {node.children[0].text: node for node in statements(argument, "binding")}
     rev, sha256 = bound.get("rev"), bound.get("sha256")
@@ -43,7 +56,10 @@ def _renewed(call: Node) -> Iterator[Edit]:
         yield from _tagged(rev)
     if sha256 is not None and "hash" not in bound and _HASHED.fullmatch(fetcher[0]):
         literal = value(sha256)
-        if literal.kind == "string_expression" and (sri := _sri(literal.text[1:-1])) is not None:
+        if (
+            literal.kind == "string_expression"
+            and (sri := _sri(literal.text[1:-1])) is not None
+        ):
             yield Edit(sha256.children[0].start, sha256.children[0].end, "hash")
             yield Edit(literal.start, literal.end, f'"{sri}"')
 
@@ -54,9 +70,17 @@ def _tagged(rev: Node) -> Iterator[Edit]:
         return
     rest = literal.text[1:-1].removeprefix(_TAG)
     only = [child for child in literal.children[1:-1] if child.text != _TAG]
-    alone = only[0].text[2:-1].strip() if len(only) == 1 and only[0].kind == "interpolation" else ""
+    alone = (
+        only[0].text[2:-1].strip()
+        if len(only) == 1 and only[0].kind == "interpolation"
+        else ""
+    )
     yield Edit(rev.children[0].start, rev.children[0].end, "tag")
-    yield Edit(literal.start, literal.end, alone if re.fullmatch(r"[\w.'-]+", alone) else f'"{rest}"')
+    yield Edit(
+        literal.start,
+        literal.end,
+        alone if re.fullmatch(r"[\w.'-]+", alone) else f'"{rest}"',
+    )
 
 
 def _sri(digest: str) -> str | None:

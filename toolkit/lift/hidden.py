@@ -1,7 +1,8 @@
 """The design `hidden`: definitions become default parameters of a function that its own file calls.
 
-callPackage fills every parameter that the package set has a name for, even one with a default. So a new function calls
-callPackage with a function that hides the new parameters; `override` still sets them. The builder needs no support.
+callPackage fills every parameter that the package set has a name for, even one with a
+default. So a new function calls callPackage with a function that hides the new
+parameters; `override` still sets them. The builder needs no support.
 """
 
 import re
@@ -23,7 +24,8 @@ from toolkit.nix.tree import Node
 
 ABOVE_PARAMETERS = "components"
 ABOVE_CALLER = (
-    "callPackage would fill these parameters with packages of the same names, related or not. override still sets them."
+    "callPackage would fill these parameters with packages of the same "
+    "names, related or not. override still sets them."
 )
 """The comments that are written."""
 
@@ -55,32 +57,59 @@ class CalledFunction(Struct, frozen=True, kw_only=True):
 
 
 def called(shape: Shape) -> CalledFunction:
-    """Return the function that a shape starts at; raise LayoutError if its own file does not call it."""
+    """Return the function that a shape starts at.
+
+    Raise LayoutError if its own file does not call it.
+    """
     function = shape.functions[0]
     binding, pattern = function.parent, function.child("formals")
     if binding is None or binding.kind != "binding" or pattern is None:
-        fact = "the function is not called in its own file, and callPackage would fill new parameters"
+        fact = (
+            "the function is not called in its own file, and callPackage would "
+            "fill new parameters"
+        )
         raise LayoutError(f"{at(function)}: {fact}")
     (name,) = binding_names(binding)
     calls: list[Node] = []
     for use in shape.references:
-        if use.name == name and use.scope is not None and use.scope.names[name] is binding:
+        if (
+            use.name == name
+            and use.scope is not None
+            and use.scope.names[name] is binding
+        ):
             call = use.node.parent
-            if call is None or call.kind != "apply_expression" or call.children[0].text != "callPackage":
-                raise LayoutError(f"{at(use.node)}: {name} is used other than by 'callPackage {name}'")
+            if (
+                call is None
+                or call.kind != "apply_expression"
+                or call.children[0].text != "callPackage"
+            ):
+                raise LayoutError(
+                    f"{at(use.node)}: {name} is used other than by 'callPackage {name}'"
+                )
             calls.append(call)
-    return CalledFunction(shape=shape, function=function, binding=binding, pattern=pattern, calls=tuple(calls))
+    return CalledFunction(
+        shape=shape,
+        function=function,
+        binding=binding,
+        pattern=pattern,
+        calls=tuple(calls),
+    )
 
 
 def rewrite(shape: Shape, names: Sequence[str]) -> str:
     """Return the file's text with lifted bindings, and their dependencies, as parameters hidden from callPackage.
 
-    Raise LayoutError if its own file does not call it, RefusalError if it hides a parameter or a name would change.
+    Raise LayoutError if its own file does not call it, RefusalError if it hides a
+    parameter or a name would change.
     """
     of = called(shape)
     moved = _moved(of, names)
     definitions = [shape.bindings[name] for name in moved]
-    edits = [_append(of, moved), *removals(shape.lets, [extent(node) for node in definitions]), *_calls(of, moved)]
+    edits = [
+        _append(of, moved),
+        *removals(shape.lets, [extent(node) for node in definitions]),
+        *_calls(of, moved),
+    ]
     return apply(shape.tree.text, edits)
 
 
@@ -90,7 +119,9 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
     moved = set(names)
     waiting = list(names)
     while waiting:
-        more = {use.name for use in shape.uses_in(shape.bindings[waiting.pop()])} - moved
+        more = {
+            use.name for use in shape.uses_in(shape.bindings[waiting.pop()])
+        } - moved
         moved |= more
         waiting += more
     parameters = formals(of.function)
@@ -100,8 +131,15 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
         if name in parameters:
             raise RefusalError(f"{at(node)}: '{name}' hides a parameter of that name")
         for use in shape.references:
-            if node.contains(use.node) and use.name not in moved and not same_meaning(use, node, of.pattern):
-                raise RefusalError(f"{at(use.node)}: '{use.name}' means something different among the parameters")
+            if (
+                node.contains(use.node)
+                and use.name not in moved
+                and not same_meaning(use, node, of.pattern)
+            ):
+                raise RefusalError(
+                    f"{at(use.node)}: '{use.name}' means something different among "
+                    "the parameters"
+                )
     return [name for name in shape.bindings if name in moved]
 
 
@@ -109,15 +147,26 @@ def _append(of: CalledFunction, names: Sequence[str]) -> Edit:
     """Add parameters after the last one, its comma, and the comment on its line."""
     text, style = of.shape.tree.text, of.style
     last = [child for child in of.pattern.children if child.kind == "formal"][-1]
-    comma = next((child for child in of.pattern.children if child.kind == "," and child.start >= last.end), None)
+    comma = next(
+        (
+            child
+            for child in of.pattern.children
+            if child.kind == "," and child.start >= last.end
+        ),
+        None,
+    )
     start, end = (last.end, last.end) if comma is None else (comma.start, comma.end)
     line_end = after(comma or last)
     indent = indentation(text, last.start)
-    comment = style.comment(ABOVE_PARAMETERS, indent + (2 if style is Style.NIXPKGS_FMT else 0))
+    comment = style.comment(
+        ABOVE_PARAMETERS, indent + (2 if style is Style.NIXPKGS_FMT else 0)
+    )
     lines = [comment, *(_parameter(of, name, indent) for name in names)]
     rest = "" if re.match(r"[ \t]*\n", text[line_end:]) else "\n"
     added = "".join(f"\n{line}" for line in lines) + rest
-    return Edit(start, line_end, ("" if style.leads else ",") + text[end:line_end] + added)
+    return Edit(
+        start, line_end, ("" if style.leads else ",") + text[end:line_end] + added
+    )
 
 
 def _parameter(of: CalledFunction, name: str, indent: int) -> str:
@@ -127,7 +176,11 @@ def _parameter(of: CalledFunction, name: str, indent: int) -> str:
     shift = indent + (2 if of.style.leads else 0) - indentation(tree.text, node.start)
     written = f"{name} ? {shifted(tree, default.start, default.end, shift)}"
     inner = " " * (indent + 2 * (of.style is Style.NIXPKGS_FMT))
-    comments = [each for each in tree.nodes if each.kind == "comment" and each.start in range(start, node.start)]
+    comments = [
+        each
+        for each in tree.nodes
+        if each.kind == "comment" and each.start in range(start, node.start)
+    ]
     above = "".join(f"{inner}{each.text}\n" for each in comments)
     return f"{above}{' ' * indent}{f', {written}' if of.style.leads else f'{written},'}{tree.text[node.end : end]}"
 
@@ -136,12 +189,19 @@ def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
     """Define the caller behind the function, and use it for each call."""
     shape, binding, caller = of.shape, of.binding, of.caller
     if (taken := mention(shape.tree.root, caller)) is not None:
-        raise RefusalError(f"{at(taken)}: the name '{caller}', which the rewrite would introduce, is in use here")
+        raise RefusalError(
+            f"{at(taken)}: the name '{caller}', which the rewrite would introduce, is "
+            "in use here"
+        )
     for name in ("callPackage", "lib"):
         if look_up(name, binding).scope is None:
-            raise RefusalError(f"{at(binding)}: '{name}' is not among the arguments of the file")
+            raise RefusalError(
+                f"{at(binding)}: '{name}' is not among the arguments of the file"
+            )
     yield from (Edit(call.start, call.end, caller) for call in of.calls)
     indent = indentation(shape.tree.text, binding.start)
     comment = of.style.comment(ABOVE_CALLER, indent)
     end = after(binding)
-    yield Edit(end, end, f"\n\n{comment}\n{of.style.caller(caller, of.name, names, indent)}")
+    yield Edit(
+        end, end, f"\n\n{comment}\n{of.style.caller(caller, of.name, names, indent)}"
+    )

@@ -23,21 +23,36 @@ def bind(text: str, definitions: Sequence[MovedDefinition], *, name: str) -> str
         return text
     parts = [replace(each, text=style.filled(text, each.text)) for each in definitions]
     inner = body(call.final)
-    return apply(text, _joined(inner, parts) if inner.kind == "let_expression" else _new(call.final, inner, parts))
+    return apply(
+        text,
+        _joined(inner, parts)
+        if inner.kind == "let_expression"
+        else _new(call.final, inner, parts),
+    )
 
 
 def _joined(let: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]:
     """Add definitions below those of a let."""
     text, last = let.tree.text, statements(let)[-1]
-    margin = column(text, last.start) if is_first(text, last.start) else indentation(text, let.start) + 2
+    margin = (
+        column(text, last.start)
+        if is_first(text, last.start)
+        else indentation(text, let.start) + 2
+    )
     written = "".join(f"\n\n{' ' * margin}{each.at(margin)}" for each in definitions)
     yield Edit(after(last), after(last), written)
 
 
-def _new(function: Node, inner: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]:
+def _new(
+    function: Node, inner: Node, definitions: Sequence[MovedDefinition]
+) -> Iterator[Edit]:
     """Put a let above the attributes, which move to the right unless they stand on lines of their own."""
     tree, own_line = inner.tree, is_first(inner.tree.text, inner.start)
-    margin = column(tree.text, inner.start) if own_line else indentation(tree.text, function.start) + 2
+    margin = (
+        column(tree.text, inner.start)
+        if own_line
+        else indentation(tree.text, function.start) + 2
+    )
     start, line = " " * margin, f"\n{' ' * margin}"
     written = "\n\n".join(f"{start}  {each.at(margin + 2)}" for each in definitions)
     above = f"let\n{written}{line}in{line}"

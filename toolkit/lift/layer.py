@@ -1,6 +1,7 @@
 """Set the attributes that use a lifted binding in an `overrideAttrs` around the builder's call.
 
-This serves builders that take no function of the final attributes, or do not see overrides of them.
+This serves builders that take no function of the final attributes, or do not see
+overrides of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,45 +27,87 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
     Raise RefusalError if the package cannot be divided like this.
     """
     construction, call = planned.construction, planned.construction.call
-    if (taken := next((use for use in planned.shape.references if use.name == PREVIOUS), None)) is not None:
+    if (
+        taken := next(
+            (use for use in planned.shape.references if use.name == PREVIOUS), None
+        )
+    ) is not None:
         raise RefusalError(f"{at(taken.node)}: '{PREVIOUS}' already has a meaning here")
     if planned.shape.inner:
-        raise RefusalError(f"{at(call)}: a name means something different in the set of attributes")
+        raise RefusalError(
+            f"{at(call)}: a name means something different in the set of attributes"
+        )
     found: dict[int, Node] = {}
     for index in planned.rerouted:
         place = planned.shape.tree.nodes[index]
         if planned.shape.owner(place) is not None:
             continue
-        node = next((node for literal in construction.sets for _, node in bound(literal) if node.contains(place)), None)
+        node = next(
+            (
+                node
+                for literal in construction.sets
+                for _, node in bound(literal)
+                if node.contains(place)
+            ),
+            None,
+        )
         if node is None:
-            raise RefusalError(f"{at(place)}: is not within an attribute of the package")
+            raise RefusalError(
+                f"{at(place)}: is not within an attribute of the package"
+            )
         found[node.index] = node
     leaving = tuple(node for _, node in sorted(found.items()))
     names = [name for node in leaving for name in _names(node)]
-    kept = {path[0] for path, other in construction.attributes if not any(node.contains(other) for node in leaving)}
-    if "" in names or len({*names, *kept, PASSTHRU}) < len(names) + len({*kept, PASSTHRU}):
-        raise RefusalError(f"{at(call)}: what uses a lifted binding is a part of an attribute, which would stay")
+    kept = {
+        path[0]
+        for path, other in construction.attributes
+        if not any(node.contains(other) for node in leaving)
+    }
+    if "" in names or len({*names, *kept, PASSTHRU}) < len(names) + len(
+        {*kept, PASSTHRU}
+    ):
+        raise RefusalError(
+            f"{at(call)}: what uses a lifted binding is a part of an attribute, which "
+            "would stay"
+        )
     for use in planned.shape.references:
         within = any(node.contains(use.node) for node in leaving)
-        if use.name in names and not within and use.scope is not None and _is_of(construction, use):
-            raise RefusalError(f"{at(use.node)}: '{use.name}' is used here, and has to leave the builder's call")
+        if (
+            use.name in names
+            and not within
+            and use.scope is not None
+            and _is_of(construction, use)
+        ):
+            raise RefusalError(
+                f"{at(use.node)}: '{use.name}' is used here, and has to leave the "
+                "builder's call"
+            )
     return leaving
 
 
 def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -> bool:
     """Return whether a name means an attribute of its `rec` set and is used in a moved part."""
-    return _is_of(construction, use) and any(node.contains(use.node) for node in layered)
+    return _is_of(construction, use) and any(
+        node.contains(use.node) for node in layered
+    )
 
 
-def divided(construction: BuilderCall, additions: Additions) -> tuple[Additions, Additions]:
+def divided(
+    construction: BuilderCall, additions: Additions
+) -> tuple[Additions, Additions]:
     """Divide the passthru additions between the builder's call, if it has a passthru, and the layer."""
     if any(path[0] == PASSTHRU for path, _ in construction.attributes):
-        return Additions(names=additions.names), Additions(definitions=additions.definitions)
+        return Additions(names=additions.names), Additions(
+            definitions=additions.definitions
+        )
     return Additions(), additions
 
 
 def around(
-    planned: LiftPlan, layered: Sequence[tuple[Node, MovedDefinition]], additions: Additions, parameter: str
+    planned: LiftPlan,
+    layered: Sequence[tuple[Node, MovedDefinition]],
+    additions: Additions,
+    parameter: str,
 ) -> Iterator[Edit]:
     """Yield the edits that put the layer, with its passthru additions, around the builder's call."""
     call = planned.construction.call
@@ -72,8 +115,14 @@ def around(
     column = indent + 6
     parts = [definition.at(column) for _, definition in layered]
     if additions:
-        there = "" if any(path[0] == PASSTHRU for path, _ in planned.construction.attributes) else " or { }"
-        parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.open(column)};")
+        there = (
+            ""
+            if any(path[0] == PASSTHRU for path, _ in planned.construction.attributes)
+            else " or { }"
+        )
+        parts.append(
+            f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.open(column)};"
+        )
     apart = "\n\n" if any("\n" in part for part in parts) else "\n"
     previous = PREVIOUS if any(PREVIOUS in part for part in parts) else "_"
     written = apart.join(f"{' ' * column}{part}" for part in parts)
@@ -82,12 +131,16 @@ def around(
     yield Edit(
         call.end,
         call.end,
-        f").overrideAttrs\n{outer}(\n{inner}{parameter}: {previous}: {{\n{written}\n{inner}}}\n{outer})",
+        f").overrideAttrs\n{outer}(\n{inner}{parameter}: {previous}: "
+        f"{{\n{written}\n{inner}}}\n{outer})",
     )
 
 
 def _names(node: Node) -> tuple[str, ...]:
-    """Return the attributes of the package that a statement binds; "" stands for a part of one."""
+    """Return the attributes of the package that a statement binds.
+
+    "" stands for a part of one.
+    """
     if node.kind == "binding":
         path = path_of(node)
         return path if len(path) == 1 else ("",)
@@ -95,4 +148,6 @@ def _names(node: Node) -> tuple[str, ...]:
 
 
 def _is_of(construction: BuilderCall, use: Reference) -> bool:
-    return use.scope is not None and any(use.scope.node is literal for literal in construction.sets)
+    return use.scope is not None and any(
+        use.scope.node is literal for literal in construction.sets
+    )

@@ -1,6 +1,7 @@
 """Find the file of a package in nixpkgs, and the package of a file.
 
-A survey goes by text: by pkgs/by-name, and by the package sets that call the file. Otherwise Nix resolves the name.
+A survey goes by text: by pkgs/by-name, and by the package sets that call the file.
+Otherwise Nix resolves the name.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ _PATH = re.compile(r"\.{1,2}/[\w./+-]+")
 _DEPTH = 2
 _MOST = 8 << 20
 """The bytes of a package set."""
-_CALL = re.compile(r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)", re.MULTILINE)
+_CALL = re.compile(
+    r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)",
+    re.MULTILINE,
+)
 _OUTERMOST_CALL = re.compile(_CALL.pattern.replace("^ *", "^  ", 1), re.MULTILINE)
 _SAME = re.compile(r"^  ([A-Za-z_][\w'-]*) = ([A-Za-z_][\w'-]*);", re.MULTILINE)
 
@@ -94,13 +98,16 @@ class CalledNames(Struct, frozen=True, kw_only=True):
     def known(self, file: PurePosixPath) -> str | None:
         """Return the attribute path of a file's package by pkgs/by-name, a call or its directory, or None.
 
-        A file in pkgs/by-name has the name of its directory, even if a set calls it by another one. One further
-        below a directory that is called may be of any package.
+        A file in pkgs/by-name has the name of its directory, even if a set calls it by
+        another one. One further below a directory that is called may be of any package.
         """
         if _is_by_name(file):
             return file.parent.name
         for path in (file, *file.parents):
-            if path in {file, file.parent} and (attribute := self.called.get(path)) is not None:
+            if (
+                path in {file, file.parent}
+                and (attribute := self.called.get(path)) is not None
+            ):
                 return attribute
             if (packages := _DIRECTORIES.get(str(path.parent))) is not None:
                 return f"{packages}.{path.stem if path == file else path.name}"
@@ -108,10 +115,13 @@ class CalledNames(Struct, frozen=True, kw_only=True):
             return file.parts[len(_BY_NAME.parts) + 1]
         return None
 
-    def candidates(self, root: Path, file: PurePosixPath, depth: int = _DEPTH) -> Iterator[str]:
+    def candidates(
+        self, root: Path, file: PurePosixPath, depth: int = _DEPTH
+    ) -> Iterator[str]:
         """Yield possible attribute paths of a file's package, the likeliest first.
 
-        They come from its place, and from files that name it: package sets, and files in the directories around it.
+        They come from its place, and from files that name it: package sets, and files
+        in the directories around it.
         """
         own = self.package(file)
         yield own
@@ -131,13 +141,19 @@ class CalledNames(Struct, frozen=True, kw_only=True):
     def all(self, root: Path) -> list[str]:
         """Return all packages of pkgs/by-name and all packages that a set calls."""
         shards = inside.listed(root, _BY_NAME)
-        found = (PurePosixPath(each.path).name for shard in shards for each in inside.listed(root, shard.path))
+        found = (
+            PurePosixPath(each.path).name
+            for shard in shards
+            for each in inside.listed(root, shard.path)
+        )
         return [*found, *self.called.values()]
 
     def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
         """Return a package's files and directories below pkgs, none for an unknown name."""
         by_name = _BY_NAME / package[:2].lower() / package
-        found = [path for path, attribute in self.called.items() if attribute == package]
+        found = [
+            path for path, attribute in self.called.items() if attribute == package
+        ]
         return (*([by_name] if inside.is_directory(root, by_name) else []), *found)
 
 
@@ -153,9 +169,17 @@ def _text(root: Path, path: PurePosixPath) -> str:
 
 
 @lru_cache(maxsize=256)
-def _calls(pattern: re.Pattern[str], directory: str, text: str) -> Sequence[tuple[PurePosixPath, str]]:
-    """Return what a text in a directory calls; the same package sets are read several times."""
-    return [(PurePosixPath(normpath(f"{directory}/{path}")), name) for name, path in pattern.findall(text)]
+def _calls(
+    pattern: re.Pattern[str], directory: str, text: str
+) -> Sequence[tuple[PurePosixPath, str]]:
+    """Return what a text in a directory calls.
+
+    The same package sets are read several times.
+    """
+    return [
+        (PurePosixPath(normpath(f"{directory}/{path}")), name)
+        for name, path in pattern.findall(text)
+    ]
 
 
 def _around(root: Path, file: PurePosixPath) -> Iterator[PurePosixPath]:
@@ -163,16 +187,23 @@ def _around(root: Path, file: PurePosixPath) -> Iterator[PurePosixPath]:
     directories = [parent for parent in file.parents if PACKAGES in parent.parents]
     for directory in (*directories, _TOP):
         for entry in inside.listed(root, directory):
-            if entry.path.endswith(".nix") and (found := PurePosixPath(entry.path)) != file:
+            if (
+                entry.path.endswith(".nix")
+                and (found := PurePosixPath(entry.path)) != file
+            ):
                 yield found
 
 
-def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Iterator[str]:
+def _bound_to(
+    root: Path, referrer: PurePosixPath, file: PurePosixPath
+) -> Iterator[str]:
     """Yield the attributes whose values contain the path of `file`, by text."""
     text = _text(root, referrer)
     wanted = {file, file.parent} if file.name == "default.nix" else {file}
     # `./.` is the directory itself.
-    if not any(path.name in text for path in wanted) and (len(wanted) == 1 or "/." not in text):
+    if not any(path.name in text for path in wanted) and (
+        len(wanted) == 1 or "/." not in text
+    ):
         return
     for match in _PATH.finditer(text):
         if PurePosixPath(normpath(referrer.parent / match[0])) not in wanted:
@@ -197,8 +228,8 @@ _EXPRESSION = EXPRESSIONS / "located.nix"
 class Location(Struct, frozen=True, kw_only=True):
     """The place of a package in the tree: `file` is the one that its meta names.
 
-    `others` are the files of its attributes, builders among them; `platforms` are those of its meta. `broken`: its
-    meta marks it so on all of SYSTEMS that it is for.
+    `others` are the files of its attributes, builders among them; `platforms` are those
+    of its meta. `broken`: its meta marks it so on all of SYSTEMS that it is for.
     """
 
     file: PurePosixPath
@@ -210,7 +241,11 @@ class Location(Struct, frozen=True, kw_only=True):
     def systems(self) -> tuple[str, ...]:
         """The systems to evaluate for: the main ones that the package supports, else its first platform."""
         own = tuple(system for system in SYSTEMS if system in self.platforms)
-        return (*own, CROSS) if set(CROSS.split(" → ")) <= set(own) else own or self.platforms[:1] or SYSTEMS
+        return (
+            (*own, CROSS)
+            if set(CROSS.split(" → ")) <= set(own)
+            else own or self.platforms[:1] or SYSTEMS
+        )
 
 
 class _Location(Struct, frozen=True, kw_only=True):
@@ -221,7 +256,10 @@ class _Location(Struct, frozen=True, kw_only=True):
 
 
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
-    """Return the places of packages in the tree at `root`; omit those that Nix does not find."""
+    """Return the places of packages in the tree at `root`.
+
+    Omit those that Nix does not find.
+    """
     # An error that Nix cannot catch ends the evaluation; its package has no place.
     answers = bisected(partial(_located, root), packages)
     found: dict[str, Location] = {}
@@ -230,10 +268,15 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
             continue
         said = answer.position.rpartition(":")[0]
         places = [PurePosixPath(file) for file in dict.fromkeys((said, *answer.files))]
-        files = [place.relative_to(root) for place in places if place.is_relative_to(root)]
+        files = [
+            place.relative_to(root) for place in places if place.is_relative_to(root)
+        ]
         if files:
             found[package] = Location(
-                file=files[0], others=tuple(files[1:]), platforms=answer.platforms, broken=answer.broken
+                file=files[0],
+                others=tuple(files[1:]),
+                platforms=answer.platforms,
+                broken=answer.broken,
             )
     return found
 
@@ -245,31 +288,57 @@ def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
     return documents.read(done.stdout, list[_Location], document="Nix's answer")
 
 
-def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Location]]:
-    """Return the package of each file, with its place; omit files that only make other files' packages."""
+def owners(
+    root: Path, files: Iterable[PurePosixPath]
+) -> Mapping[PurePosixPath, tuple[str, Location]]:
+    """Return the package of each file, with its place.
+
+    Omit files that only make other files' packages.
+    """
     names = CalledNames.of(root)
     likely = {file: tuple(names.candidates(root, file)) for file in files}
     places = dict(locate(root, [names[0] for names in likely.values()]))
-    missed = [names[1:] for file, names in likely.items() if not _is_written(places.get(names[0]), file)]
-    places |= locate(root, list(dict.fromkeys(name for names in missed for name in names)))
+    missed = [
+        names[1:]
+        for file, names in likely.items()
+        if not _is_written(places.get(names[0]), file)
+    ]
+    places |= locate(
+        root, list(dict.fromkeys(name for names in missed for name in names))
+    )
     return {
         file: (name, places[name])
         for file, names in likely.items()
-        if (name := next((name for name in names if _is_written(places.get(name), file)), None)) is not None
+        if (
+            name := next(
+                (name for name in names if _is_written(places.get(name), file)), None
+            )
+        )
+        is not None
     }
 
 
-def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tuple[str, ...]]:
+def siblings(
+    root: Path, files: Mapping[str, PurePosixPath]
+) -> Mapping[str, tuple[str, ...]]:
     """Return for each package all packages that its file makes, each under one name."""
     names = CalledNames.of(root)
-    likely = {package: set(names.candidates(root, file)) - {package} for package, file in files.items()}
+    likely = {
+        package: set(names.candidates(root, file)) - {package}
+        for package, file in files.items()
+    }
     places = locate(root, sorted({name for names in likely.values() for name in names}))
     made = {
-        package: {package, *(name for name in likely[package] if _is_written(places.get(name), file))}
+        package: {
+            package,
+            *(name for name in likely[package] if _is_written(places.get(name), file)),
+        }
         for package, file in files.items()
     }
     return {
-        package: tuple(sorted(name for name in all_ if names.same.get(name) not in all_))
+        package: tuple(
+            sorted(name for name in all_ if names.same.get(name) not in all_)
+        )
         for package, all_ in made.items()
     }
 

@@ -9,7 +9,16 @@ from itertools import chain
 from shlex import quote
 
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.bindings import PASSTHRU, SHARED, Origin, is_derivation, origin, own_names, shared, shown_attributes
+from toolkit.lift.bindings import (
+    PASSTHRU,
+    SHARED,
+    Origin,
+    is_derivation,
+    origin,
+    own_names,
+    shared,
+    shown_attributes,
+)
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan, LiftWay
 from toolkit.lift.shape import BuilderCall, Shape, callee, path_of, result, selection
 from toolkit.lift.shape import construction as builder_call
@@ -20,9 +29,41 @@ from toolkit.nix.tree import Node
 
 _TAKEN = frozenset(
     [
-        *("all", "args", "builder", "drvAttrs", "drvPath", "meta", "name", "out", "outPath", "outputName", "outputs"),
-        *("override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs", "passthru", "pname", "src"),
-        *("bin", "debug", "dev", "devdoc", "doc", "env", "info", "lib", "man", "patches", "static"),
+        *(
+            "all",
+            "args",
+            "builder",
+            "drvAttrs",
+            "drvPath",
+            "meta",
+            "name",
+            "out",
+            "outPath",
+            "outputName",
+            "outputs",
+        ),
+        *(
+            "override",
+            "overrideAttrs",
+            "overrideDerivation",
+            "overridePythonAttrs",
+            "passthru",
+            "pname",
+            "src",
+        ),
+        *(
+            "bin",
+            "debug",
+            "dev",
+            "devdoc",
+            "doc",
+            "env",
+            "info",
+            "lib",
+            "man",
+            "patches",
+            "static",
+        ),
         *("stdenv", "system", "tests", "type", "updateScript", "userHook", "version"),
     ]
 )
@@ -33,7 +74,18 @@ _OF_SOURCES = frozenset(["meta", "name", "outPath", "pname", "rev", "version"])
 
 _ANONYMOUS = frozenset(
     [
-        *("base", "deps", "derivation", "drv", "package", "packageBuild", "pkg", "self", "src'", "this"),
+        *(
+            "base",
+            "deps",
+            "derivation",
+            "drv",
+            "package",
+            "packageBuild",
+            "pkg",
+            "self",
+            "src'",
+            "this",
+        ),
         *("thisPackage", "thisPkg"),
     ]
 )
@@ -41,13 +93,23 @@ _ANONYMOUS = frozenset(
 
 
 def plan(shape: Shape, way: LiftWay) -> LiftPlan:
-    """Plan a lift; raise LayoutError for a file of a different shape, RefusalError for one that cannot be right."""
+    """Plan a lift.
+
+    Raise LayoutError for a file of a different shape, RefusalError for one that cannot
+    be right.
+    """
     design, follow = way.design, way.follow
     lifted = wanted(shape, way.bindings)
-    follows = {name: where for name in follow if (where := origin(shape, name)) is not None}
+    follows = {
+        name: where for name in follow if (where := origin(shape, name)) is not None
+    }
     is_inner = design is Design.INNER
     moves = is_inner or design is Design.MOVE
-    moving = frozenset(name for name in lifted if moves and (not follow or can_follow(shape, name, follow)))
+    moving = frozenset(
+        name
+        for name in lifted
+        if moves and (not follow or can_follow(shape, name, follow))
+    )
     if is_inner:
         lifted = tuple(name for name in lifted if name in moving and follow)
     leaving = _leaving(shape, lifted, moving, follows)
@@ -55,12 +117,25 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
         leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
     own: frozenset[str] = _own(shape, leaving, follows) if way.whole else frozenset()
     leaving |= own
-    taken = {name: source for name in leaving if not is_inner and (source := _source(shape, name))}
-    moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
+    taken = {
+        name: source
+        for name in leaving
+        if not is_inner and (source := _source(shape, name))
+    }
+    moved = tuple(
+        name for name in shape.bindings if name in leaving and name not in taken
+    )
     for name in moved:
         require_plain(shape, name)
-        if not is_inner and name not in lifted and inside(value(shape.bindings[name])).kind == "function_expression":
-            fact = f"'{name}' has to move, and is a function, which is no attribute of a package"
+        if (
+            not is_inner
+            and name not in lifted
+            and inside(value(shape.bindings[name])).kind == "function_expression"
+        ):
+            fact = (
+                f"'{name}' has to move, and is a function, which is no attribute "
+                "of a package"
+            )
             raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
     planned = LiftPlan(
         shape=shape,
@@ -68,7 +143,9 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
         design=design,
         names=tuple(name for name in shape.bindings if name in lifted),
         routes={
-            name: _route(shape, name, way.called, fresh=design is Design.LAYER and name in moved)
+            name: _route(
+                shape, name, way.called, fresh=design is Design.LAYER and name in moved
+            )
             for name in shape.bindings
             if (name in moved and not is_inner) or name in own or name in lifted
         },
@@ -84,19 +161,28 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
     _require_whole(planned)
     if design is not Design.LAYER:
         _require_one(planned)
-    if (follow or is_inner) and not {shape.owner(shape.tree.nodes[index]) for index in planned.followed} & {*lifted}:
+    if (follow or is_inner) and not {
+        shape.owner(shape.tree.nodes[index]) for index in planned.followed
+    } & {*lifted}:
         what = " or ".join(follow or SHARED)
         _require_no_source_of_their_own(shape, lifted, follow)
-        raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
+        raise LayoutError(
+            f"{at(shape.body)}: nothing that moves takes {what} from where the "
+            "package takes it"
+        )
     return planned
 
 
 def _leaving(
-    shape: Shape, wanted: Sequence[str], moving: frozenset[str], follows: Mapping[str, Origin]
+    shape: Shape,
+    wanted: Sequence[str],
+    moving: frozenset[str],
+    follows: Mapping[str, Origin],
 ) -> frozenset[str]:
     """Return the bindings that must stand where the final attributes are known: what is made with a lifted one.
 
-    So must a derivation that a moving one is made with, if it takes from the let what is to follow.
+    So must a derivation that a moving one is made with, if it takes from the let what
+    is to follow.
     """
     leaving, taken = set(moving), _taken(shape)
     grown = True
@@ -112,20 +198,34 @@ def _leaving(
             if name in leaving or name in shape.inner or node.contains(shape.body):
                 continue
             used = {use.name for use in shape.uses_in(node)} - {name}
-            if name in along or used & leaving or (name in shape.reached and used & set(wanted)):
+            if (
+                name in along
+                or used & leaving
+                or (name in shape.reached and used & set(wanted))
+            ):
                 leaving.add(name)
                 grown = True
     return frozenset(leaving)
 
 
-def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -> frozenset[str]:
+def _own(
+    shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]
+) -> frozenset[str]:
     """Return what a let holds of the package's own attributes, and nothing else needs there.
 
     Raise RefusalError if something of what is followed has to stay.
     """
-    argument, followed = construction(shape).argument, {where[1] for where in follows.values()}
-    names = {**{name: name for name in OWN}, **{name: each for each, (_, name, part) in follows.items() if not part}}
-    names = {name: attribute for name, attribute in names.items() if name in shape.bindings}
+    argument, followed = (
+        construction(shape).argument,
+        {where[1] for where in follows.values()},
+    )
+    names = {
+        **{name: name for name in OWN},
+        **{name: each for each, (_, name, part) in follows.items() if not part},
+    }
+    names = {
+        name: attribute for name, attribute in names.items() if name in shape.bindings
+    }
     own = {
         name
         for name in names.keys() - {*leaving, *shape.inner}
@@ -137,7 +237,10 @@ def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -
         for use in shape.uses
         if use.name in own
         and shape.owner(use.node) not in {*leaving, *own}
-        and (not argument.contains(use.node) or (names[use.name] == "src" and {*selection(use.node)} - {*_OF_SOURCES}))
+        and (
+            not argument.contains(use.node)
+            or (names[use.name] == "src" and {*selection(use.node)} - {*_OF_SOURCES})
+        )
     }:
         own -= stays
     if not own or not followed & {*shape.bindings} <= own:
@@ -148,14 +251,24 @@ def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -
 
 
 def _source(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return the binding that `inherit (it.a) name;` takes a name from, with `a`; nothing for another binding."""
+    """Return the binding that `inherit (it.a) name;` takes a name from, with `a`.
+
+    Nothing for another binding.
+    """
     node = shape.bindings[name]
     if node.kind != "inherit_from":
         return ()
     source = inherited_from(node)
-    root = source.children[0] if source.kind == "select_expression" and source.child("or") is None else source
+    root = (
+        source.children[0]
+        if source.kind == "select_expression" and source.child("or") is None
+        else source
+    )
     if not any(use.node is root for use in shape.uses):
-        raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that uses a lifted binding")
+        raise RefusalError(
+            f"{at(node)}: '{name}' is inherited from an expression that uses a lifted "
+            "binding"
+        )
     return callee(source)
 
 
@@ -168,13 +281,21 @@ def is_plain(node: Node) -> bool:
 def require_plain(shape: Shape, name: str) -> None:
     """Raise RefusalError for a binding of several names, or of a nested attribute."""
     if not is_plain(node := shape.bindings[name]):
-        raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
+        raise RefusalError(
+            f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} "
+            "= …;'"
+        )
 
 
-def _route(shape: Shape, name: str, called: Mapping[str, str], *, fresh: bool) -> AttributeRoute:
-    """Return the attribute of a binding; a `fresh` one stands beside the one that is there, which comes to use it.
+def _route(
+    shape: Shape, name: str, called: Mapping[str, str], *, fresh: bool
+) -> AttributeRoute:
+    """Return the attribute of a binding.
 
-    It has the binding's name if that means anything outside of the file, else the name of the package behind it.
+    A `fresh` one stands beside the one that is there, which comes to use it.
+
+    It has the binding's name if that means anything outside of the file, else the name
+    of the package behind it.
     """
     there = () if fresh else shown_attributes(shape, name)
     found = sorted(there, key=lambda shown: (shown.path != (name,), len(shown.path)))
@@ -182,22 +303,40 @@ def _route(shape: Shape, name: str, called: Mapping[str, str], *, fresh: bool) -
         return AttributeRoute(path=found[0].path, shown=found[0])
     taken, attributes = _taken(shape), dict(construction(shape).attributes)
     is_clear = name not in {*_ANONYMOUS, *taken} and "'" not in name
-    names = (each for each in ([name] if is_clear else own_names(shape, name)) if each not in taken)
+    names = (
+        each
+        for each in ([name] if is_clear else own_names(shape, name))
+        if each not in taken
+    )
     attribute = called[name] if name in called else next(names, None)
     said = attributes[("outputs",)].walk() if ("outputs",) in attributes else ()
     outputs = {part.text for part in said if part.kind == "string_fragment"}
     if attribute is None or attribute in {*taken, *outputs}:
-        fact = f"'{attribute or name}' means nothing as an attribute of the package, or something different"
-        raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
+        fact = (
+            f"'{attribute or name}' means nothing as an attribute of the package, "
+            "or something different"
+        )
+        raise RefusalError(
+            f"{at(shape.bindings[name])}: {fact}",
+            hint=f"--as {quote(name)}=NAME gives it another name",
+        )
     for path in ((PASSTHRU, attribute), (attribute,)):
         if (other := attributes.get(path)) is not None:
-            raise RefusalError(f"{at(other)}: the attribute '{'.'.join(path)}' differs from the let's '{name}'")
+            raise RefusalError(
+                f"{at(other)}: the attribute '{'.'.join(path)}' differs from the "
+                f"let's '{name}'"
+            )
     return AttributeRoute(path=(PASSTHRU, attribute))
 
 
 def _taken(shape: Shape) -> frozenset[str]:
-    """Return the names that mean something else as attributes; `src` does not if the package has no source."""
-    has_source = any(path[-1] in {"src", "srcs"} for path, _ in construction(shape).attributes)
+    """Return the names that mean something else as attributes.
+
+    `src` does not if the package has no source.
+    """
+    has_source = any(
+        path[-1] in {"src", "srcs"} for path, _ in construction(shape).attributes
+    )
     return _TAKEN if has_source else _TAKEN - {"src"}
 
 
@@ -206,7 +345,10 @@ def _require_distinct(planned: LiftPlan) -> None:
     known: dict[tuple[str, ...], str] = {}
     for name, route in planned.routes.items():
         if (other := known.setdefault(route.path, name)) != name:
-            fact = f"'{other}' and '{name}' would both be the attribute '{'.'.join(route.path)}'"
+            fact = (
+                f"'{other}' and '{name}' would both be the attribute "
+                f"'{'.'.join(route.path)}'"
+            )
             hint = f"--as {quote(name)}=NAME gives it another name"
             raise RefusalError(f"{at(planned.shape.bindings[name])}: {fact}", hint=hint)
 
@@ -219,11 +361,19 @@ def _require_all_within(planned: LiftPlan) -> None:
             continue
         if use.node.index in planned.rerouted:
             if not argument.contains(use.node):
-                raise RefusalError(f"{at(use.node)}: the builder's call is itself made with '{use.name}'")
-        elif use.name in planned.moved and (use.name in planned.attributes or not argument.contains(use.node)):
+                raise RefusalError(
+                    f"{at(use.node)}: the builder's call is itself made with "
+                    f"'{use.name}'"
+                )
+        elif use.name in planned.moved and (
+            use.name in planned.attributes or not argument.contains(use.node)
+        ):
             route = planned.routes.get(use.name)
             if route is None or route.shown is None or route.shown.use is not use.node:
-                fact = f"'{use.name}' has to move, and is used here, where there are no final attributes"
+                fact = (
+                    f"'{use.name}' has to move, and is used here, where there are "
+                    "no final attributes"
+                )
                 raise RefusalError(f"{at(use.node)}: {fact}")
 
 
@@ -233,35 +383,64 @@ def _require_all_followed(planned: LiftPlan) -> None:
     _require_no_source_of_their_own(shape, planned.moved, tuple(planned.follows))
     for name in planned.moved if planned.follows else ():
         for other in sorted(between(shape, name, planned.follows) - {*planned.moved}):
-            fact = f"'{name}' is made with '{other}', which takes {' or '.join(planned.follows)} from the let"
+            fact = (
+                f"'{name}' is made with '{other}', which takes "
+                f"{' or '.join(planned.follows)} from the let"
+            )
             raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
-    # With the source goes the version; a version alone would be another one for half of what is made of it.
-    for other in sorted(shape.reached - {*planned.moved}) if {*planned.follows} == {"version"} else ():
-        if other not in OWN and "version" in shared(shape, other) and is_derivation(shape, other):
-            fact = f"an override of version would not reach '{other}', which stays in the let"
+    # With the source goes the version; a version alone would be another one for half of
+    # what is made of it.
+    for other in (
+        sorted(shape.reached - {*planned.moved})
+        if {*planned.follows} == {"version"}
+        else ()
+    ):
+        if (
+            other not in OWN
+            and "version" in shared(shape, other)
+            and is_derivation(shape, other)
+        ):
+            fact = (
+                f"an override of version would not reach '{other}', which stays "
+                "in the let"
+            )
             raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
 
 
 def _require_whole(planned: LiftPlan) -> None:
     """Raise RefusalError for a part that takes by itself what the let makes into something that is followed."""
     shape = planned.shape
-    origins = {name: attribute for attribute, (_, name, part) in planned.follows.items() if not part}
+    origins = {
+        name: attribute
+        for attribute, (_, name, part) in planned.follows.items()
+        if not part
+    }
     followed = {(name, part) for _, name, part in planned.follows.values()}
     sources = {
         (use.name, part): origins[name]
         for name in reversed([*origins])
         if name in shape.bindings
         for use in shape.uses_in(shape.bindings[name])
-        if use.name not in {*origins, *planned.moved, *OWN} and not _names_platform(shape.bindings[use.name])
-        for part in ([name] if shape.bindings[name].kind == "inherit_from" else selection(use.node) or [None])
+        if use.name not in {*origins, *planned.moved, *OWN}
+        and not _names_platform(shape.bindings[use.name])
+        for part in (
+            [name]
+            if shape.bindings[name].kind == "inherit_from"
+            else selection(use.node) or [None]
+        )
     }
     whole = {name: attribute for (name, _), attribute in sources.items()}
     for use in shape.uses:
-        if use.name not in whole or shape.owner(use.node) not in {*planned.moved} - {*planned.own}:
+        if use.name not in whole or shape.owner(use.node) not in {*planned.moved} - {
+            *planned.own
+        }:
             continue
         taken = {(use.name, part) for part in selection(use.node) or [None]} - followed
         if taken & sources.keys() or (use.name, None) in taken | sources.keys():
-            fact = f"{whole[use.name]} is made of '{use.name}', which an override of that does not reach here"
+            fact = (
+                f"{whole[use.name]} is made of '{use.name}', which an override of "
+                "that does not reach here"
+            )
             raise RefusalError(f"{at(use.node)}: {fact}")
 
 
@@ -269,59 +448,105 @@ def _require_one(planned: LiftPlan) -> None:
     """Raise RefusalError for another part of the name in an outer let, and for an `assert` that reads a part."""
     shape = planned.shape
     for use in shape.references:
-        other = use.scope.names[use.name] if use.scope is not None and use.scope.node in shape.lets else None
-        if use.name in planned.names and other is not None and other is not (own := shape.bindings[use.name]):
-            fact = f"the file uses this '{use.name}' too, and an override would replace the one at {own.place} alone"
-            raise RefusalError(f"{at(other)}: {fact}", hint="give one of them another name")
-    asserts = (node for node in shape.tree.nodes if node.kind == "assert_expression" and shape.owner(node) is None)
-    waiting = [use for node in asserts if not shape.body.contains(node) for use in shape.uses_in(node.children[1])]
+        other = (
+            use.scope.names[use.name]
+            if use.scope is not None and use.scope.node in shape.lets
+            else None
+        )
+        if (
+            use.name in planned.names
+            and other is not None
+            and other is not (own := shape.bindings[use.name])
+        ):
+            fact = (
+                f"the file uses this '{use.name}' too, and an override would "
+                f"replace the one at {own.place} alone"
+            )
+            raise RefusalError(
+                f"{at(other)}: {fact}", hint="give one of them another name"
+            )
+    asserts = (
+        node
+        for node in shape.tree.nodes
+        if node.kind == "assert_expression" and shape.owner(node) is None
+    )
+    waiting = [
+        use
+        for node in asserts
+        if not shape.body.contains(node)
+        for use in shape.uses_in(node.children[1])
+    ]
     known: set[str] = set()
     while waiting:
         use = waiting.pop()
         if use.name in planned.names:
-            raise RefusalError(f"{at(use.node)}: an assert reads '{use.name}' here, which no override reaches")
-        waiting += shape.uses_in(shape.bindings[use.name]) if use.name not in known else ()
+            raise RefusalError(
+                f"{at(use.node)}: an assert reads '{use.name}' here, which no "
+                "override reaches"
+            )
+        waiting += (
+            shape.uses_in(shape.bindings[use.name]) if use.name not in known else ()
+        )
         known.add(use.name)
 
 
 def _names_platform(node: Node) -> bool:
     """Return whether a binding is the name of a platform, which is the same for each version of a source."""
     strings = (each.text for each in node.walk() if each.kind == "string_fragment")
-    by_platform = any(each.text == "hostPlatform" for each in node.walk() if each.kind == "identifier")
-    return by_platform and all(re.fullmatch(r"[\w.-]{1,20}", each) and "sha256" not in each for each in strings)
+    by_platform = any(
+        each.text == "hostPlatform" for each in node.walk() if each.kind == "identifier"
+    )
+    return by_platform and all(
+        re.fullmatch(r"[\w.-]{1,20}", each) and "sha256" not in each for each in strings
+    )
 
 
-def _require_no_source_of_their_own(shape: Shape, names: Sequence[str], follow: Sequence[str]) -> None:
+def _require_no_source_of_their_own(
+    shape: Shape, names: Sequence[str], follow: Sequence[str]
+) -> None:
     """Raise RefusalError for a part that would have the version of the package, and another source."""
     for name in names:
         if {*follow} & {*shared(shape, name)} and not can_follow(shape, name, follow):
-            fact = f"{' or '.join(follow)} of the package does not change the source of '{name}'"
+            fact = (
+                f"{' or '.join(follow)} of the package does not change the source "
+                f"of '{name}'"
+            )
             raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
 
 
 def _require_all_there(planned: LiftPlan) -> None:
     """Raise RefusalError for a use under conditions under which the package does not have the attribute."""
     shape = planned.shape
-    taken = {name: route.shown for name, route in planned.routes.items() if route.shown is not None}
+    taken = {
+        name: route.shown
+        for name, route in planned.routes.items()
+        if route.shown is not None
+    }
     whole = planned.construction.argument
     needed = {
-        name: [part for each in climb(shown.node, whole) for part in each.conjuncts()] for name, shown in taken.items()
+        name: [part for each in climb(shown.node, whole) for part in each.conjuncts()]
+        for name, shown in taken.items()
     }
     for use in shape.uses:
         if use.node.index in planned.rerouted and needed.get(use.name):
             owner = shape.owner(use.node)
-            around = (guards(shown.node) for name, shown in taken.items() if name == owner)
+            around = (
+                guards(shown.node) for name, shown in taken.items() if name == owner
+            )
             given = [*guards(use.node), *chain.from_iterable(around)]
             if not all(condition.is_among(given) for condition in needed[use.name]):
                 raise RefusalError(
-                    f"{at(use.node)}: '{use.name}' is used here even if the package has no such attribute"
+                    f"{at(use.node)}: '{use.name}' is used here even if the package "
+                    "has no such attribute"
                 )
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
     """Return whether a part shares the followed attributes, and does not combine its own source with that version."""
     common = set(follow) & set(shared(shape, name))
-    origins = {where for attribute in follow if (where := origin(shape, attribute)) is not None}
+    origins = {
+        where for attribute in follow if (where := origin(shape, attribute)) is not None
+    }
     return "src" in common or (bool(common) and is_made_with(shape, name, origins))
 
 
@@ -330,11 +555,17 @@ def is_made_with(shape: Shape, name: str, origins: Collection[Origin]) -> bool:
     part = builder_call(result(value(shape.bindings[name])), overrides=True)
     if part is None:
         return True
-    own = [(path[0], node) for path, node in part.attributes if path in {("src",), ("srcs",)}]
+    own = [
+        (path[0], node)
+        for path, node in part.attributes
+        if path in {("src",), ("srcs",)}
+    ]
     return not own or not {*origins}.isdisjoint(_made_with(shape, part, own))
 
 
-def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, Node]]) -> Iterator[Origin]:
+def _made_with(
+    shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, Node]]
+) -> Iterator[Origin]:
     """Yield where attributes of a part come from, by way of its others and of the lets' bindings."""
     own = {path[0]: node for path, node in part.attributes if len(path) == 1}
     final = part.final.children[0].text if part.final is not None else None
@@ -342,11 +573,17 @@ def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, 
     while waiting:
         name, node = waiting.pop()
         for use in shape.references:
-            if use.scope is None or not node.contains(use.node) or (node.kind == "inherit" and use.name != name):
+            if (
+                use.scope is None
+                or not node.contains(use.node)
+                or (node.kind == "inherit" and use.name != name)
+            ):
                 continue
             inherits = node.kind == "inherit_from" and use.node.parent is node
             selected = (name,) if inherits else selection(use.node)
-            yield from ((use.scope.node.index, use.name, part) for part in ("", *selected))
+            yield from (
+                (use.scope.node.index, use.name, part) for part in ("", *selected)
+            )
             within = use.name == final or use.scope.node in part.sets
             names = selected if use.name == final else (use.name,)
             table = own if within else use.scope.names
@@ -363,13 +600,25 @@ def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset
     waiting, known = [*shape.uses_in(shape.bindings[name])], {name}
     while waiting:
         use = waiting.pop()
-        bound = (path_of(around)[:1] for around in use.node.ancestors() if around.kind == "binding")
+        bound = (
+            path_of(around)[:1]
+            for around in use.node.ancestors()
+            if around.kind == "binding"
+        )
         if use.name in {*known, *sources, "meta"} or ("meta",) in bound:
             continue
         known.add(use.name)
         node = shape.bindings[use.name]
-        taken = (each for each in shape.references if each.scope is not None and node.contains(each.node))
-        if any((each.scope.node.index, each.name) in origins for each in taken if each.scope is not None):
+        taken = (
+            each
+            for each in shape.references
+            if each.scope is not None and node.contains(each.node)
+        )
+        if any(
+            (each.scope.node.index, each.name) in origins
+            for each in taken
+            if each.scope is not None
+        ):
             found.add(use.name)
         waiting += shape.uses_in(node)
     return frozenset(found)

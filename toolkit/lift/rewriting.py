@@ -14,8 +14,23 @@ from toolkit.lift.passthru import Additions, with_subpackages
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan, LiftWay
 from toolkit.lift.planning import is_plain, plan
 from toolkit.lift.recursion import recursive, unfold, written_out
-from toolkit.lift.shape import BuilderCall, Shape, bound, joined, operands, path_of, read, result
-from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
+from toolkit.lift.shape import (
+    BuilderCall,
+    Shape,
+    bound,
+    joined,
+    operands,
+    path_of,
+    read,
+    result,
+)
+from toolkit.lift.statements import (
+    MovedDefinition,
+    StatementEdit,
+    after,
+    extent,
+    removals,
+)
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first
@@ -30,18 +45,22 @@ _LONG, _FAR = 24, 100
 class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes the lifted bindings from its own attributes.
 
-    `methods` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
-    let, `along` the paths of those not asked for, `through` those of these that passthru showed before. `parameter` is
-    the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the attributes of passthru
-    that are made with them. `follows` has by lifted binding the package's attributes that it takes over, `states` how
-    far out of reach each was, `own` what else has left the let. `inner` is true if the other moved ones stand in a let
-    that sees the final attributes. `recursive` is true if the package's attributes were a `rec` set, `dropped` if
-    nothing of it is taken from the final ones, `unfolded` are those that are, in `places`, `hashed` the attributes that
-    are made by a hash, with those of the package that they are in, `left` others that stand as the lifted ones do,
-    which these are made with. `apart` has by lifted binding what it takes from where the package takes its own, and
-    does not take over, `used` the attributes that it is in; none if it is used elsewhere, too. `downloads` are the
-    paths of what is downloaded by hashes that a new version changes, src apart, which has one if it is `fetched`;
-    `updated` are the parts that nix-update now updates.
+    `methods` has the path of each lifted binding among these attributes, `moved` the
+    definitions that have left their let, `along` the paths of those not asked for,
+    `through` those of these that passthru showed before. `parameter` is the name of the
+    final attributes, `renamed` are new names of parts' own ones. `shown` are the
+    attributes of passthru that are made with them. `follows` has by lifted binding the
+    package's attributes that it takes over, `states` how far out of reach each was,
+    `own` what else has left the let. `inner` is true if the other moved ones stand in a
+    let that sees the final attributes. `recursive` is true if the package's attributes
+    were a `rec` set, `dropped` if nothing of it is taken from the final ones,
+    `unfolded` are those that are, in `places`, `hashed` the attributes that are made by
+    a hash, with those of the package that they are in, `left` others that stand as the
+    lifted ones do, which these are made with. `apart` has by lifted binding what it
+    takes from where the package takes its own, and does not take over, `used` the
+    attributes that it is in; none if it is used elsewhere, too. `downloads` are the
+    paths of what is downloaded by hashes that a new version changes, src apart, which
+    has one if it is `fetched`; `updated` are the parts that nix-update now updates.
     """
 
     text: str
@@ -72,7 +91,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
 def lift(text: str, way: LiftWay = _STAY, *, name: str) -> Lifted:
     """Lift bindings of a file's lets; `name` is the file's in messages.
 
-    Raise NixSyntaxError for invalid Nix, LayoutError for a file of another shape, RefusalError for a wrong lift.
+    Raise NixSyntaxError for invalid Nix, LayoutError for a file of another shape,
+    RefusalError for a wrong lift.
     """
     return rewrite(read(parsed(text, name=name)), way)
 
@@ -93,16 +113,48 @@ def carry_out(planned: LiftPlan) -> Lifted:
     capture.require_meanings(planned)
     layered = layer.attributes(planned) if design is Design.LAYER else ()
     sets = recursive(construction) if design is not Design.LAYER else frozenset[int]()
-    # A lift leaves the file's arguments as they are; a recipe lets what is made with them follow overrides.
-    kept = ("let_expression", "function_expression") if planned.names else ("let_expression",)
-    final, unfolded = unfold(construction, references, sets, {*planned.routes, *planned.taken, *planned.follows}, kept)
-    taken = {index: path for index, path in final.items() if path[-1] not in {*planned.routes, "pname"}}
-    targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in final.items()}
-    targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}
-    targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
+    # A lift leaves the file's arguments as they are; a recipe lets what is made with
+    # them follow overrides.
+    kept = (
+        ("let_expression", "function_expression")
+        if planned.names
+        else ("let_expression",)
+    )
+    final, unfolded = unfold(
+        construction,
+        references,
+        sets,
+        {*planned.routes, *planned.taken, *planned.follows},
+        kept,
+    )
+    taken = {
+        index: path
+        for index, path in final.items()
+        if path[-1] not in {*planned.routes, "pname"}
+    }
+    targets: dict[int, tuple[tuple[str, ...], ...]] = {
+        index: (path,) for index, path in final.items()
+    }
+    targets |= {
+        use.node.index: ((use.name,),)
+        for use in references
+        if layer.leaves(construction, layered, use)
+    }
+    targets |= {
+        index: tuple((name,) for name in names)
+        for index, names in planned.followed.items()
+    }
     targets |= {index: (path,) for index, path in planned.rerouted.items()}
-    literal = [use for use in references if use.name in planned.own and use.node.index in planned.rerouted]
-    written = {use.node.index: edit for use in literal if (edit := written_out(use)) is not None}
+    literal = [
+        use
+        for use in references
+        if use.name in planned.own and use.node.index in planned.rerouted
+    ]
+    written = {
+        use.node.index: edit
+        for use in literal
+        if (edit := written_out(use)) is not None
+    }
     targets = {index: paths for index, paths in targets.items() if index not in written}
     nodes = planned.shape.tree.nodes
     sites = [nodes[index] for index in targets]
@@ -110,12 +162,20 @@ def carry_out(planned: LiftPlan) -> Lifted:
     inherits: dict[int, StatementEdit] = defaultdict(StatementEdit)
     edits = [
         *_uses(planned, targets, parameter, inherits),
-        *(with_parameter(construction, parameter) if design is not Design.LAYER else ()),
+        *(
+            with_parameter(construction, parameter)
+            if design is not Design.LAYER
+            else ()
+        ),
         *unfolded,
         *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
-    along = {name: planned.routes[name].path for name in planned.attributes if name not in planned.names}
+    along = {
+        name: planned.routes[name].path
+        for name in planned.attributes
+        if name not in planned.names
+    }
     along = {name: path for name, path in along.items() if name not in planned.own}
     places = notes.places(planned, taken)
     new = _moved(planned, edits, inherits, layered, parameter)
@@ -127,7 +187,11 @@ def carry_out(planned: LiftPlan) -> Lifted:
         moved=planned.leaving,
         inner=design is Design.INNER,
         along=along,
-        through=tuple(name for name, path in along.items() if path[0] == PASSTHRU and planned.routes[name].shown),
+        through=tuple(
+            name
+            for name, path in along.items()
+            if path[0] == PASSTHRU and planned.routes[name].shown
+        ),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
         shown=tuple(notes.shown(planned)),
@@ -136,7 +200,9 @@ def carry_out(planned: LiftPlan) -> Lifted:
         own=planned.own,
         recursive=bool(unfolded),
         dropped=not final,
-        unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())) if places else (),
+        unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values()))
+        if places
+        else (),
         places=places,
         hashed=notes.hashed(planned),
         left=notes.left(planned),
@@ -151,7 +217,10 @@ def carry_out(planned: LiftPlan) -> Lifted:
 def _require_comments(shape: Shape, new: str) -> None:
     """Raise RefusalError for a comment that a new text lacks."""
     if lost := lost_comments(shape.tree, parsed(new, name=shape.tree.name)):
-        raise RefusalError(f"{at(lost[0])}: this comment would be lost: the code around it is rewritten, not moved")
+        raise RefusalError(
+            f"{at(lost[0])}: this comment would be lost: the code around it is "
+            "rewritten, not moved"
+        )
 
 
 def _uses(
@@ -160,18 +229,35 @@ def _uses(
     parameter: str,
     inherits: dict[int, StatementEdit],
 ) -> Iterator[Edit]:
-    """Let uses of names go through the final attributes; those in an `inherit` are left to `inherits`."""
+    """Let uses of names go through the final attributes.
+
+    Those in an `inherit` are left to `inherits`.
+    """
     nodes = planned.shape.tree.nodes
     for index, paths in targets.items():
         node = nodes[index]
         around = node.parent
-        if around is not None and around.kind == "inherited_attrs" and around.parent is not None:
-            inherits[around.parent.index].sources[static_name(node) or node.text] = (parameter, *paths[0])
+        if (
+            around is not None
+            and around.kind == "inherited_attrs"
+            and around.parent is not None
+        ):
+            inherits[around.parent.index].sources[static_name(node) or node.text] = (
+                parameter,
+                *paths[0],
+            )
             continue
         follows = index in planned.followed and index not in planned.rerouted
-        if follows and around is not None and node.kind == "variable_expression" and planned.follows[paths[0][0]][2]:
+        if (
+            follows
+            and around is not None
+            and node.kind == "variable_expression"
+            and planned.follows[paths[0][0]][2]
+        ):
             if around.kind == "inherit_from":
-                inherits[around.index].sources.update({path[0]: (parameter, *path) for path in paths})
+                inherits[around.index].sources.update(
+                    {path[0]: (parameter, *path) for path in paths}
+                )
                 continue
             node = around
         yield Edit(node.start, node.end, ".".join([parameter, *paths[0]]))
@@ -196,26 +282,43 @@ def with_parameter(construction: BuilderCall, parameter: str) -> Iterator[Edit]:
 
 
 def _moved(
-    planned: LiftPlan, edits: list[Edit], inherits: dict[int, StatementEdit], layered: Sequence[Node], parameter: str
+    planned: LiftPlan,
+    edits: list[Edit],
+    inherits: dict[int, StatementEdit],
+    layered: Sequence[Node],
+    parameter: str,
 ) -> str:
     """Make all edits, take what moves out of its let or its builder's call, and put it where it goes."""
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
-    leaving = {name: planned.shape.bindings[name] for name in (*planned.leaving, *planned.taken)}
+    leaving = {
+        name: planned.shape.bindings[name]
+        for name in (*planned.leaving, *planned.taken)
+    }
     leaving |= {node.place: node for node in layered}
-    fresh = {name: route.path[1] for name, route in planned.routes.items() if route.shown is None}
+    fresh = {
+        name: route.path[1]
+        for name, route in planned.routes.items()
+        if route.shown is None
+    }
     renames = {name: _rename(planned, name) for name in fresh if fresh[name] != name}
     edits += chain.from_iterable(renames.values())
     spans = {name: extent(node) for name, node in leaving.items()}
 
     def owner(offset: int) -> str | None:
-        return next((name for name, (start, end) in spans.items() if start <= offset < end), None)
+        return next(
+            (name for name, (start, end) in spans.items() if start <= offset < end),
+            None,
+        )
 
     for index in [index for index in inherits if owner(nodes[index].start) is not None]:
         edits += inherits.pop(index).edits(nodes[index])
     definitions = {
         name: MovedDefinition(
             name=name,
-            text=apply(text[start:end], {edit.within(start) for edit in edits if owner(edit.start) == name}),
+            text=apply(
+                text[start:end],
+                {edit.within(start) for edit in edits if owner(edit.start) == name},
+            ),
             column=column(text, start),
             place=f"{planned.shape.tree.name}:{leaving[name].place}",
             offset=start,
@@ -224,7 +327,11 @@ def _moved(
         if name not in planned.taken
     }
     outside = [edit for edit in edits if owner(edit.start) is None]
-    bound = [name for name in fresh if name not in planned.attributes and renames.get(name) != []]
+    bound = [
+        name
+        for name in fresh
+        if name not in planned.attributes and renames.get(name) != []
+    ]
     made = [
         definitions[name] if name in planned.attributes else _shown_as(planned, name)
         for name in fresh
@@ -245,19 +352,32 @@ def _moved(
             below[pname.index].append(definitions[name])
         else:
             outside += _through(shown, definitions[name], inherits)
-    gone = [index for index, change in inherits.items() if change.leaves_nothing(nodes[index])]
+    gone = [
+        index
+        for index, change in inherits.items()
+        if change.leaves_nothing(nodes[index])
+    ]
     for index, change in inherits.items():
         outside += change.edits(nodes[index]) if index not in gone else ()
     outside += [_behind(nodes[index], moved) for index, moved in below.items()]
     going = [*spans.values(), *(extent(nodes[index]) for index in gone)]
-    if (far := _far_below(planned)) is not None and not any(far[0] <= start < far[1] for start, _ in going):
+    if (far := _far_below(planned)) is not None and not any(
+        far[0] <= start < far[1] for start, _ in going
+    ):
         start, end, place = far
         within = {edit for edit in outside if start <= edit.start and edit.end <= end}
         nearer = apply(text[start:end], {edit.within(start) for edit in within})
-        outside = [*({*outside} - within), Edit(place, place, f"{nearer}\n\n{' ' * column(text, place)}")]
+        outside = [
+            *({*outside} - within),
+            Edit(place, place, f"{nearer}\n\n{' ' * column(text, place)}"),
+        ]
         going.append((start, end))
-    new = apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)}))
-    to_bind = [definitions[name] for name in planned.leaving if name not in planned.attributes]
+    new = apply(
+        text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)})
+    )
+    to_bind = [
+        definitions[name] for name in planned.leaving if name not in planned.attributes
+    ]
     return inner.bind(style.filled(text, new), to_bind, name=planned.shape.tree.name)
 
 
@@ -267,28 +387,62 @@ def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
     Return nothing if it is near that, or has more lines than they have.
     """
     tree = planned.shape.tree
-    shown = next((node for path, node in planned.construction.attributes if path == (PASSTHRU,)), None)
+    shown = next(
+        (node for path, node in planned.construction.attributes if path == (PASSTHRU,)),
+        None,
+    )
     literal = shown.enclosing(*SETS) if shown is not None else None
-    if literal is None or shown is None or passthru.written_out(shown) is None or planned.design is Design.LAYER:
+    if (
+        literal is None
+        or shown is None
+        or passthru.written_out(shown) is None
+        or planned.design is Design.LAYER
+    ):
         return None
     uses = [tree.nodes[index] for index in planned.rerouted]
-    first = next((node for node in statements(literal) if any(node.contains(use) for use in uses)), shown)
+    first = next(
+        (
+            node
+            for node in statements(literal)
+            if any(node.contains(use) for use in uses)
+        ),
+        shown,
+    )
     (start, end), (place, _) = extent(shown), extent(first)
-    lines = sum(planned.shape.bindings[name].text.count("\n") for name in planned.attributes)
+    lines = sum(
+        planned.shape.bindings[name].text.count("\n") for name in planned.attributes
+    )
     are_lines = all(is_first(tree.text, node.start) for node in (shown, first))
-    is_far = are_lines and lines > max(_LONG, shown.text.count("\n")) and tree.text[place:start].count("\n") > _FAR
+    is_far = (
+        are_lines
+        and lines > max(_LONG, shown.text.count("\n"))
+        and tree.text[place:start].count("\n") > _FAR
+    )
     return (start, end, place) if is_far else None
 
 
 def _rename(planned: LiftPlan, name: str) -> list[Edit]:
-    """Return the edits that call a binding as its attribute; none if it stays, and the name is known in the file."""
+    """Return the edits that call a binding as its attribute.
+
+    None if it stays, and the name is known in the file.
+    """
     shape, new = planned.shape, planned.routes[name].path[-1]
-    kept = [use.node for use in shape.uses if use.name == name and use.node.index not in planned.rerouted]
-    inherits = any(use.parent is not None and use.parent.kind == "inherited_attrs" for use in kept)
+    kept = [
+        use.node
+        for use in shape.uses
+        if use.name == name and use.node.index not in planned.rerouted
+    ]
+    inherits = any(
+        use.parent is not None and use.parent.kind == "inherited_attrs" for use in kept
+    )
     path = shape.bindings[name].children[0]
     if name in planned.attributes:
         return [Edit(path.start, path.end, new)]
-    if inherits or not is_plain(shape.bindings[name]) or capture.mention(shape.tree.root, new) is not None:
+    if (
+        inherits
+        or not is_plain(shape.bindings[name])
+        or capture.mention(shape.tree.root, new) is not None
+    ):
         return []
     return [Edit(node.start, node.end, new) for node in (path, *kept)]
 
@@ -301,7 +455,11 @@ def _pname_below(shown: ShownAttribute) -> Node | None:
     literal = shown.node.enclosing(*SETS)
     if shown.node.kind != "inherit" or literal is None:
         return None
-    lines = (node for node in statements(literal, "binding", "inherit", "inherit_from") if node.start > shown.node.end)
+    lines = (
+        node
+        for node in statements(literal, "binding", "inherit", "inherit_from")
+        if node.start > shown.node.end
+    )
     below = [node for node in lines if is_first(node.tree.text, node.start)]
     named = (
         following if path_of(following) == ("version",) else node
@@ -314,8 +472,13 @@ def _pname_below(shown: ShownAttribute) -> Node | None:
 def _behind(node: Node, moved: Sequence[MovedDefinition]) -> Edit:
     """Put definitions behind a binding: those of one line without a blank line before them."""
     margin = column(node.tree.text, node.start)
-    written = [definition.at(margin) for definition in sorted(moved, key=lambda each: OWN.index(each.name))]
-    lines = "".join(f"{chr(10) * (1 + (chr(10) in each))}{' ' * margin}{each}" for each in written)
+    written = [
+        definition.at(margin)
+        for definition in sorted(moved, key=lambda each: OWN.index(each.name))
+    ]
+    lines = "".join(
+        f"{chr(10) * (1 + (chr(10) in each))}{' ' * margin}{each}" for each in written
+    )
     end = after(node)
     blank = "\n" in written[-1] and re.match(r"\n[ \t]*[^\s}]", node.tree.text[end:])
     return Edit(end, end, f"{lines}{chr(10) if blank else ''}")
@@ -324,7 +487,13 @@ def _behind(node: Node, moved: Sequence[MovedDefinition]) -> Edit:
 def _shown_as(planned: LiftPlan, name: str) -> MovedDefinition:
     """Return the definition that shows a binding under another name."""
     (_, attribute), node = planned.routes[name].path, planned.shape.bindings[name]
-    return MovedDefinition(name=name, text=f"{attribute} = {name};", column=0, place=at(node), offset=node.start)
+    return MovedDefinition(
+        name=name,
+        text=f"{attribute} = {name};",
+        column=0,
+        place=at(node),
+        offset=node.start,
+    )
 
 
 def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
@@ -334,14 +503,29 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
     """
     tree = planned.shape.tree
     *others, last = operands(result(planned.construction.merged))
-    kept = [shown for name in planned.attributes if (shown := planned.routes[name].shown) is not None]
-    if not others or not any(last.contains(shown.node) for shown in kept) or not _are_apart(others, last):
+    kept = [
+        shown
+        for name in planned.attributes
+        if (shown := planned.routes[name].shown) is not None
+    ]
+    if (
+        not others
+        or not any(last.contains(shown.node) for shown in kept)
+        or not _are_apart(others, last)
+    ):
         return edits
     start, end = others[0].start, last.end
     within = {edit for edit in edits if start < edit.end <= end}
     spans = ((last.start, end), (others[-1].end, last.start), (start, others[-1].end))
     texts = (
-        apply(tree.text[left:right], [edit.within(left) for edit in within if left <= edit.start and edit.end <= right])
+        apply(
+            tree.text[left:right],
+            [
+                edit.within(left)
+                for edit in within
+                if left <= edit.start and edit.end <= right
+            ],
+        )
         for left, right in spans
     )
     return {*edits} - within | {Edit(start, end, "".join(texts))}
@@ -350,12 +534,24 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
 def _are_apart(others: Sequence[Node], last: Node) -> bool:
     """Return whether literal sets, the last one perhaps under conditions, have no attribute in common."""
     literals = [*others, *joined(last, optional=True)]
-    names = [{path[0] for path, _ in bound(literal)} for literal in literals if literal.kind in SETS]
+    names = [
+        {path[0] for path, _ in bound(literal)}
+        for literal in literals
+        if literal.kind in SETS
+    ]
     every = {name for each in names for name in each}
-    return len(literals) == len(names) == len(others) + 1 and "" not in every and len(every) == sum(map(len, names))
+    return (
+        len(literals) == len(names) == len(others) + 1
+        and "" not in every
+        and len(every) == sum(map(len, names))
+    )
 
 
-def _through(shown: ShownAttribute, definition: MovedDefinition, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
+def _through(
+    shown: ShownAttribute,
+    definition: MovedDefinition,
+    inherits: dict[int, StatementEdit],
+) -> Iterator[Edit]:
     """Put a definition where an attribute has its name."""
     if shown.node.kind == "inherit":
         change = inherits[shown.node.index]

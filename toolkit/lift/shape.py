@@ -9,20 +9,40 @@ from functools import cached_property
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.nix.attributes import SETS, body, call, inherited, inside, operator, spine, statements, value
+from toolkit.nix.attributes import (
+    SETS,
+    body,
+    call,
+    inherited,
+    inside,
+    operator,
+    spine,
+    statements,
+    value,
+)
 from toolkit.nix.conditions import climb, guard
 from toolkit.nix.scope import Reference, bound_names, references, static_name
 from toolkit.nix.tree import Node, Tree
 
-_WITHIN = frozenset(["let_expression", "with_expression", "assert_expression", "parenthesized_expression"])
-_OVERRIDES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs"])
+_WITHIN = frozenset(
+    [
+        "let_expression",
+        "with_expression",
+        "assert_expression",
+        "parenthesized_expression",
+    ]
+)
+_OVERRIDES = frozenset(
+    ["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs"]
+)
 
 
 class BuilderCall(Struct, frozen=True, kw_only=True):
     """A builder's call on attributes.
 
-    `builder` is the called expression, `argument` the expression of the attributes, `final` the function of the final
-    attributes, if there is one, `sets` the literal sets that `//` joins to the attributes, some under conditions.
+    `builder` is the called expression, `argument` the expression of the attributes,
+    `final` the function of the final attributes, if there is one, `sets` the literal
+    sets that `//` joins to the attributes, some under conditions.
     """
 
     call: Node
@@ -44,7 +64,9 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
     @property
     def plain(self) -> tuple[Node, ...]:
         """The sets that apply unconditionally."""
-        return tuple(literal for literal in self.sets if not climb(literal, self.argument))
+        return tuple(
+            literal for literal in self.sets if not climb(literal, self.argument)
+        )
 
     @property
     def attributes(self) -> Iterator[tuple[tuple[str, ...], Node]]:
@@ -55,8 +77,9 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
 class Shape(Struct, frozen=True, dict=True):
     """A file as a function of packages: `functions` and `lets` surround `body`, the outermost first.
 
-    If the lets end in the name of one of their own bindings, or an `if` comes to one, `body` is that binding's value.
-    The last let may be inside the body, in the builder's function of the final attributes.
+    If the lets end in the name of one of their own bindings, or an `if` comes to one,
+    `body` is that binding's value. The last let may be inside the body, in the
+    builder's function of the final attributes.
     """
 
     tree: Tree
@@ -67,7 +90,9 @@ class Shape(Struct, frozen=True, dict=True):
     @cached_property
     def bindings(self) -> Mapping[str, Node]:
         """The bindings of the lets by name; an inner one hides an outer one."""
-        return {name: node for let in self.lets for name, node in bound_names(let).items()}
+        return {
+            name: node for let in self.lets for name, node in bound_names(let).items()
+        }
 
     @cached_property
     def construction(self) -> BuilderCall | None:
@@ -87,18 +112,31 @@ class Shape(Struct, frozen=True, dict=True):
             reference
             for reference in self.references
             if reference.scope is not None
-            and reference.scope.names.get(reference.name) is names.get(reference.name, self)
+            and reference.scope.names.get(reference.name)
+            is names.get(reference.name, self)
         ]
 
     @cached_property
     def inner(self) -> frozenset[str]:
         """The names of the bindings that can see the final attributes."""
-        return frozenset(name for name, node in self.bindings.items() if self.body.contains(node))
+        return frozenset(
+            name for name, node in self.bindings.items() if self.body.contains(node)
+        )
 
     def owner(self, node: Node) -> str | None:
-        """Return the let's binding around a node; None for the package itself and everything outside."""
+        """Return the let's binding around a node.
+
+        None for the package itself and everything outside.
+        """
         bindings = self.bindings.items()
-        return next((name for name, at in bindings if at.contains(node) and not at.contains(self.body)), None)
+        return next(
+            (
+                name
+                for name, at in bindings
+                if at.contains(node) and not at.contains(self.body)
+            ),
+            None,
+        )
 
     def uses_in(self, node: Node) -> list[Reference]:
         """Return the uses of the lets' bindings within `node`."""
@@ -108,12 +146,18 @@ class Shape(Struct, frozen=True, dict=True):
     def reached(self) -> frozenset[str]:
         """The names of the bindings that the body uses, directly or through others."""
         found: set[str] = set()
-        waiting = [reference.name for reference in self.uses_in(self.body) if self.owner(reference.node) is None]
+        waiting = [
+            reference.name
+            for reference in self.uses_in(self.body)
+            if self.owner(reference.node) is None
+        ]
         while waiting:
             name = waiting.pop()
             if name not in found:
                 found.add(name)
-                waiting += [reference.name for reference in self.uses_in(self.bindings[name])]
+                waiting += [
+                    reference.name for reference in self.uses_in(self.bindings[name])
+                ]
         return frozenset(found)
 
 
@@ -133,7 +177,11 @@ def read(tree: Tree, start: Node | None = None) -> Shape:
         shape = replace(shape, body=only)
     if shape.construction is None or shape.construction.final is None:
         return shape
-    inner = (node for node in spine(body(shape.construction.final)) if node.kind == "let_expression")
+    inner = (
+        node
+        for node in spine(body(shape.construction.final))
+        if node.kind == "let_expression"
+    )
     return replace(shape, lets=(*shape.lets, *inner))
 
 
@@ -146,7 +194,12 @@ def _only_call(expression: Node) -> Node | None:
     else:
         return None
     ends = [result(choice) for choice in choices]
-    calls = [call for end in ends for call in (_only_call(end), end) if call is not None and construction(call)]
+    calls = [
+        call
+        for end in ends
+        for call in (_only_call(end), end)
+        if call is not None and construction(call)
+    ]
     return calls[0] if len(calls) == 1 else None
 
 
@@ -167,7 +220,9 @@ def construction(expression: Node, *, overrides: bool = False) -> BuilderCall | 
     """Read a builder's call, or one that `overrides`: its last argument is a set, or a function that ends in one."""
     if expression.kind != "apply_expression":
         return None
-    builder, argument = (child for child in expression.children if child.kind != "comment")
+    builder, argument = (
+        child for child in expression.children if child.kind != "comment"
+    )
     if not overrides and callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
         return None
     attributes = inside(argument)
@@ -176,12 +231,17 @@ def construction(expression: Node, *, overrides: bool = False) -> BuilderCall | 
         return None
     merged = body(final) if final is not None else attributes
     sets = tuple(joined(result(merged), optional=True))
-    found = BuilderCall(call=expression, builder=builder, argument=argument, final=final, sets=sets)
+    found = BuilderCall(
+        call=expression, builder=builder, argument=argument, final=final, sets=sets
+    )
     return found if found.plain else None
 
 
 def joined(node: Node, *, optional: bool = False) -> Iterator[Node]:
-    """Yield the literal sets that `//` joins, in the order of the text; on request also conditional ones."""
+    """Yield the literal sets that `//` joins, in the order of the text.
+
+    On request also conditional ones.
+    """
     node = inside(node)
     if node.kind in SETS:
         yield node
@@ -195,10 +255,18 @@ def joined(node: Node, *, optional: bool = False) -> Iterator[Node]:
 
 
 def operands(node: Node) -> list[Node]:
-    """Return the operands of `//`, in the order of the text; the expression alone if there is none."""
+    """Return the operands of `//`, in the order of the text.
+
+    The expression alone if there is none.
+    """
     if operator(node) != "//":
         return [node]
-    return [part for child in node.children if child.kind not in {"//", "comment"} for part in operands(child)]
+    return [
+        part
+        for child in node.children
+        if child.kind not in {"//", "comment"}
+        for part in operands(child)
+    ]
 
 
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
@@ -224,11 +292,18 @@ def path_of(binding: Node) -> tuple[str, ...]:
 
 def _names(parts: Node | None) -> tuple[str, ...]:
     children = parts.children if parts is not None else ()
-    return tuple(static_name(part) or "" for part in children if part.kind not in {".", "comment"})
+    return tuple(
+        static_name(part) or ""
+        for part in children
+        if part.kind not in {".", "comment"}
+    )
 
 
 def callee(function: Node) -> tuple[str, ...]:
-    """Return the dotted name of a function, without calls that override it; empty if it has no name."""
+    """Return the dotted name of a function, without calls that override it.
+
+    Empty if it has no name.
+    """
     function = inside(function)
     if function.kind == "apply_expression":
         base = inside(call(function)[0])
@@ -242,7 +317,11 @@ def callee(function: Node) -> tuple[str, ...]:
 def selection(variable: Node) -> tuple[str, ...]:
     """Return the attributes that are selected from a variable at this use, by `.a` or by `inherit (it) a b`."""
     around = variable.parent
-    if around is None or around.kind not in {"select_expression", "inherit_from"} or around.children[-1] is variable:
+    if (
+        around is None
+        or around.kind not in {"select_expression", "inherit_from"}
+        or around.children[-1] is variable
+    ):
         return ()
     names = _names(around.child("attrpath", "inherited_attrs"))
     return names[:1] if around.kind == "select_expression" else names

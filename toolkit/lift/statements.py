@@ -1,6 +1,7 @@
 """Move and change statements: definitions with the comments above them, and `inherit` in nixfmt's form (RFC 166).
 
-Definitions are cut out and indented for their new place; an `inherit` gains and loses names, and may change its source.
+Definitions are cut out and indented for their new place; an `inherit` gains and loses
+names, and may change its source.
 """
 
 import re
@@ -15,7 +16,9 @@ from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Node, parsed
 
-_COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
+_COMMENTS = re.compile(
+    r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?"
+)
 """Text at the end of a line: comments in `/* … */` with no code after them, and one with `#`."""
 
 _OPENS = re.compile(r"(?:\blet|[{(\[:])[ \t]*(?:#[^\n]*)?\Z")
@@ -44,28 +47,44 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
         return f"{written[:start]}{prefix}{written[start:]}"
 
     def parts(self, column: int) -> tuple[str, str]:
-        """Write it for another column; return the comments above, and the text between `=` and `;`."""
+        """Write it for another column.
+
+        Return the comments above, and the text between `=` and `;`.
+        """
         written = self.at(column)
         binding = self._binding(written)
         equals = next(child for child in binding.children if child.kind == "=")
-        return written[: binding.start - 1], written[equals.end - 1 : value(binding).end - 1]
+        return written[: binding.start - 1], written[
+            equals.end - 1 : value(binding).end - 1
+        ]
 
     def _binding(self, written: str) -> Node:
         """Return the binding, in a text that has one character more before it."""
-        return next(node for node in parsed(f"{{{written}\n}}", name=self.place).nodes if node.kind == "binding")
+        return next(
+            node
+            for node in parsed(f"{{{written}\n}}", name=self.place).nodes
+            if node.kind == "binding"
+        )
 
 
 def extent(node: Node) -> tuple[int, int]:
     """Return the start of a binding, with the comments directly above, and its end, with the comment on its last line.
 
-    Comments above a blank line belong to all that follows, unless this is the last binding.
+    Comments above a blank line belong to all that follows, unless this is the last
+    binding.
     """
     text, start = node.tree.text, node.start
     apart = {1, 2} if _CLOSES.match(text, after(node)) else {1}
-    before = [other for other in node.tree.nodes[: node.index] if other.kind == "comment"]
+    before = [
+        other for other in node.tree.nodes[: node.index] if other.kind == "comment"
+    ]
     for comment in reversed(before):
         between = text[comment.end : start]
-        if between.strip() or between.count("\n") not in apart or not is_first(text, comment.start):
+        if (
+            between.strip()
+            or between.count("\n") not in apart
+            or not is_first(text, comment.start)
+        ):
             break
         start = comment.start
     return start, after(node)
@@ -88,12 +107,16 @@ def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edi
     for let in lets:
         comments = (child for child in let.children if child.kind == "comment")
         inner = (*statements(let), *comments)
-        within = [next((span for span in gone if span[0] <= child.start < span[1]), None) for child in inner]
+        within = [
+            next((span for span in gone if span[0] <= child.start < span[1]), None)
+            for child in inner
+        ]
         if within and None not in within:
             edits.append(Edit(let.start, let.children[-1].start, ""))
             gone = [span for span in gone if span not in within]
     return edits + [
-        Edit(begin, end, _left(lets[0].tree.text, begin, end)) for begin, end in _runs(lets[0].tree.text, gone)
+        Edit(begin, end, _left(lets[0].tree.text, begin, end))
+        for begin, end in _runs(lets[0].tree.text, gone)
     ]
 
 
@@ -118,14 +141,23 @@ def _left(text: str, begin: int, end: int) -> str:
     if text[end : end + 1] != "\n":
         return text[begin : len(text) - len(text[begin:].lstrip())]
     blank = re.search(r"\n[ \t]*(?:\n|\Z)", text[begin:end]) is not None
-    return "\n" if blank and not _OPENS.search(text[:begin]) and not _CLOSES.match(text[end:]) else ""
+    return (
+        "\n"
+        if blank and not _OPENS.search(text[:begin]) and not _CLOSES.match(text[end:])
+        else ""
+    )
 
 
 _ON_ONE_LINE = 3
 
 
-def inherit(names: Sequence[str], indent: int, source: str = "", *, apart: bool = False) -> str:
-    """Write `inherit (source) names;` for a column, where its first line begins; with `apart`, on several lines."""
+def inherit(
+    names: Sequence[str], indent: int, source: str = "", *, apart: bool = False
+) -> str:
+    """Write `inherit (source) names;` for a column, where its first line begins.
+
+    With `apart`, on several lines.
+    """
     head = f"inherit ({source})" if source else "inherit"
     line = f"{head} {' '.join(names)};"
     if not apart and len(names) <= _ON_ONE_LINE and len(line) <= WIDTH:
@@ -150,7 +182,10 @@ def is_spaced(literal: Node) -> bool:
 
 
 def apart(literal: Node) -> list[Edit]:
-    """Return edits that put each binding of a set or let on its own lines; none if it already has several lines."""
+    """Return edits that put each binding of a set or let on its own lines.
+
+    None if it already has several lines.
+    """
     text, bindings = literal.tree.text, statements(literal)
     if "\n" in literal.text or not bindings:
         return []
@@ -160,17 +195,23 @@ def apart(literal: Node) -> list[Edit]:
     ends = [before.end, *(child.end for child in bindings)]
     starts = [*(child.start for child in bindings), behind.start]
     margins = [*([outer + 2] * len(bindings)), outer]
-    return [Edit(end, start, f"\n{' ' * margin}") for end, start, margin in zip(ends, starts, margins, strict=True)]
+    return [
+        Edit(end, start, f"\n{' ' * margin}")
+        for end, start, margin in zip(ends, starts, margins, strict=True)
+    ]
 
 
 class StatementEdit(Struct, frozen=True):
     """The changes of one statement.
 
-    `sources` maps a name to the attribute path that it now comes from, `dropped` are removed names, `added` new ones;
-    `behind` are definitions that follow it, in their old order.
+    `sources` maps a name to the attribute path that it now comes from, `dropped` are
+    removed names, `added` new ones; `behind` are definitions that follow it, in their
+    old order.
     """
 
-    sources: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    sources: dict[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     dropped: set[str] = field(default_factory=set[str])
     added: list[str] = field(default_factory=list[str])
     behind: list[MovedDefinition] = field(default_factory=list[MovedDefinition])
@@ -178,37 +219,71 @@ class StatementEdit(Struct, frozen=True):
     def leaves_nothing(self, statement: Node) -> bool:
         """Return whether an inherit disappears without a replacement."""
         names = {static_name(node) or node.text for node in inherited(statement)}
-        return names <= self.dropped - {*self.sources} and not self.added and not self.behind
+        return (
+            names <= self.dropped - {*self.sources}
+            and not self.added
+            and not self.behind
+        )
 
     def edits(self, statement: Node) -> Iterator[Edit]:
         """Yield the edits for the change."""
         text = statement.tree.text
-        literal = statement.enclosing("attrset_expression", "rec_attrset_expression", "let_expression")
+        literal = statement.enclosing(
+            "attrset_expression", "rec_attrset_expression", "let_expression"
+        )
         one_line = literal is not None and "\n" not in literal.text
-        indent = indentation(text, statement.start) + 2 if one_line else column(text, statement.start)
+        indent = (
+            indentation(text, statement.start) + 2
+            if one_line
+            else column(text, statement.start)
+        )
         written = list(self._written(statement, indent))
-        if literal is not None and (len(written) > 1 or any("\n" in item for item in written)):
+        if literal is not None and (
+            len(written) > 1 or any("\n" in item for item in written)
+        ):
             yield from apart(literal)
-        comments = "".join(f"{node.text}\n{' ' * indent}" for node in statement.walk() if node.kind == "comment")
-        rest = (f"{self._between(*pair)}{' ' * indent}{pair[1]}" for pair in pairwise(written))
+        comments = "".join(
+            f"{node.text}\n{' ' * indent}"
+            for node in statement.walk()
+            if node.kind == "comment"
+        )
+        rest = (
+            f"{self._between(*pair)}{' ' * indent}{pair[1]}"
+            for pair in pairwise(written)
+        )
         whole = "".join([*written[:1], *rest])
         yield Edit(statement.start, statement.end, comments + whole)
-        if self.behind and "\n" in written[-1] and re.match(r"\n[ \t]*[^\s}]", text[statement.end :]):
+        if (
+            self.behind
+            and "\n" in written[-1]
+            and re.match(r"\n[ \t]*[^\s}]", text[statement.end :])
+        ):
             yield Edit(statement.end, statement.end, "\n")
 
     def _between(self, item: str, following: str) -> str:
         """Return what is between two statements: no blank line if nothing moved here, or both are short definitions."""
-        short = all("\n" not in each and not each.startswith("inherit") for each in (item, following))
+        short = all(
+            "\n" not in each and not each.startswith("inherit")
+            for each in (item, following)
+        )
         return "\n" if short or not self.behind else "\n\n"
 
     def _written(self, statement: Node, indent: int) -> Iterator[str]:
         names = [static_name(node) or node.text for node in inherited(statement)]
-        rest = [name for name in names if name not in self.sources and name not in self.dropped]
+        rest = [
+            name
+            for name in names
+            if name not in self.sources and name not in self.dropped
+        ]
         if rest or self.added:
             several = len(rest) > 1 and "\n" in statement.text
-            yield inherit([*rest, *self.added], indent, source(statement), apart=several)
+            yield inherit(
+                [*rest, *self.added], indent, source(statement), apart=several
+            )
         groups: dict[str, list[str]] = {}
-        for name, path in ((name, self.sources[name]) for name in names if name in self.sources):
+        for name, path in (
+            (name, self.sources[name]) for name in names if name in self.sources
+        ):
             if path[-1] == name:
                 groups.setdefault(".".join(path[:-1]), []).append(name)
             else:

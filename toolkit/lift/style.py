@@ -12,28 +12,49 @@ from toolkit.nix.tree import Node
 WIDTH = 100
 """Columns that nixfmt fills."""
 
-_SAME_NAME = re.compile(r"(?P<margin> *)(?P<name>[\w'-]+) = (?P<source>final\w*(?:\.[\w'-]+)*)\.(?P=name);")
-_INHERIT = re.compile(r"(?P<margin> *)inherit \((?P<source>final\w*(?:\.[\w'-]+)*)\) (?P<names>[\w' -]+);")
-_JOINED = re.compile(r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(?: [\w.'-]+)*) \] (?P<rest>\+\+ .*;)")
+_SAME_NAME = re.compile(
+    r"(?P<margin> *)(?P<name>[\w'-]+) = (?P<source>final\w*(?:\.[\w'-]+)*)\.(?P=name);"
+)
+_INHERIT = re.compile(
+    r"(?P<margin> *)inherit \((?P<source>final\w*(?:\.[\w'-]+)*)\) (?P<names>[\w' -]+);"
+)
+_JOINED = re.compile(
+    r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(?: [\w.'-]+)*) \] "
+    r"(?P<rest>\+\+ .*;)"
+)
 
 
 def filled(before: str, after: str) -> str:
     """Format a text's new lines as nixfmt and the linters require.
 
-    A long list beside a `++` is broken into lines, and an attribute bound to its own name becomes an inherit.
+    A long list beside a `++` is broken into lines, and an attribute bound to its own
+    name becomes an inherit.
     """
     old = set(before.split("\n"))
     lines = after.split("\n")
     for number, line in enumerate(lines):
         if line not in old and (same := _SAME_NAME.fullmatch(line)) is not None:
-            lines[number] = f"{same['margin']}inherit ({same['source']}) {same['name']};"
+            lines[number] = (
+                f"{same['margin']}inherit ({same['source']}) {same['name']};"
+            )
         inherits = _INHERIT.fullmatch(lines[number]) if line not in old else None
-        if inherits is not None and (lines[number] != line or "." not in inherits["source"]):
+        if inherits is not None and (
+            lines[number] != line or "." not in inherits["source"]
+        ):
             _join(lines, number)
-        elif len(line) > WIDTH and line not in old and (joined := _JOINED.fullmatch(line)) is not None:
+        elif (
+            len(line) > WIDTH
+            and line not in old
+            and (joined := _JOINED.fullmatch(line)) is not None
+        ):
             margin = joined["margin"]
             items = (f"{margin}  {item}" for item in joined["items"].split())
-            broken = [f"{margin}{joined['name']}[", *items, f"{margin}]", f"{margin}{joined['rest']}"]
+            broken = [
+                f"{margin}{joined['name']}[",
+                *items,
+                f"{margin}]",
+                f"{margin}{joined['rest']}",
+            ]
             lines[number] = "\n".join(broken)
     return "\n".join(line for line in lines if line != _GONE)
 
@@ -54,11 +75,17 @@ def _join(lines: list[str], number: int) -> None:
         if line not in {"", _GONE} and not line.startswith(margin):
             return
         there = _INHERIT.fullmatch(line)
-        if there is not None and there["margin"] == margin and there["source"] == source:
+        if (
+            there is not None
+            and there["margin"] == margin
+            and there["source"] == source
+        ):
             if len(joined := f"{line[:-1]} {names};") <= WIDTH:
                 lines[above], lines[number] = joined, _GONE
                 follows = lines[number + 1 : number + 2]
-                if lines[number - 1] == "" and (follows == [""] or follows[0].lstrip().startswith("}")):
+                if lines[number - 1] == "" and (
+                    follows == [""] or follows[0].lstrip().startswith("}")
+                ):
                     lines[number - 1] = _GONE
             return
 
@@ -76,8 +103,11 @@ class Style(StrEnum):
         """Recognise the style from a binding whose value is a lambda with a set pattern."""
         text = binding.tree.text
         pattern = next(child for child in function.children if child.kind == "formals")
-        # By the majority, since a formatter may leave a comma on a line of its own behind a comment.
-        leading = len(re.findall(r"\n\s*,", pattern.text)) > len(re.findall(r",[ \t]*(?:#[^\n]*)?\n", pattern.text))
+        # By the majority, since a formatter may leave a comma on a line of its own
+        # behind a comment.
+        leading = len(re.findall(r"\n\s*,", pattern.text)) > len(
+            re.findall(r",[ \t]*(?:#[^\n]*)?\n", pattern.text)
+        )
         broken = "\n" in text[binding.start : function.start]
         if leading:
             return cls.NIXPKGS_FMT if broken else cls.OLD
@@ -88,7 +118,9 @@ class Style(StrEnum):
         """Return whether a comma precedes its parameter."""
         return self in {Style.OLD, Style.NIXPKGS_FMT}
 
-    def caller(self, name: str, function: str, hidden: Sequence[str], indent: int) -> str:
+    def caller(
+        self, name: str, function: str, hidden: Sequence[str], indent: int
+    ) -> str:
         """Write the function `name`: it calls callPackage with `function`, without the parameters `hidden`."""
         margin = " " * indent
         quoted = [f'"{each}"' for each in hidden]
@@ -96,15 +128,18 @@ class Style(StrEnum):
             case Style.NIXFMT | Style.ALEJANDRA:
                 names = "".join(f"{margin}      {each}\n" for each in quoted)
                 return (
-                    f"{margin}{name} = callPackage (\n{margin}  lib.setFunctionArgs {function} (\n"
-                    f"{margin}    removeAttrs (lib.functionArgs {function}) [\n{names}{margin}    ]\n"
+                    f"{margin}{name} = callPackage (\n{margin}  lib.setFunctionArgs "
+                    f"{function} (\n"
+                    f"{margin}    removeAttrs (lib.functionArgs {function}) "
+                    f"[\n{names}{margin}    ]\n"
                     f"{margin}  )\n{margin});"
                 )
             case _:
                 names = _wrapped(" ".join(quoted), f"{margin}  ")
                 return (
                     f"{margin}{name} = callPackage (lib.setFunctionArgs {function} "
-                    f"(removeAttrs (lib.functionArgs {function}) [\n{names}\n{margin}]));"
+                    f"(removeAttrs (lib.functionArgs {function}) "
+                    f"[\n{names}\n{margin}]));"
                 )
 
     def list(self, element: str) -> str:
@@ -121,5 +156,10 @@ class Style(StrEnum):
 
 def _wrapped(text: str, margin: str) -> str:
     return textwrap.fill(
-        text, 80, initial_indent=margin, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+        text,
+        80,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -62,7 +62,9 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """The findings in `files` files; `unread` are the files that the parser cannot read, or not in time.
+    """The findings in `files` files.
+
+    `unread` are the files that the parser cannot read, or not in time.
 
     `late` are those of them that the survey's time limit excluded.
     """
@@ -74,7 +76,10 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 class SurveyedFile(Struct, frozen=True, kw_only=True):
-    """A file with a `let`; `bindings` are the packages defined there. `returns_function`: so does its function."""
+    """A file with a `let`; `bindings` are the packages defined there.
+
+    `returns_function`: so does its function.
+    """
 
     path: str
     returns_function: bool = False
@@ -89,10 +94,15 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     Raise ToolkitError for a tree without `pkgs`, and for an unknown package.
     """
     if not inside.is_directory(root, PACKAGES):
-        raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
+        raise ToolkitError(
+            f"{root}: has no directory '{PACKAGES}'",
+            hint="--nixpkgs requires a nixpkgs tree",
+        )
     names = CalledNames.of(root)
     if packages:
-        places = dict.fromkeys(str(place) for name in packages for place in _places(root, names, name))
+        places = dict.fromkeys(
+            str(place) for name in packages for place in _places(root, names, name)
+        )
         end = _used() + max(limits.seconds(_SECONDS), _SECONDS)
         parts = [_look_below(root, place, end) for place in places]
     else:
@@ -122,21 +132,31 @@ def _places(root: Path, names: CalledNames, package: str) -> tuple[PurePosixPath
     if (found := locate(root, [package]).get(package)) is not None:
         return (found.file,)
     near = get_close_matches(package, names.all(root))
-    hint = f"did you mean {' or '.join(near)}?" if near else "a package is an attribute path, or a path in the tree"
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else "a package is an attribute path, or a path in the tree"
+    )
     raise ToolkitError(f"{package}: no package of this name in this nixpkgs", hint=hint)
 
 
 def _look_everywhere(root: Path) -> Iterator[tuple[int, list[SurveyedFile]]]:
-    # Directories of the second level are many enough to share, and few enough to hand over.
+    # Directories of the second level are many enough to share, and few enough to hand
+    # over.
     first = inside.listed(root, PACKAGES)
     directories = [entry.path for entry in first if entry.kind is EntryKind.DIRECTORY]
-    shares = [entry.path for place in directories for entry in inside.listed(root, place)]
+    shares = [
+        entry.path for place in directories for entry in inside.listed(root, place)
+    ]
     shares += [entry.path for entry in first if entry.kind is not EntryKind.DIRECTORY]
     context = multiprocessing.get_context("spawn")
     look = partial(_look_below, root, end=limits.seconds(_SECONDS))
-    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(root,)) as workers:
-        # A worker that is not told all it needs would complain. The workers inherit that an interrupt does not reach
-        # them: this process ends them. Another of its threads may take the signal, so that it is held as well.
+    with ProcessPoolExecutor(
+        mp_context=context, initializer=_begin, initargs=(root,)
+    ) as workers:
+        # A worker that is not told all it needs would complain. The workers inherit
+        # that an interrupt does not reach them: this process ends them. Another of its
+        # threads may take the signal, so that it is held as well.
         held = process.HeldSignals()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, *_ENDS])
         try:
@@ -156,7 +176,10 @@ def _look_everywhere(root: Path) -> Iterator[tuple[int, list[SurveyedFile]]]:
 
 def _used() -> float:
     """Return the CPU seconds that this process and its children have used."""
-    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    usages = (
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
@@ -175,13 +198,20 @@ def _begin(root: Path) -> None:
 
 
 def _look_below(root: Path, place: str, end: float) -> tuple[int, list[SurveyedFile]]:
-    """Read all files at or below a path; return their number, and the files that have a `let`."""
+    """Read all files at or below a path.
+
+    Return their number, and the files that have a `let`.
+    """
     paths = list(files_of(root, place))
-    parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
+    parts = (
+        paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE)
+    )
     return len(paths), [file for part in parts for file in read_files(root, part, end)]
 
 
-def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[SurveyedFile]:
+def read_files(
+    root: Path, paths: Sequence[str], end: float = inf
+) -> Iterator[SurveyedFile]:
     """Yield the files with a `let`, with the packages defined there, and the unreadable files.
 
     `end` is in CPU seconds of this process; files after it are `late`.
@@ -206,7 +236,11 @@ def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[S
                 yield SurveyedFile(path=path, readable=False, late=_used() >= end)
                 continue
             shape = read(parsed(text, name=path, known=True))
-            yield SurveyedFile(path=path, bindings=find(shape), returns_function=len(shape.functions) > 1)
+            yield SurveyedFile(
+                path=path,
+                bindings=find(shape),
+                returns_function=len(shape.functions) > 1,
+            )
         except (NixSyntaxError, RefusalError, RecursionError):
             yield SurveyedFile(path=path, readable=False)
 
@@ -218,6 +252,7 @@ def files_of(root: Path, place: str) -> Iterator[str]:
     elif inside.link(root, place) is None:
         for entry in inside.entries(root, place):
             if entry.path.endswith(".nix") and (
-                entry.kind is EntryKind.FILE or (entry.kind is EntryKind.LINK and inside.is_file(root, entry.path))
+                entry.kind is EntryKind.FILE
+                or (entry.kind is EntryKind.LINK and inside.is_file(root, entry.path))
             ):
                 yield entry.path

@@ -1,4 +1,6 @@
-"""Find the bindings of a file to lift: those that no override reaches. Find the builder's call that it ends in.
+"""Find the bindings of a file to lift: those that no override reaches.
+
+Find the builder's call that it ends in.
 
 A file of a different shape is refused, with its place.
 """
@@ -28,25 +30,41 @@ from toolkit.nix.attributes import value
 from toolkit.nix.tree import Node
 
 _FIND = "'unlet find' lists packages that bind others in a let"
-_APART = "let the file take the part as an argument; override { NAME = …; } then reaches it"
+_APART = (
+    "let the file take the part as an argument; override { NAME = …; } then reaches it"
+)
 _BY_HAND = {
     "apply_expression": _APART,
-    "if_expression": "make one builder's call of the branches, with 'if' within its attributes",
+    "if_expression": "make one builder's call of the branches, with 'if' within its "
+    "attributes",
     "binary_expression": "put what '//' adds into passthru of the builder's call",
 }
 """The advice about a file that ends in such an expression."""
 
 
 def construction(shape: Shape) -> BuilderCall:
-    """Return the builder's call that a file ends in; raise LayoutError if it ends otherwise."""
+    """Return the builder's call that a file ends in.
+
+    Raise LayoutError if it ends otherwise.
+    """
     if not shape.functions:
-        raise LayoutError(f"{at(shape.tree.root)}: the file is not a function of its dependencies")
-    if shape.construction is not None and (what := without_final(shape.construction.name)) is not None:
-        fact = f"the file ends in {what} by '{shape.construction.name}', which has no final attributes"
+        raise LayoutError(
+            f"{at(shape.tree.root)}: the file is not a function of its dependencies"
+        )
+    if (
+        shape.construction is not None
+        and (what := without_final(shape.construction.name)) is not None
+    ):
+        fact = (
+            f"the file ends in {what} by '{shape.construction.name}', which has "
+            "no final attributes"
+        )
         raise LayoutError(f"{at(shape.body)}: {fact}", hint=_APART)
     if shape.construction is None:
         hint = _BY_HAND.get(shape.body.kind) if makes_one(shape.body) else None
-        raise LayoutError(f"{at(shape.body)}: the file does not end in one builder's call", hint=hint)
+        raise LayoutError(
+            f"{at(shape.body)}: the file does not end in one builder's call", hint=hint
+        )
     return shape.construction
 
 
@@ -56,7 +74,9 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     Raise LayoutError for an unknown binding, and if none remains.
     """
     if shape.functions and not shape.lets:
-        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package", hint=_FIND)
+        raise LayoutError(
+            f"{at(shape.tree.root)}: there is no 'let' around the package", hint=_FIND
+        )
     construction(shape)
     packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
     known = ", ".join(found.name for found in packages)
@@ -64,61 +84,100 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
         binding = shape.bindings.get(name)
         if binding is None:
             hint = f"packages of the lets are {known}" if known else None
-            raise LayoutError(f"{shape.tree.name}: no let around the package binds '{name}'", hint=hint)
+            raise LayoutError(
+                f"{shape.tree.name}: no let around the package binds '{name}'",
+                hint=hint,
+            )
         if name not in shape.reached:
             raise LayoutError(f"{at(binding)}: the package is not made with '{name}'")
     lifted = tuple(names) or tuple(found.name for found in packages)
     if not lifted:
         fact = "no let around the package binds a package with a source of its own"
         raise LayoutError(f"{shape.tree.name}: {fact}", hint=_FIND)
-    missed = tuple(name for name in lifted if state(shape, name) is not Reachability.ROUTED)
+    missed = tuple(
+        name for name in lifted if state(shape, name) is not Reachability.ROUTED
+    )
     if not missed:
         what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
-        kept = [part for part in SHARED if any(part in shared(shape, name) for name in lifted)]
-        fact = f"an override of {' or '.join(kept)} does not: let it take that from finalAttrs by hand"
+        kept = [
+            part
+            for part in SHARED
+            if any(part in shared(shape, name) for name in lifted)
+        ]
+        fact = (
+            f"an override of {' or '.join(kept)} does not: let it take that from "
+            "finalAttrs by hand"
+        )
         hint = fact if kept else "there is nothing to propose"
-        raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint=hint)
+        raise LayoutError(
+            f"{shape.tree.name}: an override reaches {what} already", hint=hint
+        )
     return missed
 
 
-REQUEST = re.compile(r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE)
+REQUEST = re.compile(
+    r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE
+)
 """A file's own request for overridable parts."""
 
 
 def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the bindings that upstream has a reason to lift: shared source, attribute; all for a TODO of the file.
+    """Return the bindings that upstream has a reason to lift: shared source, attribute.
+
+    All for a TODO of the file.
 
     Raise LayoutError if there are none.
     """
     if REQUEST.search(shape.tree.text):
         return tuple(names)
-    if found := tuple(name for name in names if reason(state(shape, name), shared(shape, name))):
+    if found := tuple(
+        name for name in names if reason(state(shape, name), shared(shape, name))
+    ):
         return found
     hint = " ".join(f"--binding {quote(name)}" for name in names)
-    fact = f"'{names[0]}' has a source of its own, and no attribute shows it: a lift has no user"
-    raise LayoutError(f"{at(shape.bindings[names[0]])}: {fact}", hint=f"{hint} lifts it all the same")
+    fact = (
+        f"'{names[0]}' has a source of its own, and no attribute shows it: a lift "
+        "has no user"
+    )
+    raise LayoutError(
+        f"{at(shape.bindings[names[0]])}: {fact}", hint=f"{hint} lifts it all the same"
+    )
 
 
 def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """Return other derivations of the lets that are as the bindings are, so that one without the other is half a lift.
 
-    They stand in passthru without effect, as the bindings do, or all that the package makes of them is in a text with
-    one of those that are hidden, and they are no environment.
+    They stand in passthru without effect, as the bindings do, or all that the package
+    makes of them is in a text with one of those that are hidden, and they are no
+    environment.
     """
     hidden = [name for name in names if state(shape, name) is Reachability.HIDDEN]
-    texts = {text.index for name in hidden for text in _texts(shape, name) if text is not None}
+    texts = {
+        text.index
+        for name in hidden
+        for text in _texts(shape, name)
+        if text is not None
+    }
 
     def is_equal(name: str) -> bool:
         found = state(shape, name)
         if found is Reachability.HIDDEN:
-            around = [text.index if text is not None else None for text in _texts(shape, name)]
+            around = [
+                text.index if text is not None else None for text in _texts(shape, name)
+            ]
             known = kind(shape.bindings[name])
-            is_part = not _is_text(shape, name) and (known is None or known[0] is not BindingKind.ENVIRONMENT)
+            is_part = not _is_text(shape, name) and (
+                known is None or known[0] is not BindingKind.ENVIRONMENT
+            )
             return bool(around) and texts.issuperset(around) and is_part
         return found is Reachability.SHOWN
 
-    others = (name for name in shape.bindings if name in shape.reached and name not in names)
-    return tuple(name for name in others if is_derivation(shape, name) and is_equal(name))
+    others = (
+        name for name in shape.bindings if name in shape.reached and name not in names
+    )
+    return tuple(
+        name for name in others if is_derivation(shape, name) and is_equal(name)
+    )
 
 
 def _is_text(shape: Shape, name: str) -> bool:
@@ -129,7 +188,10 @@ def _is_text(shape: Shape, name: str) -> bool:
 
 def _texts(shape: Shape, name: str) -> list[Node | None]:
     """Return the texts with the uses of a binding, None for each use that is in none."""
-    return [use.node.enclosing("string_expression", "indented_string_expression") for use in direct_uses(shape, name)]
+    return [
+        use.node.enclosing("string_expression", "indented_string_expression")
+        for use in direct_uses(shape, name)
+    ]
 
 
 def at(node: Node) -> str:

@@ -9,18 +9,32 @@ SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 def statements(attributes: Node, *kinds: str) -> list[Node]:
     """Return the bindings, inherits and comments of an attribute set or a let, or only those of some kinds."""
     bound = attributes.child("binding_set")
-    return [node for node in bound.children if not kinds or node.kind in kinds] if bound is not None else []
+    return (
+        [node for node in bound.children if not kinds or node.kind in kinds]
+        if bound is not None
+        else []
+    )
 
 
 def inherited(statement: Node) -> list[Node]:
     """Return the names that an `inherit` takes."""
     names = statement.child("inherited_attrs")
-    return [node for node in names.children if node.kind != "comment"] if names is not None else []
+    return (
+        [node for node in names.children if node.kind != "comment"]
+        if names is not None
+        else []
+    )
 
 
 def inherited_from(statement: Node) -> Node:
     """Return the source expression of an `inherit (it)`."""
-    return inside(next(child for child in statement.children if child.kind not in {"inherit", "(", "comment"}))
+    return inside(
+        next(
+            child
+            for child in statement.children
+            if child.kind not in {"inherit", "(", "comment"}
+        )
+    )
 
 
 def path(binding: Node) -> str:
@@ -32,7 +46,11 @@ def full_path(binding: Node) -> str:
     """Return the attribute path of a binding from the innermost enclosing expression that is not a plain set."""
     parts = [path(binding)]
     node = binding.parent
-    while node is not None and node.kind in {"binding_set", "attrset_expression", "binding"}:
+    while node is not None and node.kind in {
+        "binding_set",
+        "attrset_expression",
+        "binding",
+    }:
         if node.kind == "binding":
             parts.append(path(node))
         node = node.parent
@@ -41,17 +59,25 @@ def full_path(binding: Node) -> str:
 
 def value(binding: Node) -> Node:
     """Return the expression of a binding."""
-    return next(child for child in reversed(binding.children) if child.kind not in {";", "comment"})
+    return next(
+        child
+        for child in reversed(binding.children)
+        if child.kind not in {";", "comment"}
+    )
 
 
 def call(expression: Node) -> list[Node]:
-    """Return the function of a call and its arguments; the expression alone if it is not a call.
+    """Return the function of a call and its arguments.
+
+    The expression alone if it is not a call.
 
     Parentheses around a function are ignored.
     """
     if expression.kind != "apply_expression":
         return [expression]
-    function, argument = (child for child in expression.children if child.kind != "comment")
+    function, argument = (
+        child for child in expression.children if child.kind != "comment"
+    )
     return [*call(inside(function)), argument]
 
 
@@ -80,7 +106,13 @@ def inside(node: Node) -> Node:
 
 
 _THROUGH = frozenset(
-    ["function_expression", "let_expression", "with_expression", "assert_expression", "parenthesized_expression"]
+    [
+        "function_expression",
+        "let_expression",
+        "with_expression",
+        "assert_expression",
+        "parenthesized_expression",
+    ]
 )
 
 

@@ -27,10 +27,16 @@ class Condition(Struct, frozen=True, kw_only=True):
         """Return the operands of `&&`, without the parentheses and the `!` around each."""
         node = inside(self.node)
         if node.kind == "unary_expression" and node.children[0].text == "!":
-            return Condition(node=node.children[-1], negated=not self.negated).conjuncts()
+            return Condition(
+                node=node.children[-1], negated=not self.negated
+            ).conjuncts()
         if operator(node) == ("||" if self.negated else "&&"):
             sides = (node.children[0], node.children[-1])
-            return [part for side in sides for part in Condition(node=side, negated=self.negated).conjuncts()]
+            return [
+                part
+                for side in sides
+                for part in Condition(node=side, negated=self.negated).conjuncts()
+            ]
         return [Condition(node=node, negated=self.negated)]
 
     def is_among(self, others: Iterable[Condition]) -> bool:
@@ -38,7 +44,10 @@ class Condition(Struct, frozen=True, kw_only=True):
         return any(
             self.negated == other.negated
             and _words(self.node) == _words(other.node)
-            and all(look_up(name.name, other.node).means(name) for name in references_in(self.node))
+            and all(
+                look_up(name.name, other.node).means(name)
+                for name in references_in(self.node)
+            )
             for other in others
         )
 
@@ -55,17 +64,33 @@ def climb(node: Node, top: Node) -> list[Condition]:
 
 def guards(node: Node) -> list[Condition]:
     """Return the conjuncts that hold whenever `node` is evaluated, as far as its own file shows."""
-    return [part for condition in climb(node, node.tree.root) for part in condition.conjuncts()]
+    return [
+        part
+        for condition in climb(node, node.tree.root)
+        for part in condition.conjuncts()
+    ]
 
 
 def guard(child: Node, parent: Node) -> Condition | None:
     """Return the condition under which `parent` evaluates its direct child `child`."""
     if parent.kind == "if_expression":
-        condition, _, _ = (part for part in parent.children if part.kind not in {"if", "then", "else", "comment"})
-        return None if child is condition else Condition(node=condition, negated=child is parent.children[-1])
+        condition, _, _ = (
+            part
+            for part in parent.children
+            if part.kind not in {"if", "then", "else", "comment"}
+        )
+        return (
+            None
+            if child is condition
+            else Condition(node=condition, negated=child is parent.children[-1])
+        )
     if parent.kind == "apply_expression":
         function, *arguments = call(parent)
-        if len(arguments) == 2 and child is arguments[1] and name_of(function) in _OPTIONAL:  # noqa: PLR2004
+        if (
+            len(arguments) == 2  # noqa: PLR2004
+            and child is arguments[1]
+            and name_of(function) in _OPTIONAL
+        ):
             return Condition(node=arguments[0], function=function)
     return None
 
@@ -78,4 +103,8 @@ def references_in(node: Node) -> Iterator[Reference]:
 
 
 def _words(node: Node) -> list[str]:
-    return [part.text for part in node.walk() if not part.children and part.kind != "comment"]
+    return [
+        part.text
+        for part in node.walk()
+        if not part.children and part.kind != "comment"
+    ]

@@ -1,6 +1,7 @@
 """Derivations in a store: their outputs, inputs, and builder's environment.
 
-The format is that of Nix's ATerm files (Nix manual, "Store Derivation and Deriving Path").
+The format is that of Nix's ATerm files (Nix manual, "Store Derivation and Deriving
+Path").
 """
 
 import base64
@@ -55,12 +56,16 @@ class Derivation:
     @cached_property
     def values(self) -> dict[str, object]:
         """The builder's variables; structured attributes keep their types."""
-        variables: dict[str, object] = {_text(name): _text(value) for name, value in _VARIABLE.findall(self._rest)}
+        variables: dict[str, object] = {
+            _text(name): _text(value) for name, value in _VARIABLE.findall(self._rest)
+        }
         structured = variables.pop("__json", None)
         if structured is not None:
             document = cast("dict[str, object]", json.loads(cast("str", structured)))
             inner = document.pop("env", None)
-            flat = document | (cast("dict[str, object]", inner) if isinstance(inner, dict) else {})
+            flat = document | (
+                cast("dict[str, object]", inner) if isinstance(inner, dict) else {}
+            )
             variables |= flat
         return variables
 
@@ -77,7 +82,10 @@ class Derivation:
 
     @property
     def version(self) -> str:
-        """The version in the builder's environment, else that of the name; empty if there is none."""
+        """The version in the builder's environment, else that of the name.
+
+        Empty if there is none.
+        """
         return self.environment.get("version") or version_of(self.path) or ""
 
 
@@ -96,17 +104,27 @@ class DerivationStore:
         self._closures: dict[str, frozenset[str]] = {}
 
     def __getitem__(self, path: str) -> Derivation:
-        """Return a derivation; raise ToolkitError for what is none, whatever a stranger's package has for one."""
+        """Return a derivation.
+
+        Raise ToolkitError for what is none, whatever a stranger's package has for one.
+        """
         if path not in self._known:
             try:
-                content = (self._root / path.removeprefix("/")).read_bytes() if _PATH.fullmatch(path) else b""
+                content = (
+                    (self._root / path.removeprefix("/")).read_bytes()
+                    if _PATH.fullmatch(path)
+                    else b""
+                )
             except OSError:
                 content = b""
             self._known[path] = Derivation(path, content)
         return self._known[path]
 
     def scripts(self, path: str) -> Iterator[str]:
-        """Yield the files that a derivation takes, such as its builder; none of a directory."""
+        """Yield the files that a derivation takes, such as its builder.
+
+        None of a directory.
+        """
         for name in _SOURCE.findall(self[path].command[0].decode()):
             with suppress(ToolkitError):
                 yield (inside.find(self._root, name) or b"").decode(errors="replace")
@@ -124,7 +142,13 @@ class DerivationStore:
             self._closures[path] = frozenset(seen)
         return self._closures[path]
 
-    def way(self, start: str, ends: Callable[[str], bool], *, around: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    def way(
+        self,
+        start: str,
+        ends: Callable[[str], bool],
+        *,
+        around: frozenset[str] = frozenset(),
+    ) -> tuple[str, ...]:
         """Return a shortest path through the inputs to a derivation that satisfies `ends`, avoiding `around`.
 
         Empty if there is none.
@@ -136,7 +160,8 @@ class DerivationStore:
             if here != start and ends(here):
                 return ways[here]
             for each in self[here].inputs:
-                # What a download is made with is not built in, but for another download.
+                # What a download is made with is not built in, but for another
+                # download.
                 is_tool = bool(self[here].hash) and not self[each].hash
                 if each not in ways and each not in around and not is_tool:
                     ways[each] = (*ways[here], each)
@@ -149,16 +174,24 @@ class DerivationStore:
         return next((each for each in found if place in each.outputs.values()), None)
 
     def address(self, path: str) -> str:
-        """Return the URLs of a download, or of a derivation's source; empty if it is built."""
+        """Return the URLs of a download, or of a derivation's source.
+
+        Empty if it is built.
+        """
         environment = self[path].environment
         if not self[path].hash:
             source = self.maker(self[path], environment.get("src", ""))
-            return "" if source is None or not source.hash else self.address(source.path)
+            return (
+                "" if source is None or not source.hash else self.address(source.path)
+            )
         return environment.get("urls") or environment.get("url", "")
 
 
 def digest(value: str) -> str | None:
-    """Return a hash in hexadecimal digits, whatever its form; None if it is not a hash."""
+    """Return a hash in hexadecimal digits, whatever its form.
+
+    None if it is not a hash.
+    """
     value = value.partition(":")[2] or value
     if (found := re.fullmatch(r"(?:md5|sha\d+)-([A-Za-z0-9+/]+=*)", value)) is not None:
         try:
@@ -176,7 +209,10 @@ def digest(value: str) -> str | None:
 
 
 def _text(content: bytes) -> str:
-    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), content.decode("utf-8", "replace"))
+    return _ESCAPE.sub(
+        lambda found: _ESCAPED.get(found[1], found[1]),
+        content.decode("utf-8", "replace"),
+    )
 
 
 def _flat(value: object) -> str:

@@ -1,7 +1,10 @@
-"""Replace spans of a text, and reindent code without changing a string; every other byte stays.
+"""Replace spans of a text, and reindent code without changing a string.
 
-Nix strips the common indentation of the lines in `''…''` (Nix manual, "String literals"), so these lines may move
-together. Lines of `"…"` may not move, nor those of an indented string with a tab, a carriage return or a first line.
+Every other byte stays.
+
+Nix strips the common indentation of the lines in `''…''` (Nix manual, "String
+literals"), so these lines may move together. Lines of `"…"` may not move, nor those of
+an indented string with a tab, a carriage return or a first line.
 """
 
 from __future__ import annotations
@@ -29,7 +32,10 @@ class Edit(Struct, frozen=True, order=True):
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """Return `text` with all edits made; overlapping edits are a caller's defect (ValueError)."""
+    """Return `text` with all edits made.
+
+    Overlapping edits are a caller's defect (ValueError).
+    """
     pieces: list[str] = []
     position = 0
     for edit in sorted(edits):
@@ -46,7 +52,10 @@ def shifted(tree: Tree, start: int, end: int, columns: int) -> str:
 
     The first line stays, as do lines of strings that may not move.
     """
-    return apply(tree.text[start:end], [move.within(start) for move in moves(tree, start, end, columns)])
+    return apply(
+        tree.text[start:end],
+        [move.within(start) for move in moves(tree, start, end, columns)],
+    )
 
 
 def moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
@@ -55,7 +64,11 @@ def moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
         return
     # The code within `${ … }` may move, whatever the string around it.
     kinds = {*_STRINGS, "interpolation"}
-    strings = [node for node in tree.nodes if node.kind in kinds and node.start < end and start < node.end]
+    strings = [
+        node
+        for node in tree.nodes
+        if node.kind in kinds and node.start < end and start < node.end
+    ]
     around: list[Node] = []
     fixed: dict[Node, bool] = {}
     for line in re.compile(r"(?<=\n)[^\n]+").finditer(tree.text, start, end):
@@ -78,8 +91,14 @@ def _is_fixed(string: Node, columns: int) -> bool:
     if string.kind != "indented_string_expression":
         return string.kind == "string_expression"
     first, *lines = string.text.removeprefix("''").split("\n")
-    too_short = [line for line in lines if line.strip() and not line.startswith(" " * -columns)]
-    return bool(first.strip()) or bool(re.search(r"[\t\r]", string.text)) or bool(columns < 0 and too_short)
+    too_short = [
+        line for line in lines if line.strip() and not line.startswith(" " * -columns)
+    ]
+    return (
+        bool(first.strip())
+        or bool(re.search(r"[\t\r]", string.text))
+        or bool(columns < 0 and too_short)
+    )
 
 
 def column(text: str, offset: int) -> int:

@@ -24,8 +24,9 @@ SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "fal
 _KEEPING = ("--read-write-mode", "--option", "fsync-metadata", "false")
 _BUILD_SECONDS = "300"
 
-# A derivation begins with its outputs: name, path, how it is hashed, and the hash, "impure" for one that is not fixed
-# but has the network all the same (Nix, src/libstore/derivations.cc).
+# A derivation begins with its outputs: name, path, how it is hashed, and the hash,
+# "impure" for one that is not fixed but has the network all the same (Nix,
+# src/libstore/derivations.cc).
 _OUTPUT_HASH = re.compile(rb'\("[^"\\]*","[^"\\]*","[^"\\]*","([^"\\]*)"\)')
 _OUTPUTS = re.compile(rb"Derive\(\[(%b(?:,%b)*)\],\[" % ((_OUTPUT_HASH.pattern,) * 2))
 
@@ -38,24 +39,59 @@ class Tools(Struct, frozen=True, kw_only=True):
 
 
 def evaluate_command(
-    expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None, keeps: bool = False
+    expression: Path,
+    arguments: Mapping[str, str],
+    *,
+    attribute: str | None = None,
+    keeps: bool = False,
 ) -> Command:
     """Return the command that evaluates `expression`, a function of strings, or one of its attributes, to JSON.
 
-    A sealed evaluation needs no store: it writes to none and reads no store path. If it `keeps` its derivations, it
-    writes them to the user's own store in the cache, see `stores.own`.
+    A sealed evaluation needs no store: it writes to none and reads no store path. If it
+    `keeps` its derivations, it writes them to the user's own store in the cache, see
+    `stores.own`.
     """
     chosen = ("-A", attribute) if attribute is not None else ()
-    store, env = (_KEEPING, of(BUILDING, {"NIX_REMOTE": remote(own())})) if keeps else _store()
-    argv = ("nix-instantiate", "--eval", "--strict", "--json", *store, *_arguments(expression, arguments), *chosen)
-    return restrict(Command(argv=argv, env=env), *_named(expression, arguments), writes=(own(),) if keeps else ())
+    store, env = (
+        (_KEEPING, of(BUILDING, {"NIX_REMOTE": remote(own())})) if keeps else _store()
+    )
+    argv = (
+        "nix-instantiate",
+        "--eval",
+        "--strict",
+        "--json",
+        *store,
+        *_arguments(expression, arguments),
+        *chosen,
+    )
+    return restrict(
+        Command(argv=argv, env=env),
+        *_named(expression, arguments),
+        writes=(own(),) if keeps else (),
+    )
 
 
-def search_command(expression: Path, arguments: Mapping[str, str], attribute: str) -> Command:
-    """Return the command that evaluates each derivation in a set of `expression`; it passes over those that fail."""
+def search_command(
+    expression: Path, arguments: Mapping[str, str], attribute: str
+) -> Command:
+    """Return the command that evaluates each derivation in a set of `expression`.
+
+    It passes over those that fail.
+    """
     store, env = _store()
-    argv = ("nix", *_NIX_COMMAND, "search", "--quiet", "--json", "--show-trace", *store, "--file")
-    command = Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=env)
+    argv = (
+        "nix",
+        *_NIX_COMMAND,
+        "search",
+        "--quiet",
+        "--json",
+        "--show-trace",
+        *store,
+        "--file",
+    )
+    command = Command(
+        argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=env
+    )
     return restrict(command, *_named(expression, arguments))
 
 
@@ -64,7 +100,9 @@ def _store() -> tuple[tuple[str, ...], Mapping[str, str]]:
     return (("--store", "dummy://"), {}) if is_sealed() else ((), environment())
 
 
-def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
+def evaluate(
+    expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None
+) -> object:
     """Evaluate `expression`, a function of strings, or one of its attributes, to JSON and return the result.
 
     Raise CommandError with Nix's own words if the evaluation fails or is killed.
@@ -73,25 +111,36 @@ def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str |
 
 
 def answer(command: Command) -> object:
-    """Run a command of `evaluate_command` and return its result; raise as `evaluate` does."""
+    """Run a command of `evaluate_command` and return its result.
+
+    Raise as `evaluate` does.
+    """
     completed = process.execute(command)
     try:
         result: object = json.loads(completed.stdout)
     except (ValueError, RecursionError) as error:
-        raise ToolkitError(f"nix-instantiate: its output is not JSON: {error}") from error
+        raise ToolkitError(
+            f"nix-instantiate: its output is not JSON: {error}"
+        ) from error
     return result
 
 
-def build_line(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> str:
+def build_line(
+    expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]
+) -> str:
     """Return the commands of `build` as one line."""
-    return f"{_realise(()).line} $({_instantiate(expression, arguments, attributes).line})"
+    return (
+        f"{_realise(()).line} $({_instantiate(expression, arguments, attributes).line})"
+    )
 
 
-def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
+def build(
+    expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]
+) -> tuple[Path, ...]:
     """Build attributes and return the store paths of their `out` outputs, in the order of `attributes`.
 
-    The evaluation follows the block's limits, the build the user's Nix configuration. If sealed, raise ToolkitError for
-    derivations whose build may use the network.
+    The evaluation follows the block's limits, the build the user's Nix configuration.
+    If sealed, raise ToolkitError for derivations whose build may use the network.
     """
     derivations = instantiate(expression, arguments, attributes)
     if is_sealed():
@@ -99,14 +148,21 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
     return _paths(_realise(f"{path}!out" for path in derivations))
 
 
-def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
+def instantiate(
+    expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]
+) -> tuple[Path, ...]:
     """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
     return _paths(_instantiate(expression, arguments, attributes))
 
 
-def _instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> Command:
+def _instantiate(
+    expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]
+) -> Command:
     selected = [word for attribute in attributes for word in ("-A", attribute)]
-    command = Command(argv=("nix-instantiate", *_arguments(expression, arguments), *selected), env=environment())
+    command = Command(
+        argv=("nix-instantiate", *_arguments(expression, arguments), *selected),
+        env=environment(),
+    )
     return restrict(command, *_named(expression, arguments), writes=written())
 
 
@@ -118,12 +174,19 @@ def _realise(derivations: Iterable[str]) -> Command:
 
 def requisites_command(*derivations: Path) -> Command:
     """Return the command that lists all inputs of derivations."""
-    return Command(argv=("nix-store", "--query", "--requisites", *map(str, derivations)), env=environment())
+    return Command(
+        argv=("nix-store", "--query", "--requisites", *map(str, derivations)),
+        env=environment(),
+    )
 
 
 def requisites(*derivations: Path) -> frozenset[Path]:
     """Return the direct and indirect input derivations of some derivations, including themselves."""
-    return frozenset(path for path in _paths(requisites_command(*derivations)) if path.suffix == ".drv")
+    return frozenset(
+        path
+        for path in _paths(requisites_command(*derivations))
+        if path.suffix == ".drv"
+    )
 
 
 def _paths(command: Command) -> tuple[Path, ...]:
@@ -133,23 +196,29 @@ def _paths(command: Command) -> tuple[Path, ...]:
 def require_no_network(derivations: Sequence[Path]) -> None:
     """Raise ToolkitError for a fixed or impure output: the sandbox permits its build to use the network.
 
-    The derivation's outputs decide, not its variables: these may all be in a single one, `__json`.
+    The derivation's outputs decide, not its variables: these may all be in a single
+    one, `__json`.
     """
     for path in sorted(requisites(*derivations)):
         outputs = _OUTPUTS.match(physical(path).read_bytes())
         if outputs is None or any(_OUTPUT_HASH.findall(outputs[1])):
-            raise ToolkitError(f"{path.name[33:]}: is not built, since a fixed-output derivation can use the network")
+            raise ToolkitError(
+                f"{path.name[33:]}: is not built, since a fixed-output derivation can "
+                "use the network"
+            )
 
 
 def tools() -> Tools:
     """Return a bash and a busybox in the Nix store, to build with.
 
-    Static ones of the host are added to the store; otherwise a store that already has them is used, as on NixOS. Raise
-    ToolkitError if neither exists.
+    Static ones of the host are added to the store; otherwise a store that already has
+    them is used, as on NixOS. Raise ToolkitError if neither exists.
     """
     found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
     foreign = tuple(str(path) for path in found if not path.is_relative_to(STORE))
-    stored = dict(zip(foreign, _added(foreign, environment().get("NIX_REMOTE")), strict=True))
+    stored = dict(
+        zip(foreign, _added(foreign, environment().get("NIX_REMOTE")), strict=True)
+    )
     shell, busybox = (stored.get(str(path), str(path)) for path in found)
     return Tools(shell=shell, busybox=busybox)
 
@@ -157,7 +226,8 @@ def tools() -> Tools:
 @cache
 def _added(paths: Sequence[str], place: str | None) -> Sequence[str]:
     add = Command(
-        argv=("nix-store", "--add", *paths), env=of(BUILDING, {"NIX_REMOTE": place} if place is not None else {})
+        argv=("nix-store", "--add", *paths),
+        env=of(BUILDING, {"NIX_REMOTE": place} if place is not None else {}),
     )
     return process.execute(add).text.splitlines() if paths else []
 
@@ -167,19 +237,32 @@ def _find_tool(program: str, package: str) -> Path:
     for name in (f"{program}-static", program):
         path = process.find(name)
         real = path.resolve() if path is not None else None
-        if real is not None and (real.is_relative_to(STORE) or landlock.interpreter(real) == ""):
+        if real is not None and (
+            real.is_relative_to(STORE) or landlock.interpreter(real) == ""
+        ):
             return real
     raise ToolkitError(
         f"{program}: no statically linked {program} on PATH, and none in the Nix store",
-        hint=f"Debian, Ubuntu: apt install {package}; elsewhere: nix-shell -p {program}",
+        hint=f"Debian, Ubuntu: apt install {package}; elsewhere: nix-shell -p "
+        f"{program}",
     )
 
 
 def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:
-    return [str(expression), *(word for name, value in arguments.items() for word in ("--argstr", name, value))]
+    return [
+        str(expression),
+        *(
+            word
+            for name, value in arguments.items()
+            for word in ("--argstr", name, value)
+        ),
+    ]
 
 
 def _named(expression: Path, arguments: Mapping[str, str]) -> list[Path]:
     """Return what an evaluation has to read: a question in JSON stands beside the files that it is about."""
     paths = [Path(value) for value in arguments.values() if value.startswith("/")]
-    return [expression.parent, *(path.parent if path.suffix == ".json" else path for path in paths)]
+    return [
+        expression.parent,
+        *(path.parent if path.suffix == ".json" else path for path in paths),
+    ]

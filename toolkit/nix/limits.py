@@ -1,6 +1,7 @@
 """The limits of an evaluation: its memory and, for strangers' files, also its time and the readable files.
 
-Nix gets our configuration and nothing of the user's: one setting or variable could permit what the others forbid.
+Nix gets our configuration and nothing of the user's: one setting or variable could
+permit what the others forbid.
 """
 
 import os
@@ -47,7 +48,9 @@ _SHORTEST = 0.001
 _GIT = ".git"
 _STORE = Path("/nix/store")
 
-_allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar("_allowed", default=None)
+_allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar(
+    "_allowed", default=None
+)
 
 ANSWER_BYTES = 128 << 20
 """The output writes a shared value as often as it is used."""
@@ -60,21 +63,33 @@ CONFIGURATION = {
     "NIX_USER_CONF_FILES": "",
     # A HOME that exists has to be the user's, else Nix looks for that.
     "HOME": "/homeless-shelter",
-    # No fetcher finds its program, and each fails that looks into the cache of fetches first.
-    **dict.fromkeys(("PATH", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), os.devnull),
+    # No fetcher finds its program, and each fails that looks into the cache of fetches
+    # first.
+    **dict.fromkeys(
+        (
+            "PATH",
+            "XDG_CACHE_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "XDG_STATE_HOME",
+        ),
+        os.devnull,
+    ),
 }
 """The variables of a sealed Nix."""
 
 _turn = BoundedSemaphore(_AT_ONCE)
-_seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar("_seal", default=None)
+_seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar(
+    "_seal", default=None
+)
 
 
 @contextmanager
 def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
     """Seal each evaluation in the block: it reads only `reach`, its expression's directory, and its arguments' paths.
 
-    Each has at most SECONDS and MEMORY_MIB, or the user's limits. With `seconds`, all together have that time and
-    memory. The limits of an enclosing seal still apply.
+    Each has at most SECONDS and MEMORY_MIB, or the user's limits. With `seconds`, all
+    together have that time and memory. The limits of an enclosing seal still apply.
     """
     around = _seal.get()
     end = time.monotonic() + seconds
@@ -116,8 +131,12 @@ class Allowance:
         """Return the remaining seconds of a thing."""
         return max(self.seconds - self._spent.get(thing, 0.0), 0.0)
 
-    def execute(self, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
-        """Run a command that examines things in this order; a stderr line with the mark starts each.
+    def execute(
+        self, command: Command, things: Sequence[Hashable], *, mark: str
+    ) -> Completed:
+        """Run a command that examines things in this order.
+
+        A stderr line with the mark starts each.
 
         Raise LimitError at the first whose time is up, and as process.execute does.
         """
@@ -135,12 +154,20 @@ class Allowance:
 
         def left() -> float:
             at = len(began) - 1
-            return began[at] + (self.left(things[at]) if at < len(things) else self.seconds) - time.monotonic()
+            return (
+                began[at]
+                + (self.left(things[at]) if at < len(things) else self.seconds)
+                - time.monotonic()
+            )
 
         try:
-            return process.execute(replace(command, pace=Pace(self.seconds, left), on_stderr=observe))
+            return process.execute(
+                replace(command, pace=Pace(self.seconds, left), on_stderr=observe)
+            )
         finally:
-            for thing, (begin, end) in zip(things, pairwise((*began, time.monotonic())), strict=False):
+            for thing, (begin, end) in zip(
+                things, pairwise((*began, time.monotonic())), strict=False
+            ):
                 self._spent[thing] = self._spent.get(thing, 0.0) + end - begin
 
 
@@ -164,7 +191,10 @@ def allowance(most: float | None = None) -> Allowance:
 
 @contextmanager
 def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
-    """Replace the default limits of evaluations in the block by the user's; None keeps a default."""
+    """Replace the default limits of evaluations in the block by the user's.
+
+    None keeps a default.
+    """
     token = _allowed.set((seconds, mebibytes))
     try:
         yield
@@ -174,7 +204,9 @@ def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
 
 def raised_by(option: str, limit: str) -> str:
     """Return the limit that was met, with the option that raises it if the running command has one."""
-    return f"{limit}; {option} raises the limit" if _allowed.get() is not None else limit
+    return (
+        f"{limit}; {option} raises the limit" if _allowed.get() is not None else limit
+    )
 
 
 def no_time() -> str:
@@ -184,12 +216,16 @@ def no_time() -> str:
 
 def seconds(default: float | None = None) -> float:
     """Return the time limit of an evaluation, or of all that share the `default`."""
-    return (_allowed.get() or (None, None))[0] or (SECONDS if default is None else default)
+    return (_allowed.get() or (None, None))[0] or (
+        SECONDS if default is None else default
+    )
 
 
 def memory(default: int | None = None) -> int:
     """Return the memory limit in MiB of an evaluation, or of all that share the `default`."""
-    return (_allowed.get() or (None, None))[1] or (MEMORY_MIB if default is None else default)
+    return (_allowed.get() or (None, None))[1] or (
+        MEMORY_MIB if default is None else default
+    )
 
 
 def left() -> float:
@@ -203,31 +239,46 @@ def is_sealed() -> bool:
     return _seal.get() is not None
 
 
-def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ()) -> Command:
-    """Return a command with this block's restrictions; `named` are the paths in its arguments.
+def restrict(
+    command: Command, *named: Path, writes: Sequence[Path] | None = ()
+) -> Command:
+    """Return a command with this block's restrictions.
 
-    Each is a root that the user named or that unlet laid out, never a path in a stranger's tree. The command may write
-    to `writes`, confined by the kernel; None if it cannot work confined.
+    `named` are the paths in its arguments.
+
+    Each is a root that the user named or that unlet laid out, never a path in a
+    stranger's tree. The command may write to `writes`, confined by the kernel; None if
+    it cannot work confined.
     """
     if (seal := _seal.get()) is None:
         return command
     reach, end = seal
     # Nix follows a link only to where it may already read.
-    roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
+    roots = dict.fromkeys(
+        root for path in (*reach, *named) for root in (path.resolve(), path)
+    )
     tops = [root for root in roots if roots.keys().isdisjoint(root.parents)]
     readable = [place for root in tops for place in without_git(root)]
     # What stands before the first `=` in an entry would be a name.
-    entries = (f"reach={place}" if "=" in str(place) else str(place) for place in readable)
+    entries = (
+        f"reach={place}" if "=" in str(place) else str(place) for place in readable
+    )
     words = [word for entry in entries for word in ("-I", entry)]
     together = isfinite(end)
     alone = replace(command, env=variables(command.env))
-    within = bounded(alone, memory() // _AT_ONCE if together else memory(), strictly=True)
+    within = bounded(
+        alone, memory() // _AT_ONCE if together else memory(), strictly=True
+    )
     return replace(
         within,
         argv=(*command.argv, *words),
-        timeout=max(_SHORTEST, min(command.timeout or seconds(), end - time.monotonic())),
+        timeout=max(
+            _SHORTEST, min(command.timeout or seconds(), end - time.monotonic())
+        ),
         most=ANSWER_BYTES,
-        within=None if writes is None else confinement(*readable, writes=writes, lists=tops),
+        within=None
+        if writes is None
+        else confinement(*readable, writes=writes, lists=tops),
         turn=_turn if together else None,
         # An evaluation heeds no signal while a function runs.
         grace=0.0,
@@ -243,8 +294,8 @@ def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
 def without_git(root: Path) -> tuple[Path, ...]:
     """Return what of a root can be read: all but each `.git` in it, which may hold a password.
 
-    Nix lets what is above these paths be listed, without the rest. A link comes after what it leads to, and is left out
-    if that is not among them: Nix would not start.
+    Nix lets what is above these paths be listed, without the rest. A link comes after
+    what it leads to, and is left out if that is not among them: Nix would not start.
     """
     if any(root.is_relative_to(place) for place in (_STORE, default_cache().root)):
         return (root,)
@@ -254,34 +305,59 @@ def without_git(root: Path) -> tuple[Path, ...]:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 if entry.name == _GIT:
-                    above |= {place for place in Path(entry.path).parents if place.is_relative_to(root)}
+                    above |= {
+                        place
+                        for place in Path(entry.path).parents
+                        if place.is_relative_to(root)
+                    }
                 elif entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
     if not above:
         return (root,)
-    there = [place for directory in above for place in directory.iterdir() if place not in above and place.name != _GIT]
-    return tuple(sorted((place for place in there if _is_readable(place, root)), key=Path.is_symlink))
+    there = [
+        place
+        for directory in above
+        for place in directory.iterdir()
+        if place not in above and place.name != _GIT
+    ]
+    return tuple(
+        sorted(
+            (place for place in there if _is_readable(place, root)), key=Path.is_symlink
+        )
+    )
 
 
 def _is_readable(place: Path, root: Path) -> bool:
     if not place.is_symlink():
         return True
     target = Path(os.path.normpath(place.parent / place.readlink()))
-    return target == place.resolve() and target.is_relative_to(root) and _GIT not in target.relative_to(root).parts
+    return (
+        target == place.resolve()
+        and target.is_relative_to(root)
+        and _GIT not in target.relative_to(root).parts
+    )
 
 
-def confinement(*roots: Path, writes: Sequence[Path] = (), lists: Sequence[Path] = ()) -> Confinement:
+def confinement(
+    *roots: Path, writes: Sequence[Path] = (), lists: Sequence[Path] = ()
+) -> Confinement:
     """Return the paths for a Nix with our configuration and these roots, whose directories it may list."""
     found = process.find("nix-instantiate")
     own, runs = _program(found) if found is not None else ((), None)
-    return Confinement(read=(SETTINGS, *own, *roots), write=tuple(writes), list=tuple(lists), run=runs)
+    return Confinement(
+        read=(SETTINGS, *own, *roots), write=tuple(writes), list=tuple(lists), run=runs
+    )
 
 
 @cache
 def _program(found: Path) -> tuple[tuple[Path, ...], tuple[Path, ...] | None]:
     """Return a program and its libraries, which need not be where the system's are, and what may be started."""
     real = found.resolve()
-    return (real, real.parents[1] / "lib", real.parents[1] / "libexec"), landlock.started(real)
+    return (
+        real,
+        real.parents[1] / "lib",
+        real.parents[1] / "libexec",
+    ), landlock.started(real)
 
 
 def available() -> int | None:
@@ -300,15 +376,29 @@ def jobs(*, each: int) -> int:
     return processors if memory is None else max(1, min(processors, memory // each))
 
 
-def bounded(command: Command, mebibytes: int | None, *, strictly: bool = False) -> Command:
-    """Return the command with a limit on the heap of Nix's evaluator; Nix reports when it is exceeded.
+def bounded(
+    command: Command, mebibytes: int | None, *, strictly: bool = False
+) -> Command:
+    """Return the command with a limit on the heap of Nix's evaluator.
 
-    The variables are those of Nix's garbage collector. `strictly` limits what Nix keeps outside of it, too.
+    Nix reports when it is exceeded.
+
+    The variables are those of Nix's garbage collector. `strictly` limits what Nix keeps
+    outside of it, too.
     """
     if mebibytes is None:
         return command
     heap = {"GC_MAXIMUM_HEAP_SIZE": str(mebibytes << 20)}
-    # The less the collector begins with, the more often it looks through all that there is.
-    initial = mebibytes // 2 if mebibytes >= 2 * _NIX_INITIAL_MIB else min(_INITIAL_MIB, mebibytes)
+    # The less the collector begins with, the more often it looks through all that there
+    # is.
+    initial = (
+        mebibytes // 2
+        if mebibytes >= 2 * _NIX_INITIAL_MIB
+        else min(_INITIAL_MIB, mebibytes)
+    )
     heap["GC_INITIAL_HEAP_SIZE"] = str(initial << 20)
-    return replace(command, env={**command.env, **heap}, memory=mebibytes + _BESIDE_MIB if strictly else None)
+    return replace(
+        command,
+        env={**command.env, **heap},
+        memory=mebibytes + _BESIDE_MIB if strictly else None,
+    )

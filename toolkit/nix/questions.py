@@ -1,6 +1,7 @@
 """Many questions in one evaluation of Nix: its command and limits, and the answers if a question ends it.
 
-The expression prints a mark and `question N` before each. No evaluated file can know the mark, or blame another.
+The expression prints a mark and `question N` before each. No evaluated file can know
+the mark, or blame another.
 """
 
 import re
@@ -40,15 +41,25 @@ def sealed_command(  # noqa: PLR0913 - an expression, and its limits
 ) -> Command:
     """Return the sealed command that answers so many questions, each in the time of one evaluation.
 
-    All have at most so many `seconds`, or the time of one if the user allows it more. With `searches`, the attribute is
-    a set of questions, and one that fails ends no other.
+    All have at most so many `seconds`, or the time of one if the user allows it more.
+    With `searches`, the attribute is a set of questions, and one that fails ends no
+    other.
     """
     with limits.sealed():
         if searches and attribute is not None:
             asking = evaluator.search_command(expression, arguments, attribute)
         else:
-            asking = evaluator.evaluate_command(expression, arguments, attribute=attribute, keeps=keeps)
-            asking = replace(asking, argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"))
+            asking = evaluator.evaluate_command(
+                expression, arguments, attribute=attribute, keeps=keeps
+            )
+            asking = replace(
+                asking,
+                argv=(
+                    *asking.argv,
+                    *(() if keeps else ("--readonly-mode",)),
+                    "--show-trace",
+                ),
+            )
     one = limits.seconds()
     return replace(
         limits.bounded(asking, limits.memory(), strictly=True),
@@ -61,9 +72,11 @@ def bisected(
 ) -> list[A | CommandError]:
     """Ask about items in as few evaluations as uncatchable errors permit, and return the answers in order.
 
-    Such an error ends an evaluation: it becomes the answer of the item at fault, and all others are asked again. The
-    last `question N` after the mark names that item; without one, or if the total time ran out, the items are halved.
-    An item that exceeded its own time is not asked again. If memory ran out, it and what is around it are separated.
+    Such an error ends an evaluation: it becomes the answer of the item at fault, and
+    all others are asked again. The last `question N` after the mark names that item;
+    without one, or if the total time ran out, the items are halved. An item that
+    exceeded its own time is not asked again. If memory ran out, it and what is around
+    it are separated.
     """
     if not items:
         return []
@@ -81,6 +94,13 @@ def bisected(
         apart = parts if reached_limit(error) and not late else [[*parts[0], *parts[1]]]
     if index >= len(items):
         middle = len(items) // 2
-        return [*bisected(ask, items[:middle], mark=mark), *bisected(ask, items[middle:], mark=mark)]
+        return [
+            *bisected(ask, items[:middle], mark=mark),
+            *bisected(ask, items[middle:], mark=mark),
+        ]
     rest = [each for part in apart for each in bisected(ask, part, mark=mark)]
-    return [*rest[:index], *(answer or bisected(ask, [items[index]], mark=mark)), *rest[index:]]
+    return [
+        *rest[:index],
+        *(answer or bisected(ask, [items[index]], mark=mark)),
+        *rest[index:],
+    ]

@@ -1,8 +1,9 @@
 """Find out what each name in a Nix expression refers to.
 
-The rules are those of the Nix manual, "Constructs": lambdas, let and rec bind statically and win over every `with`;
-default values see all parameters; plain `inherit a` takes `a` from outside of its let or rec, while the `e` of `inherit
-(e) a` sees the inside; `${"a"}` and `"a"` are static attribute names.
+The rules are those of the Nix manual, "Constructs": lambdas, let and rec bind
+statically and win over every `with`; default values see all parameters; plain `inherit
+a` takes `a` from outside of its let or rec, while the `e` of `inherit (e) a` sees the
+inside; `${"a"}` and `"a"` are static attribute names.
 """
 
 from __future__ import annotations
@@ -66,8 +67,14 @@ class Reference(Struct, frozen=True):
     def means(self, other: Reference) -> bool:
         """Return whether `other`, a use of the same name, gets its value from the same binding."""
         if self.scope is not None or other.scope is not None:
-            return self.scope is not None and other.scope is not None and self.scope.node is other.scope.node
-        return [scope.node for scope in self.withs] == [scope.node for scope in other.withs]
+            return (
+                self.scope is not None
+                and other.scope is not None
+                and self.scope.node is other.scope.node
+            )
+        return [scope.node for scope in self.withs] == [
+            scope.node for scope in other.withs
+        ]
 
 
 def references(root: Node) -> list[Reference]:
@@ -104,7 +111,11 @@ def binding_names(binding: Node) -> tuple[str, ...]:
         first = static_name(path.children[0]) if path is not None else None
         return (first,) if first is not None else ()
     if binding.kind in {"inherit", "inherit_from"}:
-        return tuple(name for child in inherited(binding) if (name := static_name(child)) is not None)
+        return tuple(
+            name
+            for child in inherited(binding)
+            if (name := static_name(child)) is not None
+        )
     return ()
 
 
@@ -117,7 +128,11 @@ def static_name(attribute: Node) -> str | None:
     ):
         return attribute.text[1:-1]
     if attribute.kind == "interpolation":
-        inner = [child for child in attribute.children if child.kind not in {"${", "}", "comment"}]
+        inner = [
+            child
+            for child in attribute.children
+            if child.kind not in {"${", "}", "comment"}
+        ]
         if len(inner) == 1 and inner[0].kind == "string_expression":
             return static_name(inner[0])
     return None
@@ -144,14 +159,21 @@ _RECURSIVE = ("let_expression", "rec_attrset_expression", "let_attrset_expressio
 
 
 def _resolve(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    """Yield the references below `node`; `scopes` are the enclosing ones, innermost first."""
+    """Yield the references below `node`.
+
+    `scopes` are the enclosing ones, innermost first.
+    """
     inner, children = scopes, node.children
     match node.kind:
         case "variable_expression":
             yield _look_up(node.text, node, scopes)
         case "inherit":
             named = ((static_name(child), child) for child in inherited(node))
-            yield from (_look_up(name, child, scopes) for name, child in named if name is not None)
+            yield from (
+                _look_up(name, child, scopes)
+                for name, child in named
+                if name is not None
+            )
             return
         case "inherited_attrs":
             return
@@ -161,12 +183,19 @@ def _resolve(node: Node, scopes: Scopes) -> Iterator[Reference]:
             inner = (Scope(node, formals(node)), *scopes)
             children = [child for child in children if child.kind != "identifier"]
         case "with_expression":
-            source, *children = (child for child in children if child.kind not in {"with", ";", "comment"})
+            source, *children = (
+                child
+                for child in children
+                if child.kind not in {"with", ";", "comment"}
+            )
             yield from _resolve(source, scopes)
             inner = (Scope(node, {}, is_with=True), *scopes)
         case kind if kind in _RECURSIVE:
             inner = (Scope(node, bound_names(node)), *scopes)
-            parts = (child.children if child.kind == "binding_set" else [child] for child in children)
+            parts = (
+                child.children if child.kind == "binding_set" else [child]
+                for child in children
+            )
             children = [part for each in parts for part in each]
         case _:
             pass
@@ -176,4 +205,6 @@ def _resolve(node: Node, scopes: Scopes) -> Iterator[Reference]:
 
 def _look_up(name: str, node: Node, scopes: tuple[Scope, ...]) -> Reference:
     binder = next((scope for scope in scopes if name in scope.names), None)
-    return Reference(name, node, binder, tuple(scope for scope in scopes if scope.is_with))
+    return Reference(
+        name, node, binder, tuple(scope for scope in scopes if scope.is_with)
+    )

@@ -24,7 +24,10 @@ _PATIENCE_SECONDS = 20.0
 
 
 def environment() -> Mapping[str, str]:
-    """Return the environment of the user's Nix, with a writable store; raise ToolkitError if there is none."""
+    """Return the environment of the user's Nix, with a writable store.
+
+    Raise ToolkitError if there is none.
+    """
     return of(BUILDING, store_variables())
 
 
@@ -32,9 +35,11 @@ def environment() -> Mapping[str, str]:
 def store_variables() -> Mapping[str, str]:
     """Return the environment variables that give Nix a writable store.
 
-    Nothing if `NIX_REMOTE` names a store, if the machine's store is writable (it is created if needed), and if the
-    daemon accepts the user. Else a store of the user's own, in a user namespace (Nix manual, "Local Store", root): its
-    paths are as in /nix/store, its files in the cache, see `physical`. Raise ToolkitError if none of them is possible.
+    Nothing if `NIX_REMOTE` names a store, if the machine's store is writable (it is
+    created if needed), and if the daemon accepts the user. Else a store of the user's
+    own, in a user namespace (Nix manual, "Local Store", root): its paths are as in
+    /nix/store, its files in the cache, see `physical`. Raise ToolkitError if none of
+    them is possible.
     """
     # Whoever starts a Nix that is not installed reports it.
     if "NIX_REMOTE" in os.environ or process.find("nix-store") is None:
@@ -48,8 +53,10 @@ def store_variables() -> Mapping[str, str]:
         process.run(["unshare", "--user", "--map-root-user", "--mount", "true"])
     except ToolkitError as error:
         raise ToolkitError(
-            f"nix: {refusal}, and without user namespaces this user cannot have a store of their own",
-            hint="start the nix-daemon (Debian, Ubuntu: apt install nix-setup-systemd), and join the group nix-users",
+            f"nix: {refusal}, and without user namespaces this user cannot have a "
+            "store of their own",
+            hint="start the nix-daemon (Debian, Ubuntu: apt install "
+            "nix-setup-systemd), and join the group nix-users",
         ) from error
     return {"NIX_REMOTE": remote(own())}
 
@@ -77,9 +84,12 @@ def remote(root: Path) -> str:
 
 
 def written() -> tuple[Path, ...] | None:
-    """Return the directories that a Nix writes to when it adds to its store; None if directories do not suffice.
+    """Return the directories that a Nix writes to when it adds to its store.
 
-    That is so for a store on another machine, and for a read-only mounted one, which Nix remounts.
+    None if directories do not suffice.
+
+    That is so for a store on another machine, and for a read-only mounted one, which
+    Nix remounts.
     """
     remote = environment().get("NIX_REMOTE", "")
     if remote == "daemon":
@@ -103,19 +113,26 @@ def _root(remote: str) -> Path | None:
 def physical(path: Path) -> Path:
     """Return the readable path of a store path: a store with a different root is not at /nix/store.
 
-    Raise ToolkitError for a path outside of the store: a builder's link may lead anywhere.
+    Raise ToolkitError for a path outside of the store: a builder's link may lead
+    anywhere.
     """
     remote = environment().get("NIX_REMOTE", "")
     own = _root(remote) or Path("/")
     place = own / path.relative_to("/")
     real = place.resolve()
-    if not any(real.is_relative_to(store.resolve()) for store in (own / STORE.relative_to("/"), STORE)):
+    if not any(
+        real.is_relative_to(store.resolve())
+        for store in (own / STORE.relative_to("/"), STORE)
+    ):
         raise ToolkitError(f"{path}: leads out of the store, to '{real}'")
     return place
 
 
 def of_content(sri: str) -> Path | None:
-    """Return the source directory in the store whose NAR has this hash; None if there is none."""
+    """Return the source directory in the store whose NAR has this hash.
+
+    None if there is none.
+    """
     asked = ("nix-store", "--print-fixed-path", "--recursive", "sha256", sri, "source")
     with suppress(ToolkitError):
         place = physical(Path(process.run(asked, env=environment()).text))
@@ -125,7 +142,9 @@ def of_content(sri: str) -> Path | None:
 
 def _may_write(directory: Path) -> bool:
     """Return whether this user may write to a directory, or may make it if there is none."""
-    there = next(path for path in (directory, *directory.parents) if os.access(path, os.F_OK))
+    there = next(
+        path for path in (directory, *directory.parents) if os.access(path, os.F_OK)
+    )
     return os.access(there, os.W_OK | os.X_OK)
 
 
@@ -137,19 +156,35 @@ def _make(state: Path, *, remote: str) -> None:
     state.mkdir(parents=True, exist_ok=True)
     with files.locked(state):
         if not schema.exists():
-            process.run(["nix-store", "--init"], env=of(BUILDING, {"NIX_REMOTE": remote}))
+            process.run(
+                ["nix-store", "--init"], env=of(BUILDING, {"NIX_REMOTE": remote})
+            )
 
 
 def _refusal() -> str | None:
     """Say why this user cannot use the daemon, None if they can.
 
-    That its socket can be opened is not enough: whom the daemon serves is said by its setting `allowed-users`.
+    That its socket can be opened is not enough: whom the daemon serves is said by its
+    setting `allowed-users`.
     """
     socket = Path(os.environ.get("NIX_DAEMON_SOCKET_PATH") or _SOCKET)
     if not os.access(socket, os.W_OK):
-        closed = os.access(socket.parent, os.F_OK) and not os.access(socket.parent, os.X_OK)
-        return f"this user cannot enter '{socket.parent}'" if closed else "no daemon answers"
-    question = ["nix-store", "--store", "daemon", "--check-validity", "--print-invalid", str(_NOWHERE)]
+        closed = os.access(socket.parent, os.F_OK) and not os.access(
+            socket.parent, os.X_OK
+        )
+        return (
+            f"this user cannot enter '{socket.parent}'"
+            if closed
+            else "no daemon answers"
+        )
+    question = [
+        "nix-store",
+        "--store",
+        "daemon",
+        "--check-validity",
+        "--print-invalid",
+        str(_NOWHERE),
+    ]
     try:
         process.run(question, env=of(BUILDING), timeout=_PATIENCE_SECONDS)
     except CommandError:

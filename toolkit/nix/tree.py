@@ -1,7 +1,8 @@
 """Parse a Nix file into a tree whose nodes know their positions.
 
-The grammar (tree-sitter-nix, through ast-grep) only helps to find things: it accepts some files that Nix rejects.
-`nix-instantiate --parse` decides whether a file is valid Nix.
+The grammar (tree-sitter-nix, through ast-grep) only helps to find things: it accepts
+some files that Nix rejects. `nix-instantiate --parse` decides whether a file is valid
+Nix.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ _UNREADABLE = re.compile(r"(?<!/).\*/(?=(?:then|else)\b)", re.DOTALL)
 
 _DEEPEST = 300
 
-# A file of 800 kB takes the parser 0.1 s, but 8,000 times `?-` take it 20 s: the cube of some lengths.
+# A file of 800 kB takes the parser 0.1 s, but 8,000 times `?-` take it 20 s: the cube
+# of some lengths.
 _SECONDS = 0.5
 _PER_SECOND = 1 << 20
 _HARMLESS = 1 << 10
 
 
 class Node(Struct, eq=False):
-    """A node of the tree. `start` and `end` are offsets into `tree.text`, in characters.
+    """A node of the tree.
+
+    `start` and `end` are offsets into `tree.text`, in characters.
 
     `tree.nodes[index:after]` are the node and its descendants.
     """
@@ -88,21 +92,33 @@ class Tree:
     """A parsed file. `name` is used in messages; `root` is the file's expression."""
 
     def __init__(self, text: str, *, name: str, known: bool = False) -> None:
-        """Parse `text`; raise NixSyntaxError at the first place that the grammar rejects.
+        """Parse `text`.
 
-        Raise RefusalError for a file that keeps the parser for too long, if it is not `known` that it does not, and for
-        one whose expressions are nested more deeply than the functions below can follow.
+        Raise NixSyntaxError at the first place that the grammar rejects.
+
+        Raise RefusalError for a file that keeps the parser for too long, if it is not
+        `known` that it does not, and for one whose expressions are nested more deeply
+        than the functions below can follow.
         """
         if not known and not all(readable([text])):
-            raise RefusalError(f"{name}: takes unlet's parser more than {_limit([text]):.1f} s of processor time")
+            raise RefusalError(
+                f"{name}: takes unlet's parser more than {_limit([text]):.1f} s of "
+                "processor time"
+            )
         self.text = text
         self.name = name
         self.nodes: list[Node] = []
         self._parsed = _UNREADABLE.sub("*/ ", text)
         self.source = self._convert(SgRoot(self._parsed, "nix").root())
         # The parser makes up a token to go on: it has a kind, but no text.
-        empty = (node for node in self.nodes if node.start == node.end and not node.children)
-        if (missing := next((node for node in empty if node.kind not in _MAY_BE_EMPTY), None)) is not None:
+        empty = (
+            node for node in self.nodes if node.start == node.end and not node.children
+        )
+        if (
+            missing := next(
+                (node for node in empty if node.kind not in _MAY_BE_EMPTY), None
+            )
+        ) is not None:
             raise syntax_error(name, text, missing.start)
         expressions = [node for node in self.source.children if node.kind != "comment"]
         if not expressions:
@@ -112,8 +128,9 @@ class Tree:
     def _convert(self, top: SgNode) -> Node:
         """Copy the parser's tree, in time that grows with the file's length alone.
 
-        The parser library computes a node's line and column from the beginning of the line: that takes long in a long
-        line. So the lengths of the tokens' own texts are added instead.
+        The parser library computes a node's line and column from the beginning of the
+        line: that takes long in a long line. So the lengths of the tokens' own texts
+        are added instead.
         """
         source = Node(self, top.kind(), 0, len(self.text), None, [], 0)
         self.nodes.append(source)
@@ -127,8 +144,11 @@ class Tree:
                 parent.after = len(self.nodes)
                 if parent.children:
                     parent.start = parent.children[0].start
-                    # The outermost node also has the white space at the end of the file.
-                    parent.end = parent.children[-1].end if unfinished else len(self.text)
+                    # The outermost node also has the white space at the end of the
+                    # file.
+                    parent.end = (
+                        parent.children[-1].end if unfinished else len(self.text)
+                    )
                 continue
             children = given.children()
             token = given.text() if not children else ""
@@ -142,7 +162,10 @@ class Tree:
             parent.children.append(node)
             if children:
                 if len(unfinished) == _DEEPEST:
-                    raise RefusalError(f"{self.name}:{self.place(offset)}: nested more than {_DEEPEST} levels deep")
+                    raise RefusalError(
+                        f"{self.name}:{self.place(offset)}: nested more than "
+                        f"{_DEEPEST} levels deep"
+                    )
                 unfinished.append((node, iter(children)))
                 continue
             node.start = self._beginning(token, offset)
@@ -173,7 +196,9 @@ def parsed(text: str, *, name: str, known: bool = False) -> Tree:
 
 
 def readable(texts: Sequence[str], *, most: float = inf) -> list[bool]:
-    """Return for each text whether the parser finishes in time; many texts together take hardly longer than one.
+    """Return for each text whether the parser finishes in time.
+
+    Many texts together take hardly longer than one.
 
     The unfinished ones share `most` CPU seconds; beyond that, none counts as readable.
     """
@@ -184,7 +209,9 @@ def readable(texts: Sequence[str], *, most: float = inf) -> list[bool]:
         if sum(map(len, some)) <= _HARMLESS:
             return [True] * len(some)
         seconds = min(_limit(some), left)
-        if seconds <= 0 or confined.ends(lambda: [SgRoot(text, "nix") for text in some], seconds=seconds):
+        if seconds <= 0 or confined.ends(
+            lambda: [SgRoot(text, "nix") for text in some], seconds=seconds
+        ):
             return [seconds > 0] * len(some)
         left -= seconds
         middle = len(some) // 2
@@ -201,7 +228,11 @@ def lost_comments(before: Tree, after: Tree) -> list[Node]:
     """Return the comments of one text that another lacks, ignoring white space in them."""
 
     def comments(tree: Tree) -> list[tuple[str, Node]]:
-        return [(" ".join(node.text.split()), node) for node in tree.nodes if node.kind == "comment"]
+        return [
+            (" ".join(node.text.split()), node)
+            for node in tree.nodes
+            if node.kind == "comment"
+        ]
 
     kept = Counter(words for words, _ in comments(after))
     lost: list[Node] = []
@@ -216,15 +247,21 @@ def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
     """Return the error for a place in `text` that is not Nix, with its line and a caret."""
     line, column = _line_and_column(text, offset)
     lines = text.split("\n")
-    shown = lines[line - 1].rstrip("\r").replace("\t", " ") if line <= len(lines) else ""
+    shown = (
+        lines[line - 1].rstrip("\r").replace("\t", " ") if line <= len(lines) else ""
+    )
     fact, hint = "syntax error", None
     if shown.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         fact, hint = "merge conflict marker", "resolve the merge first"
-    return NixSyntaxError(f"{name}:{line}:{column}: {fact}", excerpt=excerpt(shown, column), hint=hint)
+    return NixSyntaxError(
+        f"{name}:{line}:{column}: {fact}", excerpt=excerpt(shown, column), hint=hint
+    )
 
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
-_MAY_BE_EMPTY = frozenset({"source_code", "string_fragment", "binding_set", "inherited_attrs"})
+_MAY_BE_EMPTY = frozenset(
+    {"source_code", "string_fragment", "binding_set", "inherited_attrs"}
+)

@@ -1,7 +1,8 @@
 """Read a wrapper's effect on its program's environment from the wrapper's content, without running it.
 
-It knows both forms in nixpkgs: the scripts of make-wrapper.sh, of which four variants exist since 2017, and the ELF
-files of make-binary-wrapper.sh, which contain the command that made them.
+It knows both forms in nixpkgs: the scripts of make-wrapper.sh, of which four variants
+exist since 2017, and the ELF files of make-binary-wrapper.sh, which contain the command
+that made them.
 """
 
 import re
@@ -16,14 +17,18 @@ CALLER = "/path-of-the-caller"
 
 _ELF = b"\x7fELF"
 _COMMAND = re.compile(rb"makeCWrapper (?:[^\n\0]*\\\n)*[^\n\0]*")
-_EXEC = re.compile(r"""exec\s+(?:-a\s+(?:"[^"]*"|'[^']*'|\S+)\s+)?["']{0,2}(/[^"'\s]+)["']{0,2}(?=\s|$)""")
+_EXEC = re.compile(
+    r"""exec\s+(?:-a\s+(?:"[^"]*"|'[^']*'|\S+)\s+)?["']{0,2}(/[^"'\s]+)["']{0,2}(?=\s|$)"""
+)
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)(\+?)=(.*)")
 _UNLESS_LISTED = re.compile(r"if \[\[ \$(\w+) != \*(.+)\* \]\]; then")
 _OPERANDS = {
     **dict.fromkeys(("--prefix", "--suffix"), 3),
     **dict.fromkeys(("--set", "--set-default"), 2),
     **dict.fromkeys(("--unset", "--chdir", "--argv0"), 1),
-    **dict.fromkeys(("--add-flag", "--append-flag", "--add-flags", "--append-flags"), 1),
+    **dict.fromkeys(
+        ("--add-flag", "--append-flag", "--add-flags", "--append-flags"), 1
+    ),
 }
 
 
@@ -65,21 +70,33 @@ class Wrapper(Struct, frozen=True, kw_only=True):
 
     @property
     def order(self) -> PathOrder:
-        """The wrapper's PATH; raise ToolkitError unless it has exactly one place for the caller's PATH."""
+        """The wrapper's PATH.
+
+        Raise ToolkitError unless it has exactly one place for the caller's PATH.
+        """
         entries = self.environment({"PATH": CALLER}).get("PATH", "").split(":")
         if (count := entries.count(CALLER)) != 1:
-            raise ToolkitError(f"wrapper of {self.program}: the caller's PATH stands {count} times in the wrapper's")
+            raise ToolkitError(
+                f"wrapper of {self.program}: the caller's PATH stands {count} times "
+                "in the wrapper's"
+            )
         place = entries.index(CALLER)
-        return PathOrder(prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :]))
+        return PathOrder(
+            prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :])
+        )
 
 
 def short(entry: str) -> str:
     """Return the package name of a PATH entry in the store, without hash and version."""
-    return re.sub(r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry)
+    return re.sub(
+        r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry
+    )
 
 
 def read(content: bytes, *, name: str) -> Wrapper | None:
-    """Read the wrapper with this content; return None if it is not a wrapper. `name` is its path in messages.
+    """Read the wrapper with this content; return None if it is not a wrapper.
+
+    `name` is its path in messages.
 
     Raise ToolkitError for a wrapper that treats a variable in an unknown way.
     """
@@ -95,10 +112,14 @@ def _read_elf(content: bytes, name: str) -> Wrapper | None:
     if command is None:
         return None
     try:
-        words = shlex.split(command[0].decode("utf-8", "replace").replace("\\\n", " "))[1:]
+        words = shlex.split(command[0].decode("utf-8", "replace").replace("\\\n", " "))[
+            1:
+        ]
         return Wrapper(program=words[0], steps=tuple(_flags(words[1:])))
     except (ValueError, IndexError):
-        raise ToolkitError(f"{name}: the command that it was made with cannot be read") from None
+        raise ToolkitError(
+            f"{name}: the command that it was made with cannot be read"
+        ) from None
 
 
 def _flags(words: list[str]) -> Iterator[_Step]:
@@ -127,7 +148,11 @@ def _flags(words: list[str]) -> Iterator[_Step]:
 
 def _read_script(text: str, name: str) -> Wrapper | None:
     lines = text.splitlines()
-    ends = [(number, found[1]) for number, line in enumerate(lines) if (found := _EXEC.match(line))]
+    ends = [
+        (number, found[1])
+        for number, line in enumerate(lines)
+        if (found := _EXEC.match(line))
+    ]
     if len(ends) != 1:
         return None
     last, program = ends[0]
@@ -142,7 +167,9 @@ def _read_script(text: str, name: str) -> Wrapper | None:
             else:
                 steps += _statement(line, unless)
         except ValueError:
-            raise ToolkitError(f"{name}:{number}: cannot determine what this does: '{line}'") from None
+            raise ToolkitError(
+                f"{name}:{number}: cannot determine what this does: '{line}'"
+            ) from None
     return Wrapper(program=program, steps=tuple(steps))
 
 
@@ -172,7 +199,10 @@ _PART = re.compile(
     | (?P<bare>[^'"\\$`();&|<>\s])""",
     re.VERBOSE | re.DOTALL,
 )
-_DOUBLE_PART = re.compile(rf"""{_VARIABLE} | \\(?P<escaped>["\\$`]) | (?P<bare>[^"$`])""", re.VERBOSE | re.DOTALL)
+_DOUBLE_PART = re.compile(
+    rf"""{_VARIABLE} | \\(?P<escaped>["\\$`]) | (?P<bare>[^"$`])""",
+    re.VERBOSE | re.DOTALL,
+)
 _PATTERN = re.compile(rf"(?:{_QUOTED}|[^'\"\\/])*", re.DOTALL)
 """The pattern of `${NAME/PATTERN/REPLACEMENT}`."""
 
@@ -180,8 +210,9 @@ _PATTERN = re.compile(rf"(?:{_QUOTED}|[^'\"\\/])*", re.DOTALL)
 def expand(word: str, variables: Mapping[str, str]) -> str:
     """Expand `word` as a shell does; a missing variable is empty.
 
-    Patterns are plain text, since wrappers quote them all. Raise ValueError if the result is not a single word, or for
-    an expansion that no wrapper has, such as `$(…)`.
+    Patterns are plain text, since wrappers quote them all. Raise ValueError if the
+    result is not a single word, or for an expansion that no wrapper has, such as
+    `$(…)`.
     """
     return _expanded(_PART, word, variables)
 
@@ -195,15 +226,26 @@ def _expanded(part: re.Pattern[str], text: str, variables: Mapping[str, str]) ->
         at = found.end()
         fields = found.groupdict()
         if (name := fields["name"] or fields["braced"]) is not None:
-            parts.append(_value(variables.get(name), fields["operator"] or "", fields["operand"] or "", variables))
+            parts.append(
+                _value(
+                    variables.get(name),
+                    fields["operator"] or "",
+                    fields["operand"] or "",
+                    variables,
+                )
+            )
         elif (double := fields.get("double")) is not None:
             parts.append(_expanded(_DOUBLE_PART, double, variables))
         else:
-            parts.append(fields.get("plain") or fields["escaped"] or fields["bare"] or "")
+            parts.append(
+                fields.get("plain") or fields["escaped"] or fields["bare"] or ""
+            )
     return "".join(parts)
 
 
-def _value(value: str | None, operator: str, operand: str, variables: Mapping[str, str]) -> str:
+def _value(
+    value: str | None, operator: str, operand: str, variables: Mapping[str, str]
+) -> str:
     """Return what a variable with an operator expands to."""
     old, replacement = value or "", ""
     if operator == "/" and (pattern := _PATTERN.match(operand)) is not None:

@@ -27,14 +27,20 @@ def alone(target: str) -> tuple[str, ...]:
     return tuple(named.branches) if named is not None else ()
 
 
-def branch_name(target: str, recipe: str | None = None, only: Sequence[str] = (), *, more: int = 0) -> str:
-    """Return the default name of a target's branch; a file takes its directory's name if that is more specific.
+def branch_name(
+    target: str, recipe: str | None = None, only: Sequence[str] = (), *, more: int = 0
+) -> str:
+    """Return the default name of a target's branch.
+
+    A file takes its directory's name if that is more specific.
 
     `more` is the number of further targets in a batch.
     """
     named = registry.named().get(target) if recipe is None else None
     if named is not None:
-        return next(name for made, name in named.branches.items() if made in only or not only)
+        return next(
+            name for made, name in named.branches.items() if made in only or not only
+        )
     what = PurePath(recipe).stem if recipe is not None else "overridable-parts"
     if (path := PurePath(target)).suffix == ".nix":
         target = path.parent.name if path.stem in {"package", "default"} else path.stem
@@ -43,15 +49,22 @@ def branch_name(target: str, recipe: str | None = None, only: Sequence[str] = ()
 
 
 def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
-    """Prove the series on the base, then create the branch; create nothing if a proof or anything else fails.
+    """Prove the series on the base, then create the branch.
 
-    The clone determines the source and the output directory of the request. Raise ToolkitError for an unusable clone,
-    base, branch or place, and for a package that is alone; a batch leaves such a package out.
+    Create nothing if a proof or anything else fails.
+
+    The clone determines the source and the output directory of the request. Raise
+    ToolkitError for an unusable clone, base, branch or place, and for a package that is
+    alone; a batch leaves such a package out.
     """
     order = replace(order, trailers=message.checked_trailers(order.trailers))
     clone = contributions.open_clone(order.repo)
     message.require_disclosure(clones.people(clone), order.trailers)
-    path = order.worktree.absolute() if order.worktree is not None else grounds.beside(clone, order.branch)
+    path = (
+        order.worktree.absolute()
+        if order.worktree is not None
+        else grounds.beside(clone, order.branch)
+    )
     grounds.require_free(clone, order.branch, path)
     with contributions.replacing(clone.common, order.branch) as replacement:
         ground = grounds.find(clone, order, request, progress=progress)
@@ -73,10 +86,12 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
 
 
 def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
-    """Rewrite the file on the new base, prove it, and move the branch and its worktree; everything or nothing.
+    """Rewrite the file on the new base, prove it, and move the branch and its worktree.
 
-    Empty fields of the order and the request keep their old values. Raise ToolkitError if the contributor's work would
-    be lost, and if one of their commits conflicts.
+    Everything or nothing.
+
+    Empty fields of the order and the request keep their old values. Raise ToolkitError
+    if the contributor's work would be lost, and if one of their commits conflicts.
     """
     clone = contributions.open_clone(asked.repo)
     found = contributions.find(clone, asked.branch or None)
@@ -85,35 +100,59 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     wanted = _wanted(request, kept)
     message.require_disclosure(clones.people(clone), order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
-    with contributions.replacing(clone.common, order.branch) as replacement, committing.workshop(clone) as shop:
+    with (
+        contributions.replacing(clone.common, order.branch) as replacement,
+        committing.workshop(clone) as shop,
+    ):
         ground = grounds.find(clone, order, wanted, progress=progress)
-        was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
+        was = edits.find(
+            shop, found.kept, kept, tip, ground.base.commit, progress=progress
+        )
         ground = ground.written(order, replacement, progress=progress)
         done = replace(ground.outcome(()), before=tip)
         if not ground.made or (done.failed and not order.force):
             return done
         progress.step("committing")
         written = grounds.messages(ground.commits, order.trailers)
-        messages = was.kept_messages(found.kept, [series.package for series, _ in ground.made], written)
+        messages = was.kept_messages(
+            found.kept, [series.package for series, _ in ground.made], written
+        )
         oids = ground.committed(shop, messages)
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(Oid(commit.hexsha) for commit in was.ours)
         own, dropped = edits.carry(shop, was, oids[-1])
         moved = own[-1][0] if own else oids[-1]
-        contents = {series.target: shop.content(moved, series.target) for series, _ in ground.made}
+        contents = {
+            series.target: shop.content(moved, series.target)
+            for series, _ in ground.made
+        }
         shop.keep()
         proofs = ground.prove_whole(contents, progress=progress)
-        made = ground.write(order, oids, messages, replacement, worktree=worktree.path, own=own, edited=edited)
+        made = ground.write(
+            order,
+            oids,
+            messages,
+            replacement,
+            worktree=worktree.path,
+            own=own,
+            edited=edited,
+        )
         contributions.write(replacement.building, made.contribution)
         replacement.take_place()
         progress.step(f"moving {worktree.path}")
         worktrees.move(worktree, to=moved)
-    lost = [f"your commit '{subject}' was dropped: the new base contains all of it" for subject in dropped]
+    lost = [
+        f"your commit '{subject}' was dropped: the new base contains all of it"
+        for subject in dropped
+    ]
     return replace(done, made=made, warnings=tuple(lost), own_proofs=proofs)
 
 
 def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
-    """Return where the branch is, and its worktree; raise ToolkitError where it cannot be moved without a loss."""
+    """Return where the branch is, and its worktree.
+
+    Raise ToolkitError where it cannot be moved without a loss.
+    """
     name = found.kept.branch
     if found.tip is None:
         again = f"unlet pr --repo {quote(str(clone.top))} --branch {quote(name)}"
@@ -122,10 +161,17 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     contributions.require_apart(clone, found)
     worktree = found.worktree
     if worktree is None or not worktree.path.is_dir() or worktree.branch is None:
-        hint = f"git worktree add DIR {quote(name)}, or git switch {quote(name)} in the one that was made for it"
-        raise ToolkitError(f"{clone.top}: branch '{name}' is not checked out anywhere", hint=hint)
+        hint = (
+            f"git worktree add DIR {quote(name)}, or git switch {quote(name)} in "
+            "the one that was made for it"
+        )
+        raise ToolkitError(
+            f"{clone.top}: branch '{name}' is not checked out anywhere", hint=hint
+        )
     if (fact := contributions.uncommitted(worktree)) is not None:
-        raise ToolkitError(fact, hint=f"git -C {quote(str(worktree.path))} commit, or stash")
+        raise ToolkitError(
+            fact, hint=f"git -C {quote(str(worktree.path))} commit, or stash"
+        )
     return found.tip, worktree
 
 
@@ -136,17 +182,31 @@ def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:
         base=asked.base or kept.base,
         branch=kept.branch,
         packages=kept.packages if kept.others else (),
-        trailers=message.checked_trailers(asked.trailers) if asked.trailers else kept.trailers,
+        trailers=message.checked_trailers(asked.trailers)
+        if asked.trailers
+        else kept.trailers,
     )
 
 
 def _request(kept: Contribution) -> Request:
     """Return the request that a branch was made by."""
-    designs = {step.name: step.design for step in kept.steps} if kept.recipe is None else {}
-    return Request(target=kept.target, designs=designs, **{name: getattr(kept, name) for name in CHOICES})
+    designs = (
+        {step.name: step.design for step in kept.steps} if kept.recipe is None else {}
+    )
+    return Request(
+        target=kept.target,
+        designs=designs,
+        **{name: getattr(kept, name) for name in CHOICES},
+    )
 
 
 def _wanted(asked: Request, kept: Request) -> Request:
     """Return the request of a branch with what is asked for now."""
-    choices = {name: getattr(asked, name) or getattr(kept, name) for name in CHOICES if name != "recipe"}
-    return replace(kept, designs={**kept.designs, **asked.designs}, depth=asked.depth, **choices)
+    choices = {
+        name: getattr(asked, name) or getattr(kept, name)
+        for name in CHOICES
+        if name != "recipe"
+    }
+    return replace(
+        kept, designs={**kept.designs, **asked.designs}, depth=asked.depth, **choices
+    )

@@ -1,6 +1,7 @@
 """The branches that unlet made in a clone: the record of each, its current state, and its safe removal.
 
-Its proposal, pull-request.md and record are in the clone's git directory, in `unlet/BRANCH`, which git ignores.
+Its proposal, pull-request.md and record are in the clone's git directory, in
+`unlet/BRANCH`, which git ignores.
 """
 
 import hashlib
@@ -40,20 +41,33 @@ def place(common: Path, branch: str) -> Path:
 def known(common: Path) -> tuple[Contribution, ...]:
     """Return the records of all branches, by name."""
     with suppress(FileNotFoundError):
-        names = sorted(unquote(path.name) for path in (common / _DIRECTORY).iterdir() if not path.name.startswith("."))
-        return tuple(found for name in names if (found := read(common, name)) is not None)
+        names = sorted(
+            unquote(path.name)
+            for path in (common / _DIRECTORY).iterdir()
+            if not path.name.startswith(".")
+        )
+        return tuple(
+            found for name in names if (found := read(common, name)) is not None
+        )
     return ()
 
 
 def read(common: Path, branch: str) -> Contribution | None:
-    """Return the record of a branch, None if unlet did not make it; raise ToolkitError for a damaged file."""
+    """Return the record of a branch, None if unlet did not make it.
+
+    Raise ToolkitError for a damaged file.
+    """
     path = place(common, branch) / _KEPT
     if not path.exists():
         return None
     try:
-        return documents.read_versioned(files.read(path), Contribution, schema=_SCHEMA, document=str(path))
+        return documents.read_versioned(
+            files.read(path), Contribution, schema=_SCHEMA, document=str(path)
+        )
     except documents.BrokenError as error:
-        raise ToolkitError(error.message, hint="delete it to make unlet forget the branch") from error
+        raise ToolkitError(
+            error.message, hint="delete it to make unlet forget the branch"
+        ) from error
 
 
 def write(directory: Path, contribution: Contribution) -> None:
@@ -90,25 +104,36 @@ class DirectoryReplacement(Struct):
 
 @contextmanager
 def alone(common: Path) -> Generator[None]:
-    """Lock a clone against other runs of unlet during the block; raise ToolkitError if one is active there."""
+    """Lock a clone against other runs of unlet during the block.
+
+    Raise ToolkitError if one is active there.
+    """
     try:
-        # Where a file system has no locks, git still lets nobody make the same branch twice.
+        # Where a file system has no locks, git still lets nobody make the same branch
+        # twice.
         with files.locked(common, wait=False):
             yield
     except BlockingIOError:
         hint = "try again when it has ended"
-        raise ToolkitError(f"{common}: another unlet is running in this clone", hint=hint) from None
+        raise ToolkitError(
+            f"{common}: another unlet is running in this clone", hint=hint
+        ) from None
 
 
 @contextmanager
 def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
-    """Yield a directory for building a proposal; once it takes the place of an older one, only an error takes it back.
+    """Yield a directory for building a proposal.
 
-    Raise ToolkitError for an OSError in the block, such as a full disk; see also `alone`.
+    Once it takes the place of an older one, only an error takes it back.
+
+    Raise ToolkitError for an OSError in the block, such as a full disk; see also
+    `alone`.
     """
     there = place(common, branch)
     # Of another length than what `files.whole_directory` takes for left behind.
-    replacement = DirectoryReplacement(there, there.with_name(f".{there.name}.{os.urandom(8).hex()}"))
+    replacement = DirectoryReplacement(
+        there, there.with_name(f".{there.name}.{os.urandom(8).hex()}")
+    )
     with alone(common):
         try:
             there.parent.mkdir(exist_ok=True)
@@ -118,7 +143,9 @@ def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
             if replacement.put:
                 files.exchange(there, replacement.building)
             if isinstance(error, OSError):
-                raise ToolkitError(f"{error.filename or there}: cannot be written: {error.strerror}") from error
+                raise ToolkitError(
+                    f"{error.filename or there}: cannot be written: {error.strerror}"
+                ) from error
             raise
         finally:
             files.remove(replacement.building)
@@ -157,8 +184,8 @@ def _remove_empty(directory: Path) -> None:
 class Standing(Struct, frozen=True, kw_only=True):
     """The current state of a branch that `pr` made.
 
-    `tip` is None if the branch is gone. `worktree` has it checked out, or was created for it and now has no branch
-    checked out; None if there is no such worktree.
+    `tip` is None if the branch is gone. `worktree` has it checked out, or was created
+    for it and now has no branch checked out; None if there is no such worktree.
     """
 
     kept: Contribution
@@ -188,7 +215,9 @@ def find(clone: Clone, branch: str | None) -> Standing:
     """
     all_known, there = known(clone.common), worktrees.worktrees(clone)
     names = ", ".join(each.branch for each in all_known)
-    here = next((each.branch or each.made_for for each in there if each.path == clone.top), None)
+    here = next(
+        (each.branch or each.made_for for each in there if each.path == clone.top), None
+    )
     found = [each for each in all_known if each.branch == (branch or here)]
     if branch is None and len(found := found or [*all_known]) > 1:
         fact = f"unlet made several branches: {names}"
@@ -202,16 +231,29 @@ def find(clone: Clone, branch: str | None) -> Standing:
     own = [each for each in there if each.branch == kept.branch]
     if len(own) > 1:
         places = " and ".join(str(each.path) for each in own)
-        raise ToolkitError(f"{clone.top}: branch '{kept.branch}' is checked out in {places}")
-    own += [each for each in there if each.made_for == kept.branch and each.branch is None]
-    return Standing(kept=kept, tip=clones.branch_commit(clone, kept.branch), worktree=next(iter(own), None))
+        raise ToolkitError(
+            f"{clone.top}: branch '{kept.branch}' is checked out in {places}"
+        )
+    own += [
+        each for each in there if each.made_for == kept.branch and each.branch is None
+    ]
+    return Standing(
+        kept=kept,
+        tip=clones.branch_commit(clone, kept.branch),
+        worktree=next(iter(own), None),
+    )
 
 
 def require_apart(clone: Clone, found: Standing) -> None:
     """Raise ToolkitError for a branch that the user's own checkout has."""
-    if found.worktree is not None and found.worktree.path == worktrees.worktrees(clone)[0].path:
+    if (
+        found.worktree is not None
+        and found.worktree.path == worktrees.worktrees(clone)[0].path
+    ):
         fact = f"branch '{found.kept.branch}' is what your own checkout has"
-        raise ToolkitError(f"{clone.top}: {fact}", hint="check out another branch there first")
+        raise ToolkitError(
+            f"{clone.top}: {fact}", hint="check out another branch there first"
+        )
 
 
 def uncommitted(worktree: Worktree) -> str | None:
@@ -223,7 +265,8 @@ def uncommitted(worktree: Worktree) -> str | None:
 def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
     """Remove a branch that `pr` made, by default the only one.
 
-    Raise ToolkitError if that would lose work, unless `force` permits it, and for a branch in use elsewhere.
+    Raise ToolkitError if that would lose work, unless `force` permits it, and for a
+    branch in use elsewhere.
     """
     clone = open_clone(repo)
     with alone(clone.common):
@@ -231,10 +274,14 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
         name, worktree = found.kept.branch, found.worktree
         if worktree is not None and worktree.locked is not None:
             hint = f"git worktree unlock {quote(str(worktree.path))}"
-            raise ToolkitError(f"{worktree.path}: is locked, so branch '{name}' stays", hint=hint)
+            raise ToolkitError(
+                f"{worktree.path}: is locked, so branch '{name}' stays", hint=hint
+            )
         require_apart(clone, found)
         if not force and (lost := next(_lost(clone, found), None)) is not None:
-            raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it anyway")
+            raise ToolkitError(
+                f"{lost}, which would be lost", hint="--force removes it anyway"
+            )
         path = worktree.path if worktree is not None else None
         worktrees.remove(clone, branch=name, tip=found.tip, path=path)
         forget(clone.common, name)
@@ -245,14 +292,21 @@ def _lost(clone: Clone, found: Standing) -> Iterator[str]:
     """Yield what the contributor has done to the branch, and is nowhere else."""
     if found.worktree is not None and found.worktree.path.is_dir():
         if found.worktree.branch is None:
-            yield f"{found.worktree.path}: does not have branch '{found.kept.branch}' checked out"
+            yield (
+                f"{found.worktree.path}: does not have branch "
+                f"'{found.kept.branch}' checked out"
+            )
         if (fact := uncommitted(found.worktree)) is not None:
             yield fact
     if (
         found.tip is not None
-        and history.common_ancestor(clone.common, found.tip, found.kept.commits[-1]) != found.tip
+        and history.common_ancestor(clone.common, found.tip, found.kept.commits[-1])
+        != found.tip
         and not clones.is_pushed(clone, found.tip)
     ):
-        yield f"{clone.top}: branch '{found.kept.branch}' has commits that unlet did not make"
+        yield (
+            f"{clone.top}: branch '{found.kept.branch}' has commits that unlet did "
+            "not make"
+        )
     if edited_text(clone.common, found.kept) is not None:
         yield f"{place(clone.common, found.kept.branch) / TEXT}: has been edited"

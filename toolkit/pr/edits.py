@@ -22,8 +22,9 @@ from toolkit.proposal.requests import Request
 class Edits(Struct, frozen=True, kw_only=True):
     """The contributor's changes of a branch that starts after the commit `fork`.
 
-    `ours` are our commits, unchanged except perhaps for their messages; `messages` are the contributor's, None for an
-    unchanged one. `own` are the commits on top; if ours were changed, it is a single commit with everything.
+    `ours` are our commits, unchanged except perhaps for their messages; `messages` are
+    the contributor's, None for an unchanged one. `own` are the commits on top; if ours
+    were changed, it is a single commit with everything.
     """
 
     fork: Oid
@@ -35,9 +36,13 @@ class Edits(Struct, frozen=True, kw_only=True):
         """Return whether the branch already has these commits, apart from their dates."""
         if not self.ours or not made or made[0].parents != self.ours[0].parents:
             return False
-        return [(each.tree, each.message) for each in made] == [(each.tree, each.message) for each in self.ours]
+        return [(each.tree, each.message) for each in made] == [
+            (each.tree, each.message) for each in self.ours
+        ]
 
-    def kept_messages(self, kept: Contribution, packages: Sequence[str], written: Sequence[str]) -> tuple[str, ...]:
+    def kept_messages(
+        self, kept: Contribution, packages: Sequence[str], written: Sequence[str]
+    ) -> tuple[str, ...]:
         """Return the new messages, with the contributor's own ones in place of those that they changed.
 
         A batch may have lost `packages`.
@@ -45,19 +50,33 @@ class Edits(Struct, frozen=True, kw_only=True):
         before = product(kept.packages, range(len(kept.commits) // len(kept.packages)))
         theirs = dict(zip(before, self.messages, strict=False))
         after = product(packages, range(len(written) // len(packages)))
-        return tuple(theirs.get(key) or ours for key, ours in zip(after, written, strict=True))
+        return tuple(
+            theirs.get(key) or ours for key, ours in zip(after, written, strict=True)
+        )
 
 
 def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
-    shop: Workshop, kept: Contribution, request: Request, tip: Oid, base: Oid, *, progress: Progress
+    shop: Workshop,
+    kept: Contribution,
+    request: Request,
+    tip: Oid,
+    base: Oid,
+    *,
+    progress: Progress,
 ) -> Edits:
-    """Find the contributor's commits and messages; raise ToolkitError for a branch of a different shape."""
+    """Find the contributor's commits and messages.
+
+    Raise ToolkitError for a branch of a different shape.
+    """
     clone = shop.clone
     fork = _fork(clone, kept, tip, base)
     there = shop.recorded(fork, tip)
     if merge := next((commit for commit in there if len(commit.parents) != 1), None):
         hint = f"in its worktree, git rebase {fork.short} makes its history linear"
-        raise ToolkitError(f"{clone.top}: commit {merge.hexsha[:12]} on '{kept.branch}' is a merge", hint=hint)
+        raise ToolkitError(
+            f"{clone.top}: commit {merge.hexsha[:12]} on '{kept.branch}' is a merge",
+            hint=hint,
+        )
     made = _made(shop, kept, request, fork, progress=progress)
     messages: list[str | None] = []
     for ours, commit in zip(made, there, strict=False):
@@ -67,10 +86,14 @@ def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
     rest = there[len(messages) :]
     if len(messages) < len(made):
         rest = _folded(shop, made[-1], tip, there, kept.target)
-    return Edits(fork=fork, ours=there[: len(messages)], messages=tuple(messages), own=rest)
+    return Edits(
+        fork=fork, ours=there[: len(messages)], messages=tuple(messages), own=rest
+    )
 
 
-def carry(shop: Workshop, edits: Edits, onto: Oid) -> tuple[list[tuple[Oid, str]], list[str]]:
+def carry(
+    shop: Workshop, edits: Edits, onto: Oid
+) -> tuple[list[tuple[Oid, str]], list[str]]:
     """Apply the contributor's commits to `onto`, and return them with their subjects, and those of the empty ones.
 
     Raise ToolkitError for a conflict.
@@ -91,33 +114,57 @@ def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
     shared = history.common_ancestor(clone.common, tip, base)
     if history.common_ancestor(clone.common, tip, kept.base_commit) != kept.base_commit:
         if shared is None:
-            raise ToolkitError(f"{clone.top}: branch '{kept.branch}' has no commit in common with its base")
+            raise ToolkitError(
+                f"{clone.top}: branch '{kept.branch}' has no commit in common with "
+                "its base"
+            )
         return shared
-    rebased = shared is not None and history.common_ancestor(clone.common, shared, kept.base_commit) == kept.base_commit
+    rebased = (
+        shared is not None
+        and history.common_ancestor(clone.common, shared, kept.base_commit)
+        == kept.base_commit
+    )
     return shared if shared is not None and rebased else kept.base_commit
 
 
 def _made(
-    shop: Workshop, kept: Contribution, request: Request, fork: Oid, *, progress: Progress
+    shop: Workshop,
+    kept: Contribution,
+    request: Request,
+    fork: Oid,
+    *,
+    progress: Progress,
 ) -> tuple[DecodedCommit, ...]:
     """Return our commits as they were made on `fork`, or as they are when they are made there now."""
     clone = shop.clone
-    if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
+    if fork == kept.base_commit and not git_reading.missing_objects(
+        clone.common, kept.commits
+    ):
         return shop.recorded(fork, kept.commits[-1])
     requests = [replace(request, target=package) for package in kept.packages]
-    ground = grounds.at(clone, Base(name=str(fork), commit=fork), requests, progress=progress)
+    ground = grounds.at(
+        clone, Base(name=str(fork), commit=fork), requests, progress=progress
+    )
     oids = ground.committed(shop, grounds.messages(ground.commits, kept.trailers))
     return shop.recorded(fork, oids[-1])
 
 
 def _folded(
-    shop: Workshop, last: DecodedCommit, tip: Oid, there: Sequence[DecodedCommit], package: str
+    shop: Workshop,
+    last: DecodedCommit,
+    tip: Oid,
+    there: Sequence[DecodedCommit],
+    package: str,
 ) -> tuple[DecodedCommit, ...]:
     """Return one commit on our last that leads to what the branch has: ours were changed, and not only followed."""
     tree = shop.repo.commit(tip).tree
     if tree == last.tree:
         return ()
     subjects = "\n".join(f"- {commit.summary!s}" for commit in there)
-    said = patches.read_toml(patches.shipped() / "by-hand.toml", Message, names={"package": package})
+    said = patches.read_toml(
+        patches.shipped() / "by-hand.toml", Message, names={"package": package}
+    )
     message = f"{said.subject}\n\n{said.body}\n\n{subjects}\n"
-    return shop.recorded(Oid(last.hexsha), shop.commit_tree(Oid(tree.hexsha), Oid(last.hexsha), message))
+    return shop.recorded(
+        Oid(last.hexsha), shop.commit_tree(Oid(tree.hexsha), Oid(last.hexsha), message)
+    )

@@ -19,7 +19,16 @@ from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.git.clone import Base, Clone
 from toolkit.git.committing import Workshop
-from toolkit.model import Attempt, Oid, Progress, Proof, Report, SourceRequest, Status, TreeCommit
+from toolkit.model import (
+    Attempt,
+    Oid,
+    Progress,
+    Proof,
+    Report,
+    SourceRequest,
+    Status,
+    TreeCommit,
+)
 from toolkit.pr import CHOICES, BranchOrder, contributions
 from toolkit.pr.contributions import DirectoryReplacement
 from toolkit.proposal import claims, proposing, recipes
@@ -46,31 +55,54 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def commits(self) -> tuple[TreeCommit, ...]:
-        """The commits as a clone gets them; once proven, their messages have the sentences that proofs support."""
-        chosen = ((each, each.commits) for each in self.chosen.values() if isinstance(each, Series))
+        """The commits as a clone gets them.
+
+        Once proven, their messages have the sentences that proofs support.
+        """
+        chosen = (
+            (each, each.commits)
+            for each in self.chosen.values()
+            if isinstance(each, Series)
+        )
         made = ((series, report.proposal.commits) for series, report in self.made)
         pairs = made if self.attempts else chosen
-        return tuple(commit for series, commits in pairs for commit in proposing.tree_commits(series, commits))
+        return tuple(
+            commit
+            for series, commits in pairs
+            for commit in proposing.tree_commits(series, commits)
+        )
 
     def written(
-        self, order: BranchOrder, replacement: DirectoryReplacement, *, is_new: bool = False, progress: Progress
+        self,
+        order: BranchOrder,
+        replacement: DirectoryReplacement,
+        *,
+        is_new: bool = False,
+        progress: Progress,
     ) -> "BranchGround":
         """Prove and write each series; a batch has a directory for each package.
 
-        Raise the error of a package that is alone. In a batch, it is refused, and so is one that a proof is against, or
-        whose file another one changes. With `is_new`, so is one that upstream would close.
+        Raise the error of a package that is alone. In a batch, it is refused, and so is
+        one that a proof is against, or whose file another one changes. With `is_new`,
+        so is one that upstream would close.
         """
         is_alone = len(self.chosen) == 1
         made: dict[PurePosixPath, tuple[Series[Any], Report]] = {}
 
         def write(series: Series[Any], name: str) -> Report:
             if series.target in made:
-                raise RefusalError(f"{series.target}: is changed for {made[series.target][0].package} already")
+                raise RefusalError(
+                    f"{series.target}: is changed for "
+                    f"{made[series.target][0].package} already"
+                )
             if is_new:
                 leaf_for(series).require_upstream(series)
             building, place = replacement.building / name, replacement.place / name
             report = proposing.write_down(series, building, at=place, progress=progress)
-            if not (is_alone or order.force) and (fact := _objection(report)) is not None:
+            if (
+                not (is_alone or order.force)
+                and (fact := _objection(report)) is not None
+            ):
                 files.remove(building)
                 raise RefusalError(fact)
             made[series.target] = series, report
@@ -79,30 +111,47 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         attempts: list[Attempt] = []
         for target, outcome in self.chosen.items():
             if isinstance(outcome, ToolkitError):
-                attempts.append(Attempt(target=target, out=replacement.place, result=outcome))
+                attempts.append(
+                    Attempt(target=target, out=replacement.place, result=outcome)
+                )
                 continue
             name = "" if is_alone else outcome.package
             result = tried(partial(write, outcome, name))
-            attempts.append(Attempt(target=target, out=replacement.place / name, result=result))
+            attempts.append(
+                Attempt(target=target, out=replacement.place / name, result=result)
+            )
         if is_alone:
             only(attempts[0].result)
         return replace(self, attempts=tuple(attempts), made=tuple(made.values()))
 
     def outcome(self, whole: tuple[Proof, ...]) -> PullRequest:
-        """Return the result before there is a branch; `whole` are the proofs of all its commits."""
-        return PullRequest(clone=self.clone.top, attempts=self.attempts, made=None, own_proofs=whole)
+        """Return the result before there is a branch.
+
+        `whole` are the proofs of all its commits.
+        """
+        return PullRequest(
+            clone=self.clone.top, attempts=self.attempts, made=None, own_proofs=whole
+        )
 
     def committed(self, shop: Workshop, composed: Sequence[str]) -> tuple[Oid, ...]:
         """Commit the series on the base, with these messages."""
-        return shop.series(self.base.commit, list(zip((each.files for each in self.commits), composed, strict=True)))
+        return shop.series(
+            self.base.commit,
+            list(zip((each.files for each in self.commits), composed, strict=True)),
+        )
 
-    def prove_whole(self, contents: Mapping[PurePosixPath, bytes], *, progress: Progress) -> tuple[Proof, ...]:
+    def prove_whole(
+        self, contents: Mapping[PurePosixPath, bytes], *, progress: Progress
+    ) -> tuple[Proof, ...]:
         """Prove several series together, or one with the contributor's own commits, as its last stage.
 
-        `contents` are files with the contributor's commits. Raise ToolkitError if one is no longer a file of its kind.
+        `contents` are files with the contributor's commits. Raise ToolkitError if one
+        is no longer a file of its kind.
         """
         if len(self.made) > 1:
-            return claims.together([series for series, _ in self.made], contents, progress=progress)
+            return claims.together(
+                [series for series, _ in self.made], contents, progress=progress
+            )
         for series, _ in self.made:
             final = contents.get(series.target)
             if series.commits and final is not None and final != series.after.content:
@@ -121,23 +170,34 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         own: Sequence[tuple[Oid, str]] = (),
         edited: bytes | None = None,
     ) -> MadeBranch:
-        """Write pull-request.md beside the proposals; return the branch's report and its record.
+        """Write pull-request.md beside the proposals.
 
-        `edited` is the contributor's version of the text: it stays, and the new text is written beside it.
+        Return the branch's report and its record.
+
+        `edited` is the contributor's version of the text: it stays, and the new text is
+        written beside it.
         """
         (first, report), *others = self.made
         request = leaf_for(first).exact_request(first)
         facts = [
-            replace(proposing.facts(series, its), commits=tuple(oids), base=self.base.commit)
+            replace(
+                proposing.facts(series, its), commits=tuple(oids), base=self.base.commit
+            )
             for series, its in self.made
         ]
         content = pull_request.draft(*facts)
         place, building = replacement.place, replacement.building
-        (building / contributions.TEXT).write_bytes(content if edited is None else edited)
+        (building / contributions.TEXT).write_bytes(
+            content if edited is None else edited
+        )
         if edited is not None:
             (building / contributions.NEW_TEXT).write_bytes(content)
         remote = clones.push_remote(self.clone, self.base)
-        owner = clones.github_owner(self.clone.remotes.get(remote, "")) if remote is not None else None
+        owner = (
+            clones.github_owner(self.clone.remotes.get(remote, ""))
+            if remote is not None
+            else None
+        )
         return MadeBranch(
             contribution=Contribution(
                 branch=order.branch,
@@ -160,7 +220,8 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
             text=place / contributions.TEXT,
             push=remote,
             head=f"{owner or 'YOU'}:{order.branch}",
-            pushed=remote is not None and clones.has_branch(self.clone, remote, order.branch),
+            pushed=remote is not None
+            and clones.has_branch(self.clone, remote, order.branch),
             own=tuple(own),
             text_beside=place / contributions.NEW_TEXT if edited is not None else None,
             related=tuple(each.number for each in facts[0].related),
@@ -169,12 +230,18 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
 def _objection(report: Report) -> str | None:
     """Return which proof keeps a package out of a batch: one that failed, or that nothing is rebuilt, if unknown."""
-    unknown = (proof for proof in report.proofs if proof.name == "no-rebuild" and proof.status is Status.NOT_RUN)
+    unknown = (
+        proof
+        for proof in report.proofs
+        if proof.name == "no-rebuild" and proof.status is Status.NOT_RUN
+    )
     proof = next(iter((*report.failed, *unknown)), None)
     return f"{proof.name}: {proof.reason}" if proof is not None else None
 
 
-def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progress) -> BranchGround:
+def find(
+    clone: Clone, order: BranchOrder, request: Request, *, progress: Progress
+) -> BranchGround:
     """Return the base in a request with its proposals, after a fetch on request.
 
     Raise ToolkitError if the clone lacks the base, or the base is not a nixpkgs.
@@ -187,25 +254,42 @@ def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progre
         clones.fetch_files(clone, base.commit)
     elif clone.partial and reading.missing_files(clone.common, base.commit):
         # Also where the files are in the cache: git works with those of the clone.
-        raise ToolkitError(f"{clone.top}: lacks files of '{base.name}'", hint="--fetch gets what a partial clone lacks")
+        raise ToolkitError(
+            f"{clone.top}: lacks files of '{base.name}'",
+            hint="--fetch gets what a partial clone lacks",
+        )
     names = order.packages or (() if order.maintainer else (request.target,))
     if request.recipe is not None:
         root = trees.as_they_are(_source(clone, base), progress=progress)
         names = recipes.packages(request.recipe, root, names, order.maintainer)
-    return at(clone, base, [replace(request, target=name) for name in names], progress=progress)
+    return at(
+        clone,
+        base,
+        [replace(request, target=name) for name in names],
+        progress=progress,
+    )
 
 
-def at(clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progress) -> BranchGround:
+def at(
+    clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progress
+) -> BranchGround:
     """Return a base with the commits of requests; raise ToolkitError as `find` does."""
     source = _source(clone, base)
     asked = [replace(each, source=source, force=False) for each in requests]
-    outcomes = leaf_of(asked[0].target, asked[0].recipe).choose(asked, progress=progress)
-    chosen = {each.target: outcome for each, outcome in zip(asked, outcomes, strict=True)}
+    outcomes = leaf_of(asked[0].target, asked[0].recipe).choose(
+        asked, progress=progress
+    )
+    chosen = {
+        each.target: outcome for each, outcome in zip(asked, outcomes, strict=True)
+    }
     series = [each for each in chosen.values() if not isinstance(each, ToolkitError)]
     if len(chosen) == 1 and not series:
         only(*chosen.values())
     if any(each.source.commit != base.commit for each in series):
-        raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
+        raise ToolkitError(
+            f"--base: '{base.name}' is the name of two commits in {clone.top}",
+            hint="--base COMMIT",
+        )
     return BranchGround(clone=clone, base=base, chosen=chosen)
 
 
@@ -214,10 +298,17 @@ def _source(clone: Clone, base: Base) -> SourceRequest:
 
 
 def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
-    """Return the messages of the commits; raise ToolkitError for one that upstream would reject."""
+    """Return the messages of the commits.
+
+    Raise ToolkitError for one that upstream would reject.
+    """
     for commit in made:
-        message.require_form(commit.subject, commit.body, paths=[file.path for file in commit.files])
-    return tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
+        message.require_form(
+            commit.subject, commit.body, paths=[file.path for file in commit.files]
+        )
+    return tuple(
+        message.compose(commit.subject, commit.body, trailers) for commit in made
+    )
 
 
 def beside(clone: Clone, branch: str) -> Path:
@@ -230,10 +321,18 @@ def require_free(clone: Clone, branch: str, path: Path) -> None:
     """Raise ToolkitError if the branch or its place already exists."""
     if clones.branch_commit(clone, branch) is not None:
         ours = contributions.read(clone.common, branch) is not None
-        moves = "--update moves it to a newer base, --remove removes it, " if ours else ""
-        raise ToolkitError(f"{clone.top}: branch '{branch}' already exists", hint=f"{moves}--branch NAME makes another")
+        moves = (
+            "--update moves it to a newer base, --remove removes it, " if ours else ""
+        )
+        raise ToolkitError(
+            f"{clone.top}: branch '{branch}' already exists",
+            hint=f"{moves}--branch NAME makes another",
+        )
     if os.path.lexists(path):
-        raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
+        raise ToolkitError(
+            f"{path}: is there already",
+            hint="--worktree DIR names another place for the worktree",
+        )
     if not path.parent.is_dir():
         raise UsageError(f"--worktree: '{path.parent}' is not a directory")
     files.refuse_in_repository(path)

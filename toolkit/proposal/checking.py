@@ -15,7 +15,18 @@ from toolkit.git import patching, reading
 from toolkit.judge import SYSTEMS, judge
 from toolkit.judge.asking import seconds
 from toolkit.judge.differences import Judgement
-from toolkit.model import Commit, Depth, Oid, Patch, Progress, Proposal, Report, Server, Source, SourceRequest
+from toolkit.model import (
+    Commit,
+    Depth,
+    Oid,
+    Patch,
+    Progress,
+    Proposal,
+    Report,
+    Server,
+    Source,
+    SourceRequest,
+)
 from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance
 from toolkit.proposal import proposing, prove
@@ -32,16 +43,29 @@ from toolkit.sources.trees import NotWholeError
 def check(request: CheckRequest, *, progress: Progress) -> Report:
     """Run the requested proofs, by default all, and return their report; write nothing.
 
-    Raise ToolkitError if the directory holds no proposal, or the source or the change is unusable.
+    Raise ToolkitError if the directory holds no proposal, or the source or the change
+    is unusable.
     """
     program.version()
     if request.directory is not None:
-        return judged(_recorded(request, request.directory, progress=progress), request, progress=progress)
-    request = replace(request, change=completed(request.change, request.server, progress=progress))
-    return judged(leaf_of(request.target).foreign(request, progress=progress), request, progress=progress)
+        return judged(
+            _recorded(request, request.directory, progress=progress),
+            request,
+            progress=progress,
+        )
+    request = replace(
+        request, change=completed(request.change, request.server, progress=progress)
+    )
+    return judged(
+        leaf_of(request.target).foreign(request, progress=progress),
+        request,
+        progress=progress,
+    )
 
 
-def completed(change: ChangeRequest, server: Server | None, *, progress: Progress) -> ChangeRequest:
+def completed(
+    change: ChangeRequest, server: Server | None, *, progress: Progress
+) -> ChangeRequest:
     """Return a change with the commits of its pull request, which a server knows."""
     if change.pull is None or server is None:
         return change
@@ -51,25 +75,36 @@ def completed(change: ChangeRequest, server: Server | None, *, progress: Progres
     github = connect(server)
     found = github.pull(change.pull.number)
     base = github.merge_base(found.base.ref, found.head.sha)
-    pull = replace(change.pull, title=found.title, base=Oid(base), head=Oid(found.head.sha))
+    pull = replace(
+        change.pull, title=found.title, base=Oid(base), head=Oid(found.head.sha)
+    )
     return replace(change, pull=pull, remote=change.remote or found.base.remote)
 
 
 def judged(series: Series[Any], request: CheckRequest, *, progress: Progress) -> Report:
     """Run the requested proofs of a series, by default all, and return their report."""
-    proofs = prove.run(leaf_for(series).claims(series), series, request.proofs, progress=progress)
+    proofs = prove.run(
+        leaf_for(series).claims(series), series, request.proofs, progress=progress
+    )
     return replace(proposing.reported(series, proofs), request=request.change.source)
 
 
-def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> Series[Any]:
+def _recorded(
+    request: CheckRequest, directory: Path, *, progress: Progress
+) -> Series[Any]:
     progress.step("reading the proposal")
     written, document = _document(directory)
-    leaf, target = leaf_of(document.target, document.recipe), PurePosixPath(document.file)
+    leaf, target = (
+        leaf_of(document.target, document.recipe),
+        PurePosixPath(document.file),
+    )
     series, behind = _mails(directory, document)
     diff = _read(directory, "upstream.diff")
     needed = leaf.needs(behind=behind)
     at_hand = _source_again(request.change.source, written, document, needed, progress)
-    source = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
+    source = (
+        at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
+    )
     contents = [source.content]
     for patch in series:
         with patching.called(f"{directory}/series/{patch.name}"):
@@ -82,7 +117,9 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         steps=document.steps,
         commits=tuple(
             Commit(subject=commit.subject, body="", before=before, after=after)
-            for commit, (before, after) in zip(document.commits, pairwise(contents), strict=True)
+            for commit, (before, after) in zip(
+                document.commits, pairwise(contents), strict=True
+            )
         ),
         patches=series,
         upstream_diff=diff,
@@ -90,7 +127,9 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     )
     asked = Request(
         target=document.target,
-        source=SourceRequest(nixpkgs=at_hand[1] if at_hand is not None else None, offline=True),
+        source=SourceRequest(
+            nixpkgs=at_hand[1] if at_hand is not None else None, offline=True
+        ),
         bindings=document.bindings,
         designs={step.name: step.design for step in document.steps},
         recipe=document.recipe,
@@ -102,43 +141,73 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
 
 
 def _document(directory: Path) -> tuple[bytes, WrittenReport]:
-    """Return the report of a proposal; raise ToolkitError for one that names no path in a nixpkgs."""
+    """Return the report of a proposal.
+
+    Raise ToolkitError for one that names no path in a nixpkgs.
+    """
     place = directory / "report.json"
     written = _read(directory, "report.json")
     document = report.from_json(written, name=str(place))
     file = leaf_of(document.target, document.recipe).file
     if file not in {None, PurePosixPath(document.file)}:
-        raise ToolkitError(f"{place}: field 'file' is '{document.file}' instead of '{file}'")
+        raise ToolkitError(
+            f"{place}: field 'file' is '{document.file}' instead of '{file}'"
+        )
     for field, value in (("file", document.file), ("target", document.target)):
-        if {"", ".", "..", "/"} & {*PurePosixPath(value).parts, value} or value.startswith("/"):
-            raise ToolkitError(f"{place}: field '{field}' is '{value}', which is no path in a nixpkgs")
+        if {"", ".", "..", "/"} & {
+            *PurePosixPath(value).parts,
+            value,
+        } or value.startswith("/"):
+            raise ToolkitError(
+                f"{place}: field '{field}' is '{value}', which is no path in a nixpkgs"
+            )
     return written, document
 
 
-def _mails(directory: Path, document: WrittenReport) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
+def _mails(
+    directory: Path, document: WrittenReport
+) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
     """Return the mails of a proposal's own commits, and those behind them."""
-    paths = (each.path for each in inside.listed(directory, "series") if each.path.endswith(".patch"))
-    mails = tuple(Patch(name=PurePosixPath(path).name, content=_read(directory, path)) for path in paths)
+    paths = (
+        each.path
+        for each in inside.listed(directory, "series")
+        if each.path.endswith(".patch")
+    )
+    mails = tuple(
+        Patch(name=PurePosixPath(path).name, content=_read(directory, path))
+        for path in paths
+    )
     series, behind = mails[: len(document.commits)], mails[len(document.commits) :]
     for what, commits in (("report.json", document.commits), ("series", series)):
         if len(commits) != (wanted := len(document.steps)):
-            raise ToolkitError(f"{directory / what}: {len(commits)} commits instead of {wanted}")
+            raise ToolkitError(
+                f"{directory / what}: {len(commits)} commits instead of {wanted}"
+            )
     return series, behind
 
 
 def _source_again(
-    given: SourceRequest, written: bytes, document: WrittenReport, needed: tuple[str, ...], progress: Progress
+    given: SourceRequest,
+    written: bytes,
+    document: WrittenReport,
+    needed: tuple[str, ...],
+    progress: Progress,
 ) -> tuple[Source, str] | None:
-    """Return the source of a report, and what the user calls it; None if it is not known here, or has changed.
+    """Return the source of a report, and what the user calls it.
 
-    It is what the user names, or what a run on this machine recorded, or a commit that the cache has.
-    Raise ToolkitError if the user names one with another file.
+    None if it is not known here, or has changed.
+
+    It is what the user names, or what a run on this machine recorded, or a commit that
+    the cache has. Raise ToolkitError if the user names one with another file.
     """
     was, target = document.source, PurePosixPath(document.file)
     if any((given.nixpkgs, given.rev, given.file)):
         found = sources.resolve(given, target=target, sparse=needed, progress=progress)
         if str(reading.blob_id(found.content)) != was.blob:
-            raise ToolkitError(f"{found.origin}: its '{document.file}' is not the one that report.json is about")
+            raise ToolkitError(
+                f"{found.origin}: its '{document.file}' is not the one that "
+                "report.json is about"
+            )
         return found, given.nixpkgs or ""
     requests = [
         recorded.find(written),
@@ -147,7 +216,12 @@ def _source_again(
     ]
     for request in filter(None, requests):
         try:
-            found = sources.resolve(replace(request, offline=True), target=target, sparse=needed, progress=progress)
+            found = sources.resolve(
+                replace(request, offline=True),
+                target=target,
+                sparse=needed,
+                progress=progress,
+            )
         except ToolkitError:
             continue
         if str(reading.blob_id(found.content)) == was.blob:
@@ -162,20 +236,35 @@ def _taken_back(document: WrittenReport, directory: Path, diff: bytes) -> Source
     after = _read(directory, f"{place}/{target.name}")
     before = tried(partial(patching.apply, after, target, diff, reverse=True))
     if isinstance(before, ToolkitError) or str(reading.blob_id(before)) != was.blob:
-        raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
-    note = "the source is not available: the file comes from the proposal, and was evaluated in the stand-in tree"
-    return Source(origin=was.origin, content=before, directory=inside.place(directory, place), warnings=(note,))
+        raise ToolkitError(
+            f"{directory}: upstream.diff and overlay/ do not belong to the file of "
+            "report.json"
+        )
+    note = (
+        "the source is not available: the file comes from the proposal, and was "
+        "evaluated in the stand-in tree"
+    )
+    return Source(
+        origin=was.origin,
+        content=before,
+        directory=inside.place(directory, place),
+        warnings=(note,),
+    )
 
 
 def _read(directory: Path, path: str) -> bytes:
     try:
         return inside.read(directory, path)
     except ToolkitError as error:
-        raise ToolkitError(error.message, hint="'unlet propose' writes a proposal") from None
+        raise ToolkitError(
+            error.message, hint="'unlet propose' writes a proposal"
+        ) from None
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """The result of a review; `report` has the claims, and `notes` explain their absence.
+    """The result of a review.
+
+    `report` has the claims, and `notes` explain their absence.
 
     `not_run`: requested claims could not be judged.
     """
@@ -189,10 +278,15 @@ class Review(Struct, frozen=True, kw_only=True):
 def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
     """Judge a change, then prove the target's claims, if one is named, in the remaining time of each attribute.
 
-    For a single file, return only the report of the claims. Raise ToolkitError for an unavailable change.
+    For a single file, return only the report of the claims. Raise ToolkitError for an
+    unavailable change.
     """
     target, chosen = request.target or usual(), request.judging.systems
-    systems = tuple(name for name in chosen if "-" in name) if chosen != SYSTEMS and target not in named() else ()
+    systems = (
+        tuple(name for name in chosen if "-" in name)
+        if chosen != SYSTEMS and target not in named()
+        else ()
+    )
     change = completed(request.change, request.server, progress=progress)
     asked = replace(request, change=change, target=target, depth=Depth(systems=systems))
     try:
@@ -208,11 +302,20 @@ def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
         except ToolkitError as error:
             notes = (f"{target}: its claims have not run, because {error.message}",)
             return Review(judgement=judgement, notes=notes, not_run=True)
-        return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
+        return Review(
+            judgement=judgement,
+            report=report,
+            notes=(f"{target}: {note}",) if note is not None else (),
+        )
 
 
-def _claims(request: CheckRequest, edits: Sequence[FileEdit], progress: Progress) -> tuple[Report | None, str | None]:
-    """Return the claims about a target, or why there are none; raise ToolkitError if they cannot be judged."""
+def _claims(
+    request: CheckRequest, edits: Sequence[FileEdit], progress: Progress
+) -> tuple[Report | None, str | None]:
+    """Return the claims about a target, or why there are none.
+
+    Raise ToolkitError if they cannot be judged.
+    """
     if request.target not in named():
         return check(request, progress=progress), None
     leaf = leaf_of(request.target)
@@ -223,4 +326,8 @@ def _claims(request: CheckRequest, edits: Sequence[FileEdit], progress: Progress
         return None, "its file is moved, added or taken away"
     series = leaf.foreign(request, progress=progress)
     note = leaf.unconcerned(series)
-    return (judged(series, request, progress=progress), None) if note is None else (None, note)
+    return (
+        (judged(series, request, progress=progress), None)
+        if note is None
+        else (None, note)
+    )

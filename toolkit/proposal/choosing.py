@@ -22,7 +22,14 @@ from toolkit.nix import program
 from toolkit.proposal import judged, recipes, texts
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import FOLLOW, LIFTED, NO_FUNCTION, Asking, LiftQuestion, why_not
+from toolkit.proposal.lifted import (
+    FOLLOW,
+    LIFTED,
+    NO_FUNCTION,
+    Asking,
+    LiftQuestion,
+    why_not,
+)
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
@@ -36,7 +43,10 @@ _MOST_BYTES = 100_000
 _SUFFIXES = frozenset([".sh", ".py", ".pl", ".rb", ".js", ".nu"])
 
 # `${src.name}` is no expansion of a shell; `src = fetchurl` begins a definition of Nix.
-_CODE = re.compile(r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|\brec \{|\bsha256 = \"|\brefs/tags/")
+_CODE = re.compile(
+    r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|\brec \{|\bsha256 = "
+    r"\"|\brefs/tags/"
+)
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
@@ -79,12 +89,18 @@ class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
 
 
 def design_of(request: Request, known: Sequence[Design] = ASKED) -> Design | None:
-    """Return the requested design; raise UsageError for a design that is not among the `known` ones."""
+    """Return the requested design.
+
+    Raise UsageError for a design that is not among the `known` ones.
+    """
     name = request.designs.get(LIFT)
     if name is None:
         return None
     if name not in known:
-        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(known)}")
+        raise UsageError(
+            f"--design: '{name}' is not a design for {request.target}",
+            hint=f"it has {', '.join(known)}",
+        )
     return Design(name)
 
 
@@ -108,10 +124,18 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
     tree: NixpkgsTree,
     after: Path | None = None,
 ) -> LiftCase:
-    """Return the series; by default, it has a tree for each commit, else one tree `after` it."""
+    """Return the series.
+
+    By default, it has a tree for each commit, else one tree `after` it.
+    """
     request, target = found.request, found.target
-    roots = [after or ground.edited(tree, target.file, commit.after).root for commit in commits]
-    change = changes.one_file(tree, target.file, commits[-1].after, source=request.source)
+    roots = [
+        after or ground.edited(tree, target.file, commit.after).root
+        for commit in commits
+    ]
+    change = changes.one_file(
+        tree, target.file, commits[-1].after, source=request.source
+    )
     return LiftCase(
         request=request,
         source=found.source,
@@ -123,9 +147,18 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
         recipe=request.recipe,
         warnings=tree.warnings,
         stages=(
-            Stage(name="before", content=found.source.content, path=tree.root / target.file),
+            Stage(
+                name="before",
+                content=found.source.content,
+                path=tree.root / target.file,
+            ),
             *(
-                Stage(name=step.name, content=commit.after, path=root / target.file, steps=frozenset({step.name}))
+                Stage(
+                    name=step.name,
+                    content=commit.after,
+                    path=root / target.file,
+                    steps=frozenset({step.name}),
+                )
                 for step, commit, root in zip(steps, commits, roots, strict=True)
             ),
         ),
@@ -135,7 +168,10 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
             trees=(tree.root, roots[-1]),
             own=LiftQuestion(
                 package=target.package,
-                methods={name: (FOLLOW, *path) if lifted.inner else path for name, path in lifted.methods.items()},
+                methods={
+                    name: (FOLLOW, *path) if lifted.inner else path
+                    for name, path in lifted.methods.items()
+                },
                 shown=lifted.shown,
                 follows=lifted.follows,
                 downloads=lifted.downloads,
@@ -157,27 +193,41 @@ def scripts_beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:
         path = PurePosixPath(entry.path)
         if path.suffix in _SUFFIXES and inside.is_file(root, path):
             content = inside.find(root, path, most=_MOST_BYTES)
-            if content is not None and file.name in (text := content.decode(errors="replace")):
+            if content is not None and file.name in (
+                text := content.decode(errors="replace")
+            ):
                 found[path.name] = text
     return found
 
 
-def require_found(scripts: Mapping[str, str], before: str, after: str, *, name: str) -> None:
+def require_found(
+    scripts: Mapping[str, str], before: str, after: str, *, name: str
+) -> None:
     """Raise RefusalError if a script searches for code that a change removes from the file."""
     for script, text in scripts.items():
         for code in dict.fromkeys(_CODE.findall(text)):
             if before.count(code) > after.count(code):
-                raise RefusalError(f"{name}: {script} looks for '{code}' in its text, which would no longer be there")
+                raise RefusalError(
+                    f"{name}: {script} looks for '{code}' in its text, which would no "
+                    "longer be there"
+                )
 
 
-def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftCase | ToolkitError]:
+def choose(
+    requests: Sequence[Request], *, progress: Progress
+) -> Iterator[LiftCase | ToolkitError]:
     """Find the packages of requests that differ only in these, rewrite their files and lay out the changed trees.
 
     Yield for each package its commits or its error; raise an error of the source.
     """
     source = requests[0].source
-    if any(request.follow and design_of(request) is Design.STAY for request in requests):
-        raise UsageError("--follow: not with --design stay", hint="a definition that stays sees no final attributes")
+    if any(
+        request.follow and design_of(request) is Design.STAY for request in requests
+    ):
+        raise UsageError(
+            "--follow: not with --design stay",
+            hint="a definition that stays sees no final attributes",
+        )
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)
     recipes.require_fit(requests[0], len(requests))
@@ -188,22 +238,36 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
         if isinstance(opened, ToolkitError):
             yield opened
             continue
-        tree = tree or trees.whole(opened.source, offline=source.offline, progress=progress)
+        tree = tree or trees.whole(
+            opened.source, offline=source.offline, progress=progress
+        )
         yield tried(partial(_chosen, opened, tree, progress=progress))
 
 
-def _open(request: Request, target: Target | ToolkitError, root: Path, *, progress: Progress) -> Opened:
+def _open(
+    request: Request, target: Target | ToolkitError, root: Path, *, progress: Progress
+) -> Opened:
     target = only(target)
-    recipe = recipes.named(request.recipe, target.package) if request.recipe is not None else None
-    is_asked = recipe is not None or request.own or request.bindings or request.depth.systems
+    recipe = (
+        recipes.named(request.recipe, target.package)
+        if request.recipe is not None
+        else None
+    )
+    is_asked = (
+        recipe is not None or request.own or request.bindings or request.depth.systems
+    )
     if target.unwanted is not None and not is_asked:
         hint = "--binding NAME lifts a part of it all the same"
         raise RefusalError(f"{target.package}: {target.unwanted}", hint=hint)
-    source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
+    source = sources.resolve(
+        request.source, target=target.file, sparse=(), progress=progress
+    )
     progress.step("rewriting")
     program.parse_text(source.content, name=str(target.file))
     beside = scripts_beside(root, target.file)
-    return Opened(request=request, source=source, target=target, recipe=recipe, scripts=beside)
+    return Opened(
+        request=request, source=source, target=target, recipe=recipe, scripts=beside
+    )
 
 
 def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
@@ -217,7 +281,12 @@ def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase
     refusal: RefusalError | None = None
     for way in ways(found.text, choice_of(found), name=str(target.file)):
         try:
-            chosen = _lifted(found, way, tree, reason=refusal.message if refusal is not None else None)
+            chosen = _lifted(
+                found,
+                way,
+                tree,
+                reason=refusal.message if refusal is not None else None,
+            )
         except RefusalError as error:
             refusal = error
             continue
@@ -227,12 +296,19 @@ def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase
         if verdict is None:
             why = why_not(tree.root, asking.systems[0], asking.own.package)
             hint = "if the package is for another system, name that by --system"
-            fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
+            fact = (
+                f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
+            )
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
-        if verdict.outcome == "lifted" and (useless := _useless(found, asking)) is not None:
+        if (
+            verdict.outcome == "lifted"
+            and (useless := _useless(found, asking)) is not None
+        ):
             refusal = useless
             continue
-        if verdict.outcome == "lifted" or (choice_of(found).design is not None and verdict.outcome == "failed"):
+        if verdict.outcome == "lifted" or (
+            choice_of(found).design is not None and verdict.outcome == "failed"
+        ):
             return chosen
         refusal = RefusalError(f"{target.file}: {verdict.why}")
         if asking.late:
@@ -244,35 +320,67 @@ def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase
     return _layer(found, tree, refusal, progress=progress)
 
 
-def _lifted(found: Opened, way: LiftWay, tree: NixpkgsTree, *, reason: str | None) -> LiftCase:
-    """Rewrite the package's file; `reason` explains why an earlier design failed. Raise RefusalError on failure."""
+def _lifted(
+    found: Opened, way: LiftWay, tree: NixpkgsTree, *, reason: str | None
+) -> LiftCase:
+    """Rewrite the package's file; `reason` explains why an earlier design failed.
+
+    Raise RefusalError on failure.
+    """
     target = found.target
     lifted = lift_by(found.text, choice_of(found), way, name=str(target.file))
     require_found(found.scripts, found.text, lifted.text, name=str(target.file))
-    commit = texts.message(target.packages, lifted).commit(found.source.content, lifted.text.encode())
-    return series_in(found, [Step(name=LIFT, design=way.design.value, reason=reason)], [commit], lifted, tree)
+    commit = texts.message(target.packages, lifted).commit(
+        found.source.content, lifted.text.encode()
+    )
+    return series_in(
+        found,
+        [Step(name=LIFT, design=way.design.value, reason=reason)],
+        [commit],
+        lifted,
+        tree,
+    )
 
 
 def _useless(found: Opened, asking: Asking) -> RefusalError | None:
     """Return why nobody needs a lift that is right, None if somebody may."""
     if known := asking.reached():
-        others = " ".join(f"--binding {quote(name)}" for name in asking.own.methods if name not in known)
+        others = " ".join(
+            f"--binding {quote(name)}"
+            for name in asking.own.methods
+            if name not in known
+        )
         hint = f"{others} lifts the rest" if others else "there is nothing to propose"
-        return RefusalError(f"{found.target.file}: an override of '{known[0]}' works already", hint=hint)
+        return RefusalError(
+            f"{found.target.file}: an override of '{known[0]}' works already", hint=hint
+        )
     if not found.request.bindings and (idle := asking.idle()):
-        fact = f"the package is not built with '{idle[0]}': an override changes other attributes of it alone"
-        return RefusalError(f"{found.target.file}: {fact}", hint=f"--binding {quote(idle[0])} lifts it all the same")
+        fact = (
+            f"the package is not built with '{idle[0]}': an override changes "
+            "other attributes of it alone"
+        )
+        return RefusalError(
+            f"{found.target.file}: {fact}",
+            hint=f"--binding {quote(idle[0])} lifts it all the same",
+        )
     return None
 
 
-def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress) -> LiftCase:
+def _layer(
+    found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress
+) -> LiftCase:
     """Return the lift by an `overrideAttrs` around the builder's call, which upstream does not want.
 
-    Raise the refusal of the other designs unless the user wants an overlay and the layer works.
+    Raise the refusal of the other designs unless the user wants an overlay and the
+    layer works.
     """
     if choice_of(found).design is not None:
         raise refusal
-    way = LiftWay(design=Design.LAYER, bindings=found.request.bindings, called=found.request.called)
+    way = LiftWay(
+        design=Design.LAYER,
+        bindings=found.request.bindings,
+        called=found.request.called,
+    )
     try:
         chosen = _lifted(found, way, tree, reason=refusal.message)
     except RefusalError:
@@ -282,18 +390,25 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
         raise refusal
     if not found.request.own:
         overlay = f"{command('overlay', found.request)} makes it overridable for you"
-        raise RefusalError(refusal.message, hint="; or ".join(filter(None, (refusal.hint, overlay))))
+        raise RefusalError(
+            refusal.message, hint="; or ".join(filter(None, (refusal.hint, overlay)))
+        )
     return chosen
 
 
 def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
-    """Return the commits of a recipe; raise RefusalError for a file that it does not change, or its builder refuses."""
+    """Return the commits of a recipe.
+
+    Raise RefusalError for a file that it does not change, or its builder refuses.
+    """
     commits: list[Commit] = []
     text = found.text
     for each in recipe.steps:
         before, text = text, recipes.rewritten(text, each, name=str(found.target.file))
         if text == before:
-            raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
+            raise RefusalError(
+                f"{found.target.file}: '{each.rewrite}' has nothing to change"
+            )
         require_found(found.scripts, before, text, name=str(found.target.file))
         commits.append(each.commit(before.encode(), text.encode()))
     steps = [Step(name=each.name, design=each.rewrite) for each in recipe.steps]

@@ -19,7 +19,17 @@ from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import FOLLOW, LIFTED, Asking, Derivations, Effect, LiftQuestion, command, recall, verdict
+from toolkit.proposal.lifted import (
+    FOLLOW,
+    LIFTED,
+    Asking,
+    Derivations,
+    Effect,
+    LiftQuestion,
+    command,
+    recall,
+    verdict,
+)
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
@@ -33,7 +43,11 @@ def no_rebuild(case: LiftCase) -> Finding:
     def own() -> Iterator[str]:
         # Asked about only here, since the judge compares all else meanwhile.
         for system, answer in case.asking.answers().items():
-            if answer.before is not None and answer.before == answer.after and case.asking.question(system).compared:
+            if (
+                answer.before is not None
+                and answer.before == answer.after
+                and case.asking.question(system).compared
+            ):
                 yield f"{case.package} on {system}: {answer.before}"
 
     return case.judging.kept(judged.NO_REBUILD, own())
@@ -50,7 +64,10 @@ _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 def overridable(case: LiftCase) -> Finding:
     """Replace each part of the package by its method."""
     if case.lifted.inner:
-        reason = "because the build takes the part from a let: replacing the attribute has no effect, as the text says"
+        reason = (
+            "because the build takes the part from a let: replacing the "
+            "attribute has no effect, as the text says"
+        )
         return Finding(covers="nothing", not_run=reason)
     return arrives(case.asking)
 
@@ -63,10 +80,13 @@ def arrives(asking: Asking) -> Finding:
     gone = {
         system: answer.error or "does not evaluate any more"
         for system, answer in _package(asking)
-        if answer.after is None and (answer.before is not None or answer.error is not None)
+        if answer.after is None
+        and (answer.before is not None or answer.error is not None)
     }
     if gone and not any(answer.after is not None for _, answer in _package(asking)):
-        found = [f"{asking.own.package} on {system}: {why}" for system, why in gone.items()]
+        found = [
+            f"{asking.own.package} on {system}: {why}" for system, why in gone.items()
+        ]
         return _finding(asking, found, [])
     failures: list[str] = []
     evidence: list[str] = []
@@ -81,11 +101,18 @@ def arrives(asking: Asking) -> Finding:
             if (tried := answer.methods.get(name)) is None:
                 continue
             if tried.hides:
-                failures.append(f"{name}: the package already had a different attribute '{path[-1]}'")
+                failures.append(
+                    f"{name}: the package already had a different attribute "
+                    f"'{path[-1]}'"
+                )
             if tried.after.effect is Effect.PARTLY:
                 partly.setdefault(" → ".join(tried.after.way), []).append(system)
             elif tried.after.has_effect:
-                what = "the build" if tried.after.effect is Effect.WORKS else "other attributes of passthru"
+                what = (
+                    "the build"
+                    if tried.after.effect is Effect.WORKS
+                    else "other attributes of passthru"
+                )
                 fact = f"a replacement of {method} arrives in {what}"
                 if tried.before.effect is not Effect.UNASKED:
                     earlier.add(was := _BEFORE.get(tried.before.effect, "did not"))
@@ -93,57 +120,109 @@ def arrives(asking: Asking) -> Finding:
                 reached.setdefault(fact, []).append(system)
             else:
                 others.setdefault(tried.after.effect, []).append(system)
-        left = f"an override of {method} works in part: the replaced package is still built in, by"
-        failures += [f"{name}: {left} {way} ({', '.join(systems)})" for way, systems in partly.items()]
-        evidence += [f"{name}: {fact} ({', '.join(systems)})" for fact, systems in reached.items()]
-        said = {each: f"an override of {method} {each}" for each in Effect} | {Effect.NONE: f"there is no {method}"}
-        found = [f"{name}: {said[effect]} on {', '.join(where)}" for effect, where in others.items()]
+        left = (
+            f"an override of {method} works in part: the replaced package is "
+            "still built in, by"
+        )
+        failures += [
+            f"{name}: {left} {way} ({', '.join(systems)})"
+            for way, systems in partly.items()
+        ]
+        evidence += [
+            f"{name}: {fact} ({', '.join(systems)})"
+            for fact, systems in reached.items()
+        ]
+        said = {each: f"an override of {method} {each}" for each in Effect} | {
+            Effect.NONE: f"there is no {method}"
+        }
+        found = [
+            f"{name}: {said[effect]} on {', '.join(where)}"
+            for effect, where in others.items()
+        ]
         if reached or partly:
             evidence += found
         else:
             none = f"{name}: an override of {method} {Effect.INEFFECTIVE} on any system"
             failures += found if Effect.UNKNOWN in others else [none]
-    before = "" if _BEFORE[Effect.WORKS] in earlier else f" (before: {'in part' if earlier - {'did not'} else 'none'})"
+    before = (
+        ""
+        if _BEFORE[Effect.WORKS] in earlier
+        else f" (before: {'in part' if earlier - {'did not'} else 'none'})"
+    )
     ways = f"by {_ways(asking.own.methods)}{before}"
     return _finding(asking, failures, [ways, *evidence])
 
 
 def _ways(methods: Mapping[str, tuple[str, ...]]) -> str:
     """Return the methods as people write them: those of one function together."""
-    is_plain = len(methods) > 1 and all(path == (name,) for name, path in methods.items() if path[0] != OVERRIDE)
-    attributes = [".".join(path) for path in methods.values() if path[0] != OVERRIDE and not is_plain]
-    arguments = dict.fromkeys(
-        method_name(path).replace(name, "NAME") for name, path in methods.items() if path[0] == OVERRIDE or is_plain
+    is_plain = len(methods) > 1 and all(
+        path == (name,) for name, path in methods.items() if path[0] != OVERRIDE
     )
-    return " or ".join([*([f"overrideAttrs of {few(attributes)}"] if attributes else []), *arguments])
+    attributes = [
+        ".".join(path)
+        for path in methods.values()
+        if path[0] != OVERRIDE and not is_plain
+    ]
+    arguments = dict.fromkeys(
+        method_name(path).replace(name, "NAME")
+        for name, path in methods.items()
+        if path[0] == OVERRIDE or is_plain
+    )
+    return " or ".join(
+        [*([f"overrideAttrs of {few(attributes)}"] if attributes else []), *arguments]
+    )
 
 
 def follows(case: LiftCase) -> Finding:
     """Override the attributes that parts take from the package: each part must then change."""
     if not case.lifted.follows:
-        return Finding(covers="nothing", not_run="because no part takes src or version from the package")
+        return Finding(
+            covers="nothing",
+            not_run="because no part takes src or version from the package",
+        )
     failures: list[str] = []
     evidence: list[str] = []
     for name, attributes in case.lifted.follows.items():
         method = ".".join(case.lifted.methods[name])
         reached: dict[str, list[bool]] = {attribute: [] for attribute in attributes}
         for _, answer in _package(case.asking):
-            for attribute, reaches in (answer.methods[name].follows if name in answer.methods else {}).items():
+            for attribute, reaches in (
+                answer.methods[name].follows if name in answer.methods else {}
+            ).items():
                 reached[attribute].append(reaches)
         failures += [
-            f"{method}: stays the same if {which} is another" for which, said in reached.items() if not all(said)
+            f"{method}: stays the same if {which} is another"
+            for which, said in reached.items()
+            if not all(said)
         ]
-        failures += [f"{method}: evaluates on no system" for said in reached.values() if not said][:1]
-        evidence += [f"{method}: changes with {which}" for which, said in reached.items() if said and all(said)]
+        failures += [
+            f"{method}: evaluates on no system" for said in reached.values() if not said
+        ][:1]
+        evidence += [
+            f"{method}: changes with {which}"
+            for which, said in reached.items()
+            if said and all(said)
+        ]
     if case.lifted.inner:
         arrival = arrives(case.asking)
-        failures, evidence = [*failures, *arrival.failures], [*evidence, *arrival.evidence[1:]]
-    bumps = [answer.bump for _, answer in _package(case.asking) if answer.bump is not None]
+        failures, evidence = (
+            [*failures, *arrival.failures],
+            [*evidence, *arrival.evidence[1:]],
+        )
+    bumps = [
+        answer.bump for _, answer in _package(case.asking) if answer.bump is not None
+    ]
     left = dict.fromkeys(name for bump in bumps for name in bump.left)
     if bumps and all(bump.works for bump in bumps):
-        evidence.append(f"another version, with other hashes of {few([*bumps[0].downloads])}, arrives in the build")
+        evidence.append(
+            f"another version, with other hashes of {few([*bumps[0].downloads])}, "
+            "arrives in the build"
+        )
     elif left:
-        evidence.append(f"another hash of {few([*left])} by overrideAttrs does not arrive in the build")
+        evidence.append(
+            f"another hash of {few([*left])} by overrideAttrs does not arrive in the "
+            "build"
+        )
     return _finding(case.asking, failures, evidence)
 
 
@@ -156,10 +235,16 @@ def tests_follow(case: LiftCase) -> Finding:
     """Override the package's source: each test that takes the final package must change, but not before."""
     call = read(parsed(case.after.content.decode(), name=str(case.target))).construction
     attributes = [*call.attributes] if call is not None else []
-    paths = [path for path, node in attributes if path[:2] == ("passthru", "tests") and ".finalPackage" in node.text]
+    paths = [
+        path
+        for path, node in attributes
+        if path[:2] == ("passthru", "tests") and ".finalPackage" in node.text
+    ]
     leaves = [path for path in paths if len(path) == len(("passthru", "tests", "NAME"))]
     if not leaves:
-        return Finding(covers="nothing", not_run="because no test is written out in the file")
+        return Finding(
+            covers="nothing", not_run="because no test is written out in the file"
+        )
     return _with_another(case, "src", *leaves)
 
 
@@ -167,41 +252,80 @@ def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Findin
     """Override an attribute of the package: others must change, but not before the commits. As they are, they stay."""
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
-    methods = {".".join(path[-1:] if path == ("src",) else path[1:]): path for path in paths}
-    question = LiftQuestion(package=package, methods=methods, follows=dict.fromkeys(methods, (given,)))
-    found = [recall(before, tree, system, [question])[0].methods for tree in (before, after)]
-    was, now = ({name: each.follows[given] for name, each in said.items() if each.follows} for said in found)
+    methods = {
+        ".".join(path[-1:] if path == ("src",) else path[1:]): path for path in paths
+    }
+    question = LiftQuestion(
+        package=package, methods=methods, follows=dict.fromkeys(methods, (given,))
+    )
+    found = [
+        recall(before, tree, system, [question])[0].methods for tree in (before, after)
+    ]
+    was, now = (
+        {name: each.follows[given] for name, each in said.items() if each.follows}
+        for said in found
+    )
     again = command(after, after, system, [question]).line
-    failures = [f"an override of {given} does not change {name}" for name, changes in now.items() if not changes]
-    failures += ["it did so before" for name, changes in was.items() if changes and name in now]
-    failures += [f"{name} is another one" for name, each in found[1].items() if each.before.old != each.after.old]
+    failures = [
+        f"an override of {given} does not change {name}"
+        for name, changes in now.items()
+        if not changes
+    ]
+    failures += [
+        "it did so before" for name, changes in was.items() if changes and name in now
+    ]
+    failures += [
+        f"{name} is another one"
+        for name, each in found[1].items()
+        if each.before.old != each.after.old
+    ]
     if not failures and not was.keys() & now.keys():
-        return Finding(covers="nothing", not_run=f"because the package or its source does not evaluate on {system}")
+        return Finding(
+            covers="nothing",
+            not_run=f"because the package or its source does not evaluate on {system}",
+        )
     covers = f"{', '.join(f'{package}.{name}' for name in now)} on {system}"
     return Finding(covers=covers, failures=tuple(failures), commands=(again,))
 
 
 def capture_safe(case: LiftCase) -> Finding:
     """Compare the meaning of each name in the file before and after, by scope: none may be captured."""
-    # A part's own final attributes have another name where the package's came to have theirs.
-    after = _meanings(case.after, dict.fromkeys(case.lifted.renamed, case.lifted.parameter))
+    # A part's own final attributes have another name where the package's came to have
+    # theirs.
+    after = _meanings(
+        case.after, dict.fromkeys(case.lifted.renamed, case.lifted.parameter)
+    )
     before = _meanings(case.before, {})
     new, gone = after - before, before - after
     own = (case.lifted.parameter, OWN)
     # A binding that nobody else is called like may get its attribute's name.
-    attributes = {path[-1] for path in case.lifted.methods.values()} - {name for name, _ in before}
+    attributes = {path[-1] for path in case.lifted.methods.values()} - {
+        name for name, _ in before
+    }
     expected = {PREVIOUS, *case.lifted.methods, *attributes}
-    # What has the name of the new parameter means that everywhere, and what meant something else still does.
-    captured = {name for name, kind in new if name not in expected and (name, kind) != own}
+    # What has the name of the new parameter means that everywhere, and what meant
+    # something else still does.
+    captured = {
+        name for name, kind in new if name not in expected and (name, kind) != own
+    }
     captured |= {name for name, _ in gone if name == case.lifted.parameter and new[own]}
-    failures = [f"'{name}' has a different meaning after the change" for name in sorted(captured)]
-    return Finding(covers=f"{after.total()} names, {new.total()} of them new", failures=tuple(failures))
+    failures = [
+        f"'{name}' has a different meaning after the change"
+        for name in sorted(captured)
+    ]
+    return Finding(
+        covers=f"{after.total()} names, {new.total()} of them new",
+        failures=tuple(failures),
+    )
 
 
 def overlaid(case: LiftCase) -> Finding:
     """Compare the overlay's derivation on the unchanged tree, and try its override methods."""
     if case.overlay is None:
-        reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
+        reason = (
+            "because nixpkgs calls the package with arguments, or its file "
+            "reads other directories"
+        )
         return Finding(covers="nothing", not_run=reason)
     tree, _ = case.asking.trees
     reached = {system: verdict(answer) for system, answer in _package(case.asking)}
@@ -209,37 +333,67 @@ def overlaid(case: LiftCase) -> Finding:
     lifted = [system for system in evaluated if reached[system] == LIFTED]
     system = (*lifted, *evaluated, *case.asking.systems)[0]
     known, asked = case.asking.answers()[system], replace(case.asking.own, downloads=())
-    (answer,) = recall(tree, tree, system, [replace(asked, compared=known.before is None)], case.overlay)
+    (answer,) = recall(
+        tree,
+        tree,
+        system,
+        [replace(asked, compared=known.before is None)],
+        case.overlay,
+    )
     answer = replace(answer, before=known.before or answer.before)
     if answer.limited:
         return Finding(covers="nothing", not_run=f"because {answer.error}")
     if (said := verdict(answer)) is None:
-        return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
+        return Finding(
+            covers="nothing",
+            not_run="because the unchanged package evaluates on no system",
+        )
     # A recipe may change how a source is fetched, which no output shows.
     same = case.opened.recipe is not None and known.after == answer.after is not None
     failures = () if said == LIFTED or same else (said.why,)
     again = command(tree, tree, system, [asked], case.overlay).line
-    return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
+    return Finding(
+        covers=f"{case.package} on {system}", failures=failures, commands=(again,)
+    )
 
 
 def together(
-    series: Sequence[LiftCase], contents: Mapping[PurePosixPath, bytes], *, progress: Progress
+    series: Sequence[LiftCase],
+    contents: Mapping[PurePosixPath, bytes],
+    *,
+    progress: Progress,
 ) -> tuple[Proof, ...]:
-    """Prove that several packages stay the same with the commits of all; `contents` are files with further changes."""
+    """Prove that several packages stay the same with the commits of all.
+
+    `contents` are files with further changes.
+    """
     first, *_ = series
-    if first.opened.recipe is not None and any(step.rebuilds for step in first.opened.recipe.steps):
+    if first.opened.recipe is not None and any(
+        step.rebuilds for step in first.opened.recipe.steps
+    ):
         return ()
     edits = [edit for each in series for edit in each.judging.change.whole.edits]
     edits = [
-        replace(edit, after=replace(edit.after, content=contents.get(edit.path, edit.after.content)))
+        replace(
+            edit,
+            after=replace(
+                edit.after, content=contents.get(edit.path, edit.after.content)
+            ),
+        )
         for edit in edits
         if edit.after is not None
     ]
-    change = replace(first.judging.change, steps=(ChangeStep(subject="", edits=tuple(edits)),))
-    systems = dict.fromkeys(system for each in series for system in each.judging.systems)
+    change = replace(
+        first.judging.change, steps=(ChangeStep(subject="", edits=tuple(edits)),)
+    )
+    systems = dict.fromkeys(
+        system for each in series for system in each.judging.systems
+    )
     judging = Judging(change=change, systems=tuple(systems), named=("HEAD",))
     sentence = "with all commits, the derivations that the files make stay the same"
-    claim = Claim[LiftCase]("together", sentence, lambda _: judging.kept(judged.NO_REBUILD), queue=JUDGE)
+    claim = Claim[LiftCase](
+        "together", sentence, lambda _: judging.kept(judged.NO_REBUILD), queue=JUDGE
+    )
     return prove.run((claim,), first, progress=progress)
 
 
@@ -256,8 +410,16 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
 
     def built(system: str) -> Claim[LiftCase]:
         def check(case: LiftCase) -> Finding:
-            tree = ground.changed(case.judging.change.base, case.judging.change.whole.files)
-            return outputs.package(case.package, tree, system, words=depth.nix_options, progress=case.progress)
+            tree = ground.changed(
+                case.judging.change.base, case.judging.change.whole.files
+            )
+            return outputs.package(
+                case.package,
+                tree,
+                system,
+                words=depth.nix_options,
+                progress=case.progress,
+            )
 
         sentence = f"Nix builds the package for {system}"
         return Claim(f"built-{system}", sentence, check, Tier.BUILD, applies_to=OURS)
@@ -278,13 +440,35 @@ def _of_tree(
     *,
     wide: bool = True,
 ) -> Claim[C]:
-    return Claim(name, sentence, check, applies_to=applies_to, queue=_LIFT if check in _OF_LIFT else JUDGE, wide=wide)
+    return Claim(
+        name,
+        sentence,
+        check,
+        applies_to=applies_to,
+        queue=_LIFT if check in _OF_LIFT else JUDGE,
+        wide=wide,
+    )
 
 
 JUDGED: tuple[Claim[Series[Any]], ...] = (
-    _of_tree("passthru", "passthru, tests included, evaluates to the same as before", _kept(judged.PASSTHRU), _JUDGED),
-    _of_tree("meta", "meta stays the same, and is written in the same file", _kept(judged.META), _JUDGED),
-    _of_tree("overrides", "the override functions take and give the same as before", _kept(judged.OVERRIDES), _JUDGED),
+    _of_tree(
+        "passthru",
+        "passthru, tests included, evaluates to the same as before",
+        _kept(judged.PASSTHRU),
+        _JUDGED,
+    ),
+    _of_tree(
+        "meta",
+        "meta stays the same, and is written in the same file",
+        _kept(judged.META),
+        _JUDGED,
+    ),
+    _of_tree(
+        "overrides",
+        "the override functions take and give the same as before",
+        _kept(judged.OVERRIDES),
+        _JUDGED,
+    ),
     _of_tree(
         "readers",
         "all that reads or overrides it stays the same",
@@ -297,17 +481,43 @@ JUDGED: tuple[Claim[Series[Any]], ...] = (
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *form.CLAIMS,
     form.LINT,
-    _of_tree("no-rebuild", "the derivations that the file makes stay the same", no_rebuild, ANY - {Subject.REBUILD}),
-    _of_tree("overridable", "a replacement of each attribute arrives in the build", overridable, _JUDGED),
     _of_tree(
-        "follows", "overriding src or version reaches the parts that follow", follows, frozenset([Subject.SERIES])
+        "no-rebuild",
+        "the derivations that the file makes stay the same",
+        no_rebuild,
+        ANY - {Subject.REBUILD},
     ),
-    Claim("capture-safe", "no name in the file changes its meaning", capture_safe, applies_to=_LIFTED),
+    _of_tree(
+        "overridable",
+        "a replacement of each attribute arrives in the build",
+        overridable,
+        _JUDGED,
+    ),
+    _of_tree(
+        "follows",
+        "overriding src or version reaches the parts that follow",
+        follows,
+        frozenset([Subject.SERIES]),
+    ),
+    Claim(
+        "capture-safe",
+        "no name in the file changes its meaning",
+        capture_safe,
+        applies_to=_LIFTED,
+    ),
     *JUDGED,
     _of_tree(
-        "source-follows", "an override of version changes src, which it did not before", source_follows, wide=False
+        "source-follows",
+        "an override of version changes src, which it did not before",
+        source_follows,
+        wide=False,
     ),
-    _of_tree("tests-follow", "an override of src changes the tests, which it did not before", tests_follow, wide=False),
+    _of_tree(
+        "tests-follow",
+        "an override of src changes the tests, which it did not before",
+        tests_follow,
+        wide=False,
+    ),
     _of_tree(
         "overlay",
         "the overlay gives the same derivation and overrides",
@@ -321,17 +531,30 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
 
 def _package(asking: Asking) -> Iterator[tuple[str, Derivations]]:
     """Yield the answers about the package by system, but for those that ended at a limit."""
-    return ((system, own) for system, own in asking.answers().items() if not own.limited)
+    return (
+        (system, own) for system, own in asking.answers().items() if not own.limited
+    )
 
 
 def _finding(asking: Asking, failures: list[str], evidence: list[str]) -> Finding:
-    systems = [system for system, answer in _package(asking) if answer.before is not None or answer.error is not None]
-    gaps = [f"{system}: {own.error}" for system, own in asking.answers().items() if own.limited]
+    systems = [
+        system
+        for system, answer in _package(asking)
+        if answer.before is not None or answer.error is not None
+    ]
+    gaps = [
+        f"{system}: {own.error}"
+        for system, own in asking.answers().items()
+        if own.limited
+    ]
     if not systems:
         why = gaps[0] if gaps else "the unchanged package evaluates on no system"
-        return Finding(covers="nothing", not_run=f"because {why}", commands=asking.commands)
+        return Finding(
+            covers="nothing", not_run=f"because {why}", commands=asking.commands
+        )
     return Finding(
-        covers=f"{asking.own.package}, {', '.join(asking.own.methods)} on {', '.join(systems)}",
+        covers=f"{asking.own.package}, {', '.join(asking.own.methods)} on "
+        f"{', '.join(systems)}",
         failures=tuple(failures),
         evidence=tuple(evidence),
         gaps=tuple(gaps),
@@ -343,18 +566,43 @@ OWN = "the package's own function"
 
 
 def _meanings(stage: Stage, renamed: Mapping[str, str]) -> Counter[tuple[str, str]]:
-    """Count the names that a file uses, each with the kind of scope that binds it; new names count as the old ones."""
+    """Count the names that a file uses, each with the kind of scope that binds it.
+
+    New names count as the old ones.
+    """
     shape = read(parsed(stage.content.decode(), name=str(stage.path)))
     parts = call(shape.body)
     function, argument = parts[0], parts[-1]
     # Within a layer, the builder's own function has the same attributes.
-    within = call(inside(function.children[0]))[-1] if function.kind == "select_expression" else argument
-    kinds = {own.index: OWN for own in map(inside, (argument, within)) if own.kind == "function_expression"}
-    # What the package's own set only inherits stays what it is if that is no longer `rec`; a part's stays one.
-    sets = {literal.index for literal in shape.construction.sets} if shape.construction is not None else set[int]()
-    scopes = ((use.name, use.scope.node if use.scope is not None else None) for use in shape.references)
-    bound = ((name, source(name, node) if node is not None and node.index in sets else node) for name, node in scopes)
+    within = (
+        call(inside(function.children[0]))[-1]
+        if function.kind == "select_expression"
+        else argument
+    )
+    kinds = {
+        own.index: OWN
+        for own in map(inside, (argument, within))
+        if own.kind == "function_expression"
+    }
+    # What the package's own set only inherits stays what it is if that is no longer
+    # `rec`; a part's stays one.
+    sets = (
+        {literal.index for literal in shape.construction.sets}
+        if shape.construction is not None
+        else set[int]()
+    )
+    scopes = (
+        (use.name, use.scope.node if use.scope is not None else None)
+        for use in shape.references
+    )
+    bound = (
+        (name, source(name, node) if node is not None and node.index in sets else node)
+        for name, node in scopes
+    )
     return Counter(
-        (renamed.get(name, name), kinds.get(node.index, node.kind) if node is not None else "unbound")
+        (
+            renamed.get(name, name),
+            kinds.get(node.index, node.kind) if node is not None else "unbound",
+        )
         for name, node in bound
     )

@@ -32,7 +32,9 @@ def formatted(case: Case[Stage]) -> Finding:
     version = process.run([str(formatter), "--version"]).text
     if not is_formatted(formatter, case.before.content):
         return Finding(
-            covers="nothing", not_run=f"because the file is not in the format of this {version} before either"
+            covers="nothing",
+            not_run=f"because the file is not in the format of this {version} before "
+            "either",
         )
     failures = [
         f"{stage.name}: nixfmt would change the file"
@@ -42,20 +44,33 @@ def formatted(case: Case[Stage]) -> Finding:
     return Finding(
         covers=f"{len(case.stages)} files, {version}",
         failures=tuple(failures),
-        commands=(shlex.join(["nixfmt", "--check", *(str(stage.path) for stage in case.stages)]),),
+        commands=(
+            shlex.join(
+                ["nixfmt", "--check", *(str(stage.path) for stage in case.stages)]
+            ),
+        ),
     )
 
 
 def is_formatted(formatter: Path, content: bytes) -> bool:
-    """Return whether nixfmt leaves a file unchanged; it reads standard input, so that it cannot write to a file."""
+    """Return whether nixfmt leaves a file unchanged.
+
+    It reads standard input, so that it cannot write to a file.
+    """
     completed = process.run([str(formatter), "-"], stdin=content, ok=None)
     return completed.status == 0 and completed.stdout == content
 
 
 LINTERS: dict[str, tuple[str, ...]] = {
     "nixf-diagnose": (
-        *("--ignore=sema-unused-def-lambda-noarg-formal", "--ignore=sema-unused-def-lambda-witharg-arg"),
-        *("--ignore=sema-unused-def-lambda-witharg-formal", "--ignore=sema-unused-def-let"),
+        *(
+            "--ignore=sema-unused-def-lambda-noarg-formal",
+            "--ignore=sema-unused-def-lambda-witharg-arg",
+        ),
+        *(
+            "--ignore=sema-unused-def-lambda-witharg-formal",
+            "--ignore=sema-unused-def-let",
+        ),
         *("--ignore=sema-primop-removed-prefix", "--ignore=sema-primop-overridden"),
         *("--ignore=sema-constant-overridden", "--ignore=sema-primop-unknown"),
     ),
@@ -67,27 +82,48 @@ LINTERS: dict[str, tuple[str, ...]] = {
 
 def linted(case: Case[Stage]) -> Finding:
     """Check each stage with those linters of nixpkgs' CI that are on PATH, if the original file passes them."""
-    linters = {name: path for name in LINTERS if (path := process.find(name)) is not None}
+    linters = {
+        name: path for name in LINTERS if (path := process.find(name)) is not None
+    }
     if not linters:
-        return Finding(covers="nothing", not_run=f"because {next(iter(LINTERS))} and the like are not on PATH")
+        return Finding(
+            covers="nothing",
+            not_run=f"because {next(iter(LINTERS))} and the like are not on PATH",
+        )
     runs = {
         name: [
-            process.run([str(path), *LINTERS[name], stage.path.name], cwd=stage.path.parent, ok=None)
+            process.run(
+                [str(path), *LINTERS[name], stage.path.name],
+                cwd=stage.path.parent,
+                ok=None,
+            )
             for stage in case.stages
         ]
         for name, path in linters.items()
     }
     known = [name for name, (before, *_) in runs.items() if before.status]
     if len(known) == len(runs):
-        return Finding(covers="nothing", not_run=f"because {', '.join(known)} find something in the unchanged file")
-    complaints = [(name, each) for name in runs if name not in known for each in runs[name] if each.status]
+        return Finding(
+            covers="nothing",
+            not_run=f"because {', '.join(known)} find something in the unchanged file",
+        )
+    complaints = [
+        (name, each)
+        for name in runs
+        if name not in known
+        for each in runs[name]
+        if each.status
+    ]
     return Finding(
         covers=", ".join(linters),
         failures=tuple(
-            f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}" for name, each in complaints
+            f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}"
+            for name, each in complaints
         ),
         gaps=tuple(f"{name}: finds something in the unchanged file" for name in known),
-        commands=tuple(shlex.join([name, *LINTERS[name], str(case.after.path)]) for name in linters),
+        commands=tuple(
+            shlex.join([name, *LINTERS[name], str(case.after.path)]) for name in linters
+        ),
     )
 
 
@@ -108,7 +144,10 @@ def applies(case: Case[Stage]) -> Finding:
     elif diffed != wanted[-1]:
         failures.append("the diff and the rewrite give different files")
     read = diffs.read_diff(case.upstream_diff, "the diff")
-    for name, diff in {"the diff": case.upstream_diff, **{each.name: each.content for each in case.patches}}.items():
+    for name, diff in {
+        "the diff": case.upstream_diff,
+        **{each.name: each.content for each in case.patches},
+    }.items():
         if (touched := diffs.touched(diff, name)) != (case.target,):
             failures.append(f"{name} touches {', '.join(map(str, touched))}")
     mails = "1 patch" if len(case.patches) == 1 else f"{len(case.patches)} patches"
@@ -121,37 +160,75 @@ def applies(case: Case[Stage]) -> Finding:
 
 
 def _commands(target: PurePosixPath, copy: Path) -> tuple[str, ...]:
-    """Return the commands that repeat it, in the proposal's directory; `copy` is the file before."""
+    """Return the commands that repeat it, in the proposal's directory.
+
+    `copy` is the file before.
+    """
     path = shlex.quote(str(target))
     prepare = (
-        f"git init --quiet checkout && mkdir -p checkout/{shlex.quote(str(target.parent))}"
+        "git init --quiet checkout && mkdir -p "
+        f"checkout/{shlex.quote(str(target.parent))}"
         f" && cp {shlex.quote(str(copy))} checkout/{path}"
-        f" && git -C checkout add {path} && git -C checkout commit --quiet --message=base"
+        f" && git -C checkout add {path} && git -C checkout commit --quiet "
+        "--message=base"
     )
-    return (prepare, "git -C checkout apply --check ../upstream.diff", "(cd checkout && git am ../series/*.patch)")
+    return (
+        prepare,
+        "git -C checkout apply --check ../upstream.diff",
+        "(cd checkout && git am ../series/*.patch)",
+    )
 
 
 def _applies_alone(case: Case[Stage]) -> Finding:
     """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
     applied = patching.apply(case.source.content, case.target, case.upstream_diff)
-    failures = () if applied == case.after.content else ("the patch and the judged file differ",)
-    files = [file for file in diffs.read_diff(case.upstream_diff, "the patch") if file.path == str(case.target)]
-    others = [str(path) for path in diffs.touched(case.upstream_diff) if path != case.target]
-    added, removed = sum(file.added for file in files), sum(file.removed for file in files)
+    failures = (
+        ()
+        if applied == case.after.content
+        else ("the patch and the judged file differ",)
+    )
+    files = [
+        file
+        for file in diffs.read_diff(case.upstream_diff, "the patch")
+        if file.path == str(case.target)
+    ]
+    others = [
+        str(path) for path in diffs.touched(case.upstream_diff) if path != case.target
+    ]
+    added, removed = (
+        sum(file.added for file in files),
+        sum(file.removed for file in files),
+    )
     return Finding(
         covers=f"{case.target.name}, {added} lines added, {removed} removed",
         failures=failures,
-        evidence=("git apply, on the file alone", *(f"not tried: {path}" for path in others)),
+        evidence=(
+            "git apply, on the file alone",
+            *(f"not tried: {path}" for path in others),
+        ),
     )
 
 
 WRITTEN = ANY - {Subject.OVERLAY}
 
 LINT: Claim[Case[Stage]] = Claim(
-    "lint", "the linters of nixpkgs' CI have nothing to say of the result", linted, applies_to=WRITTEN
+    "lint",
+    "the linters of nixpkgs' CI have nothing to say of the result",
+    linted,
+    applies_to=WRITTEN,
 )
 CLAIMS: tuple[Claim[Case[Stage]], ...] = (
     Claim("parse", "Nix parses the file before and after each commit", parses),
-    Claim("format", "nixfmt has nothing to change in the result", formatted, applies_to=WRITTEN),
-    Claim("applies", "the diff and the series apply to a clean checkout", applies, applies_to=WRITTEN),
+    Claim(
+        "format",
+        "nixfmt has nothing to change in the result",
+        formatted,
+        applies_to=WRITTEN,
+    ),
+    Claim(
+        "applies",
+        "the diff and the series apply to a clean checkout",
+        applies,
+        applies_to=WRITTEN,
+    ),
 )

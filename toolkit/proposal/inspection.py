@@ -7,7 +7,13 @@ from msgspec import Struct, field
 
 from toolkit import confined, inside
 from toolkit.errors import ToolkitError
-from toolkit.lift.candidates import FileBindings, file_bindings, method_name, question_name, questions
+from toolkit.lift.candidates import (
+    FileBindings,
+    file_bindings,
+    method_name,
+    question_name,
+    questions,
+)
 from toolkit.nix import limits
 from toolkit.nix.derivations import version_of
 from toolkit.nix.limits import sealed
@@ -19,14 +25,19 @@ SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 
 
 class Methods(Struct, frozen=True, kw_only=True):
-    """The working override methods of bindings, on one system; `reason` explains why Nix cannot answer.
+    """The working override methods of bindings, on one system.
 
-    `limited`: it might answer another time. Methods that work `partly` leave some of the replaced part in the build.
-    `version` is the derivation's, since a file may take it as an argument.
+    `reason` explains why Nix cannot answer.
+
+    `limited`: it might answer another time. Methods that work `partly` leave some of
+    the replaced part in the build. `version` is the derivation's, since a file may take
+    it as an argument.
     """
 
     methods: dict[str, tuple[str, ...]]
-    partly: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    partly: dict[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     version: str | None = None
     system: str = SYSTEMS[0]
     reason: str | None = None
@@ -36,7 +47,8 @@ class Methods(Struct, frozen=True, kw_only=True):
 class Part(Struct, frozen=True, kw_only=True):
     """A part of a package: `bound` is let, attribute, parameter, elsewhere or absent.
 
-    `reached`: whether an override reaches it, None if unknown; `state` is the answer by syntax.
+    `reached`: whether an override reaches it, None if unknown; `state` is the answer by
+    syntax.
     """
 
     name: str
@@ -50,7 +62,10 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class PackageInspection(Struct, frozen=True, kw_only=True):
-    """A package, its file and its parts; `reason` explains why Nix did not decide, `system` is the evaluated one."""
+    """A package, its file and its parts.
+
+    `reason` explains why Nix did not decide, `system` is the evaluated one.
+    """
 
     package: str
     file: PurePosixPath
@@ -60,21 +75,30 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-def working_methods(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Methods:
+def working_methods(
+    tree: Path, package: str, file: FileBindings, names: Sequence[str]
+) -> Methods:
     """Try the override methods of a package in a whole nixpkgs: one works if its replacement appears in the build."""
     question = LiftQuestion(package=package, methods=questions(file, names))
     answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
     known = (each for each in answers if each[1].before is not None or each[1].limited)
     system, answer = next(known, (SYSTEMS[0], None))
     if answer is None:
-        return Methods(methods={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
+        return Methods(
+            methods={},
+            reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}",
+        )
     if answer.limited:
         return Methods(methods={}, reason=answer.error, limited=True)
     effects = {key: method.after.effect for key, method in answer.methods.items()}
 
     def having(effect: Effect) -> dict[str, tuple[str, ...]]:
         found = {
-            name: [path for path in file.paths(name) if effects.get(question_name(name, path)) is effect]
+            name: [
+                path
+                for path in file.paths(name)
+                if effects.get(question_name(name, path)) is effect
+            ]
             for name in names
         }
         return {name: tuple(map(method_name, paths)) for name, paths in found.items()}
@@ -89,7 +113,11 @@ def working_methods(tree: Path, package: str, file: FileBindings, names: Sequenc
 
 def part(name: str, file: FileBindings, answer: Methods | None) -> Part:
     """Return the facts about a part: by Nix if there is an answer, else by syntax."""
-    bound, place, found = file.named(name), file.place(name), answer or Methods(methods={})
+    bound, place, found = (
+        file.named(name),
+        file.place(name),
+        answer or Methods(methods={}),
+    )
     methods = found.methods.get(name, ())
     by_nix = answer is not None and (methods or place != "absent")
     return Part(
@@ -105,7 +133,10 @@ def part(name: str, file: FileBindings, answer: Methods | None) -> Part:
 
 
 def inspect_package(root: Path, name: str) -> PackageInspection:
-    """Inspect a package of the tree at `root`; raise ToolkitError for an unknown name or an unreadable file."""
+    """Inspect a package of the tree at `root`.
+
+    Raise ToolkitError for an unknown name or an unreadable file.
+    """
     with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
         target = find_target(root, name)
         (file,) = confined.each(file_bindings, [inside.read(root, target.file)])
@@ -130,7 +161,10 @@ def lines(found: PackageInspection) -> Iterator[str]:
     version = f", {found.version}" if found.version is not None else ""
     yield f"{found.package}: {found.file}{version}"
     if not found.parts:
-        nothing = "no let of the file binds a package, and nothing is taken from finalAttrs.passthru"
+        nothing = (
+            "no let of the file binds a package, and nothing is taken from "
+            "finalAttrs.passthru"
+        )
         yield f"  {found.reason or nothing}"
         return
     width = max(len(each.name) for each in found.parts)
@@ -140,36 +174,69 @@ def lines(found: PackageInspection) -> Iterator[str]:
     for each in found.parts:
         without = "unknown" if found.reason is not None else "none"
         partly = f"; in part: {', '.join(each.partly)}" if each.partly else ""
-        yield f"    {each.name.ljust(width)}  {', '.join(each.methods) or without}{partly}"
-    decider = f"Nix's evaluation for {found.system}" if found.system is not None else "the syntax"
-    yield f"  decided by {decider}{f': {found.reason}' if found.reason is not None else ''}"
+        yield (
+            f"    {each.name.ljust(width)}  "
+            f"{', '.join(each.methods) or without}{partly}"
+        )
+    decider = (
+        f"Nix's evaluation for {found.system}"
+        if found.system is not None
+        else "the syntax"
+    )
+    yield (
+        "  decided by "
+        f"{decider}{f': {found.reason}' if found.reason is not None else ''}"
+    )
 
 
 def _place(found: Part) -> str:
     where = found.bound if found.line is None else f"{found.bound}, line {found.line}"
     if found.builder is not None:
         return f"{where}  {found.builder}  {found.state}"
-    return f"{where}, taken from the final attributes" if found.bound == "attribute" else where
+    return (
+        f"{where}, taken from the final attributes"
+        if found.bound == "attribute"
+        else where
+    )
 
 
 def graph(found: PackageInspection) -> bytes:
     """Return a flowchart (Mermaid) of the parts, by how far an override reaches them, and of the overrides that do."""
-    text = [f"%% {found.package}: {found.file}", "flowchart LR", f'  package["{found.package}"]']
+    text = [
+        f"%% {found.package}: {found.file}",
+        "flowchart LR",
+        f'  package["{found.package}"]',
+    ]
     groups = {True: "overridable", False: "not overridable", None: "unknown"}
     numbered = [(f"p{number}", each) for number, each in enumerate(found.parts)]
     for number, (reached, title) in enumerate(groups.items()):
-        boxes = [f'    {box}["{_label(each)}"]' for box, each in numbered if each.reached is reached]
+        boxes = [
+            f'    {box}["{_label(each)}"]'
+            for box, each in numbered
+            if each.reached is reached
+        ]
         text += [f'  subgraph g{number}["{title}"]', *boxes, "  end"] if boxes else []
     text += [f"  {box} --> package" for box, _ in numbered]
     for box, each in numbered:
-        text += [f'  {box}d{number}(["{_escaped(method)}"]) -.-> {box}' for number, method in enumerate(each.methods)]
+        text += [
+            f'  {box}d{number}(["{_escaped(method)}"]) -.-> {box}'
+            for number, method in enumerate(each.methods)
+        ]
     return ("\n".join(text) + "\n").encode(errors="backslashreplace")
 
 
 def _label(found: Part) -> str:
-    return _escaped(f"{found.name} ({found.bound}{f', line {found.line}' if found.line is not None else ''})")
+    return _escaped(
+        f"{found.name} "
+        f"({found.bound}{f', line {found.line}' if found.line is not None else ''})"
+    )
 
 
 def _escaped(text: str) -> str:
     plain = " ".join(text.split())
-    return plain.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        plain.replace("&", "&amp;")
+        .replace('"', "&quot;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+    )

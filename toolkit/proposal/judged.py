@@ -24,12 +24,29 @@ class Aspect(Struct, frozen=True, kw_only=True):
 
 
 NO_REBUILD = Aspect(
-    kinds=frozenset({Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED, Kind.ALIAS, Kind.ADDED}),
+    kinds=frozenset(
+        {
+            Kind.DERIVATION,
+            Kind.FIXED_OUTPUT,
+            Kind.EVALUATION,
+            Kind.REMOVED,
+            Kind.ALIAS,
+            Kind.ADDED,
+        }
+    ),
     parts=frozenset({"derivation", "fixed-output"}),
 )
-PASSTHRU = Aspect(kinds=frozenset({Kind.PASSTHRU}), parts=frozenset({"passthru", "kinds", "functions"}))
-META = Aspect(kinds=frozenset({Kind.META, Kind.POSITION}), parts=frozenset({"meta", "position"}))
-OVERRIDES = Aspect(kinds=frozenset({Kind.OVERRIDE, Kind.ARGUMENTS}), parts=frozenset({"override", "arguments"}))
+PASSTHRU = Aspect(
+    kinds=frozenset({Kind.PASSTHRU}),
+    parts=frozenset({"passthru", "kinds", "functions"}),
+)
+META = Aspect(
+    kinds=frozenset({Kind.META, Kind.POSITION}), parts=frozenset({"meta", "position"})
+)
+OVERRIDES = Aspect(
+    kinds=frozenset({Kind.OVERRIDE, Kind.ARGUMENTS}),
+    parts=frozenset({"override", "arguments"}),
+)
 _READ = Aspect(kinds=frozenset(Kind), parts=frozenset(FEW))
 
 _CROSS, _STATIC = "cross", "static"
@@ -38,8 +55,8 @@ _CROSS, _STATIC = "cross", "static"
 class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """A change that is judged once, on first use; all claims about it share the result.
 
-    `named` is the change's name on the command line. `updated` are parts that the change adds to the arguments of
-    nix-update in updateScript, as it means to.
+    `named` is the change's name on the command line. `updated` are parts that the
+    change adds to the arguments of nix-update in updateScript, as it means to.
     """
 
     change: Change
@@ -50,15 +67,31 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def judgement(self) -> Judgement:
         """The judge's result."""
-        return judge(self.change, JudgeRequest(systems=self.systems), progress=Silence())
+        return judge(
+            self.change, JudgeRequest(systems=self.systems), progress=Silence()
+        )
 
     @property
     def command(self) -> str:
         """The command that judges the same again, from the directory of a proposal."""
         asked = self.change.source
-        source = {"--nixpkgs": asked.nixpkgs, "--rev": asked.rev} if "--patch" in self.named else {}
-        words = [word for option, value in source.items() if value is not None for word in (option, value)]
-        words += [word for system in self.systems if self.systems != SYSTEMS for word in ("--system", system)]
+        source = (
+            {"--nixpkgs": asked.nixpkgs, "--rev": asked.rev}
+            if "--patch" in self.named
+            else {}
+        )
+        words = [
+            word
+            for option, value in source.items()
+            if value is not None
+            for word in (option, value)
+        ]
+        words += [
+            word
+            for system in self.systems
+            if self.systems != SYSTEMS
+            for word in ("--system", system)
+        ]
         return shlex.join(["unlet", "check", *self.named, *words, "--expect", "same"])
 
     def kept(self, aspect: Aspect, evidence: Iterable[str] = ()) -> Finding:
@@ -70,34 +103,68 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         """Compare the readers of these attributes in the whole tree, and those that override them."""
         found = self.judgement
         if not found.readers and found.reached and not _general(found):
-            return Finding(covers="nothing in pkgs reads or overrides it", commands=(self.command,))
-        others = (f"not asked: {each.what}: {each.reason}" for each in found.not_covered if each.attribute is None)
+            return Finding(
+                covers="nothing in pkgs reads or overrides it", commands=(self.command,)
+            )
+        others = (
+            f"not asked: {each.what}: {each.reason}"
+            for each in found.not_covered
+            if each.attribute is None
+        )
         return self._finding(found, found.readers, _READ, others)
 
     def _finding(
-        self, found: Judgement, asked: Mapping[str, Sequence[str]], aspect: Aspect, evidence: Iterable[str]
+        self,
+        found: Judgement,
+        asked: Mapping[str, Sequence[str]],
+        aspect: Aspect,
+        evidence: Iterable[str],
     ) -> Finding:
         others = _names(found.reached, found.readers) - _names(asked)
         gaps = [
-            each for each in (*found.unknown, *found.unanswered, *found.not_covered) if aspect.parts & {*each.parts}
+            each
+            for each in (*found.unknown, *found.unanswered, *found.not_covered)
+            if aspect.parts & {*each.parts}
         ]
-        gaps = [each for each in gaps if each.attribute is not None and each.attribute not in others]
+        gaps = [
+            each
+            for each in gaps
+            if each.attribute is not None and each.attribute not in others
+        ]
         unknown = {(each.attribute, each.system) for each in gaps}
         by_names: dict[tuple[str, ...], list[str]] = {}
         for system, those in asked.items():
             if left := tuple(name for name in those if (name, system) not in unknown):
                 by_names.setdefault(left, []).append(system)
-        reasons = tuple(f"{each.what}: {each.reason}" for each in (*_general(found), *gaps))
-        differences = [self._weighed(each) for each in _of(found, asked) if each.kind in aspect.kinds]
-        failures = tuple(_lines(each for each in differences if each.weight is not Weight.NOTE))
+        reasons = tuple(
+            f"{each.what}: {each.reason}" for each in (*_general(found), *gaps)
+        )
+        differences = [
+            self._weighed(each)
+            for each in _of(found, asked)
+            if each.kind in aspect.kinds
+        ]
+        failures = tuple(
+            _lines(each for each in differences if each.weight is not Weight.NOTE)
+        )
         if not failures and (_general(found) or not by_names):
-            why = reasons[0] if reasons else "no attribute is made from the changed files"
-            return Finding(covers="nothing", not_run=f"because {why}", commands=(self.command,))
+            why = (
+                reasons[0] if reasons else "no attribute is made from the changed files"
+            )
+            return Finding(
+                covers="nothing", not_run=f"because {why}", commands=(self.command,)
+            )
         return Finding(
-            covers="; ".join(f"{few(names)} on {', '.join(systems)}" for names, systems in by_names.items())
+            covers="; ".join(
+                f"{few(names)} on {', '.join(systems)}"
+                for names, systems in by_names.items()
+            )
             or "nothing",
             failures=failures,
-            evidence=(*evidence, *_lines(each for each in differences if each.weight is Weight.NOTE)),
+            evidence=(
+                *evidence,
+                *_lines(each for each in differences if each.weight is Weight.NOTE),
+            ),
             gaps=reasons,
             commands=(self.command,),
         )
@@ -105,11 +172,24 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def _weighed(self, found: Difference) -> Difference:
         """Return a difference, as a note if it is the one that the change is made for."""
         words = [word for part in self.updated for word in ("--subpackage", part)]
-        is_script = words and found.kind is Kind.PASSTHRU and found.what.startswith("updateScript")
+        is_script = (
+            words
+            and found.kind is Kind.PASSTHRU
+            and found.what.startswith("updateScript")
+        )
         before, after = found.before, found.after
-        if is_script and isinstance(before, list) and isinstance(after, list) and after == [*before, *words]:
-            what = f"updateScript names {few(self.updated)} by --subpackage, as intended"
-            return replace(found, weight=Weight.NOTE, what=what, before=None, after=None)
+        if (
+            is_script
+            and isinstance(before, list)
+            and isinstance(after, list)
+            and after == [*before, *words]
+        ):
+            what = (
+                f"updateScript names {few(self.updated)} by --subpackage, as intended"
+            )
+            return replace(
+                found, weight=Weight.NOTE, what=what, before=None, after=None
+            )
         return found
 
 
@@ -119,10 +199,14 @@ def _general(found: Judgement) -> list[Gap]:
 
 
 def _names(*compared: Mapping[str, Sequence[str]]) -> set[str]:
-    return {name for by_system in compared for those in by_system.values() for name in those}
+    return {
+        name for by_system in compared for those in by_system.values() for name in those
+    }
 
 
-def _of(found: Judgement, compared: Mapping[str, Sequence[str]]) -> Iterator[Difference]:
+def _of(
+    found: Judgement, compared: Mapping[str, Sequence[str]]
+) -> Iterator[Difference]:
     """Yield the differences of attributes that were compared, and of what is in them or could not be."""
     names = _names(compared)
     others = _names(found.reached, found.readers) - names
@@ -145,6 +229,8 @@ def _lines(differences: Iterable[Difference]) -> Iterator[str]:
     for each in differences:
         shown = [str(value) for value in (each.before, each.after) if value is not None]
         values = f": {' → '.join(shown)}" if isinstance(each.after, str) else ""
-        systems.setdefault((each.attribute, f"{each.what}{values}"), []).append(each.system)
+        systems.setdefault((each.attribute, f"{each.what}{values}"), []).append(
+            each.system
+        )
     for (attribute, what), where in systems.items():
         yield f"{attribute}: {what} ({', '.join(where)})"

@@ -1,7 +1,8 @@
 """The one value of a proposal, which grows on its way, and the differences between targets.
 
-A target without its own leaf is a package whose file is lifted, `toolkit.proposal.choosing`. A file in
-`patches/targets/` names a leaf, which is imported only if its target is requested.
+A target without its own leaf is a package whose file is lifted,
+`toolkit.proposal.choosing`. A file in `patches/targets/` names a leaf, which is
+imported only if its target is requested.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from toolkit.report.pull_request import Texts
 class Added(Struct, frozen=True, kw_only=True, eq=False):
     """A commit outside of the series: its mail, and its result in the source's nixpkgs.
 
-    `commit` is None if that nixpkgs is not here, or the mail does not apply to it; then `failure` is git's reason.
+    `commit` is None if that nixpkgs is not here, or the mail does not apply to it; then
+    `failure` is git's reason.
     """
 
     patch: Patch
@@ -50,7 +52,10 @@ class Series(Case[S_co], Generic[S_co], frozen=True, kw_only=True, eq=False):
     """Lines for the proposal's users."""
 
     def judge(self) -> Judging:
-        """Return the judge of the commits that change no output; raise NotRunError if there are none."""
+        """Return the judge of the commits that change no output.
+
+        Raise NotRunError if there are none.
+        """
         raise NotImplementedError
 
 
@@ -63,11 +68,23 @@ class Leaf(ABC, Generic[C]):
     file: ClassVar[PurePosixPath | None] = None
 
     @abstractmethod
-    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[C | ToolkitError]:
-        """Yield the commits of each request, or the reason why there are none; all requests have one source."""
+    def choose(
+        self, requests: Sequence[Request], *, progress: Progress
+    ) -> Iterator[C | ToolkitError]:
+        """Yield the commits of each request, or the reason why there are none.
+
+        All requests have one source.
+        """
 
     @abstractmethod
-    def again(self, request: Request, proposal: Proposal, behind: Sequence[Patch], *, progress: Progress) -> C:
+    def again(
+        self,
+        request: Request,
+        proposal: Proposal,
+        behind: Sequence[Patch],
+        *,
+        progress: Progress,
+    ) -> C:
         """Return a proposal that was read back from `request.out`, where the mails `behind` follow its own."""
 
     @abstractmethod
@@ -109,11 +126,16 @@ class Leaf(ABC, Generic[C]):
         return series.request
 
     def unconcerned(self, series: C) -> str | None:
-        """Return why no claim is about someone else's change of the file; None if some are."""
+        """Return why no claim is about someone else's change of the file.
+
+        None if some are.
+        """
         del series
         return None
 
-    def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
+    def needs(
+        self, only: Sequence[str] = (), behind: Sequence[Patch] = ()
+    ) -> tuple[str, ...]:
         """Return the nixpkgs paths that a checkout needs for the request, or for mails after a series."""
         del only, behind
         return ()
@@ -122,7 +144,12 @@ class Leaf(ABC, Generic[C]):
         """Return where a tree's target binds its parts, and which overrides reach them."""
         return inspection.inspect_package(root, name)
 
-    def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
-        """Write an overlay of a special kind; return None for the kinds that proposals make."""
+    def overlay(
+        self, request: Request, kind: str | None, *, progress: Progress
+    ) -> OverlayReport | None:
+        """Write an overlay of a special kind.
+
+        Return None for the kinds that proposals make.
+        """
         del request, kind, progress
         return None

@@ -1,6 +1,7 @@
 """Ask whole trees about packages: their derivations before and after, and the effects of overrides.
 
-One evaluation examines many packages. An uncatchable error is the answer of one; the others are asked again.
+One evaluation examines many packages. An uncatchable error is the answer of one; the
+others are asked again.
 """
 
 import hashlib
@@ -27,17 +28,29 @@ from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
-_FILES = (EXPRESSION, *(EXPRESSIONS / name for name in ("permitting.nix", "rehashed.nix")))
+_FILES = (
+    EXPRESSION,
+    *(EXPRESSIONS / name for name in ("permitting.nix", "rehashed.nix")),
+)
 _KIND, _DOCUMENT = "lifts", "answer.json"
 
-# What a dozen packages of two whole trees may take, on a slow machine; one has what any evaluation has.
+# What a dozen packages of two whole trees may take, on a slow machine; one has what any
+# evaluation has.
 _SECONDS = 180.0
 
-UNREACHED, ABSENT = "a replacement of a part changes nothing that is built", "no part is in passthru"
+UNREACHED, ABSENT = (
+    "a replacement of a part changes nothing that is built",
+    "no part is in passthru",
+)
 """The messages about a lift without effect on the systems that were tried; it may have one elsewhere."""
 _ELSEWHERE = frozenset([UNREACHED, ABSENT])
-IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
-UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
+IN_PART = (
+    "an override reaches a part of the uses alone: the replaced package is "
+    "still built in"
+)
+UNFOLLOWED = (
+    "an override of src or version does not reach what takes it from the package"
+)
 NO_FUNCTION = "the builder takes no function of the final attributes"
 
 FOLLOW = "follow"
@@ -47,16 +60,22 @@ FOLLOW = "follow"
 class LiftQuestion(Struct, frozen=True, kw_only=True):
     """A package by its attribute path, methods by name, and other attributes that may depend on them.
 
-    `follows` maps each method to the package's attributes that its part takes. `downloads` are the paths of what is
-    downloaded by hashes that a new version changes. `hidden`: the changed package's override may take arguments that it
-    does not show. `table` is a file of overrides that people write, see lifted.nix; `taken` maps names to what the
-    changed set has under them. If it is not `compared`, the tree before the change is not asked.
+    `follows` maps each method to the package's attributes that its part takes.
+    `downloads` are the paths of what is downloaded by hashes that a new version
+    changes. `hidden`: the changed package's override may take arguments that it does
+    not show. `table` is a file of overrides that people write, see lifted.nix; `taken`
+    maps names to what the changed set has under them. If it is not `compared`, the tree
+    before the change is not asked.
     """
 
     package: str
-    methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    methods: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     shown: tuple[tuple[str, ...], ...] = ()
-    follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    follows: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     downloads: tuple[tuple[str, ...], ...] = ()
     hidden: bool = False
     table: Path | None = None
@@ -79,9 +98,10 @@ class Effect(StrEnum):
 class Method(Struct, frozen=True, kw_only=True):
     """An override method of a package, and its effect.
 
-    `old`, `new` and `gives` are the derivations of the part, its replacement, and the package with that; or None.
-    `named`: the package has some attribute of the name, of which `held` is the derivation. `shown`: other attributes
-    differ with the replacement. `way` lists the names from the package to the replaced part.
+    `old`, `new` and `gives` are the derivations of the part, its replacement, and the
+    package with that; or None. `named`: the package has some attribute of the name, of
+    which `held` is the derivation. `shown`: other attributes differ with the
+    replacement. `way` lists the names from the package to the replaced part.
     """
 
     there: bool
@@ -97,13 +117,16 @@ class Method(Struct, frozen=True, kw_only=True):
     @property
     def has_effect(self) -> bool:
         """Return whether a replacement appears instead of the part, in the build or beside it."""
-        return self.effect is Effect.WORKS or (self.effect is Effect.INEFFECTIVE and self.shown)
+        return self.effect is Effect.WORKS or (
+            self.effect is Effect.INEFFECTIVE and self.shown
+        )
 
 
 class ChangedMethod(Struct, frozen=True, kw_only=True):
     """A method before and after the change.
 
-    `follows` shows for attributes of the package whether a different value changes the part.
+    `follows` shows for attributes of the package whether a different value changes the
+    part.
     """
 
     before: Method = Method(there=False, effect=Effect.UNASKED)
@@ -120,7 +143,8 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
 class Bump(Struct, frozen=True, kw_only=True):
     """A package with another version and other hashes, None if it does not evaluate.
 
-    `downloads` are those by the old hashes, by name, None for what is none; `left` names those still built in.
+    `downloads` are those by the old hashes, by name, None for what is none; `left`
+    names those still built in.
     """
 
     gives: str | None
@@ -130,15 +154,20 @@ class Bump(Struct, frozen=True, kw_only=True):
     @property
     def works(self) -> bool:
         """Return whether each new hash has replaced an old one."""
-        return self.gives is not None and not self.left and None not in self.downloads.values()
+        return (
+            self.gives is not None
+            and not self.left
+            and None not in self.downloads.values()
+        )
 
 
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None if one does not evaluate, and its methods by name.
 
-    `error` is the line with the reason for the evaluation's end, at one of our limits if `limited`. `marks` are the
-    attributes of meta for which Nix refuses the package, or an insecure or unfree one that it or one beside it is made
-    with, unless told otherwise. `bump` is None if a new version does not change the source.
+    `error` is the line with the reason for the evaluation's end, at one of our limits
+    if `limited`. `marks` are the attributes of meta for which Nix refuses the package,
+    or an insecure or unfree one that it or one beside it is made with, unless told
+    otherwise. `bump` is None if a new version does not change the source.
     """
 
     before: str | None = None
@@ -163,16 +192,33 @@ LIFTED = LiftVerdict(outcome="lifted")
 def joint_verdict(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
     verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
-    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in _ELSEWHERE), None)
-    return wrong or next((found for found in verdicts if found.outcome == "lifted"), verdicts[0] if verdicts else None)
+    wrong = next(
+        (
+            found
+            for found in verdicts
+            if found.outcome != "lifted" and found.why not in _ELSEWHERE
+        ),
+        None,
+    )
+    return wrong or next(
+        (found for found in verdicts if found.outcome == "lifted"),
+        verdicts[0] if verdicts else None,
+    )
 
 
 def verdict(answer: Derivations) -> LiftVerdict | None:
-    """Judge a lift by Nix's answer; None if the package did not evaluate before, so nothing can be concluded."""
+    """Judge a lift by Nix's answer.
+
+    None if the package did not evaluate before, so nothing can be concluded.
+    """
     if answer.error is not None:
         if program.GOT_FUNCTION in answer.error:
             return LiftVerdict(outcome="refused", why=NO_FUNCTION)
-        fact = "the changed package was not judged" if answer.limited else "once changed, it does not evaluate"
+        fact = (
+            "the changed package was not judged"
+            if answer.limited
+            else "once changed, it does not evaluate"
+        )
         return LiftVerdict(outcome="failed", why=f"{fact}: {_in_tree(answer.error)}")
     if answer.before is None:
         return None
@@ -180,13 +226,23 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     there = [method.after.there for method in methods]
     faults = {
         ("failed", "the derivation differs"): answer.after != answer.before,
-        ("failed", "the attribute is not there" if any(there) else ABSENT): not all(there),
-        ("refused", "a different attribute of the package has the name"): any(method.hides for method in methods),
-        ("refused", IN_PART): any(method.after.effect is Effect.PARTLY for method in methods),
+        ("failed", "the attribute is not there" if any(there) else ABSENT): not all(
+            there
+        ),
+        ("refused", "a different attribute of the package has the name"): any(
+            method.hides for method in methods
+        ),
+        ("refused", IN_PART): any(
+            method.after.effect is Effect.PARTLY for method in methods
+        ),
         ("refused", UNREACHED): not all(method.after.has_effect for method in methods),
-        ("refused", UNFOLLOWED): not all(reached for method in methods for reached in method.follows.values()),
+        ("refused", UNFOLLOWED): not all(
+            reached for method in methods for reached in method.follows.values()
+        ),
     }
-    outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
+    outcome, why = next(
+        (fault for fault, holds in faults.items() if holds), ("lifted", "")
+    )
     return LiftVerdict(outcome=outcome, why=why)
 
 
@@ -205,10 +261,16 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     mark: str = MARK,
     loud: bool = False,
 ) -> Command:
-    """Return the sealed command that asks, with a mark before each question; if `loud`, errors end it."""
+    """Return the sealed command that asks, with a mark before each question.
+
+    If `loud`, errors end it.
+    """
     asked = [
         {name: value for name, value in asdict(each).items() if name != "table"}
-        | {"package": each.package.split("."), "follows": {name: each.follows.get(name, ()) for name in each.methods}}
+        | {
+            "package": each.package.split("."),
+            "follows": {name: each.follows.get(name, ()) for name in each.methods},
+        }
         for each in questions
     ]
     arguments = {
@@ -220,18 +282,26 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     }
     if overlay is not None:
         arguments["overlay"] = str(overlay.resolve())
-    if (table := next((each.table for each in questions if each.table is not None), None)) is not None:
+    if (
+        table := next(
+            (each.table for each in questions if each.table is not None), None
+        )
+    ) is not None:
         arguments["table"] = str(table)
     if loud:
         arguments["loud"] = "yes"
     keeps = any(each.methods for each in questions)
-    return sealed_command(EXPRESSION, arguments, len(questions), keeps=keeps, seconds=_SECONDS)
+    return sealed_command(
+        EXPRESSION, arguments, len(questions), keeps=keeps, seconds=_SECONDS
+    )
 
 
 def why_not(tree: Path, system: str, package: str) -> str:
     """Return in one line why a package does not evaluate."""
     try:
-        process.execute(command(tree, tree, system, [LiftQuestion(package=package)], loud=True))
+        process.execute(
+            command(tree, tree, system, [LiftQuestion(package=package)], loud=True)
+        )
     except CommandError as error:
         return _in_tree(program.reason(error))
     return "it is no derivation"
@@ -246,9 +316,12 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     *,
     allowed: Allowance | None = None,
 ) -> list[Derivations]:
-    """Ask about packages of two trees on one system, the second under an overlay; the answers keep the order.
+    """Ask about packages of two trees on one system, the second under an overlay.
 
-    A package's time, alone or with others, is subtracted from its `allowed` time, by default that of one evaluation.
+    The answers keep the order.
+
+    A package's time, alone or with others, is subtracted from its `allowed` time, by
+    default that of one evaluation.
     """
     allowed = limits.allowance() if allowed is None else allowed
     mark = new_mark()
@@ -256,17 +329,32 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     def together(part: Sequence[LiftQuestion]) -> list[Derivations]:
         things = [thing(system, each) for each in part]
         done = allowed.execute(
-            command(before, after, system, part, overlay, mark=mark), things, mark=f"{mark} question"
+            command(before, after, system, part, overlay, mark=mark),
+            things,
+            mark=f"{mark} question",
         )
         known = DerivationStore(stores.own())
-        answers = documents.read(done.stdout, list[Derivations], document="Nix's answer")
-        said = [each for each in ("insecure", "unfree") if f"trace: {mark} {each}\n" in done.stderr]
-        answers = [replace(each, marks=tuple(sorted({*each.marks, *said}))) for each in answers]
-        return [_with_effects(question, answer, known) for question, answer in zip(part, answers, strict=True)]
+        answers = documents.read(
+            done.stdout, list[Derivations], document="Nix's answer"
+        )
+        said = [
+            each
+            for each in ("insecure", "unfree")
+            if f"trace: {mark} {each}\n" in done.stderr
+        ]
+        answers = [
+            replace(each, marks=tuple(sorted({*each.marks, *said}))) for each in answers
+        ]
+        return [
+            _with_effects(question, answer, known)
+            for question, answer in zip(part, answers, strict=True)
+        ]
 
     answers = zip(questions, bisected(together, questions, mark=mark), strict=True)
     return [
-        _failed((before, after), system, question, answer, allowed) if isinstance(answer, CommandError) else answer
+        _failed((before, after), system, question, answer, allowed)
+        if isinstance(answer, CommandError)
+        else answer
         for question, answer in answers
     ]
 
@@ -280,16 +368,22 @@ def recall(  # noqa: PLR0913 - as `ask`
     *,
     allowed: Allowance | None = None,
 ) -> list[Derivations]:
-    """Return the answers of `ask`, from the cache if it has them; the store may lack what they name.
+    """Return the answers of `ask`, from the cache if it has them.
+
+    The store may lack what they name.
 
     The trees are those of the cache or a store, whose names change with their contents.
     """
     tables = {each.table for each in questions if each.table is not None}
     contents = [files.read(path) for path in (*_FILES, *sorted(tables))]
     if overlay is not None:
-        paths = sorted(each.path for each in inside.entries(overlay) if each.kind is EntryKind.FILE)
+        paths = sorted(
+            each.path for each in inside.entries(overlay) if each.kind is EntryKind.FILE
+        )
         contents += [path.encode() + inside.read(overlay, path) for path in paths]
-    key = hashlib.sha256(repr((before, after, system, questions, program.version(), contents)).encode()).hexdigest()
+    key = hashlib.sha256(
+        repr((before, after, system, questions, program.version(), contents)).encode()
+    ).hexdigest()
     if (known := default_cache().read(_KIND, key, _DOCUMENT)) is not None:
         return documents.read(known, list[Derivations], document=_DOCUMENT)
     answers = ask(before, after, system, questions, overlay, allowed=allowed)
@@ -299,11 +393,16 @@ def recall(  # noqa: PLR0913 - as `ask`
 
 
 def thing(system: str, question: LiftQuestion) -> tuple[str, tuple[str, ...]]:
-    """Return the key of a question's package in an Allowance; the judge uses the same."""
+    """Return the key of a question's package in an Allowance.
+
+    The judge uses the same.
+    """
     return system, tuple(question.package.split("."))
 
 
-def _with_effects(question: LiftQuestion, answer: Derivations, store: DerivationStore) -> Derivations:
+def _with_effects(
+    question: LiftQuestion, answer: Derivations, store: DerivationStore
+) -> Derivations:
     """Add to the methods what their replacements come to, by the closures of both builds."""
     methods = {
         name: replace(
@@ -315,19 +414,27 @@ def _with_effects(question: LiftQuestion, answer: Derivations, store: Derivation
     }
     bump = answer.bump
     if bump is not None and (gives := bump.gives) is not None:
-        left = (name for name, old in bump.downloads.items() if old is not None and store.way(gives, old.__eq__))
+        left = (
+            name
+            for name, old in bump.downloads.items()
+            if old is not None and store.way(gives, old.__eq__)
+        )
         bump = replace(bump, left=tuple(left))
     return replace(answer, methods=methods, bump=bump)
 
 
-def _judged(method: Method, path: tuple[str, ...], package: str | None, store: DerivationStore) -> Method:
+def _judged(
+    method: Method, path: tuple[str, ...], package: str | None, store: DerivationStore
+) -> Method:
     if not method.there or package is None:
         return method
     if method.gives is None:
         return replace(method, effect=Effect.UNKNOWN)
     try:
         effect, way = _effect(method, path, package, store)
-        return replace(method, effect=effect, way=tuple(store[each].name for each in way))
+        return replace(
+            method, effect=effect, way=tuple(store[each].name for each in way)
+        )
     except ToolkitError:
         # What a package calls its derivation need not be one.
         return replace(method, effect=Effect.UNKNOWN)
@@ -339,7 +446,10 @@ def _effect(
     """Return what a replacement comes to, and the way from the package with it to what it is for."""
     new, old, gives = method.new, method.old, str(method.gives)
     # A file may change what it is given.
-    if gives == package or (new is not None and not store.way(gives, lambda path: store[path].name == store[new].name)):
+    if gives == package or (
+        new is not None
+        and not store.way(gives, lambda path: store[path].name == store[new].name)
+    ):
         return Effect.INEFFECTIVE, ()
     way: tuple[str, ...] = ()
     if old is not None:
@@ -357,32 +467,58 @@ def _loses(store: DerivationStore, before: str, after: str) -> bool:
 
 
 def _failed(
-    trees: tuple[Path, Path], system: str, question: LiftQuestion, error: CommandError, allowed: Allowance
+    trees: tuple[Path, Path],
+    system: str,
+    question: LiftQuestion,
+    error: CommandError,
+    allowed: Allowance,
 ) -> Derivations:
     """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing.
-
     One that has no time left is asked nothing more.
     """
     before, after = trees
     is_late = allowed.left(thing(system, question)) <= 0
     if before != after and not is_late:
-        (same,) = ask(before, before, system, [replace(question, methods={})], allowed=allowed)
+        (same,) = ask(
+            before, before, system, [replace(question, methods={})], allowed=allowed
+        )
         if same.limited or same.error is not None:
             return same if same.limited else Derivations(methods={})
-    # Other things than the package may end Nix, changed or not: what they are is the judge's to compare.
-    less = replace(question, downloads=()) if question.downloads else replace(question, shown=())
+    # Other things than the package may end Nix, changed or not: what they are is the
+    # judge's to compare.
+    less = (
+        replace(question, downloads=())
+        if question.downloads
+        else replace(question, shown=())
+    )
     if less != question and not is_late:
         return ask(before, after, system, [less], allowed=allowed)[0]
     trials = any(path[0] in {"override", "table"} for path in question.methods.values())
     if trials and len(question.methods) > 1 and not is_late:
         # What an argument takes is known only by a trial, which may end Nix.
-        (plain,) = ask(before, after, system, [replace(question, methods={})], allowed=allowed)
+        (plain,) = ask(
+            before, after, system, [replace(question, methods={})], allowed=allowed
+        )
         if plain.error is None:
-            each = [replace(question, methods={name: path}) for name, path in question.methods.items()]
+            each = [
+                replace(question, methods={name: path})
+                for name, path in question.methods.items()
+            ]
             found = ask(before, after, system, each, allowed=allowed)
-            return replace(plain, methods={name: method for one in found for name, method in one.methods.items()})
+            return replace(
+                plain,
+                methods={
+                    name: method
+                    for one in found
+                    for name, method in one.methods.items()
+                },
+            )
     limited = program.reached_limit(error)
-    return Derivations(methods={}, error=program.at_limit(error) if limited else program.reason(error), limited=limited)
+    return Derivations(
+        methods={},
+        error=program.at_limit(error) if limited else program.reason(error),
+        limited=limited,
+    )
 
 
 TOGETHER = 2
@@ -407,12 +543,17 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def commands(self) -> tuple[str, ...]:
         """The commands that ask Nix the questions."""
-        return tuple(command(*self.trees, system, [self.question(system)]).line for system in self.systems)
+        return tuple(
+            command(*self.trees, system, [self.question(system)]).line
+            for system in self.systems
+        )
 
     def question(self, system: str) -> LiftQuestion:
         """Return the question on a system: if the package evaluates on one of the first, others are not compared."""
         first = self.systems[:TOGETHER]
-        evaluates = any(self.known[each].before is not None for each in first if each in self.known)
+        evaluates = any(
+            self.known[each].before is not None for each in first if each in self.known
+        )
         return replace(self.own, compared=system in first or not evaluates)
 
     def answer(self, system: str) -> Derivations:
@@ -422,22 +563,38 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         if self.late:
             return self.late[0]
         allowed = limits.allowance()
-        (answer,) = recall(*self.trees, system, [self.question(system)], allowed=allowed)
+        (answer,) = recall(
+            *self.trees, system, [self.question(system)], allowed=allowed
+        )
         if answer.limited and allowed.left(thing(system, self.own)) <= 0:
-            self.late.append(replace(answer, error=f"it reached the limit on {system}: {answer.error}"))
+            self.late.append(
+                replace(
+                    answer, error=f"it reached the limit on {system}: {answer.error}"
+                )
+            )
         self.known[system] = answer
         return answer
 
-    def answers(self, systems: Sequence[str] | None = None) -> Mapping[str, Derivations]:
+    def answers(
+        self, systems: Sequence[str] | None = None
+    ) -> Mapping[str, Derivations]:
         """Return Nix's answers by system, by default on all of them."""
-        chosen, first = self.systems if systems is None else systems, {*self.systems[:TOGETHER]}
+        chosen, first = (
+            self.systems if systems is None else systems,
+            {*self.systems[:TOGETHER]},
+        )
         with self._lock, process.ending_together():
             for part in (first.intersection(chosen), {*chosen} - first):
-                side_by_side(self.answer, sorted(part, key=self.systems.index), jobs=TOGETHER)
+                side_by_side(
+                    self.answer, sorted(part, key=self.systems.index), jobs=TOGETHER
+                )
             return {system: self.answer(system) for system in chosen}
 
     def judged(self) -> LiftVerdict | None:
-        """Judge the lift by the first systems that decide it; None if the package evaluates on none."""
+        """Judge the lift by the first systems that decide it.
+
+        None if the package evaluates on none.
+        """
         said: LiftVerdict | None = None
         for end in range(TOGETHER, len(self.systems) + TOGETHER, TOGETHER):
             said = joint_verdict([*self.answers(self.systems[:end]).values()])
@@ -447,13 +604,25 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     def idle(self) -> tuple[str, ...]:
         """Return the methods whose replacement only changes other attributes of the package, as far as was examined."""
-        works = {name for name, method in self._methods() if method.after.effect in {Effect.WORKS, Effect.UNKNOWN}}
+        works = {
+            name
+            for name, method in self._methods()
+            if method.after.effect in {Effect.WORKS, Effect.UNKNOWN}
+        }
         return tuple(name for name in self.own.methods if name not in works)
 
     def reached(self) -> tuple[str, ...]:
         """Return the override methods that already work without the change and follow nothing new."""
-        works = {name for name, method in self._methods() if method.before.effect is Effect.WORKS}
-        return tuple(name for name in self.own.methods if name in works - self.own.follows.keys())
+        works = {
+            name
+            for name, method in self._methods()
+            if method.before.effect is Effect.WORKS
+        }
+        return tuple(
+            name for name in self.own.methods if name in works - self.own.follows.keys()
+        )
 
     def _methods(self) -> Iterator[tuple[str, ChangedMethod]]:
-        return (each for answer in self.known.values() for each in answer.methods.items())
+        return (
+            each for answer in self.known.values() for each in answer.methods.items()
+        )

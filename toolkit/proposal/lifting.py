@@ -49,21 +49,40 @@ _INSECURE = "knownVulnerabilities"
 class Lifts(Leaf[LiftCase]):
     """Proposals that lift the packages in a file's lets."""
 
-    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftCase | ToolkitError]:
+    def choose(
+        self, requests: Sequence[Request], *, progress: Progress
+    ) -> Iterator[LiftCase | ToolkitError]:
         """Yield the lifts, as `toolkit.proposal.choosing` does."""
         return choosing.choose(requests, progress=progress)
 
-    def again(self, request: Request, proposal: Proposal, behind: Sequence[Patch], *, progress: Progress) -> LiftCase:
-        """Lift the report's bindings again; if the mails do something else, use the methods that Nix finds."""
+    def again(
+        self,
+        request: Request,
+        proposal: Proposal,
+        behind: Sequence[Patch],
+        *,
+        progress: Progress,
+    ) -> LiftCase:
+        """Lift the report's bindings again.
+
+        If the mails do something else, use the methods that Nix finds.
+        """
         del behind
         tree = trees.whole(proposal.source, offline=True, progress=progress)
         target = replace(find_target(tree.root, proposal.package), file=proposal.target)
-        opened = Opened(request=request, source=proposal.source, target=target, recipe=recipes.recorded(proposal))
+        opened = Opened(
+            request=request,
+            source=proposal.source,
+            target=target,
+            recipe=recipes.recorded(proposal),
+        )
         lifted = Lifted(text=proposal.commits[-1].after.decode(), methods={})
         if opened.recipe is None:
             lifted = _lifted(opened, proposal, tree, progress=progress)
         series = series_in(opened, proposal.steps, proposal.commits, lifted, tree)
-        series = replace(series, patches=proposal.patches, upstream_diff=proposal.upstream_diff)
+        series = replace(
+            series, patches=proposal.patches, upstream_diff=proposal.upstream_diff
+        )
         overlay = inside.place(request.out, "overlay")
         if overlay.is_dir() and self.overlay_files(series):
             series = replace(series, overlay=overlay)
@@ -82,8 +101,13 @@ class Lifts(Leaf[LiftCase]):
         changed = ground.changed(tree, change.whole.files).root
         progress.step(f"asking Nix about {target.package}")
         found = _working(names, patched, target, (tree.root, changed), opened.systems)
-        commit = Commit(subject=file.subject, body="", before=source.content, after=patched)
-        step, lifted = Step(name="patched", design=""), Lifted(text=patched.decode(), methods=found)
+        commit = Commit(
+            subject=file.subject, body="", before=source.content, after=patched
+        )
+        step, lifted = (
+            Step(name="patched", design=""),
+            Lifted(text=patched.decode(), methods=found),
+        )
         series = series_in(opened, [step], [commit], lifted, tree, changed)
         return replace(
             series,
@@ -102,28 +126,55 @@ class Lifts(Leaf[LiftCase]):
         *earlier, last = series.commits
         lifted = replace(series.lifted, text=content.decode(errors="replace"))
         commits = (*earlier, replace(last, after=content))
-        return series_in(series.opened, series.steps, commits, lifted, series.judging.change.base)
+        return series_in(
+            series.opened, series.steps, commits, lifted, series.judging.change.base
+        )
 
     def claims(self, series: LiftCase) -> tuple[Claim[LiftCase], ...]:
         """Return the claims about a lift, about a recipe's commits with those that it names, or about a change."""
         recipe, systems = series.opened.recipe, series.request.depth.systems
         subject, named = Subject.SERIES if series.steps else Subject.CHANGE, set[str]()
         if recipe is not None:
-            subject = Subject.REBUILD if any(step.rebuilds for step in recipe.steps) else Subject.RECIPE
+            subject = (
+                Subject.REBUILD
+                if any(step.rebuilds for step in recipe.steps)
+                else Subject.RECIPE
+            )
             named = {name for step in recipe.steps for name in step.claims}
-        own = (claim for claim in CLAIMS if subject in claim.applies_to or claim.name in named)
+        own = (
+            claim
+            for claim in CLAIMS
+            if subject in claim.applies_to or claim.name in named
+        )
         return (*prove.narrowed(own, systems), *of_builds(series))
 
     def overlay_files(self, series: LiftCase) -> Mapping[str, TreeFile]:
         """Return the package's directory with the changed file, if the directory alone makes the package."""
-        return overlays.files(series.asking.trees[0], series.opened.target, series.after.content, series.source)
+        return overlays.files(
+            series.asking.trees[0],
+            series.opened.target,
+            series.after.content,
+            series.source,
+        )
 
     def texts(self, series: LiftCase) -> Texts:
         """Return the lift's texts with the package's names, or the recipe's own texts."""
-        # What it is marked as on some systems alone keeps nobody from asking on the others.
-        found = {system: answer for system, answer in series.asking.answers().items() if answer.before is not None}
+        # What it is marked as on some systems alone keeps nobody from asking on the
+        # others.
+        found = {
+            system: answer
+            for system, answer in series.asking.answers().items()
+            if answer.before is not None
+        }
         answers = [*found.values()]
-        marks = sorted({mark for each in answers for mark in each.marks if all(mark in one.marks for one in answers)})
+        marks = sorted(
+            {
+                mark
+                for each in answers
+                for mark in each.marks
+                if all(mark in one.marks for one in answers)
+            }
+        )
         return texts.pull_request_texts(
             series.opened.target.packages,
             series.commits[-1],
@@ -132,7 +183,10 @@ class Lifts(Leaf[LiftCase]):
             series.opened.recipe,
             [f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks],
             "" if SYSTEMS[0] in found else next(iter(found), ""),
-            bumps=bool(found) and all(answer.bump is not None and answer.bump.works for answer in answers),
+            bumps=bool(found)
+            and all(
+                answer.bump is not None and answer.bump.works for answer in answers
+            ),
         )
 
     def deepened(self, series: LiftCase, *, progress: Progress) -> LiftCase:
@@ -141,46 +195,87 @@ class Lifts(Leaf[LiftCase]):
 
     def exact_request(self, series: LiftCase) -> Request:
         """Return the request with the followed attributes written out."""
-        followed = dict.fromkeys(name for names in series.lifted.follows.values() for name in names)
+        followed = dict.fromkeys(
+            name for names in series.lifted.follows.values() for name in names
+        )
         return replace(series.request, follow=tuple(followed))
 
     def require_upstream(self, series: LiftCase) -> None:
         """Raise ToolkitError for a package that upstream does not want: by its meta, insecure, already overridable."""
         again, fact = command("propose", series.request), series.opened.target.unwanted
         marks = (answer.marks for answer in series.asking.answers().values())
-        if fact is None and _INSECURE in series.opened.text and any("insecure" in each for each in marks):
-            fact = "is marked as insecure, or a part of it is; upstream wants that mended before anything else"
+        if (
+            fact is None
+            and _INSECURE in series.opened.text
+            and any("insecure" in each for each in marks)
+        ):
+            fact = (
+                "is marked as insecure, or a part of it is; upstream wants that "
+                "mended before anything else"
+            )
         if fact is not None:
-            raise ToolkitError(f"{series.package}: {fact}", hint=f"{again} writes the change")
-        if series.opened.recipe is None and not series.lifted.follows and (override := _override(series)):
+            raise ToolkitError(
+                f"{series.package}: {fact}", hint=f"{again} writes the change"
+            )
+        if (
+            series.opened.recipe is None
+            and not series.lifted.follows
+            and (override := _override(series))
+        ):
             hint = f"upstream has no use for a second way; {again} writes it"
             raise ToolkitError(f"{series.package}: {override}", hint=hint)
 
 
 def _override(series: LiftCase) -> str:
-    """Return which override replaces the parts already, or what they are made of; empty if none does."""
-    shape, lifted = read(parsed(series.opened.text, name=str(series.target))), series.lifted
+    """Return which override replaces the parts already, or what they are made of.
+
+    Empty if none does.
+    """
+    shape, lifted = (
+        read(parsed(series.opened.text, name=str(series.target))),
+        series.lifted,
+    )
     parts = ", ".join(lifted.methods)
     sources = [source_argument(shape, name) for name in lifted.methods]
     arguments = dict.fromkeys(name for name in sources if name is not None)
     if None not in sources:
-        return f"override replaces what {parts} is made of already, by {', '.join(arguments)}"
+        return (
+            f"override replaces what {parts} is made of already, by "
+            f"{', '.join(arguments)}"
+        )
     if set(lifted.states.values()) != {Reachability.HIDDEN}:
         return ""
-    uses = [use.node for name in lifted.methods for use in direct_uses(shape, name) if not only_names(use.node)]
+    uses = [
+        use.node
+        for name in lifted.methods
+        for use in direct_uses(shape, name)
+        if not only_names(use.node)
+    ]
     attributes = [own_attribute(shape, use) for use in uses]
     own = dict.fromkeys(name for name in attributes if name is not None)
-    return f"overrideAttrs replaces {parts} already, by {', '.join(own)}" if own and None not in attributes else ""
+    return (
+        f"overrideAttrs replaces {parts} already, by {', '.join(own)}"
+        if own and None not in attributes
+        else ""
+    )
 
 
-def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: Progress) -> Lifted:
+def _lifted(
+    opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: Progress
+) -> Lifted:
     """Return the lift of the bindings of a proposal if it gives its file, else that file with the methods that work."""
     last = proposal.commits[-1].after
     design = Design(proposal.steps[0].design)
-    follows = (*((name,) for name in SHARED), SHARED, FOLLOWED) if design in {Design.MOVE, Design.INNER} else ()
+    follows = (
+        (*((name,) for name in SHARED), SHARED, FOLLOWED)
+        if design in {Design.MOVE, Design.INNER}
+        else ()
+    )
     for follow, whole in ((), False), *product(follows, (False, True)):
         with suppress(RefusalError):
-            way = LiftWay(design=design, bindings=proposal.bindings, follow=follow, whole=whole)
+            way = LiftWay(
+                design=design, bindings=proposal.bindings, follow=follow, whole=whole
+            )
             lifted = lift(opened.text, way, name=str(proposal.target))
             if lifted.text.encode() == last:
                 return lifted
@@ -195,27 +290,44 @@ def _packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
     shape = read(parsed(content.decode(), name=str(file)))
     names = tuple(each.name for each in find(shape) if each.kind is BindingKind.PACKAGE)
     if not names:
-        raise LayoutError(f"{file}: no let around the package binds a package", hint="name a binding with --binding")
+        raise LayoutError(
+            f"{file}: no let around the package binds a package",
+            hint="name a binding with --binding",
+        )
     return names
 
 
 def _working(
-    names: Sequence[str], content: bytes, target: Target, roots: tuple[Path, Path], systems: tuple[str, ...]
+    names: Sequence[str],
+    content: bytes,
+    target: Target,
+    roots: tuple[Path, Path],
+    systems: tuple[str, ...],
 ) -> dict[str, tuple[str, ...]]:
     """Return for each binding the first method whose override has an effect on one of the systems.
 
-    The file's come first, then an attribute and an argument; none that worked before. If none works, return the first.
+    The file's come first, then an attribute and an argument; none that worked before.
+    If none works, return the first.
     """
     file = file_bindings(content)
     tries = questions(file, names)
-    trial = Asking(trees=roots, own=LiftQuestion(package=target.package, methods=tries), systems=systems)
+    trial = Asking(
+        trees=roots,
+        own=LiftQuestion(package=target.package, methods=tries),
+        systems=systems,
+    )
     working = {
         tries[key]
         for answer in trial.answers().values()
         for key, method in answer.methods.items()
         if method.after.has_effect and not method.hides
     }
-    return {name: next((path for path in file.paths(name) if path in working), file.paths(name)[0]) for name in names}
+    return {
+        name: next(
+            (path for path in file.paths(name) if path in working), file.paths(name)[0]
+        )
+        for name in names
+    }
 
 
 def _named(change: ChangeRequest) -> tuple[str, ...]:

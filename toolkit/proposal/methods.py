@@ -13,7 +13,16 @@ from toolkit.nix.attributes import spine
 from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import parsed
 from toolkit.parallel import side_by_side
-from toolkit.proposal.lifted import TOGETHER, Asking, ChangedMethod, Derivations, Effect, LiftQuestion, command, recall
+from toolkit.proposal.lifted import (
+    TOGETHER,
+    Asking,
+    ChangedMethod,
+    Derivations,
+    Effect,
+    LiftQuestion,
+    command,
+    recall,
+)
 from toolkit.proposal.prove import Finding
 
 FORMS = (
@@ -34,8 +43,9 @@ FORMS = (
 class MethodTrial(Struct, frozen=True, kw_only=True, eq=False):
     """All override methods of some parts that were tried, in several packages of one file.
 
-    `works` maps each part that the changed packages have to the methods that reach it in all of them; `worked` are
-    those that did so before the change. `hidden`: an argument is among them that `override` does not show.
+    `works` maps each part that the changed packages have to the methods that reach it
+    in all of them; `worked` are those that did so before the change. `hidden`: an
+    argument is among them that `override` does not show.
     """
 
     askings: tuple[Asking, ...]
@@ -45,9 +55,18 @@ class MethodTrial(Struct, frozen=True, kw_only=True, eq=False):
 
     def failed(self) -> dict[str, str]:
         """Return the packages that do not evaluate, and why."""
-        answers = {each.own.package: [*each.answers().values()] for each in self.askings}
-        failed = {name: found for name, found in answers.items() if all(answer.after is None for answer in found)}
-        return {name: next((each.error for each in found if each.error), "it throws") for name, found in failed.items()}
+        answers = {
+            each.own.package: [*each.answers().values()] for each in self.askings
+        }
+        failed = {
+            name: found
+            for name, found in answers.items()
+            if all(answer.after is None for answer in found)
+        }
+        return {
+            name: next((each.error for each in found if each.error), "it throws")
+            for name, found in failed.items()
+        }
 
     def methods(self, name: str) -> Iterable[ChangedMethod]:
         """Return the answers about a part as an attribute of each package."""
@@ -55,17 +74,32 @@ class MethodTrial(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def tried(
-    trees: tuple[Path, Path], packages: Sequence[str], parts: Mapping[str, Sequence[str]], systems: tuple[str, ...]
+    trees: tuple[Path, Path],
+    packages: Sequence[str],
+    parts: Mapping[str, Sequence[str]],
+    systems: tuple[str, ...],
 ) -> MethodTrial:
     """Try the usual override methods of parts, and if none works, the arguments that may be there for one."""
-    methods = {question_name(name, path): path for name in parts for path in candidates(name, ())}
+    methods = {
+        question_name(name, path): path
+        for name in parts
+        for path in candidates(name, ())
+    }
     askings = _asked(trees, packages, methods, systems)
     named = {
-        name: [(each, system) for each, system, method in _answers(askings, name, (name,)) if method.after.there]
+        name: [
+            (each, system)
+            for each, system, method in _answers(askings, name, (name,))
+            if method.after.there
+        ]
         for name in parts
     }
     works = {
-        name: tuple(path for path in candidates(name, ()) if _works(askings, name, path).issuperset(there))
+        name: tuple(
+            path
+            for path in candidates(name, ())
+            if _works(askings, name, path).issuperset(there)
+        )
         for name, there in named.items()
         if there
     }
@@ -73,31 +107,50 @@ def tried(
         path
         for name in parts
         for path in candidates(name, ())
-        if any(method.before.effect is Effect.WORKS for *_, method in _answers(askings, name, path))
+        if any(
+            method.before.effect is Effect.WORKS
+            for *_, method in _answers(askings, name, path)
+        )
     }
     hidden = False
     for name in (name for name, found in works.items() if not found):
         package, system = named[name][0]
         own = [(OVERRIDE, name)] if name in parts[name] else []
-        others = [(OVERRIDE, each, form, name) for form in FORMS for each in parts[name] if each != name]
+        others = [
+            (OVERRIDE, each, form, name)
+            for form in FORMS
+            for each in parts[name]
+            if each != name
+        ]
         for path in (*own, *others):
-            question = LiftQuestion(package=package.own.package, methods={name: path}, hidden=True)
+            question = LiftQuestion(
+                package=package.own.package, methods={name: path}, hidden=True
+            )
             if _arrives(trees[1], system, question):
                 works[name], hidden = (path,), True
-                worked |= {path} if trees[0] == trees[1] or _arrives(trees[0], system, question) else set()
+                worked |= (
+                    {path}
+                    if trees[0] == trees[1] or _arrives(trees[0], system, question)
+                    else set()
+                )
                 break
-    return MethodTrial(askings=tuple(askings), works=works, worked=frozenset(worked), hidden=hidden)
+    return MethodTrial(
+        askings=tuple(askings), works=works, worked=frozenset(worked), hidden=hidden
+    )
 
 
 def _arrives(tree: Path, system: str, question: LiftQuestion) -> bool:
     (answer,) = recall(tree, tree, system, [question])
-    return any(method.after.effect is Effect.WORKS for method in answer.methods.values())
+    return any(
+        method.after.effect is Effect.WORKS for method in answer.methods.values()
+    )
 
 
 def chosen(trial: MethodTrial, parts: Iterable[str]) -> tuple[Asking, ...]:
     """Return the questions about the first method of each part that works, rather a new one than one that did before.
 
-    If none works, they are about one that the change brings, or else about the part as an attribute.
+    If none works, they are about one that the change brings, or else about the part as
+    an attribute.
     """
     methods = {name: _first(trial, name) for name in parts}
     first = trial.askings[0]
@@ -109,8 +162,13 @@ def chosen(trial: MethodTrial, parts: Iterable[str]) -> tuple[Asking, ...]:
         own = LiftQuestion(package=each.own.package, methods=methods)
         found.append(Asking(trees=each.trees, own=own, systems=each.systems))
         for system, answer in each.answers().items():
-            known = {name: answer.methods.get(question_name(name, path)) for name, path in methods.items()}
-            answers = {name: method for name, method in known.items() if method is not None}
+            known = {
+                name: answer.methods.get(question_name(name, path))
+                for name, path in methods.items()
+            }
+            answers = {
+                name: method for name, method in known.items() if method is not None
+            }
             found[-1].known[system] = replace(answer, methods=answers)
     return tuple(found)
 
@@ -123,7 +181,10 @@ def _first(trial: MethodTrial, name: str) -> tuple[str, ...]:
         for *_, method in _answers(trial.askings, name, path)
         if method.after.there and not method.before.there
     )
-    return next(iter([*(path for path in works if path not in trial.worked), *works, *new]), (name,))
+    return next(
+        iter([*(path for path in works if path not in trial.worked), *works, *new]),
+        (name,),
+    )
 
 
 def _asked(
@@ -135,13 +196,25 @@ def _asked(
     hidden: bool = False,
 ) -> list[Asking]:
     """Ask about all packages in one evaluation for each system."""
-    own = [LiftQuestion(package=package, methods=methods, hidden=hidden) for package in packages]
-    answers = side_by_side(lambda system: recall(*trees, system, own), systems, jobs=TOGETHER)
-    known = (dict(zip(systems, each, strict=True)) for each in zip(*answers, strict=True))
-    return [Asking(trees=trees, own=each, systems=systems, known=found) for each, found in zip(own, known, strict=True)]
+    own = [
+        LiftQuestion(package=package, methods=methods, hidden=hidden)
+        for package in packages
+    ]
+    answers = side_by_side(
+        lambda system: recall(*trees, system, own), systems, jobs=TOGETHER
+    )
+    known = (
+        dict(zip(systems, each, strict=True)) for each in zip(*answers, strict=True)
+    )
+    return [
+        Asking(trees=trees, own=each, systems=systems, known=found)
+        for each, found in zip(own, known, strict=True)
+    ]
 
 
-def _answers(askings: Iterable[Asking], name: str, path: Sequence[str]) -> Iterator[tuple[Asking, str, ChangedMethod]]:
+def _answers(
+    askings: Iterable[Asking], name: str, path: Sequence[str]
+) -> Iterator[tuple[Asking, str, ChangedMethod]]:
     """Yield the answers about a method, behind the package and the system."""
     for each in askings:
         for system, answer in each.answers().items():
@@ -149,21 +222,39 @@ def _answers(askings: Iterable[Asking], name: str, path: Sequence[str]) -> Itera
                 yield each, system, method
 
 
-def _works(askings: Iterable[Asking], name: str, path: Sequence[str]) -> set[tuple[Asking, str]]:
+def _works(
+    askings: Iterable[Asking], name: str, path: Sequence[str]
+) -> set[tuple[Asking, str]]:
     """Return the packages in which a method works, and the system on which it does."""
     answers = _answers(askings, name, path)
-    return {(each, system) for each, system, method in answers if method.after.effect is Effect.WORKS}
+    return {
+        (each, system)
+        for each, system, method in answers
+        if method.after.effect is Effect.WORKS
+    }
 
 
 def rows(table: Path) -> tuple[str, ...]:
     """Return the rows of a table, which are written as people write the overrides."""
-    return tuple(bound_names(spine(parsed(files.read(table).decode(), name=table.name, known=True).root)[-1]))
+    return tuple(
+        bound_names(
+            spine(parsed(files.read(table).decode(), name=table.name, known=True).root)[
+                -1
+            ]
+        )
+    )
 
 
-def compatible(trees: tuple[Path, Path], table: Path, packages: Sequence[str], systems: Sequence[str]) -> Finding:
+def compatible(
+    trees: tuple[Path, Path],
+    table: Path,
+    packages: Sequence[str],
+    systems: Sequence[str],
+) -> Finding:
     """Compare what each row gives in two trees.
 
-    A row that replaces a part may give something else if the part arrives in the build only afterwards.
+    A row that replaces a part may give something else if the part arrives in the build
+    only afterwards.
     """
     # A row may end the evaluation.
     asked = [
@@ -189,12 +280,16 @@ def compatible(trees: tuple[Path, Path], table: Path, packages: Sequence[str], s
         failures=tuple(failures),
         evidence=tuple(_lines(table, equal, gained)),
         gaps=tuple(gaps),
-        not_run=None if found else f"because {gaps[0] if gaps else 'the unchanged package has none of them'}",
+        not_run=None
+        if found
+        else f"because {gaps[0] if gaps else 'the unchanged package has none of them'}",
         commands=tuple(command(*trees, system, asked).line for system in systems),
     )
 
 
-def _difference(row: str, answer: Derivations, equal: Counter[str], gained: Counter[str]) -> str | None:
+def _difference(
+    row: str, answer: Derivations, equal: Counter[str], gained: Counter[str]
+) -> str | None:
     """Return how a row differs; count it if it does not, or has gained its effect."""
     if answer.error is not None:
         return f"does not evaluate any more: {answer.error}"
@@ -206,7 +301,9 @@ def _difference(row: str, answer: Derivations, equal: Counter[str], gained: Coun
     if before.gives == after.gives:
         equal[row] += 1
     elif before.gives is None or (
-        before.new is not None and before.effect is not Effect.WORKS and after.effect is Effect.WORKS
+        before.new is not None
+        and before.effect is not Effect.WORKS
+        and after.effect is Effect.WORKS
     ):
         gained[row] += 1
     else:
@@ -216,9 +313,15 @@ def _difference(row: str, answer: Derivations, equal: Counter[str], gained: Coun
 
 def _lines(table: Path, equal: Counter[str], gained: Counter[str]) -> Iterator[str]:
     for row in rows(table):
-        more = f", {gained[row]} had no effect before and have it now" if gained[row] else ""
+        more = (
+            f", {gained[row]} had no effect before and have it now"
+            if gained[row]
+            else ""
+        )
         counted = (
-            f"{equal[row]} equal{more}" if equal[row] or more else "not applicable: no package has these arguments"
+            f"{equal[row]} equal{more}"
+            if equal[row] or more
+            else "not applicable: no package has these arguments"
         )
         yield f"{row}: {counted}"
 
@@ -231,7 +334,12 @@ SETS = {
 """The kinds of things that a set may have under the names, as in lifted.nix."""
 
 
-def untouched(trees: tuple[Path, Path], packages: Sequence[str], names: Collection[str], system: str) -> Finding:
+def untouched(
+    trees: tuple[Path, Path],
+    packages: Sequence[str],
+    names: Collection[str],
+    system: str,
+) -> Finding:
     """Compare the changed packages with those of sets that have the names for something else."""
     asked = [
         LiftQuestion(package=package, taken=dict.fromkeys(names, kind) if kind else {})
@@ -246,16 +354,24 @@ def untouched(trees: tuple[Path, Path], packages: Sequence[str], names: Collecti
         plain, *others = (next(answers) for _ in ("", *SETS))
         for what, answer in zip(SETS.values(), others, strict=True):
             if answer.limited or plain.limited:
-                gaps.append(f"{what}: {package} on {system}: {answer.error or plain.error}")
+                gaps.append(
+                    f"{what}: {package} on {system}: {answer.error or plain.error}"
+                )
             elif plain.before is not None or plain.error is not None:
                 known.append(package)
                 if answer.after is None or answer.after != plain.after:
-                    failures.append(f"{what}: {package} on {system}: {answer.error or answer.after or 'it throws'}")
+                    failures.append(
+                        f"{what}: {package} on {system}: "
+                        f"{answer.error or answer.after or 'it throws'}"
+                    )
     return Finding(
-        covers=f"{len(SETS)} package sets; {', '.join(dict.fromkeys(known))} on {system}",
+        covers=f"{len(SETS)} package sets; {', '.join(dict.fromkeys(known))} on "
+        f"{system}",
         failures=tuple(failures),
         evidence=tuple(what for what in SETS.values() if not failures),
         gaps=tuple(gaps),
-        not_run=None if known else f"because {gaps[0] if gaps else f'no package evaluates on {system}'}",
+        not_run=None
+        if known
+        else f"because {gaps[0] if gaps else f'no package evaluates on {system}'}",
         commands=(command(*trees, system, asked).line,),
     )

@@ -1,4 +1,7 @@
-"""Build as the user's Nix is configured; a failure has the end of its log and Nix's exit status."""
+"""Build as the user's Nix is configured.
+
+A failure has the end of its log and Nix's exit status.
+"""
 
 import json
 import os
@@ -38,23 +41,41 @@ def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
     if "--store" in words:
         store = words[words.index("--store") + 1]
         env = stores.environment()
-        needed = process.run(["nix-store", "--query", "--requisites", found.shell, found.busybox], env=env).text
-        packed = process.run(["nix-store", "--export", *needed.splitlines()], env=env).stdout
+        needed = process.run(
+            ["nix-store", "--query", "--requisites", found.shell, found.busybox],
+            env=env,
+        ).text
+        packed = process.run(
+            ["nix-store", "--export", *needed.splitlines()], env=env
+        ).stdout
         process.run(["nix-store", "--store", store, "--import"], env=env, stdin=packed)
     return json.dumps({"shell": found.shell, "busybox": found.busybox})
 
 
-def package(name: str, tree: NixpkgsTree, system: str, *, words: Sequence[str], progress: Progress) -> Finding:
-    """Build a package of a tree with the user's Nix configuration; this runs the tree's code."""
+def package(
+    name: str,
+    tree: NixpkgsTree,
+    system: str,
+    *,
+    words: Sequence[str],
+    progress: Progress,
+) -> Finding:
+    """Build a package of a tree with the user's Nix configuration.
+
+    This runs the tree's code.
+    """
     given = {
         "tree": str(tree.root),
         "system": system,
         "package": json.dumps(name.split(".")),
         "tools": tools(tree, words),
     }
-    # Nothing of the specimen is in any binary cache; the user's own words come last and win.
+    # Nothing of the specimen is in any binary cache; the user's own words come last and
+    # win.
     offline = evaluator.OFFLINE if tree.is_specimen else ()
-    arguments = [word for key, value in given.items() for word in ("--argstr", key, value)]
+    arguments = [
+        word for key, value in given.items() for word in ("--argstr", key, value)
+    ]
 
     def tell(line: str) -> None:
         if line.startswith(("building '", "copying path '")):
@@ -67,9 +88,21 @@ def package(name: str, tree: NixpkgsTree, system: str, *, words: Sequence[str], 
         on_stderr=tell,
     )
     done = process.execute(asked)
-    found = Finding(covers=f"{name}, {system}", evidence=tuple(done.text.splitlines()), commands=(asked.line,))
+    found = Finding(
+        covers=f"{name}, {system}",
+        evidence=tuple(done.text.splitlines()),
+        commands=(asked.line,),
+    )
     if done.status == 0 and found.evidence:
         return found
-    said = program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
-    last = tuple(line for line in done.stderr.splitlines() if line.strip())[-_SHOWN_LINES:]
-    return replace(found, failures=(f"nix-build ended with status {done.status}: {said}",), evidence=last)
+    said = program.reason(
+        CommandError(done.argv, status=done.status, stderr=done.stderr)
+    )
+    last = tuple(line for line in done.stderr.splitlines() if line.strip())[
+        -_SHOWN_LINES:
+    ]
+    return replace(
+        found,
+        failures=(f"nix-build ended with status {done.status}: {said}",),
+        evidence=last,
+    )

@@ -1,6 +1,7 @@
 """The overlay of a package that its directory alone makes: a copy with the changed file, and code that calls it.
 
-An overlay with copies of nixpkgs' files does nothing if its nixpkgs has different versions of them.
+An overlay with copies of nixpkgs' files does nothing if its nixpkgs has different
+versions of them.
 """
 
 import re
@@ -74,16 +75,35 @@ _OTHERS = """\
 """
 
 
-def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Source, *, kind: str | None) -> str:
+def guarded(
+    value: str,
+    target: Target,
+    copied: Mapping[str, bytes],
+    source: Source,
+    *,
+    kind: str | None,
+) -> str:
     """Return an overlay, comments first, that has this value only if nixpkgs still has the copied files.
 
-    `copied` maps names in the target's directory to files; an overlay without a kind has all of them.
+    `copied` maps names in the target's directory to files; an overlay without a kind
+    has all of them.
     """
     package = target.package
-    again = shlex.join(["unlet", "overlay", package, *(["--kind", kind] if kind is not None else [])])
-    made = f"at commit {source.commit}" if source.commit is not None else f"as in {' '.join(source.origin.split())}"
-    fact = f"{package} of this nixpkgs is not the one that the overlay was made for ({made}), so it changes nothing"
-    digests = {name: sha256(content).hexdigest() for name, content in sorted(copied.items())}
+    again = shlex.join(
+        ["unlet", "overlay", package, *(["--kind", kind] if kind is not None else [])]
+    )
+    made = (
+        f"at commit {source.commit}"
+        if source.commit is not None
+        else f"as in {' '.join(source.origin.split())}"
+    )
+    fact = (
+        f"{package} of this nixpkgs is not the one that the overlay was made for "
+        f"({made}), so it changes nothing"
+    )
+    digests = {
+        name: sha256(content).hexdigest() for name, content in sorted(copied.items())
+    }
     return _GUARD.format(
         own=OWN,
         made=made,
@@ -91,7 +111,10 @@ def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Sou
         file=target.file,
         again=again,
         directory=quoted(f"/{target.file.parent}"),
-        hashes="\n".join(f"    {quoted(name)} = {quoted(digest)};" for name, digest in digests.items()),
+        hashes="\n".join(
+            f"    {quoted(name)} = {quoted(digest)};"
+            for name, digest in digests.items()
+        ),
         others=_OTHERS if kind is None else "",
         # The stand-in for a package set has no files.
         condition="isSame && isAll" if kind is None else "!prev ? path || isSame",
@@ -113,23 +136,41 @@ def is_aside(directory: Path, root: Path) -> bool:
     )
 
 
-def files(root: Path, target: Target, content: bytes, source: Source) -> Mapping[str, TreeFile]:
-    """Return the overlay's files by name; none if the package needs more than its own directory.
+def files(
+    root: Path, target: Target, content: bytes, source: Source
+) -> Mapping[str, TreeFile]:
+    """Return the overlay's files by name.
 
-    That is so if nixpkgs calls it with arguments, or it reads files in other directories.
+    None if the package needs more than its own directory.
+
+    That is so if nixpkgs calls it with arguments, or it reads files in other
+    directories.
     """
     package, file = target.package, target.file
     directory = file.parent
-    if file.parts[1:2] != ("by-name",) or not inside.is_file(root, directory / "package.nix"):
+    if file.parts[1:2] != ("by-name",) or not inside.is_file(
+        root, directory / "package.nix"
+    ):
         return {}
-    found = (entry for entry in inside.entries(root, directory) if entry.kind is not EntryKind.DIRECTORY)
+    found = (
+        entry
+        for entry in inside.entries(root, directory)
+        if entry.kind is not EntryKind.DIRECTORY
+    )
     paths = [PurePosixPath(entry.path) for entry in found]
-    if any(b"../" in inside.read(root, path) for path in paths if path.suffix == ".nix"):
+    if any(
+        b"../" in inside.read(root, path) for path in paths if path.suffix == ".nix"
+    ):
         return {}
-    copied = {str(path.relative_to(directory)): reading.read_file(root, path, follow=True) for path in paths}
+    copied = {
+        str(path.relative_to(directory)): reading.read_file(root, path, follow=True)
+        for path in paths
+    }
     contents = {name: each.content for name, each in copied.items()}
     value = f"  {{ {package} = final.callPackage ./{package}/package.nix {{ }}; }}"
-    text = _HEAD.format(package=package) + guarded(value, target, contents, source, kind=None)
+    text = _HEAD.format(package=package) + guarded(
+        value, target, contents, source, kind=None
+    )
     return {
         "default.nix": TreeFile(content=text.encode()),
         **{f"{package}/{name}": each for name, each in copied.items()},

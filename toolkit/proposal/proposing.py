@@ -41,15 +41,18 @@ S = TypeVar("S", bound="Series[Any]")
 def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Attempt]:
     """Write the proposals of requests for one source, each completely or not at all, and yield each result.
 
-    Several proposals get directories of their packages' names below the given one. Raise ToolkitError for an unusable
-    source or directory. A failed proof is no error: the report has it.
+    Several proposals get directories of their packages' names below the given one.
+    Raise ToolkitError for an unusable source or directory. A failed proof is no error:
+    the report has it.
     """
     out, force = requests[0].out, requests[0].force
     if len(requests) == 1:
         files.ensure_free(out, force=force)
     elif not out.is_dir():
         files.ensure_free(out)
-    chosen = leaf_of(requests[0].target, requests[0].recipe).choose(requests, progress=progress)
+    chosen = leaf_of(requests[0].target, requests[0].recipe).choose(
+        requests, progress=progress
+    )
     for request, each in zip(requests, chosen, strict=True):
         if isinstance(each, ToolkitError):
             yield Attempt(target=request.target, out=out, result=each)
@@ -61,16 +64,23 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
 
 
 def choose(request: Request, *, progress: Progress) -> Series[Any]:
-    """Return the commits of one target, as `Leaf.choose` does; raise ToolkitError if there are none."""
-    (outcome,) = leaf_of(request.target, request.recipe).choose([request], progress=progress)
+    """Return the commits of one target, as `Leaf.choose` does.
+
+    Raise ToolkitError if there are none.
+    """
+    (outcome,) = leaf_of(request.target, request.recipe).choose(
+        [request], progress=progress
+    )
     return only(outcome)
 
 
-def write_down(chosen: Series[Any], out: Path, *, at: Path | None = None, progress: Progress) -> Report:
+def write_down(
+    chosen: Series[Any], out: Path, *, at: Path | None = None, progress: Progress
+) -> Report:
     """Write the proposal to `out`, completely or not at all, and return its report.
 
-    `at` is its final directory, if that differs. Raise ToolkitError if something cannot be laid out or written. A
-    failed proof is no error: the report has it.
+    `at` is its final directory, if that differs. Raise ToolkitError if something cannot
+    be laid out or written. A failed proof is no error: the report has it.
     """
     leaf = leaf_for(chosen)
     with files.whole_directory(out, force=chosen.request.force) as building:
@@ -101,23 +111,33 @@ def facts(series: Series[Any], report: Report) -> pull_request.DraftFacts:
     root = series.source.root
     template = inside.find(root, TEMPLATE) if root is not None else None
     texts = leaf_for(series).texts(series)
-    return pull_request.DraftFacts(report=report, texts=texts, template=template or b"", added=added)
+    return pull_request.DraftFacts(
+        report=report, texts=texts, template=template or b"", added=added
+    )
 
 
 def own_proofs(chosen: Series[Any], *, progress: Progress) -> tuple[Proof, ...]:
-    """Draft the chosen commits, and return their proofs up to the tier; keep nothing."""
+    """Draft the chosen commits, and return their proofs up to the tier.
+
+    Keep nothing.
+    """
     with files.temporary() as directory:
         series = drafted(chosen, directory)
         return prove.run(leaf_for(series).claims(series), series, progress=progress)
 
 
 def overlay(
-    request: Request, kind: str | None = None, *, progress: Progress, announce: Callable[[str], None] | None = None
+    request: Request,
+    kind: str | None = None,
+    *,
+    progress: Progress,
+    announce: Callable[[str], None] | None = None,
 ) -> OverlayReport:
     """Write the overlay to `request.out`, completely or not at all, and return its report.
 
-    A new overlay is written before its proofs, with UNPROVEN in its report; `announce` receives that fact. Raise
-    ToolkitError as `propose` does, RefusalError if the package needs more than its own directory.
+    A new overlay is written before its proofs, with UNPROVEN in its report; `announce`
+    receives that fact. Raise ToolkitError as `propose` does, RefusalError if the
+    package needs more than its own directory.
     """
     files.ensure_free(request.out, force=request.force)
     leaf = leaf_of(request.target, request.recipe)
@@ -129,24 +149,41 @@ def overlay(
         with files.whole_directory(request.out, force=proven) as building:
             series = drafted(chosen, building)
             if series.overlay is None:
-                fact = "nixpkgs calls it with arguments, or its file reads other directories"
+                fact = (
+                    "nixpkgs calls it with arguments, or its file reads other "
+                    "directories"
+                )
                 raise RefusalError(
                     f"{chosen.package}: {fact}, so an overlay cannot call it",
-                    hint=f"{command('propose', request)} writes a patch for your nixpkgs",
+                    hint=f"{command('propose', request)} writes a patch for your "
+                    "nixpkgs",
                 )
             head = building / "default.nix"
             head.write_text(
-                head.read_text().replace(overlays.USE, f"(import {program.nix_path(request.out.absolute())}) ];")
+                head.read_text().replace(
+                    overlays.USE,
+                    f"(import {program.nix_path(request.out.absolute())}) ];",
+                )
             )
             proofs: Sequence[Proof] = ()
             if proven:
                 series = leaf.deepened(series, progress=progress)
-                claims = [claim for claim in leaf.claims(series) if Subject.OVERLAY in claim.applies_to]
+                claims = [
+                    claim
+                    for claim in leaf.claims(series)
+                    if Subject.OVERLAY in claim.applies_to
+                ]
                 proofs = prove.run(claims, series, progress=progress)
                 leaf.require_useful(series)
             else:
                 series = replace(series, warnings=(UNPROVEN,))
-            return write_overlay(building, series, kind or chosen.steps[-1].design, proofs, out=request.out)
+            return write_overlay(
+                building,
+                series,
+                kind or chosen.steps[-1].design,
+                proofs,
+                out=request.out,
+            )
 
     # An older one stays until the new one is proven.
     if request.force and request.out.exists():
@@ -176,7 +213,9 @@ def mailed(series: S) -> S:
     """Return a series with git's mails and the one diff."""
     if not series.commits:
         return series
-    mails = mailing.series(series.commits, series.target, committed=series.source.committed)
+    mails = mailing.series(
+        series.commits, series.target, committed=series.source.committed
+    )
     return replace(series, patches=mails.patches, upstream_diff=mails.upstream_diff)
 
 
@@ -184,7 +223,11 @@ def backed(series: S, proofs: Sequence[Proof]) -> S:
     """Return a series with only those sentences in its messages that these proofs support."""
     passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
     commits = tuple(commit.backed(passed) for commit in series.commits)
-    return series if commits == series.commits else mailed(replace(series, commits=commits))
+    return (
+        series
+        if commits == series.commits
+        else mailed(replace(series, commits=commits))
+    )
 
 
 def tree_commits(series: Series[Any], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
@@ -193,7 +236,11 @@ def tree_commits(series: Series[Any], made: Sequence[Commit]) -> tuple[TreeCommi
         TreeCommit(
             subject=commit.subject,
             body=commit.whole,
-            files=(FileChange(path=series.target, before=commit.before, after=commit.after),),
+            files=(
+                FileChange(
+                    path=series.target, before=commit.before, after=commit.after
+                ),
+            ),
         )
         for commit in made
     )
@@ -213,24 +260,38 @@ def reported(series: Series[Any], proofs: Sequence[Proof]) -> Report:
 
 
 def nameless(series: Series[Any]) -> Iterator[str]:
-    """Yield a warning if the mails have no author; the specimen's are sent to nobody."""
+    """Yield a warning if the mails have no author.
+
+    The specimen's are sent to nobody.
+    """
     is_sent = series.request.source.nixpkgs != "specimen"
-    if is_sent and any(PLACEHOLDER.encode() in patch.content for patch in series.patches):
+    if is_sent and any(
+        PLACEHOLDER.encode() in patch.content for patch in series.patches
+    ):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
         yield f"series: its author is a placeholder, since git has none; {commands}"
 
 
-def write_reports(directory: Path, series: Series[Any], facts: pull_request.DraftFacts) -> None:
+def write_reports(
+    directory: Path, series: Series[Any], facts: pull_request.DraftFacts
+) -> None:
     """Write the reports beside a proposal, and record its source by the request."""
     document = report.to_json(facts.report)
     (directory / "report.json").write_bytes(document)
     recorded.record(document, series.source, series.request.source)
-    (directory / "report.md").write_bytes(report.to_markdown(facts.report, background=pull_request.background(facts)))
+    (directory / "report.md").write_bytes(
+        report.to_markdown(facts.report, background=pull_request.background(facts))
+    )
     (directory / "pull-request.md").write_bytes(pull_request.draft(facts))
 
 
 def write_overlay(
-    building: Path, series: Series[Any], kind: str, proofs: Sequence[Proof], *, out: Path
+    building: Path,
+    series: Series[Any],
+    kind: str,
+    proofs: Sequence[Proof],
+    *,
+    out: Path,
 ) -> OverlayReport:
     """Write the report of an overlay beside its files in `building`, which will be `out`, and return it."""
     result = OverlayReport(
@@ -251,19 +312,28 @@ def in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof,
     """Return proofs whose commands name the final directory instead of the temporary one."""
     here, there = str(building), str(out.resolve())
     return tuple(
-        replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands)) for proof in proofs
+        replace(
+            proof,
+            commands=tuple(command.replace(here, there) for command in proof.commands),
+        )
+        for proof in proofs
     )
 
 
 def names(building: Path, *reports: str) -> tuple[str, ...]:
     """Return the names of the written files, including reports that will follow."""
     paths = (path for path in building.rglob("*") if path.is_file())
-    return tuple(sorted({*reports, *(str(path.relative_to(building)) for path in paths)}))
+    return tuple(
+        sorted({*reports, *(str(path.relative_to(building)) for path in paths)})
+    )
 
 
 def write_patches(directory: Path, series: Series[Any]) -> None:
     """Write the mails, and the one diff, which omits the added commit."""
     (directory / "series").mkdir(exist_ok=True)
-    for patch in (*series.patches, *([series.added.patch] if series.added is not None else [])):
+    for patch in (
+        *series.patches,
+        *([series.added.patch] if series.added is not None else []),
+    ):
         (directory / "series" / patch.name).write_bytes(patch.content)
     (directory / "upstream.diff").write_bytes(series.upstream_diff)

@@ -12,7 +12,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, process
-from toolkit.errors import CommandError, FullError, NotRunError, ToolkitError, UsageError
+from toolkit.errors import (
+    CommandError,
+    FullError,
+    NotRunError,
+    ToolkitError,
+    UsageError,
+)
 from toolkit.model import Progress, Proof, Proposal, Status, Tier
 from toolkit.nix import limits, program
 from toolkit.nix.limits import sealed
@@ -24,7 +30,10 @@ S_co = TypeVar("S_co", bound="Stage", covariant=True)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """The result of a proof, still without name and time; `gaps` are the things that it could not examine."""
+    """The result of a proof, still without name and time.
+
+    `gaps` are the things that it could not examine.
+    """
 
     covers: str
     evidence: tuple[str, ...] = ()
@@ -51,8 +60,8 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that proves it, and its lowest tier.
 
-    `applies_to` are its subjects. `wide`: its sentence names the requested systems. The claims of one `queue` share
-    answers of Nix and run one after another.
+    `applies_to` are its subjects. `wide`: its sentence names the requested systems. The
+    claims of one `queue` share answers of Nix and run one after another.
     """
 
     name: str
@@ -64,31 +73,46 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     wide: bool = False
 
 
-def narrowed(claims: Iterable[Claim[C_contra]], systems: Sequence[str]) -> tuple[Claim[C_contra], ...]:
+def narrowed(
+    claims: Iterable[Claim[C_contra]], systems: Sequence[str]
+) -> tuple[Claim[C_contra], ...]:
     """Return the claims for these systems only; empty means all."""
     where = f" on {', '.join(systems)}"
     return tuple(
-        replace(claim, sentence=f"{claim.sentence}{where}") if systems and claim.wide else claim for claim in claims
+        replace(claim, sentence=f"{claim.sentence}{where}")
+        if systems and claim.wide
+        else claim
+        for claim in claims
     )
 
 
 def run(
-    claims: Sequence[Claim[C_contra]], case: C_contra, names: Collection[str] = (), *, progress: Progress
+    claims: Sequence[Claim[C_contra]],
+    case: C_contra,
+    names: Collection[str] = (),
+    *,
+    progress: Progress,
 ) -> tuple[Proof, ...]:
     """Prove the named claims, by default all, in their order.
 
     Evaluations of the tier tree are sealed, see `toolkit.nix.limits`.
 
-    Claims count as requested if they are named, belong to the tier build, or ended at a limit. Those of no queue run
-    side by side, then the queues, then the builds. Raise UsageError for an unknown name.
+    Claims count as requested if they are named, belong to the tier build, or ended at a
+    limit. Those of no queue run side by side, then the queues, then the builds. Raise
+    UsageError for an unknown name.
     """
     known = [claim.name for claim in claims]
     if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"proof: '{unknown[0]}' is unknown", hint=f"known proofs are {', '.join(known)}")
+        raise UsageError(
+            f"proof: '{unknown[0]}' is unknown",
+            hint=f"known proofs are {', '.join(known)}",
+        )
     chosen = [claim for claim in claims if not names or claim.name in names]
     queues: dict[str, list[Claim[C_contra]]] = {}
     for claim in chosen:
-        queues.setdefault(Tier.BUILD if claim.tier is Tier.BUILD else claim.queue, []).append(claim)
+        queues.setdefault(
+            Tier.BUILD if claim.tier is Tier.BUILD else claim.queue, []
+        ).append(claim)
     beside, builds = queues.pop("", []), queues.pop(Tier.BUILD, [])
 
     def one_by_one(queue: Iterable[Claim[C_contra]]) -> list[Proof]:
@@ -99,30 +123,48 @@ def run(
         return found
 
     with process.ending_together():
-        end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS) if case.bounded else inf
+        end = (
+            time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS)
+            if case.bounded
+            else inf
+        )
         for claim in beside:
             progress.step(f"proving {claim.name}")
         proofs = side_by_side(lambda claim: _prove(claim, case, end), beside)
-        for found in (*side_by_side(one_by_one, [*queues.values()]), one_by_one(builds)):
+        for found in (
+            *side_by_side(one_by_one, [*queues.values()]),
+            one_by_one(builds),
+        ):
             proofs += found
     asked = {*names, *(claim.name for claim in chosen if claim.tier is Tier.BUILD)}
     proofs.sort(key=lambda proof: known.index(proof.name))
-    return tuple(replace(proof, asked=proof.asked or proof.name in asked) for proof in proofs)
+    return tuple(
+        replace(proof, asked=proof.asked or proof.name in asked) for proof in proofs
+    )
 
 
 def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
-    """Run one proof. An error of Nix or git is a failure of the proof and not of the run.
+    """Run one proof.
+
+    An error of Nix or git is a failure of the proof and not of the run.
 
     Its sealed evaluations end by `end` of the monotonic clock.
     """
     began = time.monotonic()
     limited = False
     try:
-        with sealed(*case.reach, seconds=max(end - began, 0)) if claim.tier is Tier.TREE else nullcontext():
+        with (
+            sealed(*case.reach, seconds=max(end - began, 0))
+            if claim.tier is Tier.TREE
+            else nullcontext()
+        ):
             finding = claim.check(case)
     except CommandError as error:
         limited = program.reached_limit(error)
-        finding = replace(_unfinished(program.failure(error, error.argv[0])), commands=(error.command,))
+        finding = replace(
+            _unfinished(program.failure(error, error.argv[0])),
+            commands=(error.command,),
+        )
     except FullError:
         raise
     except ToolkitError as error:
@@ -190,6 +232,17 @@ class Case(Proposal, Generic[S_co], frozen=True, kw_only=True, eq=False):
     def reach(self) -> tuple[Path, ...]:
         """Further readable paths of evaluations: the stages, and the library of the source's nixpkgs."""
         root = self.source.root
-        found = () if root is None else ((root / name, inside.within(root, name)) for name in ("lib", ".version"))
-        library = (path for place, real in found if real is not None for path in (place, place.parent / real))
+        found = (
+            ()
+            if root is None
+            else (
+                (root / name, inside.within(root, name)) for name in ("lib", ".version")
+            )
+        )
+        library = (
+            path
+            for place, real in found
+            if real is not None
+            for path in (place, place.parent / real)
+        )
         return (*(stage.path.parent for stage in self.stages), *dict.fromkeys(library))

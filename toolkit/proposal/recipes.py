@@ -1,6 +1,7 @@
 """Recipes: proposals as data. Each step names an installed package's rewrite.
 
-A recipe is a TOML file in patches/recipes/, in the user's configuration, or anywhere else. It contains no code.
+A recipe is a TOML file in patches/recipes/, in the user's configuration, or anywhere
+else. It contains no code.
 """
 
 import re
@@ -29,14 +30,17 @@ _SUFFIX = ".toml"
 _SLOW_SECONDS = 0.3
 _HEAD = re.compile(r"(?:\s*(?:#[^\n]*|/\*.*?\*/))+", re.DOTALL)
 _GENERATED = re.compile(
-    r"generated (?:automatically|by|file|this|using|with)|\bfile\b.*\bgenerated|do not (?:edit|modify)", re.IGNORECASE
+    r"generated (?:automatically|by|file|this|using|with)|\bfile\b.*\bgenerated|do "
+    r"not (?:edit|modify)",
+    re.IGNORECASE,
 )
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
     """A function from the text of the file `name` to its new text, and its additional claims.
 
-    It raises RefusalError, with the place, if it would have to guess. Reviewers accept `most` packages at once.
+    It raises RefusalError, with the place, if it would have to guess. Reviewers accept
+    `most` packages at once.
     """
 
     make: Callable[..., str]
@@ -53,7 +57,10 @@ REWRITES: dict[str, Rewrite] = {
 
 
 class RecipeStep(StepText, frozen=True, kw_only=True):
-    """A commit, and the rewrite that makes it; `rebuilds` permits changed derivations."""
+    """A commit, and the rewrite that makes it.
+
+    `rebuilds` permits changed derivations.
+    """
 
     rewrite: str
     rebuilds: bool = False
@@ -65,7 +72,10 @@ class RecipeStep(StepText, frozen=True, kw_only=True):
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A proposal: one line `about` it, and its steps; in each text, `{package}` stands for the package."""
+    """A proposal: one line `about` it, and its steps.
+
+    In each text, `{package}` stands for the package.
+    """
 
     about: str
     steps: tuple[RecipeStep, ...]
@@ -74,13 +84,21 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def named(name: str, package: str | None = None) -> Recipe:
     """Return the named recipe, a shipped one before the user's own, or the one at that path.
 
-    Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an unknown rewrite in it.
+    Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an
+    unknown rewrite in it.
     """
     if "/" in name or name.endswith(_SUFFIX):
         return _read(Path(name), package)
-    paths = (place / f"{name}{_SUFFIX}" for place in _places()) if re.fullmatch(r"[\w-]+", name) else ()
+    paths = (
+        (place / f"{name}{_SUFFIX}" for place in _places())
+        if re.fullmatch(r"[\w-]+", name)
+        else ()
+    )
     if (path := next((path for path in paths if path.is_file()), None)) is None:
-        hint = f"known recipes are {', '.join(sorted(known()))}; a path has a slash or ends in {_SUFFIX}"
+        hint = (
+            f"known recipes are {', '.join(sorted(known()))}; a path has a slash "
+            f"or ends in {_SUFFIX}"
+        )
         raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
     return _read(path, package)
 
@@ -90,15 +108,27 @@ def require_fit(request: Request, count: int) -> None:
     if request.recipe is None:
         return
     if request.bindings or request.designs or request.follow or request.called:
-        raise UsageError(f"{request.recipe}: is a recipe, and takes none of the options of a lift")
-    most = request.limit or min(REWRITES[step.rewrite].most for step in named(request.recipe).steps)
+        raise UsageError(
+            f"{request.recipe}: is a recipe, and takes none of the options of a lift"
+        )
+    most = request.limit or min(
+        REWRITES[step.rewrite].most for step in named(request.recipe).steps
+    )
     if count > most:
-        hint = "nixpkgs closes mass changes (552408, 315337): name a few packages, best your own; --limit N takes more"
-        raise UsageError(f"--recipe: {count} packages at once, and at most {most} are welcome", hint=hint)
+        hint = (
+            "nixpkgs closes mass changes (552408, 315337): name a few packages, "
+            "best your own; --limit N takes more"
+        )
+        raise UsageError(
+            f"--recipe: {count} packages at once, and at most {most} are welcome",
+            hint=hint,
+        )
 
 
 def recorded(proposal: Proposal) -> Recipe | None:
-    """Return the recipe of a proposal; for one named by a path, which is not read, only the names of its steps.
+    """Return the recipe of a proposal.
+
+    For one named by a path, which is not read, only the names of its steps.
 
     Then no step may rebuild anything.
     """
@@ -114,9 +144,14 @@ def recorded(proposal: Proposal) -> Recipe | None:
 
 
 def rewritten(text: str, step: RecipeStep, *, name: str) -> str:
-    """Return a file's text after a step; raise RefusalError if the rewrite does, and for a generated file."""
+    """Return a file's text after a step.
+
+    Raise RefusalError if the rewrite does, and for a generated file.
+    """
     head = _HEAD.match(text)
-    if "generated" in PurePosixPath(name).name or (head is not None and _GENERATED.search(head[0])):
+    if "generated" in PurePosixPath(name).name or (
+        head is not None and _GENERATED.search(head[0])
+    ):
         fact = f"{name}: is generated, as its name or its first lines say"
         raise RefusalError(fact, hint="change what generates it")
     return REWRITES[step.rewrite].make(text, name=name)
@@ -133,7 +168,9 @@ class RecipeTrial(Struct, frozen=True, kw_only=True):
 
 
 def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[RecipeTrial]:
-    """Try a recipe on packages of a tree, by their files alone; Nix only finds the packages.
+    """Try a recipe on packages of a tree, by their files alone.
+
+    Nix only finds the packages.
 
     Without a package, try every file below pkgs, and omit refusals.
     """
@@ -147,25 +184,39 @@ def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[RecipeTri
             yield _tried(named(name, target.package), root, target.file, target.package)
 
 
-def packages(name: str, root: Path, places: Sequence[str], maintainer: str) -> tuple[str, ...]:
+def packages(
+    name: str, root: Path, places: Sequence[str], maintainer: str
+) -> tuple[str, ...]:
     """Return the packages that are named, those in directories that a recipe changes, and those of a maintainer.
 
-    Only the files are read. Raise UsageError for a directory or a maintainer that has none.
+    Only the files are read. Raise UsageError for a directory or a maintainer that has
+    none.
     """
     recipe, found = named(name), list[str]()
-    who = {place: (place, "") for place in places} | ({"--maintainer": ("pkgs", maintainer)} if maintainer else {})
+    who = {place: (place, "") for place in places} | (
+        {"--maintainer": ("pkgs", maintainer)} if maintainer else {}
+    )
     for place, (directory, handle) in who.items():
         if not handle and not ("/" in place and inside.is_directory(root, directory)):
             found.append(place)
-        elif below := [trial.package for trial in _changing(recipe, root, directory, handle)]:
+        elif below := [
+            trial.package for trial in _changing(recipe, root, directory, handle)
+        ]:
             found += below
         else:
-            raise UsageError(f"{place}: '{handle or place}' has no package that '{name}' changes")
+            raise UsageError(
+                f"{place}: '{handle or place}' has no package that '{name}' changes"
+            )
     return tuple(dict.fromkeys(found))
 
 
-def _changing(recipe: Recipe, root: Path, directory: str, maintainer: str = "") -> Iterator[RecipeTrial]:
-    """Try a recipe on the files of a directory, and yield what it changes; with a maintainer, only their packages."""
+def _changing(
+    recipe: Recipe, root: Path, directory: str, maintainer: str = ""
+) -> Iterator[RecipeTrial]:
+    """Try a recipe on the files of a directory, and yield what it changes.
+
+    With a maintainer, only their packages.
+    """
     names, left = CalledNames.of(root), limits.seconds(limits.TOGETHER_SECONDS)
     maintained = re.compile(
         rf"\bmaintainers\s*=(?:\s*with\s+[\w.]+;)?[^;]*?(?<![\w-]){re.escape(maintainer)}(?![\w-])".encode()
@@ -175,24 +226,44 @@ def _changing(recipe: Recipe, root: Path, directory: str, maintainer: str = "") 
             continue
         began = time.monotonic()
         # A guess may be the name of another file's package.
-        trial = _tried(recipe, root, path, names.package(path) if names.calls(path) else str(path))
+        trial = _tried(
+            recipe, root, path, names.package(path) if names.calls(path) else str(path)
+        )
         if trial.refused is None and trial.added + trial.removed:
             yield trial
-        if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (left := left - seconds) <= 0:
-            fact = "with it, the files that take long to read have taken all the time that they have together"
+        if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (
+            left := left - seconds
+        ) <= 0:
+            fact = (
+                "with it, the files that take long to read have taken all the "
+                "time that they have together"
+            )
             raise ToolkitError(limits.raised_by("--timeout", f"{path}: {fact}"))
 
 
-def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> RecipeTrial:
+def _tried(
+    recipe: Recipe, root: Path, file: PurePosixPath, package: str
+) -> RecipeTrial:
     try:
         before = after = inside.read(root, file).decode()
         for step in recipe.steps:
             after = rewritten(after, step, name=str(file))
     except (ToolkitError, UnicodeDecodeError) as error:
-        refused = error.message if isinstance(error, ToolkitError) else f"{file}: is not UTF-8"
+        refused = (
+            error.message
+            if isinstance(error, ToolkitError)
+            else f"{file}: is not UTF-8"
+        )
         return RecipeTrial(package=package, file=file, refused=refused)
-    marks = [line[:1] for line in unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")][2:]
-    return RecipeTrial(package=package, file=file, added=marks.count("+"), removed=marks.count("-"))
+    marks = [
+        line[:1]
+        for line in unified_diff(
+            before.splitlines(), after.splitlines(), n=0, lineterm=""
+        )
+    ][2:]
+    return RecipeTrial(
+        package=package, file=file, added=marks.count("+"), removed=marks.count("-")
+    )
 
 
 def known() -> dict[str, Recipe]:
@@ -207,10 +278,15 @@ def _places() -> Iterator[Path]:
 
 
 def _read(path: Path, package: str | None) -> Recipe:
-    recipe = pull_request.read(path, Recipe, names={"package": package} if package is not None else None)
+    recipe = pull_request.read(
+        path, Recipe, names={"package": package} if package is not None else None
+    )
     if not recipe.steps:
         raise ToolkitError(f"{path}: has no steps")
     for step in recipe.steps:
         if step.rewrite not in REWRITES:
-            raise ToolkitError(f"{path}: rewrite '{step.rewrite}' is unknown; known are {', '.join(REWRITES)}")
+            raise ToolkitError(
+                f"{path}: rewrite '{step.rewrite}' is unknown; known are "
+                f"{', '.join(REWRITES)}"
+            )
     return recipe

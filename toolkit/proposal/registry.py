@@ -15,7 +15,8 @@ from toolkit.proposal.lifting import Lifts
 class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a kind of overlay is needed: `always`, with the reason, or while a fact of the file has one of some values.
 
-    By default until the file is fixed, and as long as it is the one that the overlay was made from.
+    By default until the file is fixed, and as long as it is the one that the overlay
+    was made from.
     """
 
     always: str | None = None
@@ -28,7 +29,8 @@ class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The part of `track` that differs from other packages: further `facts`, the meanings of `words` in its table.
 
-    `overlays` are its kinds of overlays, `without` is a sentence for users who remove theirs.
+    `overlays` are its kinds of overlays, `without` is a sentence for users who remove
+    theirs.
     """
 
     facts: tuple[str, ...] = ()
@@ -59,7 +61,10 @@ def named() -> Mapping[str, NamedTarget]:
 
 @cache
 def leaf_of(name: str, recipe: str | None = None) -> Leaf[Any]:
-    """Return the leaf of a target; for a recipe, all targets share one. Import only its module."""
+    """Return the leaf of a target; for a recipe, all targets share one.
+
+    Import only its module.
+    """
     if recipe is not None or (target := named().get(name)) is None:
         return Lifts()
     leaf: Leaf[Any] = loaded(target.leaf)()

@@ -12,12 +12,16 @@ from toolkit.sources.changes import ChangeRequest
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """A request to propose one target. `out` is written completely or not at all; `force` replaces an older one.
+    """A request to propose one target.
 
-    `bindings` are the parts to lift, by default all that no override reaches. `designs` maps a step to its design; Nix
-    chooses for other steps. A moved definition takes the attributes in `follow` from the package; `called` maps a
-    binding to the name of its attribute. `only` names the steps to make, by default all. `recipe` is a name or path.
-    `own` is for the user's overlay, which may have a form that upstream does not want.
+    `out` is written completely or not at all; `force` replaces an older one.
+
+    `bindings` are the parts to lift, by default all that no override reaches. `designs`
+    maps a step to its design; Nix chooses for other steps. A moved definition takes the
+    attributes in `follow` from the package; `called` maps a binding to the name of its
+    attribute. `only` names the steps to make, by default all. `recipe` is a name or
+    path. `own` is for the user's overlay, which may have a form that upstream does not
+    want.
     """
 
     target: str
@@ -40,9 +44,16 @@ def command(name: str, request: Request, *options: str) -> str:
     """Return the command line, such as `overlay …`, for a request."""
     source = request.source
     given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file}
-    words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    words = [
+        word
+        for option, value in given.items()
+        if value is not None
+        for word in (option, str(value))
+    ]
     words += [word for name in request.bindings for word in ("--binding", name)]
-    words += [word for pair in request.called.items() for word in ("--as", "=".join(pair))]
+    words += [
+        word for pair in request.called.items() for word in ("--as", "=".join(pair))
+    ]
     return shlex.join(["unlet", name, request.target, *words, *options])
 
 
@@ -66,4 +77,9 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
 
     def proposed(self) -> Request:
         """Return the request for a proposal about the same nixpkgs."""
-        return Request(target=self.target, source=self.change.source, bindings=self.bindings, depth=self.depth)
+        return Request(
+            target=self.target,
+            source=self.change.source,
+            bindings=self.bindings,
+            depth=self.depth,
+        )

@@ -11,7 +11,15 @@ from msgspec.structs import replace
 from toolkit import inside
 from toolkit.errors import LayoutError, ToolkitError, only, tried
 from toolkit.lift.bindings import BindingKind
-from toolkit.lift.locating import PACKAGES, SYSTEMS, CalledNames, Location, locate, owners, siblings
+from toolkit.lift.locating import (
+    PACKAGES,
+    SYSTEMS,
+    CalledNames,
+    Location,
+    locate,
+    owners,
+    siblings,
+)
 from toolkit.lift.survey import survey
 
 _FILE = ".nix"
@@ -22,7 +30,8 @@ _MOST = 8 << 20
 class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file's path in the tree, and the systems to evaluate for.
 
-    `made` are all packages of the file, each under one name, if there are several. `broken`: on all main systems.
+    `made` are all packages of the file, each under one name, if there are several.
+    `broken`: on all main systems.
     """
 
     package: str
@@ -38,10 +47,17 @@ class Target(Struct, frozen=True, kw_only=True):
 
     @property
     def unwanted(self) -> str | None:
-        """Why upstream wants no change of the package, by its meta; None if that does not say."""
+        """Why upstream wants no change of the package, by its meta.
+
+        None if that does not say.
+        """
         if not {*SYSTEMS} & {*self.systems}:
             return f"is for none of {', '.join(SYSTEMS)}"
-        return "is marked as broken; upstream wants that mended before anything else" if self.broken else None
+        return (
+            "is marked as broken; upstream wants that mended before anything else"
+            if self.broken
+            else None
+        )
 
 
 def find_target(root: Path, name: str) -> Target:
@@ -55,10 +71,17 @@ def find_target(root: Path, name: str) -> Target:
 
 def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError]:
     """Find packages as `find_target` does, and return for each the error instead of raising it."""
-    located = locate(root, [name for name in dict.fromkeys(names) if not name.endswith(_FILE)])
+    located = locate(
+        root, [name for name in dict.fromkeys(names) if not name.endswith(_FILE)]
+    )
     found = [tried(partial(_find, root, name, located)) for name in names]
-    made = siblings(root, {each.package: each.file for each in found if isinstance(each, Target)})
-    return [replace(each, made=made[each.package]) if isinstance(each, Target) else each for each in found]
+    made = siblings(
+        root, {each.package: each.file for each in found if isinstance(each, Target)}
+    )
+    return [
+        replace(each, made=made[each.package]) if isinstance(each, Target) else each
+        for each in found
+    ]
 
 
 def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
@@ -67,15 +90,20 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
         return _written_in(root, path, names.package(path))
     places = names.places(root, name)
     if not places and (alias := _alias(root, name)) is not None:
-        raise ToolkitError(f"{name}: is an alias: {alias}", hint="name the package itself")
+        raise ToolkitError(
+            f"{name}: is an alias: {alias}", hint="name the package itself"
+        )
     at = located.get(name)
     systems = at.systems if at is not None else SYSTEMS
     if at is not None:
-        # Where others set the meta, such as a file of versions, the attributes are those of the file with the lets.
+        # Where others set the meta, such as a file of versions, the attributes are
+        # those of the file with the lets.
         written = [at.file, *at.others]
         binding = _binding(root, list(map(str, written)))
         own = [file for file in written if file in binding]
-        if not own and (not places or any(at.file.is_relative_to(place) for place in places)):
+        if not own and (
+            not places or any(at.file.is_relative_to(place) for place in places)
+        ):
             own = [at.file]
         if own:
             return Target(package=name, file=own[0], systems=systems, broken=at.broken)
@@ -84,35 +112,61 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
     main = [file for file in files if file.name in {"package.nix", "default.nix"}]
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
-        raise LayoutError(f"{name}: several files bind packages: {listed}", hint="name one of them instead")
-    return Target(package=name, file=(main or files)[0], systems=systems, broken=at is not None and at.broken)
+        raise LayoutError(
+            f"{name}: several files bind packages: {listed}",
+            hint="name one of them instead",
+        )
+    return Target(
+        package=name,
+        file=(main or files)[0],
+        systems=systems,
+        broken=at is not None and at.broken,
+    )
 
 
 def _written(root: Path, name: str, places: Sequence[PurePosixPath]) -> PurePosixPath:
-    likely = (path for place in places for path in (place, place / "package.nix", place / "default.nix"))
-    if (found := next((path for path in likely if inside.is_file(root, path)), None)) is None:
+    likely = (
+        path
+        for place in places
+        for path in (place, place / "package.nix", place / "default.nix")
+    )
+    if (
+        found := next((path for path in likely if inside.is_file(root, path)), None)
+    ) is None:
         raise LayoutError(f"{name}: has no file that can be read")
     return found
 
 
 def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:
     """Return the files of packages, or files, that bind packages in their lets."""
-    found = [each.file for each in survey(root, names).findings if each.binding.kind is BindingKind.PACKAGE]
+    found = [
+        each.file
+        for each in survey(root, names).findings
+        if each.binding.kind is BindingKind.PACKAGE
+    ]
     return list(dict.fromkeys(found))
 
 
 def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
-    """Return the package that Nix says is written in a file; the one it is called after where Nix cannot say."""
+    """Return the package that Nix says is written in a file.
+
+    The one it is called after where Nix cannot say.
+    """
     found = owners(root, [file]).get(file)
     if found is not None:
         package, place = found
-        return Target(package=package, file=file, systems=place.systems, broken=place.broken)
+        return Target(
+            package=package, file=file, systems=place.systems, broken=place.broken
+        )
     other = locate(root, [likely]).get(likely)
     if other is not None or CalledNames.of(root).known(file) is None:
         fact = "no attribute path leads to a package that is written here"
         if other is None:
             raise LayoutError(f"{file}: {fact}")
-        raise LayoutError(f"{file}: {fact}; '{likely}' is in {other.file}", hint="name the package itself")
+        raise LayoutError(
+            f"{file}: {fact}; '{likely}' is in {other.file}",
+            hint="name the package itself",
+        )
     return Target(package=likely, file=file)
 
 
@@ -121,10 +175,19 @@ def _as_file(root: Path, name: str) -> PurePosixPath | None:
     if not name.endswith(_FILE):
         return None
     here = Path(name).absolute()
-    for path in (name, *([str(here.relative_to(root))] if here.is_relative_to(root) else [])):
-        if inside.is_file(root, path) and (whole := inside.within(root, path)) is not None:
+    for path in (
+        name,
+        *([str(here.relative_to(root))] if here.is_relative_to(root) else []),
+    ):
+        if (
+            inside.is_file(root, path)
+            and (whole := inside.within(root, path)) is not None
+        ):
             return whole
-    raise ToolkitError(f"{name}: no such file in {root}", hint="a file is named by its path in the tree")
+    raise ToolkitError(
+        f"{name}: no such file in {root}",
+        hint="a file is named by its path in the tree",
+    )
 
 
 def _alias(root: Path, name: str) -> str | None:

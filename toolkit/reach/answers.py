@@ -38,8 +38,9 @@ class Alias(Struct, frozen=True, kw_only=True):
 class Pair(Struct, frozen=True, kw_only=True):
     """An attribute without and with the override.
 
-    `written` are the package's variables that stand in a file of the user's. If it is a package under an overlay,
-    `passthru` are names in it, and `downloads` the paths of the hashes of what it and its parts in passthru download.
+    `written` are the package's variables that stand in a file of the user's. If it is a
+    package under an overlay, `passthru` are names in it, and `downloads` the paths of
+    the hashes of what it and its parts in passthru download.
     """
 
     old: ValueFacts
@@ -72,8 +73,9 @@ class Shown(Struct, frozen=True, kw_only=True):
 class OverlaySource(Struct, frozen=True, kw_only=True):
     """A place with overlays: the Nix code that reads it, as the functions of reach.nix, and the file to name.
 
-    `otherwise` is a fallback if that does not evaluate, with an optional warning; `label` is its name in the file.
-    `unread` are lines with overrides outside of overlays, each with the package's name.
+    `otherwise` is a fallback if that does not evaluate, with an optional warning;
+    `label` is its name in the file. `unread` are lines with overrides outside of
+    overlays, each with the package's name.
     """
 
     question: str
@@ -85,7 +87,10 @@ class OverlaySource(Struct, frozen=True, kw_only=True):
 
 
 class SetOption(Struct, frozen=True, kw_only=True):
-    """An option that contains an override of a package, perhaps in a list; `keys` is the option's path."""
+    """An option that contains an override of a package, perhaps in a list.
+
+    `keys` is the option's path.
+    """
 
     keys: tuple[str, ...]
     option: tuple[str, ...]
@@ -104,8 +109,9 @@ class Taken(Struct, frozen=True, kw_only=True):
 class Overlay(Struct, frozen=True, kw_only=True):
     """An overlay by its name in the session, its number in the list of all, and its attributes.
 
-    `listed` is false if its file only names it: such overlays have no order. `source` is its file's name in the
-    session. With an option, it is the option's value instead of an overlay.
+    `listed` is false if its file only names it: such overlays have no order. `source`
+    is its file's name in the session. With an option, it is the option's value instead
+    of an overlay.
     """
 
     key: str
@@ -119,12 +125,18 @@ class Overlay(Struct, frozen=True, kw_only=True):
     def place(self, name: str) -> Place | None:
         """Return the place of an attribute in the overlay, None if it has no such attribute."""
         found = next((each for each in self.names if each.name == name), None)
-        return None if found is None else found.place or Place(file=self.file, line=None)
+        return (
+            None if found is None else found.place or Place(file=self.file, line=None)
+        )
 
     def is_before(self, other: Overlay) -> bool:
         """Return whether a later overlay follows this one, and may replace its attributes."""
         is_ordered = self.file != other.file or (self.listed and other.listed)
-        return self.number < other.number and is_ordered and self.option is other.option is None
+        return (
+            self.number < other.number
+            and is_ordered
+            and self.option is other.option is None
+        )
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -142,9 +154,16 @@ class Listed(Struct, frozen=True, kw_only=True):
     @property
     def again(self) -> bool:
         """Return whether an earlier overlay has the attribute too."""
-        return any(each.is_before(self.overlay) and each.place(self.name) is not None for each in self.overlays)
+        return any(
+            each.is_before(self.overlay) and each.place(self.name) is not None
+            for each in self.overlays
+        )
 
     @property
     def later(self) -> tuple[Overlay, ...]:
         """The later overlays with the same attribute."""
-        return tuple(each for each in self.overlays if self.overlay.is_before(each) and each.place(self.name))
+        return tuple(
+            each
+            for each in self.overlays
+            if self.overlay.is_before(each) and each.place(self.name)
+        )

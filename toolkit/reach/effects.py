@@ -23,8 +23,8 @@ class Outcome(StrEnum):
 class Left(Struct, frozen=True, kw_only=True):
     """Something that stays although the override was meant to replace it.
 
-    `way` lists the derivations that lead to it, the package's own first; `why` is a sentence about it. `part`: the file
-    of the overridden package binds it.
+    `way` lists the derivations that lead to it, the package's own first; `why` is a
+    sentence about it. `part`: the file of the overridden package binds it.
     """
 
     name: str
@@ -42,10 +42,13 @@ class Replacement(Struct, frozen=True, kw_only=True):
 
 
 class Override(Struct, frozen=True, kw_only=True):
-    """An attribute that an overlay changes, on one system; `file` and `line` are the place of its value.
+    """An attribute that an overlay changes, on one system.
 
-    `reason` explains the status in one line. `instead` is Nix code that does reach; if there is none, `closest` leaves
-    less than the override. Attribute, system and place may come later than the status.
+    `file` and `line` are the place of its value.
+
+    `reason` explains the status in one line. `instead` is Nix code that does reach; if
+    there is none, `closest` leaves less than the override. Attribute, system and place
+    may come later than the status.
     """
 
     attribute: str = ""
@@ -66,10 +69,19 @@ def together(members: Sequence[Override]) -> Override:
     left = next((each.left for each in members if each.left), ())
     if len(found) == 1:
         first = members[0]
-        return Override(status=first.status, left=left, reason=first.reason, replaced_by=first.replaced_by)
+        return Override(
+            status=first.status,
+            left=left,
+            reason=first.reason,
+            replaced_by=first.replaced_by,
+        )
     if found <= {Outcome.REACHES, Outcome.NEW, Outcome.NO_EFFECT}:
         return Override(status=Outcome.REACHES)
-    return Override(status=Outcome.IN_PART, left=left, reason="only some members of its scope reach the build")
+    return Override(
+        status=Outcome.IN_PART,
+        left=left,
+        reason="only some members of its scope reach the build",
+    )
 
 
 class Brought(Struct, frozen=True, kw_only=True):
@@ -89,7 +101,10 @@ class Reach(Struct, frozen=True, kw_only=True):
     @property
     def totals(self) -> dict[str, int]:
         """The number of overrides with each status."""
-        return {status.value: sum(each.status is status for each in self.overrides) for status in Outcome}
+        return {
+            status.value: sum(each.status is status for each in self.overrides)
+            for status in Outcome
+        }
 
     @property
     def exit_code(self) -> int:

@@ -1,6 +1,7 @@
 """Alternatives to an override that stops halfway, the likeliest first.
 
-Each is evaluated exactly as printed, except `…`, which stands for the user's own values.
+Each is evaluated exactly as printed, except `…`, which stands for the user's own
+values.
 """
 
 import re
@@ -36,7 +37,10 @@ _DOWNLOADS = {
         'cargoDeps = old.cargoDeps.overrideAttrs (_: {{ inherit {src}; outputHash = ""; outputHashAlgo = "{sha}"; }});',
     ),
     "goModules": ('vendorHash = "";',),
-    "npmDeps": ('npmDepsHash = "";', 'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};'),
+    "npmDeps": (
+        'npmDepsHash = "";',
+        'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};',
+    ),
 }
 """By the variable with what is downloaded for a source, how it is downloaded for another one."""
 
@@ -71,7 +75,11 @@ class Names(Struct, frozen=True, kw_only=True):
         """Return Nix code that sets an attribute, or the user's option, to a value."""
         if self.option is None:
             return f"{attribute} = {value};"
-        return f"({value})" if self.option.is_listed else f"{'.'.join(self.option.option)} = {value};"
+        return (
+            f"({value})"
+            if self.option.is_listed
+            else f"{'.'.join(self.option.option)} = {value};"
+        )
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -96,25 +104,41 @@ def names_at(place: Place | None) -> Names:
         return Names()
     line = place.line or 0
     functions = (node for node in root.walk() if node.kind == "function_expression")
-    around = (node for node in functions if node.line <= line <= node.line + node.text.count("\n"))
+    around = (
+        node
+        for node in functions
+        if node.line <= line <= node.line + node.text.count("\n")
+    )
     pairs = [pair for node in around if (pair := _arguments(node))]
     if not pairs:
         return Names()
-    (final, prev), (own, before) = pairs[0], (pairs[-1] if pairs[1:] else ("self", "super"))
+    (final, prev), (own, before) = (
+        pairs[0],
+        (pairs[-1] if pairs[1:] else ("self", "super")),
+    )
     return Names(final=final, prev=prev, own=own, before=before)
 
 
 def _arguments(node: Node) -> tuple[str, str] | None:
-    """Return the last two arguments of a function, which have no patterns; the second also for an unused first one."""
+    """Return the last two arguments of a function, which have no patterns.
+
+    The second also for an unused first one.
+    """
     inner = node.child("function_expression")
     if inner is not None and inner.child("function_expression") is not None:
         return None
-    first, second = (each.child("identifier") if each is not None else None for each in (node, inner))
+    first, second = (
+        each.child("identifier") if each is not None else None for each in (node, inner)
+    )
     final = second if first is not None and first.text.startswith("_") else first
-    return (final.text, second.text) if final is not None and second is not None else None
+    return (
+        (final.text, second.text) if final is not None and second is not None else None
+    )
 
 
-def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names) -> Iterator[Way]:
+def ways(
+    path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names
+) -> Iterator[Way]:
     """Yield alternatives for the last call of an override."""
     calls, environment = case.calls, case.old.environment
     if not calls:
@@ -125,7 +149,8 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
     way = partial(_way, names, name)
     if "argsOverride" in given:
         yield from (
-            way(_versioned(package, last, more, names)) for more in (("version", "modDirVersion"), ("version",))
+            way(_versioned(package, last, more, names))
+            for more in (("version", "modDirVersion"), ("version",))
         )
     if (method := calls[-1].method) not in {"overrideAttrs", "overridePythonAttrs"}:
         return
@@ -133,7 +158,11 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
     wrapped = f"{name}-unwrapped"
     inner = f"{base}.{wrapped}.overrideAttrs (old: {{ {_given(given, last)} }})"
     yield way(f"{package}.overridePythonAttrs (old: {{ {_given(given, last)} }})")
-    texts = [("", *_DOWNLOADS[each]) for each in _DOWNLOADS if each in environment or each in stays]
+    texts = [
+        ("", *_DOWNLOADS[each])
+        for each in _DOWNLOADS
+        if each in environment or each in stays
+    ]
     for more in filter(any, product(_SOURCES if "src" in stays else ("",), *texts)):
         lines = _bumped([each for each in more if each], name, case, names)
         yield way(f"{package}.{method} {lines}")
@@ -145,31 +174,60 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
 
 
 def updated(
-    name: str, case: Overridden, left: Sequence[Left], downloads: Sequence[Sequence[str]], names: Names
+    name: str,
+    case: Overridden,
+    left: Sequence[Left],
+    downloads: Sequence[Sequence[str]],
+    names: Names,
 ) -> Iterator[Way]:
     """Yield the last call of an override with other hashes for what the package and its parts in passthru download."""
     calls = case.calls
     downloads = unset(downloads, calls)
-    if not downloads or calls[-1].method != "overrideAttrs" or "passthru" in calls[-1].names:
+    if (
+        not downloads
+        or calls[-1].method != "overrideAttrs"
+        or "passthru" in calls[-1].names
+    ):
         return
     package = _package(f"{names.prev}.{name}", calls)
     sources = _SOURCES if any(each.name == "src" for each in left) else ("",)
     own = [path for path in downloads if not path[1:]]
-    for source, those, more in product(sources, [own, downloads] if own != downloads else [own], ("", "inherit src; ")):
+    for source, those, more in product(
+        sources, [own, downloads] if own != downloads else [own], ("", "inherit src; ")
+    ):
         if those and (source or not more):
-            src, hashes = [source] if source else [], [*_rehashed(those, names, more=more)]
-            yield _way(names, name, f"{package}.overrideAttrs {_bumped(src, name, case, names, hashes)}")
+            src, hashes = (
+                [source] if source else [],
+                [*_rehashed(those, names, more=more)],
+            )
+            yield _way(
+                names,
+                name,
+                f"{package}.overrideAttrs {_bumped(src, name, case, names, hashes)}",
+            )
 
 
-def unset(downloads: Sequence[Sequence[str]], calls: Sequence[Call]) -> list[Sequence[str]]:
-    """Return the paths of downloads whose hashes an override does not set; nothing without a call."""
+def unset(
+    downloads: Sequence[Sequence[str]], calls: Sequence[Call]
+) -> list[Sequence[str]]:
+    """Return the paths of downloads whose hashes an override does not set.
+
+    Nothing without a call.
+    """
     given = {*calls[-1].names} if calls else None
-    return [path for path in downloads if given is not None and given.isdisjoint(_REPLACED.get(path[0], path[:1]))]
+    return [
+        path
+        for path in downloads
+        if given is not None and given.isdisjoint(_REPLACED.get(path[0], path[:1]))
+    ]
 
 
 def _package(package: str, calls: Sequence[Call]) -> str:
     """Return a package with all calls of an override but the last."""
-    before = (f".{call.method} {{ {_given(call.names, number, 'null')} }}" for number, call in enumerate(calls[:-1]))
+    before = (
+        f".{call.method} {{ {_given(call.names, number, 'null')} }}"
+        for number, call in enumerate(calls[:-1])
+    )
     return f"{package}{''.join(before)}"
 
 
@@ -183,21 +241,51 @@ def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> 
     major = f"${{{names.final}.lib.versions.major version}}"
     url = f"mirror://kernel/linux/kernel/v{major}.x/linux-${{version}}.tar.xz"
     lines = [f"{each} = ⟨{number} null.argsOverride⟩;" for each in more]
-    src = (f"src = {names.final}.fetchurl {{", f'  url = "{url}";', '  hash = "";', "};")
-    return f"{package}.override {{\n  argsOverride = rec {{\n    " + "\n    ".join((*lines, *src)) + "\n  };\n}"
+    src = (
+        f"src = {names.final}.fetchurl {{",
+        f'  url = "{url}";',
+        '  hash = "";',
+        "};",
+    )
+    return (
+        f"{package}.override {{\n  argsOverride = rec {{\n    "
+        + "\n    ".join((*lines, *src))
+        + "\n  };\n}"
+    )
 
 
-def _bumped(more: Sequence[str], name: str, case: Overridden, names: Names, rest: Sequence[str] = ()) -> str:
+def _bumped(
+    more: Sequence[str],
+    name: str,
+    case: Overridden,
+    names: Names,
+    rest: Sequence[str] = (),
+) -> str:
     """Return the values of the last call with another source, or with what is downloaded for it, and the `rest`."""
     call, final = case.calls[-1], names.final
     is_source = any(each in _SOURCES for each in more)
     src = "src" if is_source or "src" in call.names else "(old) src"
-    values = {"final": final, "name": name, "src": src, "sha": "sha256", "tag": case.tag, "url": case.url(final)}
+    values = {
+        "final": final,
+        "name": name,
+        "src": src,
+        "sha": "sha256",
+        "tag": case.tag,
+        "url": case.url(final),
+    }
     written = [each.format(**values) for each in more]
-    replaced = {one for each in written for one in _REPLACED.get(each.partition(" ")[0], (each.partition(" ")[0],))}
-    kept = _given([each for each in call.names if each not in replaced], len(case.calls) - 1)
+    replaced = {
+        one
+        for each in written
+        for one in _REPLACED.get(each.partition(" ")[0], (each.partition(" ")[0],))
+    }
+    kept = _given(
+        [each for each in call.names if each not in replaced], len(case.calls) - 1
+    )
     rec = "rec " if is_source or (more and src == "src") else ""
-    return "\n  ".join([f"(old: {rec}{{", *filter(None, [kept]), *written, *rest]) + "\n})"
+    return (
+        "\n  ".join([f"(old: {rec}{{", *filter(None, [kept]), *written, *rest]) + "\n})"
+    )
 
 
 def _way(names: Names, attribute: str, template: str) -> Way:
@@ -209,21 +297,41 @@ def _way(names: Names, attribute: str, template: str) -> Way:
 
 
 def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
-    """Return why no alternative reaches, if misspelt names do not say it; `closest` is what the best one leaves."""
+    """Return why no alternative reaches, if misspelt names do not say it.
+
+    `closest` is what the best one leaves.
+    """
     if left and all("did you mean" in each.why for each in left):
         return None
     if closest:
-        names = {" → ".join(each.way[1:][-2:]) or each.name: each.why for each in closest}
-        return f"no way found; the closest leaves {', '.join(f'{name} ({why})' for name, why in names.items())}"
+        names = {
+            " → ".join(each.way[1:][-2:]) or each.name: each.why for each in closest
+        }
+        return (
+            "no way found; the closest leaves "
+            f"{', '.join(f'{name} ({why})' for name, why in names.items())}"
+        )
     if (part := next((each.name for each in left if each.part), None)) is not None:
-        return f"no way found, because '{part}' stays, and no overlay of unlet's makes it overridable"
-    return "no way found, because each form that was tried leaves something behind too, or does not evaluate"
+        return (
+            f"no way found, because '{part}' stays, and no overlay of unlet's "
+            "makes it overridable"
+        )
+    return (
+        "no way found, because each form that was tried leaves something behind "
+        "too, or does not evaluate"
+    )
 
 
 def _rehashed(
-    downloads: Sequence[Sequence[str]], names: Names, moved: Sequence[str] = (), more: str = ""
+    downloads: Sequence[Sequence[str]],
+    names: Names,
+    moved: Sequence[str] = (),
+    more: str = "",
 ) -> Iterator[str]:
-    """Yield bindings that give downloads another hash, and `more`; passthru's set what has `moved` there as well."""
+    """Yield bindings that give downloads another hash, and `more`.
+
+    Passthru's set what has `moved` there as well.
+    """
     parts = defaultdict[str, list[str]](list)
     for *part, name in downloads:
         if part:
@@ -232,7 +340,8 @@ def _rehashed(
             yield rehashed(name, "old", f"{names.final}.lib", more)
     inner = [f"{each} = …;" for each in moved]
     inner += [
-        f"{part} = old.passthru.{part}.overrideAttrs (part: {{ {' '.join(bindings)} }});"
+        f"{part} = old.passthru.{part}.overrideAttrs (part: {{ {' '.join(bindings)} "
+        f"}});"
         for part, bindings in parts.items()
     ]
     if inner:
@@ -256,10 +365,14 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
     return f"{first}:\n{names.bound(name, f'{names.prev}.{name}.overrideAttrs (old: {{ {inner} }})')}"
 
 
-def part(command: str, package: str, binding: str, names: Names, *, in_passthru: bool) -> str:
+def part(
+    command: str, package: str, binding: str, names: Names, *, in_passthru: bool
+) -> str:
     """Return an override of a part that works with a command's overlay."""
     inner = f"passthru = old.passthru // {{ {binding} }};" if in_passthru else binding
-    text = names.bound(package, f"{names.prev}.{package}.overrideAttrs (old: {{ {inner} }})")
+    text = names.bound(
+        package, f"{names.prev}.{package}.overrideAttrs (old: {{ {inner} }})"
+    )
     return f"# behind the overlay that '{command}' writes:\n{text}"
 
 
@@ -267,7 +380,9 @@ def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
     """Yield alternatives that set a member of an interpreter's scope and survive other overrides of the interpreter."""
     own, before, name = names.own, names.before, path[-1]
     if path[:-1] and path[0].startswith("python"):
-        value = f"{names.prev}.{_EXTENSIONS} ++ [ ({own}: {before}: {{ {name} = …; }}) ]"
+        value = (
+            f"{names.prev}.{_EXTENSIONS} ++ [ ({own}: {before}: {{ {name} = …; }}) ]"
+        )
         yield Way(
             attribute=_EXTENSIONS,
             text=f"{_EXTENSIONS} = {value};",
@@ -279,15 +394,22 @@ def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
 def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
     """Yield alternatives in which a later overlay extends a scope instead of replacing its extensions."""
     for argument in ("overrides", "packageOverrides") if path[:-1] else ():
-        added = f"{names.prev}.lib.composeExtensions (old.{argument} or (_: _: {{ }})) ({{}})"
+        added = (
+            f"{names.prev}.lib.composeExtensions (old.{argument} or (_: _: {{ "
+            f"}})) ({{}})"
+        )
         value = f"{names.prev}.{path[0]}.override (old: {{ {argument} = {added}; }})"
         text = value.replace("({})", f"({names.own}: {names.before}: {{ … }})")
         yield Way(
-            attribute=path[0], text=f"# in {where}:\n{path[0]} = {text};", question=value.replace("({})", "given")
+            attribute=path[0],
+            text=f"# in {where}:\n{path[0]} = {text};",
+            question=value.replace("({})", "given"),
         )
 
 
 def kernel(packages: str, name: str, names: Names) -> Way:
     """Return code that gives the overridden package to a kernel's packages."""
     value = f"{names.final}.linuxPackagesFor {names.final}.{name}"
-    return Way(attribute=packages, text=f"# beside it:\n{packages} = {value};", question=value)
+    return Way(
+        attribute=packages, text=f"# beside it:\n{packages} = {value};", question=value
+    )

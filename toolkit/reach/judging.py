@@ -25,15 +25,24 @@ _MOST = 32
 _SOME = 8
 """So many names of a set, about, are enough to see that all fail for one cause."""
 
-_ALREADY = Override(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
-_BY_OTHERS = Override(status=Outcome.NO_EFFECT, reason="your other overrides give the same, you can remove it")
+_ALREADY = Override(
+    status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it"
+)
+_BY_OTHERS = Override(
+    status=Outcome.NO_EFFECT,
+    reason="your other overrides give the same, you can remove it",
+)
 
 
 class Judge:
     """Judges a session's overrides on one system, that of its `overlays`."""
 
     def __init__(
-        self, sets: Sets, progress: Progress, bring: Callable[[str], Brought | None], parts: Mapping[str, str]
+        self,
+        sets: Sets,
+        progress: Progress,
+        bring: Callable[[str], Brought | None],
+        parts: Mapping[str, str],
     ) -> None:
         """`parts` are names that only a package binds, with that package."""
         self._sets = sets
@@ -44,7 +53,9 @@ class Judge:
         self._written: dict[tuple[Place | None, str], list[Sequence[str]]] = {}
         self._slow: set[str] = set()
 
-    def overrides(self, subjects: Sequence[Listed], only: Sequence[str]) -> list[Override]:
+    def overrides(
+        self, subjects: Sequence[Listed], only: Sequence[str]
+    ) -> list[Override]:
         """Return the effect of each override, in order."""
         found: list[Override] = []
         for count, subject in enumerate(subjects):
@@ -53,15 +64,22 @@ class Judge:
             found += (
                 override
                 for override in self._attribute(subject)
-                if not only or any(f"{override.attribute}.".startswith(f"{each}.") for each in only)
+                if not only
+                or any(f"{override.attribute}.".startswith(f"{each}.") for each in only)
             )
         return found
 
     def _attribute(self, subject: Listed) -> Iterator[Override]:
         joint = self._sets.joint(subject)
         scope = self._sets.alone(subject) if joint in self._slow else joint
-        own = (subject.name,) if subject.overlay.option is None else subject.overlay.option.of
-        whole = ScopedPath(subject=subject, path=own, scope=scope, place=subject.named.place)
+        own = (
+            (subject.name,)
+            if subject.overlay.option is None
+            else subject.overlay.option.of
+        )
+        whole = ScopedPath(
+            subject=subject, path=own, scope=scope, place=subject.named.place
+        )
         if subject.overlay.option is not None:
             yield self._override(whole, self._judged(whole))
             return
@@ -74,19 +92,29 @@ class Judge:
             whole = replace(whole, scope=scope)
         if isinstance(found, EvaluationError):
             # Of a new interpreter the packages may fail where it does not.
-            verdict = self._failure(subject, found) if subject.named.known else self._judged(whole)
+            verdict = (
+                self._failure(subject, found)
+                if subject.named.known
+                else self._judged(whole)
+            )
             yield self._override(whole, verdict)
             return
         members: list[Override] = []
         for each in found.members if subject.named.known else ():
             base = found.base if found.extended else None
             place = each.place or subject.named.place
-            member = replace(whole, path=(*found.base, each.name), base=base, place=place)
+            member = replace(
+                whole, path=(*found.base, each.name), base=base, place=place
+            )
             if each.place is None or not self._is_known(member, each.place):
                 self._sets.begin()
                 members.append(self._override(member, self._judged(member)))
         if not found.members or found.package or not subject.named.known:
-            verdict = self._judged(whole) if found.package else self._unlike(whole, found.old, found.new)
+            verdict = (
+                self._judged(whole)
+                if found.package
+                else self._unlike(whole, found.old, found.new)
+            )
             # An interpreter that only carries other packages is none of them.
             if not found.members or verdict.status is not Outcome.NO_EFFECT:
                 yield self._override(whole, verdict)
@@ -95,7 +123,9 @@ class Judge:
     def _is_known(self, asked: ScopedPath, place: Place) -> bool:
         """Return whether a member is another overlay's, or the same line has given the same package by another path."""
         subject, path = asked.subject, asked.path
-        if place.file != subject.overlay.file and place.file in {each.file for each in subject.overlays}:
+        if place.file != subject.overlay.file and place.file in {
+            each.file for each in subject.overlays
+        }:
             return True
         known = self._written.setdefault((place, path[-1]), [])
         joint = self._sets.joint(subject)
@@ -107,7 +137,11 @@ class Judge:
 
     def _bear(self, scope: str, answer: object) -> None:
         """Leave a set alone in which one override takes all the time, and give the next question a time of its own."""
-        if isinstance(answer, EvaluationError) and answer.is_limit and scope.startswith("joint"):
+        if (
+            isinstance(answer, EvaluationError)
+            and answer.is_limit
+            and scope.startswith("joint")
+        ):
             self._slow.add(scope)
             self._sets.begin()
 
@@ -124,50 +158,99 @@ class Judge:
         if equal is True:
             return _ALREADY
         if equal is False:
-            return Override(status=Outcome.REACHES, reason="what it makes differs" if new == "function" else None)
+            return Override(
+                status=Outcome.REACHES,
+                reason="what it makes differs" if new == "function" else None,
+            )
         return Override(status=Outcome.UNKNOWN, reason=f"is a {new}, not a package")
 
     def _within(self, asked: ScopedPath) -> Override | None:
-        """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
+        """Judge a set by the packages in it that differ, the first of very many.
+
+        None if all are the same.
+        """
         subject = asked.subject
         names = self._sets.ask(f"within {asked.call}", tuple[str, ...])
-        found = names if isinstance(names, EvaluationError) else self._differing(asked, names)
+        found = (
+            names
+            if isinstance(names, EvaluationError)
+            else self._differing(asked, names)
+        )
         if isinstance(found, EvaluationError):
             failure = self._failure(subject, found)
-            return replace(failure, reason=f"is a set, of which not all evaluates: {failure.reason}")
+            return replace(
+                failure,
+                reason=f"is a set, of which not all evaluates: {failure.reason}",
+            )
         if not found:
             return None
-        paths = [replace(asked, path=(*asked.path, *each), base=None) for each in found[:_MOST]]
+        paths = [
+            replace(asked, path=(*asked.path, *each), base=None)
+            for each in found[:_MOST]
+        ]
         members = [self._override(each, self._judged(each)) for each in paths]
         failing = next((each for each in members if each.status is Outcome.FAILS), None)
         if failing is not None and len(found) <= _MOST:
-            return Override(status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}")
-        # In another set, such as that of a later version, some packages are for other platforms.
-        verdict = together([each for each in members if each.status is not Outcome.FAILS] or members)
+            return Override(
+                status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}"
+            )
+        # In another set, such as that of a later version, some packages are for other
+        # platforms.
+        verdict = together(
+            [each for each in members if each.status is not Outcome.FAILS] or members
+        )
         if len(found) > _MOST and verdict.reason is None:
-            return replace(verdict, reason=f"{_MOST} of the {len(found)} packages in it that differ were looked at")
+            return replace(
+                verdict,
+                reason=f"{_MOST} of the {len(found)} packages in it that differ were "
+                "looked at",
+            )
         return verdict
 
-    def _differing(self, asked: ScopedPath, names: Sequence[str]) -> list[tuple[str, ...]] | EvaluationError:
+    def _differing(
+        self, asked: ScopedPath, names: Sequence[str]
+    ) -> list[tuple[str, ...]] | EvaluationError:
         """Return the paths of what differs in a set, in halves if Nix does not get through it as a whole."""
-        found = self._sets.ask(f"inner {asked.call} {listed(names)}", tuple[tuple[str, ...], ...])
+        found = self._sets.ask(
+            f"inner {asked.call} {listed(names)}", tuple[tuple[str, ...], ...]
+        )
         if not isinstance(found, EvaluationError):
             return [*found]
-        if found.is_limit or (len(names) > _MOST and self._none_evaluates(asked.call, names, found)):
+        if found.is_limit or (
+            len(names) > _MOST and self._none_evaluates(asked.call, names, found)
+        ):
             return found
         if len(names) == 1:
             # What has never evaluated is no fault of the override.
-            before = self._sets.ask(f"before {replace(asked, path=(*asked.path, *names)).call}", object)
+            before = self._sets.ask(
+                f"before {replace(asked, path=(*asked.path, *names)).call}", object
+            )
             return [] if isinstance(before, EvaluationError) else [(names[0],)]
         middle = len(names) // 2
         one = self._differing(asked, names[:middle])
-        other = one if isinstance(one, EvaluationError) else self._differing(asked, names[middle:])
-        return other if isinstance(one, EvaluationError) or isinstance(other, EvaluationError) else one + other
+        other = (
+            one
+            if isinstance(one, EvaluationError)
+            else self._differing(asked, names[middle:])
+        )
+        return (
+            other
+            if isinstance(one, EvaluationError) or isinstance(other, EvaluationError)
+            else one + other
+        )
 
-    def _none_evaluates(self, call: str, names: Sequence[str], failed: EvaluationError) -> bool:
+    def _none_evaluates(
+        self, call: str, names: Sequence[str], failed: EvaluationError
+    ) -> bool:
         """Return whether a set fails as a whole, as some of its names show."""
-        some = (self._sets.ask(f"inner {call} {listed([each])}", object) for each in names[:: len(names) // _SOME])
-        return all(isinstance(each, EvaluationError) and each.message == failed.message for each in some)
+        some = (
+            self._sets.ask(f"inner {call} {listed([each])}", object)
+            for each in names[:: len(names) // _SOME]
+        )
+        return all(
+            isinstance(each, EvaluationError) and each.message == failed.message
+            for each in some
+        )
 
     def _judged(self, asked: ScopedPath) -> Override:
         """Judge a path in a set of packages."""
@@ -180,9 +263,15 @@ class Judge:
         case = self._others.case(asked, pair)
         old, new = case.old, case.new
         # The places of outputs that are addressed by their content are not known.
-        if old.path != new.path and (old.outputs != new.outputs or "" in old.outputs.values()):
+        if old.path != new.path and (
+            old.outputs != new.outputs or "" in old.outputs.values()
+        ):
             return self._changed(asked, pair, case)
-        if is_joint and not asked.subject.again and self._sets.drv("plain", asked.path) != old.path:
+        if (
+            is_joint
+            and not asked.subject.again
+            and self._sets.drv("plain", asked.path) != old.path
+        ):
             # Another override may have the same effect.
             alone = self._judged(replace(asked, scope=self._sets.alone(asked.subject)))
             if alone.status is not Outcome.NO_EFFECT:
@@ -196,15 +285,21 @@ class Judge:
             if asked.base is None:
                 return self._sets.ask(f"pair {afresh} {asked.call}", Pair)
             member = f"{listed(asked.base)} {quoted(asked.path[-1])}"
-            return self._sets.ask(f"member {afresh} {called(asked.scope, asked.subject)} {member}", Pair)
+            return self._sets.ask(
+                f"member {afresh} {called(asked.scope, asked.subject)} {member}", Pair
+            )
 
         pair = pair_in(asked)
         self._bear(asked.scope, pair)
-        fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and asked.subject.named.known)
+        fails = isinstance(pair, EvaluationError) or (
+            pair.old.kind == "nothing" and asked.subject.named.known
+        )
         if fails and asked.scope == self._sets.joint(asked.subject):
             alone = replace(asked, scope=self._sets.alone(asked.subject))
             by_itself = pair_in(alone)
-            if isinstance(pair, EvaluationError) or not isinstance(by_itself, EvaluationError):
+            if isinstance(pair, EvaluationError) or not isinstance(
+                by_itself, EvaluationError
+            ):
                 asked, pair = alone, by_itself
         if isinstance(pair, EvaluationError) and not pair.is_limit:
             afresh = pair_in(asked, "true")
@@ -218,67 +313,123 @@ class Judge:
             failed = self._sets.ask(f"added {asked.call}", object)
             if isinstance(failed, EvaluationError):
                 return self._failure(asked.subject, failed)
-            shown = self._sets.known(f"differs {asked.call}", Shown, Shown(meta=False, passthru=()))
-            if changed := "meta" if shown.meta else "passthru" if shown.passthru else None:
+            shown = self._sets.known(
+                f"differs {asked.call}", Shown, Shown(meta=False, passthru=())
+            )
+            if (
+                changed := "meta"
+                if shown.meta
+                else "passthru"
+                if shown.passthru
+                else None
+            ):
                 reason = f"only {changed} changes, the build stays the same"
                 same = Override(status=Outcome.NO_EFFECT, reason=reason)
-        if same is _ALREADY and self._sets.drv("plain", asked.path) not in {"", case.new.path}:
+        if same is _ALREADY and self._sets.drv("plain", asked.path) not in {
+            "",
+            case.new.path,
+        }:
             same = _BY_OTHERS
-        other, _ = self._others.instead(asked, case, (), _names(asked.subject, asked.place))
-        return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
+        other, _ = self._others.instead(
+            asked, case, (), _names(asked.subject, asked.place)
+        )
+        return (
+            same
+            if other is None
+            else replace(same, reason="the derivation stays the same", instead=other)
+        )
 
     def _changed(self, asked: ScopedPath, pair: Pair, case: Overridden) -> Override:
         """Judge two derivations that differ."""
         old, new = case.old, case.new
         if rules.is_meta(old, new):
-            return Override(status=Outcome.NO_EFFECT, reason="only meta changes, and NIX_MAIN_PROGRAM goes with it")
+            return Override(
+                status=Outcome.NO_EFFECT,
+                reason="only meta changes, and NIX_MAIN_PROGRAM goes with it",
+            )
         left = rules.left(case)
         known = self._written.get((asked.place, asked.path[-1]), [])
         # The same line may have overridden the old value, too.
-        stays = {old.path} - {self._sets.drv(self._sets.joint(asked.subject), each) for each in known}
+        stays = {old.path} - {
+            self._sets.drv(self._sets.joint(asked.subject), each) for each in known
+        }
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
             for alias in pair.aliases
-            if len(alias.path) > 1 and alias.drv not in {None, new.path} and alias.drv in {*stays, alias.plain}
+            if len(alias.path) > 1
+            and alias.drv not in {None, new.path}
+            and alias.drv in {*stays, alias.plain}
         )
         if not left and not rest:
             follower = next(
-                (each.path[0] for each in pair.aliases if len(each.path) == 1 and each.drv == new.path), None
+                (
+                    each.path[0]
+                    for each in pair.aliases
+                    if len(each.path) == 1 and each.drv == new.path
+                ),
+                None,
             )
-            return Override(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
+            return Override(
+                status=Outcome.REACHES,
+                reason=f"{follower} follows" if follower is not None else None,
+            )
         names = _names(asked.subject, asked.place)
-        found, remains = self._others.instead(asked, case, left, names) if left else ("", ())
+        found, remains = (
+            self._others.instead(asked, case, left, names) if left else ("", ())
+        )
         others = [None if remains else found]
         if rest and None not in others:
             others.append(self._beside(asked, rest, names))
         other = "\n".join(filter(None, others)) or None
         reason = instead.obstacle(left, remains) if other is None else None
         closest = found or None if other is None else None
-        return Override(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other, closest=closest)
+        return Override(
+            status=Outcome.IN_PART,
+            left=left + rest,
+            reason=reason,
+            instead=other,
+            closest=closest,
+        )
 
-    def _beside(self, asked: ScopedPath, rest: Sequence[Left], names: Names) -> str | None:
+    def _beside(
+        self, asked: ScopedPath, rest: Sequence[Left], names: Names
+    ) -> str | None:
         """Return what reaches other names of a package, the first of which is still without the override."""
         target = rest[0].name.split(".")
         is_kernel = target[1:] == ["kernel"]
         path = asked.path
-        among = [instead.kernel(target[0], path[0], names)] if is_kernel else [*instead.placed(path, names)]
+        among = (
+            [instead.kernel(target[0], path[0], names)]
+            if is_kernel
+            else [*instead.placed(path, names)]
+        )
         return self._others.placed(asked, target, among, names)
 
     def _failure(self, subject: Listed, failed: EvaluationError) -> Override:
         reason, package = failed.fact, self._parts_of.get(subject.name)
         names = _names(subject, subject.named.place)
-        other = self._others.part(subject, subject.name, package, names) if package is not None else None
+        other = (
+            self._others.part(subject, subject.name, package, names)
+            if package is not None
+            else None
+        )
         if other is not None:
             reason += f"; it is a part of {package}"
         elif (asked := re.search(r"unexpected argument '([^']+)'", reason)) is not None:
             other = self._others.part(subject, asked[1], subject.name, names)
-            arguments = self._sets.known(f"arguments {called(self._sets.joint(subject), subject)}", tuple[str, ...], ())
+            arguments = self._sets.known(
+                f"arguments {called(self._sets.joint(subject), subject)}",
+                tuple[str, ...],
+                (),
+            )
             near = get_close_matches(asked[1], arguments, n=3)
             if other is not None:
                 reason += f"; it is a part that {subject.name}'s file binds"
             elif near:
                 reason += f"; the nearest are {', '.join(near)}"
-        elif (meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)) is not None:
+        elif (
+            meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)
+        ) is not None:
             reason += f"; did you mean {meant[1]}?"
         return Override(status=status_of(failed), reason=reason, instead=other)
 
@@ -288,14 +439,22 @@ class Judge:
         chosen = subject.overlay.option
         if verdict.status in {Outcome.REACHES, Outcome.IN_PART, Outcome.NEW}:
             verdict = self._in_list(asked, verdict)
-        elif verdict.status is Outcome.NO_EFFECT and where is not None and is_own(where.file):
+        elif (
+            verdict.status is Outcome.NO_EFFECT
+            and where is not None
+            and is_own(where.file)
+        ):
             reason = "the build stays the same, and its parts become overridable"
             verdict = Override(status=Outcome.REACHES, reason=reason)
         if chosen is None and list(path) == [subject.name]:
             self._warn_of_others(subject, where)
         return replace(
             verdict,
-            attribute=".".join(path if chosen is None else (*chosen.option, *(path if chosen.is_listed else ()))),
+            attribute=".".join(
+                path
+                if chosen is None
+                else (*chosen.option, *(path if chosen.is_listed else ()))
+            ),
             system=self.overlays.system,
             file=where.file if where is not None else subject.overlay.file,
             line=where.line if where is not None else None,
@@ -303,10 +462,19 @@ class Judge:
 
     def _warn_of_others(self, subject: Listed, where: Place | None) -> None:
         """Warn of a service that runs another attribute than the one of its name, which is overridden."""
-        place = f"{where.file}:{where.line}" if where is not None else subject.overlay.file
-        for each in self._sets.known(f"taken {subject.overlay.source} {quoted(subject.name)}", tuple[Taken, ...], ()):
+        place = (
+            f"{where.file}:{where.line}" if where is not None else subject.overlay.file
+        )
+        for each in self._sets.known(
+            f"taken {subject.overlay.source} {quoted(subject.name)}",
+            tuple[Taken, ...],
+            (),
+        ):
             fact = f"{each.option} is {each.attribute}, not {subject.name}"
-            self.overlays.warnings.append(f"{place}: {fact}: override that, or set {each.option} = pkgs.{subject.name}")
+            self.overlays.warnings.append(
+                f"{place}: {fact}: override that, or set {each.option} = "
+                f"pkgs.{subject.name}"
+            )
 
     def _in_list(self, asked: ScopedPath, verdict: Override) -> Override:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""
@@ -316,19 +484,36 @@ class Judge:
         by = self._sets.replacement(subject, path)
         if by is None:
             refused = self._sets.refusal(subject, path)
-            return replace(verdict, reason="; ".join(filter(None, (verdict.reason, refused)))) if refused else verdict
+            return (
+                replace(
+                    verdict, reason="; ".join(filter(None, (verdict.reason, refused)))
+                )
+                if refused
+                else verdict
+            )
         place = by.file if by.line is None else f"{by.file}:{by.line}"
-        asked, names = replace(asked, scope=self._sets.joint(subject)), _names(subject, asked.place)
+        asked, names = (
+            replace(asked, scope=self._sets.joint(subject)),
+            _names(subject, asked.place),
+        )
         other = self._others.placed(asked, path, [*instead.placed(path, names)], names)
         if other is None:
-            later = replace(subject, overlay=subject.overlays[by.overlay - 1], named=Named(name=subject.name))
+            later = replace(
+                subject,
+                overlay=subject.overlays[by.overlay - 1],
+                named=Named(name=subject.name),
+            )
             names = instead.names_at(Place(file=by.file, line=by.line))
             among = [*instead.composed(path, f"overlay {by.overlay} ({place})", names)]
-            other = self._others.placed(replace(asked, subject=later), path, among, names)
+            other = self._others.placed(
+                replace(asked, subject=later), path, among, names
+            )
         reason = f"replaced by overlay {by.overlay} ({place})"
         if other is None:
             reason += f"; no way found, because that makes '{subject.name}' anew"
-        return Override(status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by)
+        return Override(
+            status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by
+        )
 
 
 def _names(subject: Listed, place: Place | None) -> Names:

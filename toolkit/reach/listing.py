@@ -10,7 +10,10 @@ from toolkit.reach.effects import Outcome, Override
 from toolkit.reach.session import EvaluationError
 from toolkit.reach.sets import Sets, listed
 
-_HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
+_HOOKED = {
+    "pythonPackagesExtensions": ("python3Packages",),
+    "haskell": ("haskellPackages",),
+}
 
 
 def status_of(failed: EvaluationError) -> Outcome:
@@ -26,7 +29,9 @@ class Listing:
         self.system = ""
         self.warnings: list[str] = []
 
-    def subjects(self, sources: Sequence[OverlaySource], only: Sequence[str]) -> tuple[list[Override], list[Listed]]:
+    def subjects(
+        self, sources: Sequence[OverlaySource], only: Sequence[str]
+    ) -> tuple[list[Override], list[Listed]]:
         """Return the unreadable parts of overlays that are used together, and their other attributes."""
         unread: list[Override] = []
         overlays: list[Overlay] = []
@@ -41,7 +46,9 @@ class Listing:
                     continue
                 for number, name in enumerate(found):
                     words = f"{place} {number}"
-                    overlay = self._sets.define("overlay", f"overlayOf {words} {quoted(words)}")
+                    overlay = self._sets.define(
+                        "overlay", f"overlayOf {words} {quoted(words)}"
+                    )
                     names = self._sets.ask(f"names {overlay}", tuple[Named, ...])
                     if isinstance(names, EvaluationError):
                         unread.append(self._unread(source.file, name, names))
@@ -69,25 +76,52 @@ class Listing:
             for each in overlay.names
             if not only
             or overlay.option is not None
-            or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
+            or any(
+                wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())}
+                for wanted in only
+            )
         ]
 
     def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
-        """Return the configurations of a flake by kind and name; its overlays say what keeps it from being read."""
-        return self._sets.known(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...], ())
+        """Return the configurations of a flake by kind and name.
 
-    def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay | Override]:
-        """Yield what options of a configuration are set to, and why some were not read; warn of other overrides."""
-        place, readable = self._sets.define("file", source.question), self._readable(source)
+        Its overlays say what keeps it from being read.
+        """
+        return self._sets.known(
+            f"hosts {quoted(directory)}", tuple[tuple[str, str], ...], ()
+        )
+
+    def _options(
+        self, source: OverlaySource, before: int
+    ) -> Iterator[Overlay | Override]:
+        """Yield what options of a configuration are set to, and why some were not read.
+
+        Warn of other overrides.
+        """
+        place, readable = (
+            self._sets.define("file", source.question),
+            self._readable(source),
+        )
         known: set[str] = set()
         chosen = [*self._chosen(source, place, ())]
         if source.otherwise is None or source.warning:
-            yield from {each.reason: each for each in reversed(chosen) if isinstance(each, Override)}.values()
-        for number, found in enumerate((each for each in chosen if isinstance(each, SetOption)), before + 1):
-            words = f"{listed(found.keys)} {listed(found.of[::-1])} {quoted(f'{place} {number}')}"
+            yield from {
+                each.reason: each
+                for each in reversed(chosen)
+                if isinstance(each, Override)
+            }.values()
+        for number, found in enumerate(
+            (each for each in chosen if isinstance(each, SetOption)), before + 1
+        ):
+            words = (
+                f"{listed(found.keys)} {listed(found.of[::-1])} "
+                f"{quoted(f'{place} {number}')}"
+            )
             known.add(found.of[-1])
             yield Overlay(
-                key=self._sets.define("overlay", f"chosenOf {place} {readable} {words}"),
+                key=self._sets.define(
+                    "overlay", f"chosenOf {place} {readable} {words}"
+                ),
                 number=number,
                 file=source.file,
                 names=(Named(name=found.of[0], place=found.place),),
@@ -96,10 +130,15 @@ class Listing:
                 option=found,
             )
         if lines := [str(line) for line, name in source.unread if name not in known]:
-            fact = f"overrides outside of overlays were not looked at: line {', '.join(lines)}"
+            fact = (
+                "overrides outside of overlays were not looked at: line "
+                f"{', '.join(lines)}"
+            )
             self.warnings.append(f"{source.file}: {fact}")
 
-    def _chosen(self, source: OverlaySource, place: str, keys: tuple[str, ...]) -> Iterator[SetOption | Override]:
+    def _chosen(
+        self, source: OverlaySource, place: str, keys: tuple[str, ...]
+    ) -> Iterator[SetOption | Override]:
         """Yield what options are set to, and what of them does not evaluate."""
         found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
         if not isinstance(found, EvaluationError):
@@ -110,14 +149,20 @@ class Listing:
             yield from self._chosen(source, place, (*keys, name))
         if not names:
             option = ".".join(key for key in keys if not key.isdigit())
-            unread = self._unread(source.file, option or source.label or "options", found)
+            unread = self._unread(
+                source.file, option or source.label or "options", found
+            )
             fact = f"the configuration's options were not read: {unread.reason}"
             yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
     def _readable(self, source: OverlaySource) -> str:
         """Return the session's name for a source, in the first form in which Nix can read it."""
         place = self._sets.define("file", source.question)
-        failed = self._sets.ask(f"overlays {place}", object) if source.otherwise is not None else None
+        failed = (
+            self._sets.ask(f"overlays {place}", object)
+            if source.otherwise is not None
+            else None
+        )
         if not isinstance(failed, EvaluationError) or source.otherwise is None:
             return place
         if source.warning:
@@ -129,13 +174,19 @@ class Listing:
     ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield what is in a file, each part by itself if Nix does not get through it as a whole."""
         is_read = not isinstance(found, EvaluationError)
-        if is_read or not (parts := self._sets.known(f"parts {place}", tuple[str, ...], ())):
+        if is_read or not (
+            parts := self._sets.known(f"parts {place}", tuple[str, ...], ())
+        ):
             yield place, label, found
             return
         for number, name in enumerate(parts):
             part = self._sets.define("file", f"part {place} {number}")
-            yield from self._parts(part, name, self._sets.ask(f"overlays {part}", tuple[str, ...]))
+            yield from self._parts(
+                part, name, self._sets.ask(f"overlays {part}", tuple[str, ...])
+            )
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
-        return Override(attribute=label, status=status_of(failed), file=file, reason=failed.fact)
+        return Override(
+            attribute=label, status=status_of(failed), file=file, reason=failed.fact
+        )

@@ -33,21 +33,42 @@ class Others:
             old=self._store[pair.old.drv or ""],
             new=self._store[pair.new.drv or ""],
             store=self._store,
-            calls=self._sets.known(f"calls {asked.member}", tuple[Call, ...], ()) if is_called else (),
+            calls=self._sets.known(f"calls {asked.member}", tuple[Call, ...], ())
+            if is_called
+            else (),
             top=partial(self._top, asked.scope),
             named=pair.written,
         )
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
-        found = self._sets.known(f"top {scope} {listed(names)}", tuple[str | None, ...], ())
-        return {name: path for name, path in zip(names, found, strict=False) if path is not None}
+        found = self._sets.known(
+            f"top {scope} {listed(names)}", tuple[str | None, ...], ()
+        )
+        return {
+            name: path
+            for name, path in zip(names, found, strict=False)
+            if path is not None
+        }
 
-    def _left(self, pair: Pair | EvaluationError, case: Overridden) -> tuple[Left, ...] | None:
-        """Return what stays of the old version in a pair; None if it does not evaluate, or does not differ."""
-        if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
+    def _left(
+        self, pair: Pair | EvaluationError, case: Overridden
+    ) -> tuple[Left, ...] | None:
+        """Return what stays of the old version in a pair.
+
+        None if it does not evaluate, or does not differ.
+        """
+        if (
+            isinstance(pair, EvaluationError)
+            or pair.old.drv is None
+            or pair.new.drv is None
+        ):
             return None
         old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-        return rules.left(replace(case, old=old, new=new)) if old.path != new.path else None
+        return (
+            rules.left(replace(case, old=old, new=new))
+            if old.path != new.path
+            else None
+        )
 
     def instead(
         self, asked: ScopedPath, case: Overridden, left: Sequence[Left], names: Names
@@ -65,11 +86,17 @@ class Others:
         def rank(left: Sequence[Left]) -> tuple[bool, bool, int]:
             # Beside an old version or source, other remains do not show.
             names = [each.name for each in left]
-            return any(case.old.version in each for each in names), "src" in names, len(names)
+            return (
+                any(case.old.version in each for each in names),
+                "src" in names,
+                len(names),
+            )
 
         for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
-            pair = self._sets.ask(f"way {asked.member} {quoted(way.attribute)} {function}", Pair)
+            pair = self._sets.ask(
+                f"way {asked.member} {quoted(way.attribute)} {function}", Pair
+            )
             stays = self._left(pair, replace(case, calls=(), named=()))
             if stays == ():
                 return way.text, ()
@@ -77,39 +104,71 @@ class Others:
                 closest, least = way.text, stays
         is_of_file = len(asked.path) == 1 and any(each.part for each in left)
         text = self._brought(asked.member, name, case, names) if is_of_file else None
-        return (text, ()) if text is not None else (closest, least if closest is not None else ())
+        return (
+            (text, ())
+            if text is not None
+            else (closest, least if closest is not None else ())
+        )
 
-    def _brought(self, words: str, name: str, case: Overridden, names: Names) -> str | None:
+    def _brought(
+        self, words: str, name: str, case: Overridden, names: Names
+    ) -> str | None:
         """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
         if (made := self._bring(name)) is None:
             return None
         moved: tuple[str, ...] = ()
         downloads: Sequence[Sequence[str]] = ()
         for attempt in range(3):
-            more = f"[ {' '.join(map(listed, downloads))} ] {listed(rules.DEPENDENCIES)}"
-            pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}", Pair)
+            more = (
+                f"[ {' '.join(map(listed, downloads))} ] {listed(rules.DEPENDENCIES)}"
+            )
+            pair = self._sets.ask(
+                f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}",
+                Pair,
+            )
             if self._left(pair, case) == ():
-                return ways.behind(made.command, name, case.calls, moved, downloads, names)
+                return ways.behind(
+                    made.command, name, case.calls, moved, downloads, names
+                )
             if isinstance(pair, EvaluationError):
                 break
             # A part in passthru is set there, and what is downloaded gets another hash.
-            moved = tuple(each for each in case.calls[-1].names if each in pair.passthru) if case.calls else ()
-            downloads = ways.unset(pair.downloads, case.calls) if attempt or not moved else ()
+            moved = (
+                tuple(each for each in case.calls[-1].names if each in pair.passthru)
+                if case.calls
+                else ()
+            )
+            downloads = (
+                ways.unset(pair.downloads, case.calls) if attempt or not moved else ()
+            )
         return None
 
-    def placed(self, asked: ScopedPath, target: Sequence[str], among: Sequence[Way], names: Names) -> str | None:
+    def placed(
+        self,
+        asked: ScopedPath,
+        target: Sequence[str],
+        among: Sequence[Way],
+        names: Names,
+    ) -> str | None:
         """Return the first alternative that changes a target under the whole list of overlays."""
         subject = asked.subject
         before = self._sets.drv(self._sets.joint(subject), target)
         words = f"{self._sets.used(subject.overlays)} {called(asked.scope, subject)}"
         for way in among:
-            function = f"({names.final}: {names.prev}: given: {{ {way.attribute} = {way.question}; }})"
-            drv = self._sets.ask(f"placed {words} {quoted(way.member)} {listed(target)} {function}", str)
+            function = (
+                f"({names.final}: {names.prev}: given: {{ {way.attribute} = "
+                f"{way.question}; }})"
+            )
+            drv = self._sets.ask(
+                f"placed {words} {quoted(way.member)} {listed(target)} {function}", str
+            )
             if not isinstance(drv, EvaluationError) and drv not in {"", before}:
                 return way.text
         return None
 
-    def part(self, subject: Listed, part: str, package: str, names: Names) -> str | None:
+    def part(
+        self, subject: Listed, part: str, package: str, names: Names
+    ) -> str | None:
         """Return the override of a part under the overlay that makes it overridable."""
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None
@@ -118,11 +177,23 @@ class Others:
         asked = ScopedPath(subject=subject, path=(), scope=self._sets.joint(subject))
         words = " ".join(map(quoted, (package, part, str(made.directory))))
         for in_passthru in (False, True):
-            question = f"replacing {called(asked.scope, subject)} {words} {str(in_passthru).lower()}"
+            question = (
+                f"replacing {called(asked.scope, subject)} {words} "
+                f"{str(in_passthru).lower()}"
+            )
             pair = self._sets.ask(question, Pair)
-            if isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
+            if isinstance(pair, EvaluationError) or None in {
+                pair.old.drv,
+                pair.new.drv,
+            }:
                 continue
             if self._left(pair, self.case(asked, pair)) == ():
                 value = f"old.{part}.…" if subject.name == part else "…"
-                return ways.part(made.command, package, f"{part} = {value};", names, in_passthru=in_passthru)
+                return ways.part(
+                    made.command,
+                    package,
+                    f"{part} = {value};",
+                    names,
+                    in_passthru=in_passthru,
+                )
         return None

@@ -27,8 +27,8 @@ class Call(Struct, frozen=True, kw_only=True):
 class Overridden(Struct, frozen=True, kw_only=True):
     """Two derivations of a store, the calls between them, and the package set's values by name.
 
-    `named` are the new one's variables that the user wrote.
-    `top` returns the set's derivations for names, without missing ones.
+    `named` are the new one's variables that the user wrote. `top` returns the set's
+    derivations for names, without missing ones.
     """
 
     old: Derivation
@@ -42,7 +42,11 @@ class Overridden(Struct, frozen=True, kw_only=True):
     def changed(self) -> list[str]:
         """The new or changed variables, without the outputs."""
         old, new = self.old.environment, self.new.environment
-        return [name for name in new if name not in self.new.outputs and old.get(name) != new[name]]
+        return [
+            name
+            for name in new
+            if name not in self.new.outputs and old.get(name) != new[name]
+        ]
 
     @property
     def added(self) -> list[str]:
@@ -60,37 +64,61 @@ class Overridden(Struct, frozen=True, kw_only=True):
     def _follows_an_input(self) -> bool:
         """Whether the version holds that of another package, such as a kernel module's that of the kernel."""
         gone, fresh = (
-            {each.pname: each.version for each in map(self.store.__getitem__, {*one.inputs} - {*other.inputs})}
+            {
+                each.pname: each.version
+                for each in map(self.store.__getitem__, {*one.inputs} - {*other.inputs})
+            }
             for one, other in ((self.old, self.new), (self.new, self.old))
         )
         return any(
-            before and before != self.old.version and self.old.version.replace(before, fresh[name]) == self.new.version
+            before
+            and before != self.old.version
+            and self.old.version.replace(before, fresh[name]) == self.new.version
             for name, before in gone.items()
             if name in fresh
         )
 
     def source(self, derivation: Derivation) -> str:
         """Return the path of a derivation's source, empty if it has none."""
-        return derivation.environment.get("src") or derivation.environment.get("srcs", "")
+        return derivation.environment.get("src") or derivation.environment.get(
+            "srcs", ""
+        )
 
     @property
     def tag(self) -> str:
         """The tag of the new version, in Nix: as the old one is written, by default with a `v` in front."""
-        found = re.search(rf"([\w.+-]*?){self._written}([\w+-]*)", unquote(self._address))
-        return f"{found[1]}${{version}}{found[2]}" if found is not None else "v${version}"
+        found = re.search(
+            rf"([\w.+-]*?){self._written}([\w+-]*)", unquote(self._address)
+        )
+        return (
+            f"{found[1]}${{version}}{found[2]}" if found is not None else "v${version}"
+        )
 
     def url(self, final: str) -> str:
-        """Return the URL of the new version in Nix, with the set `final`; a made-up one if the old has no version."""
+        """Return the URL of the new version in Nix, with the set `final`.
+
+        A made-up one if the old has no version.
+        """
         first = re.match(r"[\w.:/@%?&=+~,-]+(?= |$)", self._address)
         url = re.sub(self._written, "${version}", first[0]) if first is not None else ""
         for count, function in ((2, "majorMinor"), (1, "major")):
             part = ".".join(self.old.version.split(".")[:count])
-            url = url.replace(f"/{part}/", f"/${{{final}.lib.versions.{function} version}}/")
-        return url if "${" in url else f"https://example.org/{self.old.pname}-${{version}}.tar.gz"
+            url = url.replace(
+                f"/{part}/", f"/${{{final}.lib.versions.{function} version}}/"
+            )
+        return (
+            url
+            if "${" in url
+            else f"https://example.org/{self.old.pname}-${{version}}.tar.gz"
+        )
 
     @property
     def _written(self) -> str:
-        return rf"(?<!\d)(?<!\d\.){re.escape(self.old.version)}(?!\.?\d)" if self.old.version else "(?!)"
+        return (
+            rf"(?<!\d)(?<!\d\.){re.escape(self.old.version)}(?!\.?\d)"
+            if self.old.version
+            else "(?!)"
+        )
 
     @property
     def _address(self) -> str:
@@ -115,7 +143,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def written(self) -> set[str | None]:
-        """The hashes that the override sets; setting the old one again declares the download unchanged."""
+        """The hashes that the override sets.
+
+        Setting the old one again declares the download unchanged.
+        """
         return {digest(self.new.environment.get(name, "")) for name in self.names}
 
     def is_written(self, place: str) -> bool:
@@ -123,7 +154,11 @@ class Overridden(Struct, frozen=True, kw_only=True):
         maker = self.store.maker(self.new, place)
         if maker is None:
             return False
-        hashes = {maker.hash} if maker.hash else {self.store[path].hash for path in maker.inputs} - {""}
+        hashes = (
+            {maker.hash}
+            if maker.hash
+            else {self.store[path].hash for path in maker.inputs} - {""}
+        )
         return bool(hashes) and hashes <= self.written
 
     def has_same_downloads(self, old: str, new: str) -> bool:
@@ -131,21 +166,35 @@ class Overridden(Struct, frozen=True, kw_only=True):
         makers = self.store.maker(self.old, old), self.store.maker(self.new, new)
         if makers[0] is None or makers[1] is None or makers[1].hash:
             return False
-        one, other = ({self.store[path].hash for path in each.inputs} - {""} for each in makers if each is not None)
+        one, other = (
+            {self.store[path].hash for path in each.inputs} - {""}
+            for each in makers
+            if each is not None
+        )
         return bool(one) and one == other
 
     def holders(self, path: str) -> list[str]:
         """Return the variables that name an input."""
         places = self.store[path].outputs.values()
-        return [name for name, value in self.new.environment.items() if any(place in value for place in places)]
+        return [
+            name
+            for name, value in self.new.environment.items()
+            if any(place in value for place in places)
+        ]
 
     def mentions(self, name: str) -> bool:
         """Return whether the build names a variable: in another one, in its script, or in a setup hook."""
         pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
-        texts = [value for other, value in self.new.environment.items() if other != name]
+        texts = [
+            value for other, value in self.new.environment.items() if other != name
+        ]
         for path in self._hooks():
             texts += self.store[path].environment.values()
-        scripts = (text for path in (self.new.path, *self._hooks()) for text in self.store.scripts(path))
+        scripts = (
+            text
+            for path in (self.new.path, *self._hooks())
+            for text in self.store.scripts(path)
+        )
         return any(map(pattern.search, chain(texts, scripts)))
 
     def _hooks(self) -> set[str]:
@@ -160,9 +209,16 @@ class Overridden(Struct, frozen=True, kw_only=True):
             each = self.store[path]
             is_stdenv = self.new.environment.get("stdenv") in each.outputs.values()
             propagated = {
-                word for name, value in each.environment.items() if "ropagated" in name for word in value.split()
+                word
+                for name, value in each.environment.items()
+                if "ropagated" in name
+                for word in value.split()
             }
-            waiting += (one for one in each.inputs if is_stdenv or propagated & {*self.store[one].outputs.values()})
+            waiting += (
+                one
+                for one in each.inputs
+                if is_stdenv or propagated & {*self.store[one].outputs.values()}
+            )
         return found
 
     @property
@@ -174,7 +230,9 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
         """Return the inputs that are packages of the set with their own names, not parts of this one."""
-        known: Mapping[str, str] = self.top([self.store[path].pname for path in inputs]) if inputs else {}
+        known: Mapping[str, str] = (
+            self.top([self.store[path].pname for path in inputs]) if inputs else {}
+        )
         # Packages of an interpreter have its name in front.
         interpreter = _INTERPRETER.match(self.new.pname)
         prefix = interpreter[0] if interpreter is not None else ""

@@ -41,28 +41,47 @@ class ReachRequest(Struct, frozen=True, kw_only=True):
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
     """Return the effects of the overrides in overlays.
 
-    Raise ToolkitError for an unreadable path, an attribute that no overlay has, and as `trees.as_they_are` does.
+    Raise ToolkitError for an unreadable path, an attribute that no overlay has, and as
+    `trees.as_they_are` does.
     """
     with files.temporary() as directory:
         given = directory / "overlay.nix"
         if sources.INPUT in request.paths:
             sources.write_input(given)
-            paths = tuple(given if path == sources.INPUT else path for path in request.paths)
+            paths = tuple(
+                given if path == sources.INPUT else path for path in request.paths
+            )
             request = replace(request, paths=paths)
         groups = [*_groups(request)]
         request = replace(request, source=_source(request))
         root = _nixpkgs(request, progress)
-        results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
+        results = [
+            _on(system, root, groups, request, progress)
+            for system in request.systems or ("",)
+        ]
     overrides = tuple(each for result in results for each in result.overrides)
-    found = [name for name in request.only for each in overrides if f"{each.attribute}.".startswith(f"{name}.")]
+    found = [
+        name
+        for name in request.only
+        for each in overrides
+        if f"{each.attribute}.".startswith(f"{name}.")
+    ]
     missing = next((name for name in request.only if name not in found), None)
     # What could not be read may have the attribute.
     if missing is not None and len(overrides) == len(found):
-        raise ToolkitError(f"{missing}: no overlay here sets it", hint="leave out --only to see all overrides")
+        raise ToolkitError(
+            f"{missing}: no overlay here sets it",
+            hint="leave out --only to see all overrides",
+        )
     return Reach(
         nixpkgs=str(root),
-        overrides=tuple(replace(each, file="-") if each.file == str(given) else each for each in overrides),
-        warnings=tuple(dict.fromkeys(each for result in results for each in result.warnings)),
+        overrides=tuple(
+            replace(each, file="-") if each.file == str(given) else each
+            for each in overrides
+        ),
+        warnings=tuple(
+            dict.fromkeys(each for result in results for each in result.warnings)
+        ),
     )
 
 
@@ -84,12 +103,29 @@ def _source(request: ReachRequest) -> SourceRequest:
     """Return the nixpkgs that is named, else that of a flake's lock, else <nixpkgs>."""
     source = request.source
     if source.nixpkgs is None and source.rev is None:
-        directories = (path.parent if path.is_file() else path for path in request.paths)
-        lock = next((str(each / "flake.lock") for each in directories if (each / "flake.lock").is_file()), _SEARCHED)
+        directories = (
+            path.parent if path.is_file() else path for path in request.paths
+        )
+        lock = next(
+            (
+                str(each / "flake.lock")
+                for each in directories
+                if (each / "flake.lock").is_file()
+            ),
+            _SEARCHED,
+        )
         source = SourceRequest(nixpkgs=lock, offline=source.offline)
     named = source.nixpkgs or ""
-    is_lock = any(Path(each).expanduser().is_file() for each in (named, named.rpartition("#")[0]) if each)
-    return replace(source, offline=True, pinned=True) if request.sealed and is_lock else source
+    is_lock = any(
+        Path(each).expanduser().is_file()
+        for each in (named, named.rpartition("#")[0])
+        if each
+    )
+    return (
+        replace(source, offline=True, pinned=True)
+        if request.sealed and is_lock
+        else source
+    )
 
 
 def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
@@ -97,8 +133,13 @@ def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
         return trees.as_they_are(request.source, progress=progress)
     except ToolkitError as error:
         if request.source.pinned:
-            message, hint = error.message, "with --sealed nothing is fetched: add --nixpkgs DIRECTORY"
-        elif request.source.nixpkgs == _SEARCHED and any(map(sources.is_flake, request.paths)):
+            message, hint = (
+                error.message,
+                "with --sealed nothing is fetched: add --nixpkgs DIRECTORY",
+            )
+        elif request.source.nixpkgs == _SEARCHED and any(
+            map(sources.is_flake, request.paths)
+        ):
             message = f"flake.nix has no flake.lock beside it, and {error.message}"
             hint = "'nix flake lock' writes it; or add --nixpkgs DIRECTORY"
         else:
@@ -106,34 +147,53 @@ def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
         raise ToolkitError(message, hint=hint) from error
 
 
-def _apart(overrides: Sequence[Override], known: Sequence[Override], label: str) -> Iterator[Override]:
+def _apart(
+    overrides: Sequence[Override], known: Sequence[Override], label: str
+) -> Iterator[Override]:
     """Yield a configuration's overrides; of the flake's overlay only those whose verdict is another one here."""
     places = {(each.attribute, each.file, each.line) for each in known}
     for each in overrides:
         if (each.attribute, each.file, each.line) not in places:
             yield each
         elif each not in known:
-            yield replace(each, reason=f"in {label}{f': {each.reason}' if each.reason is not None else ''}")
+            yield replace(
+                each,
+                reason=f"in {label}{f': {each.reason}' if each.reason is not None else ''}",
+            )
 
 
 def _on(
-    system: str, root: Path, groups: Sequence[Path | list[OverlaySource]], request: ReachRequest, progress: Progress
+    system: str,
+    root: Path,
+    groups: Sequence[Path | list[OverlaySource]],
+    request: ReachRequest,
+    progress: Progress,
 ) -> Reach:
     """Return what the overrides do on one system, by default that of the configuration or of the machine."""
-    arguments = {"tree": str(root), "system": system, "inputs": json.dumps({"nixpkgs": str(root)})}
+    arguments = {
+        "tree": str(root),
+        "system": system,
+        "inputs": json.dumps({"nixpkgs": str(root)}),
+    }
     overrides: list[Override] = []
     seconds = limits.seconds(_SECONDS)
-    parts = {part: name for name, target in registry.named().items() for part in target.parts}
+    parts = {
+        part: name for name, target in registry.named().items() for part in target.parts
+    }
     with ExitStack() as around:
         scratch = around.enter_context(files.temporary())
         if request.sealed:
-            around.enter_context(sealed(*(path.absolute() for path in request.paths), root, scratch))
+            around.enter_context(
+                sealed(*(path.absolute() for path in request.paths), root, scratch)
+            )
         lookup = root
         if limits.is_sealed() and limits.without_git(root) != (root,):
             # By its name, Nix could read all of the tree.
             lookup = scratch / "nixpkgs"
             lookup.symlink_to(root)
-        sets = around.enter_context(Sets(_EXPRESSION, arguments, lookup=lookup, seconds=seconds))
+        sets = around.enter_context(
+            Sets(_EXPRESSION, arguments, lookup=lookup, seconds=seconds)
+        )
 
         def bring(package: str) -> Brought | None:
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
@@ -141,7 +201,10 @@ def _on(
                 return None
             named = registry.named().get(package)
             asked = Request(target=package, source=request.source)
-            return Brought(directory=directory, command=command("overlay", asked, *(named.overlay if named else ())))
+            return Brought(
+                directory=directory,
+                command=command("overlay", asked, *(named.overlay if named else ())),
+            )
 
         judge = Judge(sets, progress, bring, parts)
 
@@ -157,5 +220,11 @@ def _on(
             own = judged([overlays])
             overrides += own
             for kind, name in judge.overlays.hosts(str(directory)):
-                overrides += _apart(judged([sources.host(directory, kind, name)]), own, f"{kind}.{name}")
-        return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.overlays.warnings, *sets.warnings))
+                overrides += _apart(
+                    judged([sources.host(directory, kind, name)]), own, f"{kind}.{name}"
+                )
+        return Reach(
+            nixpkgs=str(root),
+            overrides=tuple(overrides),
+            warnings=(*judge.overlays.warnings, *sets.warnings),
+        )

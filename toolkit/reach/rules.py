@@ -1,7 +1,8 @@
 """Rules about the remains of an old package: they compare two derivations, one with the override and one without.
 
-Each rule is a function from a `Case` to the remains. Only replaced things can remain: `src`, `version`, a variable with
-a package, an argument, a hash. An addition reaches if the derivation changes and something reads it.
+Each rule is a function from a `Case` to the remains. Only replaced things can remain:
+`src`, `version`, a variable with a package, an argument, a hash. An addition reaches if
+the derivation changes and something reads it.
 """
 
 import re
@@ -45,13 +46,21 @@ def is_meta(old: Derivation, new: Derivation) -> bool:
     """Return whether two derivations differ only by what nixpkgs has made of a `meta` that is replaced."""
     if new.values.get("NIX_MAIN_PROGRAM"):
         return False
-    names = {*old.values, *new.values} - {*old.outputs, *new.outputs, "outputs", "NIX_MAIN_PROGRAM"}
+    names = {*old.values, *new.values} - {
+        *old.outputs,
+        *new.outputs,
+        "outputs",
+        "NIX_MAIN_PROGRAM",
+    }
     same = all(old.values.get(name) == new.values.get(name) for name in names)
     return same and (old.inputs, old.command) == (new.inputs, new.command)
 
 
 def left(case: Overridden) -> tuple[Left, ...]:
-    """Return the remains, each once; for a package that wraps the old one on purpose, only unused settings."""
+    """Return the remains, each once.
+
+    For a package that wraps the old one on purpose, only unused settings.
+    """
     if case.old.path in case.new.inputs:
         # What nothing reads wraps nothing, though it names the old package.
         return tuple(unread.unread_phases(case))
@@ -66,12 +75,18 @@ def left(case: Overridden) -> tuple[Left, ...]:
 
 def same_source(case: Overridden) -> Iterator[Left]:
     """Yield a source that stays although the version changes."""
-    if case.version_changes and case.source(case.old) and case.source(case.new) and not case.source_changes:
+    if (
+        case.version_changes
+        and case.source(case.old)
+        and case.source(case.new)
+        and not case.source_changes
+    ):
         name = case.first(case.source(case.new))
         yield Left(
             name="src",
             way=(case.new.name, name),
-            why=f"version is {case.new.version}, src is still that of {case.old.version}",
+            why=f"version is {case.new.version}, src is still that of "
+            f"{case.old.version}",
         )
 
 
@@ -88,7 +103,9 @@ def same_source_within(case: Overridden) -> Iterator[Left]:
         before = gone.get(each.pname)
         if before is None or each.version != case.new.version:
             continue
-        wrapped = Overridden(old=before, new=each, store=case.store, calls=(), top=case.top)
+        wrapped = Overridden(
+            old=before, new=each, store=case.store, calls=(), top=case.top
+        )
         for stays in same_source(wrapped):
             yield Left(name=stays.name, way=(case.new.name, *stays.way), why=stays.why)
 
@@ -104,25 +121,48 @@ def same_dependencies(case: Overridden) -> Iterator[Left]:
             continue
         if before == value or case.has_same_downloads(before, value):
             what = case.first(value)
-            yield Left(name=name, way=(case.new.name, what), why=f"src is new, {name} still belongs to the old src")
+            yield Left(
+                name=name,
+                way=(case.new.name, what),
+                why=f"src is new, {name} still belongs to the old src",
+            )
     registered = [
-        {path for path in each.inputs if _REGISTRY.search(case.store.address(path))} for each in (case.old, case.new)
+        {path for path in each.inputs if _REGISTRY.search(case.store.address(path))}
+        for each in (case.old, case.new)
     ]
     if registered[0] and registered[0] == registered[1]:
-        yield Left(name="nugetDeps", why="src is new, the NuGet packages still belong to the old src")
+        yield Left(
+            name="nugetDeps",
+            why="src is new, the NuGet packages still belong to the old src",
+        )
 
 
 def old_source(case: Overridden) -> Iterator[Left]:
     """Yield files that are still made from the old source."""
     place = case.source(case.old)
     # One without a source of its own is made of what it wraps, on purpose.
-    if not case.source_changes or not case.source(case.new) or not place.startswith("/nix/store/"):
+    if (
+        not case.source_changes
+        or not case.source(case.new)
+        or not place.startswith("/nix/store/")
+    ):
         return
-    # A package of the set that is made of the same source, such as nixf beside nixd, is a part.
-    around = case.around | {path for path in case.outsiders(case.new.inputs) if case.source(case.store[path]) != place}
-    while way := case.store.way(case.new.path, lambda path: place in case.store[path].outputs.values(), around=around):
+    # A package of the set that is made of the same source, such as nixf beside nixd, is
+    # a part.
+    around = case.around | {
+        path
+        for path in case.outsiders(case.new.inputs)
+        if case.source(case.store[path]) != place
+    }
+    while way := case.store.way(
+        case.new.path,
+        lambda path: place in case.store[path].outputs.values(),
+        around=around,
+    ):
         # Such as the plain package that a vim plugin keeps in a variable.
-        if not case.holders(way[1]) or any(unread.is_read(case, name) for name in case.holders(way[1])):
+        if not case.holders(way[1]) or any(
+            unread.is_read(case, name) for name in case.holders(way[1])
+        ):
             break
         around |= {way[1]}
     if way:
@@ -136,17 +176,29 @@ def stale_download(case: Overridden) -> Iterator[Left]:
     if not case.source_changes and not case.version_changes:
         return
     before, after = case.store.closure(case.old.path), case.store.closure(case.new.path)
-    gone = {each.hash: each for each in map(case.store.__getitem__, before - after) if each.hash}
+    gone = {
+        each.hash: each
+        for each in map(case.store.__getitem__, before - after)
+        if each.hash
+    }
     sources = {case.source(case.old), case.source(case.new)}
     source = case.store.maker(case.new, case.source(case.new))
     for each in map(case.store.__getitem__, sorted(after - before)):
         old = gone.get(each.hash)
-        if old is None or each.hash in case.written or sources & {*each.outputs.values()}:
+        if (
+            old is None
+            or each.hash in case.written
+            or sources & {*each.outputs.values()}
+        ):
             continue
         is_made_of_it = source is not None and source.path in each.inputs
         if is_made_of_it or (each.name != old.name and case.new.pname in each.name):
             way = case.names_of(case.store.way(case.new.path, each.path.__eq__))
-            yield Left(name=each.name, way=way, why="vendored dependencies still use the old hash; update it")
+            yield Left(
+                name=each.name,
+                way=way,
+                why="vendored dependencies still use the old hash; update it",
+            )
 
 
 def old_version(case: Overridden) -> Iterator[Left]:
@@ -155,30 +207,53 @@ def old_version(case: Overridden) -> Iterator[Left]:
     if not case.version_changes or len(version) < FEWEST or "." not in version:
         return
     pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
-    same = [path for path in case.new.inputs if path in case.old.inputs and pattern.search(case.store[path].name)]
-    known: Mapping[str, str] = case.top([case.store[path].pname for path in same]) if same else {}
+    same = [
+        path
+        for path in case.new.inputs
+        if path in case.old.inputs and pattern.search(case.store[path].name)
+    ]
+    known: Mapping[str, str] = (
+        case.top([case.store[path].pname for path in same]) if same else {}
+    )
     # go 1.26.4 beside gitea 1.26.4 is an outsider.
     outsiders = case.outsiders(same)
     for each in (case.store[path] for path in same if path not in outsiders):
         is_part = known.get(each.pname) != each.path
-        yield Left(name=each.name, way=(case.new.name, each.name), why=f"has the old version {version}", part=is_part)
+        yield Left(
+            name=each.name,
+            way=(case.new.name, each.name),
+            why=f"has the old version {version}",
+            part=is_part,
+        )
 
 
 def old_download(case: Overridden) -> Iterator[Left]:
     """Yield downloads, except the source and patches, that still have the old version."""
     version = case.old.version
     # Addresses hold a version such as 1.0 by chance.
-    if not case.version_changes or not case.source_changes or version.count(".") < _PRECISE:
+    if (
+        not case.version_changes
+        or not case.source_changes
+        or version.count(".") < _PRECISE
+    ):
         return
     pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.]*\d)")
     patches = case.new.environment.get("patches", "")
     for each in map(case.store.__getitem__, case.new.inputs):
-        if not each.hash or each.path not in case.old.inputs or each.outputs["out"] in patches:
+        if (
+            not each.hash
+            or each.path not in case.old.inputs
+            or each.outputs["out"] in patches
+        ):
             continue
         address = case.store.address(each.path)
         if pattern.search(address):
             way = (case.new.name, each.name)
-            yield Left(name=each.name, way=way, why=f"is downloaded by the old version: {address.split()[0]}")
+            yield Left(
+                name=each.name,
+                way=way,
+                why=f"is downloaded by the old version: {address.split()[0]}",
+            )
 
 
 def old_package(case: Overridden) -> Iterator[Left]:
@@ -186,24 +261,52 @@ def old_package(case: Overridden) -> Iterator[Left]:
     same = [case.store[path] for path in case.new.inputs if path in case.old.inputs]
     for name in case.changed:
         value = case.new.environment[name]
-        given = case.store.maker(case.new, value) if value and name not in {"src", "stdenv"} else None
+        given = (
+            case.store.maker(case.new, value)
+            if value and name not in {"src", "stdenv"}
+            else None
+        )
         if given is None:
             continue
         for each in same:
-            if each.path != given.path and not each.hash and each.pname in {given.pname, name}:
+            if (
+                each.path != given.path
+                and not each.hash
+                and each.pname in {given.pname, name}
+            ):
                 why = f"'{name}' is replaced, and the build still has the package's own"
-                yield Left(name=each.name, way=(case.new.name, each.name), why=why, part=True)
+                yield Left(
+                    name=each.name, way=(case.new.name, each.name), why=why, part=True
+                )
 
 
 def old_argument(case: Overridden) -> Iterator[Left]:
     """Yield the old value of an argument that is still in the build."""
-    packages = {name: path for call in case.calls if call.method == "override" for name, path in call.packages.items()}
-    names = [name for call in case.calls if call.method == "override" for name in call.names if name != "stdenv"]
+    packages = {
+        name: path
+        for call in case.calls
+        if call.method == "override"
+        for name, path in call.packages.items()
+    }
+    names = [
+        name
+        for call in case.calls
+        if call.method == "override"
+        for name in call.names
+        if name != "stdenv"
+    ]
     same = {*case.old.inputs} & {*case.new.inputs}
     for name, old in case.top(names).items() if names else ():
         if old in same and old != packages.get(name):
-            why = f"the argument '{name}' is replaced, and the build still has the old one"
-            yield Left(name=case.store[old].name, way=case.names_of((case.new.path, old)), why=why)
+            why = (
+                f"the argument '{name}' is replaced, and the build still has the "
+                "old one"
+            )
+            yield Left(
+                name=case.store[old].name,
+                way=case.names_of((case.new.path, old)),
+                why=why,
+            )
 
 
 RULES = (

@@ -1,6 +1,7 @@
 """A conversation with one Nix process, which answers question after question, even after errors.
 
-`nix repl` keeps evaluated values, whatever fails later, so that fifty questions cost little more than one.
+`nix repl` keeps evaluated values, whatever fails later, so that fifty questions cost
+little more than one.
 """
 
 import json
@@ -29,7 +30,8 @@ from toolkit.proposal.overlays import STEPS_ASIDE
 _SETTINGS = {
     "fsync-metadata": "false",
     "warn-dirty": "false",
-    # Nothing is built, not even for the evaluation, and what cannot be fetched is not waited for.
+    # Nothing is built, not even for the evaluation, and what cannot be fetched is not
+    # waited for.
     "max-jobs": "0",
     "builders": "",
     "download-attempts": "1",
@@ -56,7 +58,9 @@ _ABSENT = re.compile(
 
 
 class EvaluationError(ToolkitError):
-    """Nix could not answer; the message is its reason, in one line. `stderr` is its whole error output.
+    """Nix could not answer; the message is its reason, in one line.
+
+    `stderr` is its whole error output.
 
     `is_limit`: the evaluation exceeded its time or memory.
     """
@@ -74,28 +78,63 @@ class EvaluationError(ToolkitError):
     @property
     def fact(self) -> str:
         """The reason in words; it names the flake's input if that is unavailable."""
-        found = _INPUT.search(self.stderr) if self.is_absent and " is not locked" not in self.message else None
-        return f"input '{found[1]}' cannot be fetched" if found is not None else self.message.removeprefix("unlet: ")
+        found = (
+            _INPUT.search(self.stderr)
+            if self.is_absent and " is not locked" not in self.message
+            else None
+        )
+        return (
+            f"input '{found[1]}' cannot be fetched"
+            if found is not None
+            else self.message.removeprefix("unlet: ")
+        )
 
 
 class Session:
-    """A `nix repl` on an expression, a function of strings. Use it in a `with`, which ends it."""
+    """A `nix repl` on an expression, a function of strings.
 
-    def __init__(self, expression: Path, arguments: Mapping[str, str], *, lookup: Path, seconds: float) -> None:
-        """Answers may take so many seconds together, from `begin` on; `lookup` is what `<nixpkgs>` stands for."""
+    Use it in a `with`, which ends it.
+    """
+
+    def __init__(
+        self,
+        expression: Path,
+        arguments: Mapping[str, str],
+        *,
+        lookup: Path,
+        seconds: float,
+    ) -> None:
+        """Answers may take so many seconds together, from `begin` on.
+
+        `lookup` is what `<nixpkgs>` stands for.
+        """
         # What is evaluated cannot know it, and so not answer for us.
         sign = secrets.token_hex(8)
         self._answer, self._end = f"trace: {sign}@", f"{sign}@end"
-        words = [word for name, value in {**arguments, "sign": sign}.items() for word in ("--argstr", name, value)]
+        words = [
+            word
+            for name, value in {**arguments, "sign": sign}.items()
+            for word in ("--argstr", name, value)
+        ]
         # Sealed, there is no builtin that reads a flake.
-        features = ("--extra-experimental-features", "nix-command" if is_sealed() else "nix-command flakes")
-        options = [word for name, value in _SETTINGS.items() for word in ("--option", name, value)]
+        features = (
+            "--extra-experimental-features",
+            "nix-command" if is_sealed() else "nix-command flakes",
+        )
+        options = [
+            word
+            for name, value in _SETTINGS.items()
+            for word in ("--option", name, value)
+        ]
         argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
         # A fetch heeds SIGTERM at once, a function that runs does not.
-        command = Command(argv=argv, env=of(BUILDING, {"NIX_REMOTE": remote(own())}), grace=0.5)
+        command = Command(
+            argv=argv, env=of(BUILDING, {"NIX_REMOTE": remote(own())}), grace=0.5
+        )
         within = command if is_sealed() else bounded(command, memory(_MEBIBYTES))
         sealed = restrict(within, expression.parent, writes=(own(),))
-        # <nixpkgs> of an overlay is the one that it is tried on; a link comes after what it leads to.
+        # <nixpkgs> of an overlay is the one that it is tried on; a link comes after
+        # what it leads to.
         self._command = replace(sealed, argv=(*sealed.argv, "-I", f"nixpkgs={lookup}"))
         self._defined: dict[str, str] = {}
         self.warnings: dict[str, None] = {}
@@ -112,8 +151,12 @@ class Session:
         self._process = process.begin(self._command)
         self._lines = queue.SimpleQueue()
         self._readers = [
-            threading.Thread(target=self._read, args=(self._process.stdout, None), daemon=True),
-            threading.Thread(target=self._read, args=(self._process.stderr, self._lines), daemon=True),
+            threading.Thread(
+                target=self._read, args=(self._process.stdout, None), daemon=True
+            ),
+            threading.Thread(
+                target=self._read, args=(self._process.stderr, self._lines), daemon=True
+            ),
         ]
         for thread in self._readers:
             thread.start()
@@ -127,10 +170,14 @@ class Session:
         if time.monotonic() >= self._deadline:
             return self._late("")
         try:
-            return documents.convert(self._asked(question), kind, document="Nix's answer")
+            return documents.convert(
+                self._asked(question), kind, document="Nix's answer"
+            )
         except EvaluationError as error:
             # What was answered before may have taken the memory.
-            return self.ask(question, kind) if error.is_limit and self._has_room else error
+            return (
+                self.ask(question, kind) if error.is_limit and self._has_room else error
+            )
 
     def known(self, question: str, kind: type[T], otherwise: T) -> T:
         """Return Nix's answer, or another one if it has none."""
@@ -138,7 +185,8 @@ class Session:
         return otherwise if isinstance(answer, EvaluationError) else answer
 
     def _asked(self, question: str) -> object:
-        # A file that ends too early is for Nix a question that goes on; a line that no question goes on with ends it.
+        # A file that ends too early is for Nix a question that goes on; a line that no
+        # question goes on with ends it.
         self._write(f'{question}\n:p null\nbuiltins.trace "{self._end}" null')
         answer: str | None = None
         said: deque[str] = deque(maxlen=_MOST_LINES)
@@ -150,13 +198,21 @@ class Session:
                 answer = line.removeprefix(self._answer)
             else:
                 said.append(line[:_MOST_CHARACTERS])
-                if (found := line.partition(f"warning: {STEPS_ASIDE}")[2]) and len(self.warnings) < _MOST_LINES:
+                if (found := line.partition(f"warning: {STEPS_ASIDE}")[2]) and len(
+                    self.warnings
+                ) < _MOST_LINES:
                     self.warnings.setdefault(f"{STEPS_ASIDE}{found[:_MOST_CHARACTERS]}")
         if answer is None:
             stderr = "\n".join(said)
             if _CUT in stderr:
-                raise EvaluationError("a file that it reads is cut: syntax error, unexpected end of file", stderr)
-            raise EvaluationError(reason(CommandError(self._command.argv, status=1, stderr=stderr)), stderr)
+                raise EvaluationError(
+                    "a file that it reads is cut: syntax error, unexpected end of file",
+                    stderr,
+                )
+            raise EvaluationError(
+                reason(CommandError(self._command.argv, status=1, stderr=stderr)),
+                stderr,
+            )
         self._answers += 1
         return json.loads(answer)
 
@@ -192,7 +248,11 @@ class Session:
         return line
 
     def _late(self, said: str) -> EvaluationError:
-        return EvaluationError(raised_by("--timeout", f"takes more than {self._seconds:g} s"), said, is_limit=True)
+        return EvaluationError(
+            raised_by("--timeout", f"takes more than {self._seconds:g} s"),
+            said,
+            is_limit=True,
+        )
 
     def _restart(self) -> None:
         self._close()
@@ -201,7 +261,8 @@ class Session:
             self._write(f"{name} = {expression}")
 
     def _close(self) -> None:
-        # Between two questions it is the end of its input that ends it: SIGTERM ends an evaluation alone.
+        # Between two questions it is the end of its input that ends it: SIGTERM ends an
+        # evaluation alone.
         _shut(self._process.stdin)
         process.end(self._process, grace=self._command.grace)
         for thread in self._readers:
@@ -209,11 +270,18 @@ class Session:
         _shut(self._process.stdout)
         _shut(self._process.stderr)
 
-    def _read(self, stream: IO[bytes] | None, lines: queue.SimpleQueue[str | None] | None) -> None:
-        """Read a stream to its end, so that Nix never waits; its lines go to a queue, if there is one."""
+    def _read(
+        self, stream: IO[bytes] | None, lines: queue.SimpleQueue[str | None] | None
+    ) -> None:
+        """Read a stream to its end, so that Nix never waits.
+
+        Its lines go to a queue, if there is one.
+        """
         for line in stream or ():
             if lines is not None:
-                lines.put(_COLOURS.sub("", line.decode("utf-8", "replace").rstrip("\n")))
+                lines.put(
+                    _COLOURS.sub("", line.decode("utf-8", "replace").rstrip("\n"))
+                )
         if lines is not None:
             lines.put(None)
 

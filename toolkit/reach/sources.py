@@ -24,7 +24,18 @@ _FLAKE = "flake.nix"
 _HERE = "default.nix"
 _MODULE = frozenset(["config", "options", "modulesPath"])
 """Arguments that only a module takes."""
-_SETTINGS = frozenset(["boot", "environment", "hardware", "home", "imports", "nixpkgs", "programs", "services"])
+_SETTINGS = frozenset(
+    [
+        "boot",
+        "environment",
+        "hardware",
+        "home",
+        "imports",
+        "nixpkgs",
+        "programs",
+        "services",
+    ]
+)
 """The options that a module with packages sets."""
 _OUTSIDE = re.compile(r"\bpkgs\.(?:[\w'-]+\.)*?([\w'-]+)\.override(?:Attrs)?\b")
 """An override for one place, such as `programs.NAME.package` and `environment.systemPackages`."""
@@ -33,18 +44,28 @@ _MADE = re.compile(r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b")
 
 
 def users() -> list[OverlaySource]:
-    """Return the user's own overlays and config.nix, as Nix finds them; raise ToolkitError if there are none.
+    """Return the user's own overlays and config.nix, as Nix finds them.
 
-    nixpkgs reads `overlays.nix` or the directory `overlays`, see its pkgs/top-level/impure.nix.
+    Raise ToolkitError if there are none.
+
+    nixpkgs reads `overlays.nix` or the directory `overlays`, see its
+    pkgs/top-level/impure.nix.
     """
-    directory = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nixpkgs"
-    found = [_source("config", path) for path in (directory / "config.nix",) if path.is_file()]
+    directory = (
+        Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nixpkgs"
+    )
+    found = [
+        _source("config", path)
+        for path in (directory / "config.nix",)
+        if path.is_file()
+    ]
     for path in (directory / "overlays.nix", directory / "overlays"):
         if path.exists():
             found += overlays(path)
     if not found:
         raise ToolkitError(
-            f"{directory}: has no overlays, no overlays.nix and no config.nix", hint="name a file or a directory"
+            f"{directory}: has no overlays, no overlays.nix and no config.nix",
+            hint="name a file or a directory",
         )
     return found
 
@@ -61,17 +82,30 @@ def overlays(path: Path) -> list[OverlaySource]:
         return [_source("file", path / _HERE)]
     # The order and the choice are those of nixpkgs.
     names = sorted(path.iterdir(), key=lambda each: each.name)
-    places = (each if each.suffix == ".nix" and each.is_file() else each / _HERE for each in names)
+    places = (
+        each if each.suffix == ".nix" and each.is_file() else each / _HERE
+        for each in names
+    )
     found = [_source("file", place) for place in places if place.is_file()]
     if not found:
-        raise ToolkitError(f"{path}: has no overlays", hint="a directory of overlays has files NAME.nix")
+        raise ToolkitError(
+            f"{path}: has no overlays",
+            hint="a directory of overlays has files NAME.nix",
+        )
     return found
 
 
 def write_input(path: Path) -> None:
-    """Write the Nix code on standard input to a file; its paths start at the working directory, as for Nix."""
+    """Write the Nix code on standard input to a file.
+
+    Its paths start at the working directory, as for Nix.
+    """
     text = files.read(Path("/dev/stdin")).decode(errors="surrogateescape")
-    literals = (each for each in parsed(text, name="standard input").root.walk() if each.kind == "path_expression")
+    literals = (
+        each
+        for each in parsed(text, name="standard input").root.walk()
+        if each.kind == "path_expression"
+    )
     edits = [
         Edit(each.start, each.end, f"(/. + {quoted(str(Path.cwd() / each.text))})")
         for each in literals
@@ -109,7 +143,9 @@ def flake(path: Path) -> tuple[Path, OverlaySource]:
 def host(directory: Path, kind: str, name: str) -> OverlaySource:
     """Return the expression that reads a flake's configuration of NixOS, home-manager or nix-darwin."""
     question = f"host {quoted(str(directory))} {quoted(kind)} {quoted(name)}"
-    return OverlaySource(question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}")
+    return OverlaySource(
+        question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}"
+    )
 
 
 def _file(path: Path) -> OverlaySource:
@@ -117,10 +153,22 @@ def _file(path: Path) -> OverlaySource:
         return _source("config", path)
     own = _source("file", path)
     if _is_module(path):
-        warning = "does not evaluate as a NixOS configuration, so only what it says itself was looked at"
+        warning = (
+            "does not evaluate as a NixOS configuration, so only what it says "
+            "itself was looked at"
+        )
         lines = enumerate(files.read(path).decode(errors="replace").splitlines(), 1)
-        unread = tuple((number, found[1]) for number, line in lines if (found := _OUTSIDE.search(line)))
-        return replace(_source("module", path), otherwise=own.question, warning=warning, unread=unread)
+        unread = tuple(
+            (number, found[1])
+            for number, line in lines
+            if (found := _OUTSIDE.search(line))
+        )
+        return replace(
+            _source("module", path),
+            otherwise=own.question,
+            warning=warning,
+            unread=unread,
+        )
     if _MADE.search(files.read(path).decode(errors="replace")):
         return replace(_source("made", path), otherwise=own.question)
     return own
@@ -135,13 +183,21 @@ def _is_module(path: Path) -> bool:
         return False
     formals = root.child("formals") if root.kind == "function_expression" else None
     arguments = (
-        {node.text.partition("?")[0].strip() for node in formals.children} if formals is not None else set[str]()
+        {node.text.partition("?")[0].strip() for node in formals.children}
+        if formals is not None
+        else set[str]()
     )
     values = [node for node in spine(root) if node.kind in SETS]
-    settings = {path_of(binding).partition(".")[0] for value in values for binding in statements(value, "binding")}
+    settings = {
+        path_of(binding).partition(".")[0]
+        for value in values
+        for binding in statements(value, "binding")
+    }
     known = _SETTINGS if "pkgs" in arguments else {"imports", "nixpkgs"}
     return bool(arguments & _MODULE or known & settings)
 
 
 def _source(kind: str, path: Path, file: Path | None = None) -> OverlaySource:
-    return OverlaySource(question=f"read {quoted(kind)} {quoted(str(path))}", file=str(file or path))
+    return OverlaySource(
+        question=f"read {quoted(kind)} {quoted(str(path))}", file=str(file or path)
+    )

@@ -8,7 +8,9 @@ from toolkit.nix.derivations import digest
 from toolkit.reach.effects import Left
 from toolkit.reach.overridden import Overridden
 
-_FETCHING = frozenset(["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"])
+_FETCHING = frozenset(
+    ["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"]
+)
 """The arguments of a fetcher: in a derivation that is not one it is a variable that nothing reads."""
 
 _TURNED = {
@@ -36,28 +38,90 @@ _OF_SOURCE = (
 )
 """Variables that nothing reads in a package without a source."""
 
-_STEPS = ("unpack", "patch", "configure", "build", "check", "install", "fixup", "installCheck")
+_STEPS = (
+    "unpack",
+    "patch",
+    "configure",
+    "build",
+    "check",
+    "install",
+    "fixup",
+    "installCheck",
+)
 _PHASES = frozenset(
     [
-        *(f"{when}{step[0].upper()}{step[1:]}" for step in _STEPS for when in ("pre", "post")),
+        *(
+            f"{when}{step[0].upper()}{step[1:]}"
+            for step in _STEPS
+            for when in ("pre", "post")
+        ),
         *(f"{step}Phase" for step in _STEPS),
-        *(f"{tool}Flags" for tool in ("configure", "cmake", "meson", "make", "build", "install")),
+        *(
+            f"{tool}Flags"
+            for tool in ("configure", "cmake", "meson", "make", "build", "install")
+        ),
         *("src", "srcs", "sourceRoot", "patches", "doCheck", "doInstallCheck"),
     ]
 )
 """Variables that the phases of a build read; a builder with a `buildCommand` runs none."""
 
 _KNOWN = _PHASES | {
-    *(f"{kind}Inputs" for kind in ("build", "nativeBuild", "propagatedBuild", "propagatedNativeBuild")),
-    *(f"{native}Inputs" for native in ("check", "nativeCheck", "installCheck", "nativeInstallCheck")),
-    *("NIX_CFLAGS_COMPILE", "NIX_LDFLAGS", "hardeningDisable", "hardeningEnable", "separateDebugInfo"),
-    *("dontBuild", "dontConfigure", "dontStrip", "dontUnpack", "dontPatchELF", "dontWrapQtApps", "dontWrapGApps"),
-    *("patchFlags", "qmakeFlags", "ninjaFlags", "ldflags", "checkFlags", "enableParallelBuilding"),
+    *(
+        f"{kind}Inputs"
+        for kind in ("build", "nativeBuild", "propagatedBuild", "propagatedNativeBuild")
+    ),
+    *(
+        f"{native}Inputs"
+        for native in ("check", "nativeCheck", "installCheck", "nativeInstallCheck")
+    ),
+    *(
+        "NIX_CFLAGS_COMPILE",
+        "NIX_LDFLAGS",
+        "hardeningDisable",
+        "hardeningEnable",
+        "separateDebugInfo",
+    ),
+    *(
+        "dontBuild",
+        "dontConfigure",
+        "dontStrip",
+        "dontUnpack",
+        "dontPatchELF",
+        "dontWrapQtApps",
+        "dontWrapGApps",
+    ),
+    *(
+        "patchFlags",
+        "qmakeFlags",
+        "ninjaFlags",
+        "ldflags",
+        "checkFlags",
+        "enableParallelBuilding",
+    ),
     *("outputs", "version", "pname", "name", "meta", "passthru"),
     # Nix reads these itself.
-    *("allowedReferences", "allowedRequisites", "disallowedReferences", "disallowedRequisites", "outputChecks"),
-    *("allowSubstitutes", "preferLocalBuild", "requiredSystemFeatures", "impureEnvVars", "exportReferencesGraph"),
-    *("outputHash", "outputHashAlgo", "outputHashMode", "passAsFile", "shellHook", "unsafeDiscardReferences"),
+    *(
+        "allowedReferences",
+        "allowedRequisites",
+        "disallowedReferences",
+        "disallowedRequisites",
+        "outputChecks",
+    ),
+    *(
+        "allowSubstitutes",
+        "preferLocalBuild",
+        "requiredSystemFeatures",
+        "impureEnvVars",
+        "exportReferencesGraph",
+    ),
+    *(
+        "outputHash",
+        "outputHashAlgo",
+        "outputHashMode",
+        "passAsFile",
+        "shellHook",
+        "unsafeDiscardReferences",
+    ),
 }
 _HOOK = re.compile(r"(?:pre|post)(Unpack|Patch|Configure|Build|Install|Fixup)")
 _PHASE = re.compile(r"(unpack|patch|configure|build|install|fixup|dist)Phase")
@@ -65,7 +129,9 @@ _CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck
 _CHECKS = re.compile(r"(?<!version-)check-hook")
 _OF_HOOKS = re.compile(r"[a-z]+[A-Z]\w*")
 """Variables with such a name are read by nixpkgs' phases and hooks, and not by the package itself."""
-_SWITCH = re.compile(r"(?:do|dont|no|disabled?|enable)[A-Z]\w*|[a-z]\w*(?:Features|Flags|FlagsArray|Inputs|Phase)")
+_SWITCH = re.compile(
+    r"(?:do|dont|no|disabled?|enable)[A-Z]\w*|[a-z]\w*(?:Features|Flags|FlagsArray|Inputs|Phase)"
+)
 """New variables with such a name are for a hook; others may be the user's own, to be used in what else is set."""
 _NEAR = 0.88
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
@@ -83,13 +149,18 @@ def wrapper_source(case: Overridden) -> Iterator[Left]:
     A different package that replaces the wrapper does read them.
     """
     old, new = case.old.environment, case.new.environment
-    is_other = any(name in old and old[name] != new.get(name) for name in ("buildCommand", "dontUnpack"))
+    is_other = any(
+        name in old and old[name] != new.get(name)
+        for name in ("buildCommand", "dontUnpack")
+    )
     if case.source(case.old) or is_other:
         return
     for name in _OF_SOURCE:
         if name in case.changed and new[name]:
             yield Left(
-                name=name, why=f"the package is a wrapper without a source of its own, and nothing reads '{name}'"
+                name=name,
+                why="the package is a wrapper without a source of its own, and "
+                f"nothing reads '{name}'",
             )
 
 
@@ -101,7 +172,9 @@ def unused_source(case: Overridden) -> Iterator[Left]:
         return
     others = (value for name, value in environment.items() if name != "src")
     if not any(re.search(r"\$\{?src\b", value) or place in value for value in others):
-        yield Left(name="src", why="the package unpacks no source, and nothing reads 'src'")
+        yield Left(
+            name="src", why="the package unpacks no source, and nothing reads 'src'"
+        )
 
 
 def unread_phases(case: Overridden) -> Iterator[Left]:
@@ -110,8 +183,16 @@ def unread_phases(case: Overridden) -> Iterator[Left]:
     command = environment.get("buildCommand", "")
     if command and case.old.environment.get("buildCommand") == command:
         for name in case.changed:
-            if name in _PHASES and environment[name] and not re.search(rf"\$\{{?{name}\b", command):
-                yield Left(name=name, why=f"the package is built by a 'buildCommand', which does not read '{name}'")
+            if (
+                name in _PHASES
+                and environment[name]
+                and not re.search(rf"\$\{{?{name}\b", command)
+            ):
+                yield Left(
+                    name=name,
+                    why="the package is built by a 'buildCommand', which does not "
+                    f"read '{name}'",
+                )
         return
     for name in case.changed:
         found = _HOOK.fullmatch(name) or _PHASE.fullmatch(name)
@@ -121,11 +202,22 @@ def unread_phases(case: Overridden) -> Iterator[Left]:
         phase = f"{step[0].lower()}{step[1:]}Phase"
         own = environment.get(phase)
         if name != phase and own and f"runHook {name}" not in own:
-            yield Left(name=name, why=f"the package has a '{phase}' of its own, which does not run '{name}'")
+            yield Left(
+                name=name,
+                why=f"the package has a '{phase}' of its own, which does not run "
+                f"'{name}'",
+            )
         elif environment.get(f"dont{step}"):
-            yield Left(name=name, why=f"the package sets 'dont{step}', so that '{name}' does not run")
+            yield Left(
+                name=name,
+                why=f"the package sets 'dont{step}', so that '{name}' does not run",
+            )
         elif (phases := environment.get("phases")) and phase not in phases.split():
-            yield Left(name=name, why=f"'{phase}' is not one of the package's 'phases', so that '{name}' does not run")
+            yield Left(
+                name=name,
+                why=f"'{phase}' is not one of the package's 'phases', so that "
+                f"'{name}' does not run",
+            )
 
 
 def unread_checks(case: Overridden) -> Iterator[Left]:
@@ -135,14 +227,22 @@ def unread_checks(case: Overridden) -> Iterator[Left]:
         return
     installs = environment.get("installCheckPhase", "")
     # Such as pytest's, but the one that asks a program for its version does not.
-    hooks = {name for path in case.new.inputs if _CHECKS.search(name := case.store[path].name)}
+    hooks = {
+        name
+        for path in case.new.inputs
+        if _CHECKS.search(name := case.store[path].name)
+    }
     for name in case.changed:
         switch = "doInstallCheck" if name == "installCheckPhase" else "doCheck"
         if name not in _CHECKING or not environment[name] or environment.get(switch):
             continue
-        is_hook = name != "checkPhase" and (bool(hooks) or f"runHook {name}" in installs)
+        is_hook = name != "checkPhase" and (
+            bool(hooks) or f"runHook {name}" in installs
+        )
         if not (is_hook and environment.get("doInstallCheck")):
-            yield Left(name=name, why=f"'{switch}' is not set, so that '{name}' does not run")
+            yield Left(
+                name=name, why=f"'{switch}' is not set, so that '{name}' does not run"
+            )
 
 
 def unused_hash(case: Overridden) -> Iterator[Left]:
@@ -150,7 +250,8 @@ def unused_hash(case: Overridden) -> Iterator[Left]:
     hashes = {
         name: value
         for name in case.changed
-        if _HASH_NAME.search(name) and (value := digest(case.new.environment[name])) is not None
+        if _HASH_NAME.search(name)
+        and (value := digest(case.new.environment[name])) is not None
     }
     if not hashes:
         return
@@ -159,7 +260,9 @@ def unused_hash(case: Overridden) -> Iterator[Left]:
     for name, value in hashes.items():
         if value not in fetched:
             yield Left(
-                name=name, why=f"nothing that is fetched anew has this hash: '{name}' is a variable that nothing reads"
+                name=name,
+                why=f"nothing that is fetched anew has this hash: '{name}' is a "
+                "variable that nothing reads",
             )
 
 
@@ -170,23 +273,49 @@ def turned_too_late(case: Overridden) -> Iterator[Left]:
         if other is None or other not in case.old.environment or other in case.changed:
             continue
         # A vim plugin has such variables too, and its builder makes nothing of them.
-        if name in _OF_PYTHON and not any(_PYTHON.match(case.store[path].name) for path in case.new.inputs):
+        if name in _OF_PYTHON and not any(
+            _PYTHON.match(case.store[path].name) for path in case.new.inputs
+        ):
             continue
-        yield Left(name=name, why=f"the builder has made '{other}' of it before, and that stays")
+        yield Left(
+            name=name,
+            why=f"the builder has made '{other}' of it before, and that stays",
+        )
 
 
 def unread_variable(case: Overridden) -> Iterator[Left]:
     """Yield new variables that nothing reads: an argument of the package, a misspelt name, one for a missing hook."""
-    arguments = {name for call in case.calls if call.method != "override" for name in call.arguments}
+    arguments = {
+        name
+        for call in case.calls
+        if call.method != "override"
+        for name in call.arguments
+    }
     # What Nix itself reads changes other variables too.
     is_alone = {*case.changed} <= {*case.names, "name"}
     for name in case.added:
         if name in _FETCHING and not case.source_changes and case.source(case.new):
-            why = f"'{name}' is an argument of the fetcher; here it is a variable that nothing reads"
+            why = (
+                f"'{name}' is an argument of the fetcher; here it is a variable "
+                "that nothing reads"
+            )
             yield Left(name=name, why=why)
         elif name in arguments and not _STORE.search(case.new.environment[name]):
-            yield Left(name=name, why=f"'{name}' is an argument of the package; as a variable nothing reads it")
-        elif name not in _KNOWN and (near := get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)):
-            yield Left(name=name, why=f"nothing reads the variable '{name}'; did you mean '{near[0]}'?")
+            yield Left(
+                name=name,
+                why=f"'{name}' is an argument of the package; as a variable nothing "
+                "reads it",
+            )
+        elif name not in _KNOWN and (
+            near := get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)
+        ):
+            yield Left(
+                name=name,
+                why=f"nothing reads the variable '{name}'; did you mean '{near[0]}'?",
+            )
         elif is_alone and _SWITCH.fullmatch(name) and not is_read(case, name):
-            yield Left(name=name, why=f"no phase and no setup hook of this build reads the variable '{name}'")
+            yield Left(
+                name=name,
+                why="no phase and no setup hook of this build reads the variable "
+                f"'{name}'",
+            )

@@ -14,32 +14,73 @@ SCHEMA = 4
 
 
 def to_json(done: PullRequest | Removed) -> bytes:
-    """Return the document; its `report` about a branch is that of `unlet propose --json`, a batch has `packages`."""
+    """Return the document.
+
+    Its `report` about a branch is that of `unlet propose --json`, a batch has
+    `packages`.
+    """
     if isinstance(done, Removed):
         return documents.write({"schema": SCHEMA, "removed": done})
-    made = {**asdict(done.made), "next": steps(done.made)} if done.made is not None else None
-    packages = [{"target": each.target, **report.outcome(each.result)} for each in done.attempts]
+    made = (
+        {**asdict(done.made), "next": steps(done.made)}
+        if done.made is not None
+        else None
+    )
+    packages = [
+        {"target": each.target, **report.outcome(each.result)} for each in done.attempts
+    ]
     value = {name: each for name, each in asdict(done).items() if name != "attempts"}
     single = packages[0].get("report") if len(packages) == 1 else None
-    return documents.write({"schema": SCHEMA, **value, "made": made, "report": single, "packages": packages})
+    return documents.write(
+        {
+            "schema": SCHEMA,
+            **value,
+            "made": made,
+            "report": single,
+            "packages": packages,
+        }
+    )
 
 
 def steps(made: MadeBranch) -> dict[str, str]:
     """Return the shell commands to look at a branch, edit the text, push, and open the pull request.
 
-    A pushed branch already has its pull request: it is pushed again with force, and no new one is opened.
+    A pushed branch already has its pull request: it is pushed again with force, and no
+    new one is opened.
     """
     kept, tree = made.contribution, str(made.worktree)
     base = kept.base_commit.short
     how = "--force-with-lease" if made.pushed else "--set-upstream"
     opening = [
-        *("gh", "pr", "create", "--draft", "--repo", "NixOS/nixpkgs", "--base", made.target_branch),
+        *(
+            "gh",
+            "pr",
+            "create",
+            "--draft",
+            "--repo",
+            "NixOS/nixpkgs",
+            "--base",
+            made.target_branch,
+        ),
         *("--head", made.head, "--title", made.title, "--body-file", str(made.text)),
     ]
     return {
-        "look": join(["git", "-C", tree, "log", "--patch", "--reverse", "--color-moved=dimmed-zebra", f"{base}.."]),
+        "look": join(
+            [
+                "git",
+                "-C",
+                tree,
+                "log",
+                "--patch",
+                "--reverse",
+                "--color-moved=dimmed-zebra",
+                f"{base}..",
+            ]
+        ),
         "edit": f"${{EDITOR:-vi}} {quote(str(made.text))}",
-        "push": join(["git", "-C", tree, "push", how, made.push or "REMOTE", kept.branch]),
+        "push": join(
+            ["git", "-C", tree, "push", how, made.push or "REMOTE", kept.branch]
+        ),
         **({} if made.pushed else {"open": join(opening)}),
     }
 
@@ -51,33 +92,61 @@ def lines(done: PullRequest) -> Iterator[str]:
         yield "no branch was made: no package is left"
         return
     if made is None:
-        stays = f"the branch stays at {done.before.short}" if done.before is not None else "no branch was made"
+        stays = (
+            f"the branch stays at {done.before.short}"
+            if done.before is not None
+            else "no branch was made"
+        )
         yield f"{stays}: a proof failed"
         return
     kept = made.contribution
-    yield f"branch    {kept.branch}, on {made.base_name} ({kept.base_commit.short}), by {made.author}"
+    yield (
+        f"branch    {kept.branch}, on {made.base_name} ({kept.base_commit.short}), "
+        f"by {made.author}"
+    )
     for oid, subject in zip(kept.commits, made.subjects, strict=True):
         yield f"  {oid.short}  {subject}"
     yield from (f"  {oid.short}  {subject} (yours)" for oid, subject in made.own)
     yield f"worktree  {made.worktree}"
     tip = made.own[-1][0] if made.own else kept.commits[-1]
     if done.before is not None and done.before != tip:
-        back = join(["git", "-C", str(made.worktree), "reset", "--keep", done.before.short])
+        back = join(
+            ["git", "-C", str(made.worktree), "reset", "--keep", done.before.short]
+        )
         yield f"before    {done.before.short}; {back} goes back"
     yield f"text      {made.text}"
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
-    formats = (proof for each in done.reports for proof in each.proofs if proof.name == "format")
-    for why in dict.fromkeys(proof.reason or "" for proof in formats if proof.status is Status.NOT_RUN):
-        yield f"format    to be checked by you, as nixpkgs' CI does: {why.removeprefix('because ')}"
+    formats = (
+        proof
+        for each in done.reports
+        for proof in each.proofs
+        if proof.name == "format"
+    )
+    for why in dict.fromkeys(
+        proof.reason or "" for proof in formats if proof.status is Status.NOT_RUN
+    ):
+        yield (
+            "format    to be checked by you, as nixpkgs' CI does: "
+            f"{why.removeprefix('because ')}"
+        )
     for number in made.related:
-        yield f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, and only one of the two is needed"
+        yield (
+            f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, "
+            "and only one of the two is needed"
+        )
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
         # gh takes no repository beside --remote.
         fork = "gh repo fork --remote --remote-name fork"
-        yield f"          no remote is yours: (cd {quote(str(done.clone))} && {fork}) makes one"
-    remove = f"unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
+        yield (
+            f"          no remote is yours: (cd {quote(str(done.clone))} && "
+            f"{fork}) makes one"
+        )
+    remove = (
+        f"unlet pr --repo {quote(str(done.clone))} --branch "
+        f"{quote(kept.branch)} --remove"
+    )
     yield f"undo      {remove}"
 
 

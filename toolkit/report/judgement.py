@@ -19,7 +19,11 @@ SCHEMA = 2
 LINES = 25
 """The most lines of a comment."""
 
-_TONES = {Weight.REGRESSION: Tone.FAILED, Weight.CHANGE: Tone.NOT_RUN, Weight.NOTE: Tone.PLAIN}
+_TONES = {
+    Weight.REGRESSION: Tone.FAILED,
+    Weight.CHANGE: Tone.NOT_RUN,
+    Weight.NOTE: Tone.PLAIN,
+}
 _SHORT = 60
 _AROUND = 12
 """So much of what two long values share stands before their difference."""
@@ -29,7 +33,9 @@ _ROWS = 12
 _GAPS = 3
 
 
-def to_json(judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:
+def to_json(
+    judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequence[str] = ()
+) -> bytes:
     """Return the document of `unlet check --json` about a change."""
     return documents.write(
         {
@@ -68,11 +74,25 @@ class _Row(Struct, frozen=True, kw_only=True):
 
     def text(self, judgement: Judgement) -> str:
         """Return what differs, where, and the reason."""
-        where = f" ({', '.join(self.systems)})" if len(self.systems) < len(judgement.looked_at) else ""
+        where = (
+            f" ({', '.join(self.systems)})"
+            if len(self.systems) < len(judgement.looked_at)
+            else ""
+        )
         reason = _reason(self.first)
-        if reason and len(self.attributes) > 1 and self.first.weight is Weight.REGRESSION:
-            return f"{reason}: {len(self.attributes)} attributes no longer evaluate{where} ({self.who})"
-        return f"{self.who}: {self.first.what}{where}{f': {reason}' if reason else _values(self.first)}"
+        if (
+            reason
+            and len(self.attributes) > 1
+            and self.first.weight is Weight.REGRESSION
+        ):
+            return (
+                f"{reason}: {len(self.attributes)} attributes no longer "
+                f"evaluate{where} ({self.who})"
+            )
+        return (
+            f"{self.who}: "
+            f"{self.first.what}{where}{f': {reason}' if reason else _values(self.first)}"
+        )
 
     @property
     def who(self) -> str:
@@ -82,9 +102,14 @@ class _Row(Struct, frozen=True, kw_only=True):
 
 def _reason(difference: Difference) -> str | None:
     """Return why something does not evaluate, if that is what differs."""
-    is_known = difference.kind is Kind.EVALUATION and None in (difference.before, difference.after)
+    is_known = difference.kind is Kind.EVALUATION and None in (
+        difference.before,
+        difference.after,
+    )
     found = (difference.after or difference.before) if is_known else difference.after
-    is_reason = is_known or (difference.kind is Kind.EVALUATION and difference.weight is Weight.REGRESSION)
+    is_reason = is_known or (
+        difference.kind is Kind.EVALUATION and difference.weight is Weight.REGRESSION
+    )
     return found if is_reason and isinstance(found, str) else None
 
 
@@ -114,12 +139,20 @@ def verdict(judgement: Judgement) -> str:
         counts.insert(0, "unknown" if judgement.unknown else "same")
     if judgement.asked or counts != ["same"]:
         return f"{', '.join(counts)} ({asked})"
-    return f"same: nothing to evaluate ({files})" if not judgement.equal else f"same: Nix reads the same in {files}"
+    return (
+        f"same: nothing to evaluate ({files})"
+        if not judgement.equal
+        else f"same: Nix reads the same in {files}"
+    )
 
 
-def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -> Iterator[Line]:
+def lines(
+    judgement: Judgement, *, quiet: bool = False, verbose: bool = False
+) -> Iterator[Line]:
     """Yield lines for people: the verdict, the differences, the commits, everything unknown or not covered."""
-    tone = next((_TONES[weight] for weight in Weight if judgement.of(weight)), Tone.PROVEN)
+    tone = next(
+        (_TONES[weight] for weight in Weight if judgement.of(weight)), Tone.PROVEN
+    )
     if judgement.unknown and tone in {Tone.PROVEN, Tone.PLAIN}:
         tone = Tone.NOT_RUN
     yield Line(text=verdict(judgement), tone=tone)
@@ -136,7 +169,10 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
     yield from (Line(text=text) for text in _commits(judgement))
     for text in _gaps(judgement.unknown):
         yield Line(text=f"unknown {text}", tone=Tone.NOT_RUN, head=7)
-    yield from (Line(text=f"not answered: {text}", tone=Tone.NOT_RUN) for text in _unanswered(judgement.unanswered))
+    yield from (
+        Line(text=f"not answered: {text}", tone=Tone.NOT_RUN)
+        for text in _unanswered(judgement.unanswered)
+    )
     gaps = [*_gaps(judgement.not_covered)]
     for text in gaps if verbose else gaps[:_ROWS]:
         yield Line(text=f"not compared  {text}")
@@ -144,15 +180,27 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
         yield Line(text=f"not compared  {more} more; --json has all")
     if not judgement.everything:
         yield Line(text="not compared  the rest of the set: --all")
-    elif others := [system for system in judgement.systems if system not in judgement.everything]:
-        yield Line(text=f"not compared  the rest of the set on {', '.join(others)}: --system")
-    yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
+    elif others := [
+        system for system in judgement.systems if system not in judgement.everything
+    ]:
+        yield Line(
+            text=f"not compared  the rest of the set on {', '.join(others)}: --system"
+        )
+    yield from (
+        Line(text=f"warning: {warning}", tone=Tone.NOT_RUN)
+        for warning in judgement.warnings
+    )
 
 
 def _rebuilds(judgement: Judgement) -> str:
     """Return how many of the compared attributes are built differently, by system."""
-    of = {system: f" of {count} compared" for system, count in judgement.compared.items()}
-    return ", ".join(f"{count}{of.get(system, '')} on {system}" for system, count in judgement.rebuilds.items())
+    of = {
+        system: f" of {count} compared" for system, count in judgement.compared.items()
+    }
+    return ", ".join(
+        f"{count}{of.get(system, '')} on {system}"
+        for system, count in judgement.rebuilds.items()
+    )
 
 
 def _where(judgement: Judgement, word: str) -> str:
@@ -175,12 +223,19 @@ def _unanswered(gaps: Sequence[Gap]) -> Iterator[str]:
     together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
         limit = gap.limit or ""
-        names = references.setdefault(limit, {}) if gap.reference else together[gap.system or "", limit]
+        names = (
+            references.setdefault(limit, {})
+            if gap.reference
+            else together[gap.system or "", limit]
+        )
         names[str(gap.attribute)] = None
     for limit, names in references.items():
         yield f"{counted(len(names), 'reference')} ({few([*names])}): {limit}"
     for (limit, attributes), systems in _on_systems(together):
-        yield f"{counted(len(attributes), 'attribute')} on {', '.join(systems)} ({few(attributes)}): {limit}"
+        yield (
+            f"{counted(len(attributes), 'attribute')} on {', '.join(systems)} "
+            f"({few(attributes)}): {limit}"
+        )
 
 
 def _on_systems(
@@ -198,7 +253,9 @@ def _commits(judgement: Judgement) -> Iterator[str]:
         name = f"{step.commit.short} " if step.commit is not None else ""
         serious = [each for each in step.differences if each.weight is not Weight.NOTE]
         built = {each.attribute for each in serious if each.kind == "derivation"}
-        broken = {each.attribute for each in serious if each.weight is Weight.REGRESSION}
+        broken = {
+            each.attribute for each in serious if each.weight is Weight.REGRESSION
+        }
         facts = [f"rebuilds {len(built)}" if built else "rebuilds nothing"]
         facts += [f"breaks {', '.join(sorted(broken)[:_FEW])}"] if broken else []
         facts += ["differs"] if serious and not built and not broken else []
@@ -207,9 +264,14 @@ def _commits(judgement: Judgement) -> Iterator[str]:
 
 
 def _values(difference: Difference) -> str:
-    """Return a value before and after if they are short; a set or a list is in words already."""
+    """Return a value before and after if they are short.
+
+    A set or a list is in words already.
+    """
     values = (difference.before, difference.after)
-    if None in values or any(isinstance(each, str) and each.startswith("/nix/store/") for each in values):
+    if None in values or any(
+        isinstance(each, str) and each.startswith("/nix/store/") for each in values
+    ):
         return ""
     is_short = all(isinstance(each, str | int | float) for each in values)
     if not is_short and difference.kind not in {Kind.FIXED_OUTPUT, Kind.DERIVATION}:
@@ -218,7 +280,9 @@ def _values(difference: Difference) -> str:
     shared = len(os.path.commonprefix(texts)) - _AROUND  # noqa: RUF071 - of texts
     if shared > 0 and max(map(len, texts)) > _SHORT:
         texts = [f"…{text[shared:]}" for text in texts]
-    before, after = (text if len(text) <= _SHORT else f"{text[:_SHORT]}…" for text in texts)
+    before, after = (
+        text if len(text) <= _SHORT else f"{text[:_SHORT]}…" for text in texts
+    )
     return f": {before} → {after}"
 
 
@@ -231,36 +295,82 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def to_comment(judgement: Judgement, *, command: str, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:
-    """Return the comment, in Markdown, of at most LINES lines; `command` judges the same again."""
-    head = [f"**{plain(verdict(judgement))}** for {code(judgement.subject)}{_where(judgement, ' on ')}", ""]
-    rows = [row for row in _rows(judgement.differences) if row.first.weight is not Weight.NOTE]
-    minor = [row for row in _rows(judgement.differences) if row.first.weight is Weight.NOTE]
+def to_comment(
+    judgement: Judgement,
+    *,
+    command: str,
+    claims: Sequence[Proof] = (),
+    notes: Sequence[str] = (),
+) -> bytes:
+    """Return the comment, in Markdown, of at most LINES lines.
+
+    `command` judges the same again.
+    """
+    head = [
+        (
+            f"**{plain(verdict(judgement))}** for "
+            f"{code(judgement.subject)}{_where(judgement, ' on ')}"
+        ),
+        "",
+    ]
+    rows = [
+        row
+        for row in _rows(judgement.differences)
+        if row.first.weight is not Weight.NOTE
+    ]
+    minor = [
+        row for row in _rows(judgement.differences) if row.first.weight is Weight.NOTE
+    ]
     body = [f"- rebuilds {plain(built)}"] if (built := _rebuilds(judgement)) else []
     body += [_item(row, judgement) for row in rows[:_ROWS]]
     if more := rows[_ROWS:]:
         body.append(f"- and {len(more)} more")
-    body += [f"- {plain(text)}" for text in _commits(judgement)][: LINES - len(head) - len(body) - 8]
-    if people := sorted({each for those in judgement.maintainers.values() for each in those}):
+    body += [f"- {plain(text)}" for text in _commits(judgement)][
+        : LINES - len(head) - len(body) - 8
+    ]
+    if people := sorted(
+        {each for those in judgement.maintainers.values() for each in those}
+    ):
         body.append(f"- maintainers of what regresses: {plain(few(people, _ROWS))}")
     if minor:
-        body.append(f"- notes: {plain('; '.join(f'{row.who}: {row.first.what}' for row in minor[:_FEW]))}")
-    body += [f"- unknown: {plain(text)}" for text in [*_gaps(judgement.unknown)][:_GAPS]]
-    body += [f"- not answered: {plain(text)}" for text in [*_unanswered(judgement.unanswered)][:_GAPS]]
+        body.append(
+            "- notes: "
+            f"{plain('; '.join(f'{row.who}: {row.first.what}' for row in minor[:_FEW]))}"
+        )
+    body += [
+        f"- unknown: {plain(text)}" for text in [*_gaps(judgement.unknown)][:_GAPS]
+    ]
+    body += [
+        f"- not answered: {plain(text)}"
+        for text in [*_unanswered(judgement.unanswered)][:_GAPS]
+    ]
     if failed := [proof.name for proof in claims if proof.status is Status.FAILED]:
         body.append(f"- failed claims: {', '.join(map(code, failed))}")
     elif claims:
-        body.append(f"- {sum(proof.status is Status.PASSED for proof in claims)} of {len(claims)} claims passed")
+        body.append(
+            f"- {sum(proof.status is Status.PASSED for proof in claims)} of "
+            f"{len(claims)} claims passed"
+        )
     body += [f"- {plain(note)}" for note in notes[:_GAPS]]
     count = len(judgement.not_covered)
-    gaps = f"; {counted(count, 'thing')} {'was' if count == 1 else 'were'} not compared" if count else ""
+    gaps = (
+        f"; {counted(count, 'thing')} {'was' if count == 1 else 'were'} not compared"
+        if count
+        else ""
+    )
     rest = "the rest of the set was not compared"
     if judgement.everything:
-        rest = f"every package of the set was compared on {', '.join(judgement.everything)}"
+        rest = (
+            "every package of the set was compared on "
+            f"{', '.join(judgement.everything)}"
+        )
     foot = [
         *[""] * bool(body),
         f"{_looked_at(judgement)}; nothing was built, and {rest}{gaps}.",
-        f"Made by a tool, unlet {__version__}, and not yet read by a person: {code(command)}",
+        (
+            f"Made by a tool, unlet {__version__}, and not yet read by a person: "
+            f"{code(command)}"
+        ),
     ]
     text = "\n".join([*head, *body[: LINES - len(head) - len(foot)], *foot])
     return f"{text}\n".encode(errors="backslashreplace")
@@ -272,11 +382,18 @@ def _looked_at(judgement: Judgement) -> str:
         return "Compared by what Nix parses: nothing was evaluated"
     kinds = "derivations, fixed outputs, meta, passthru, arguments and overrides"
     if len(judgement.equal) == judgement.files:
-        return f"Nix parses the same in both versions; compared by evaluation on one system: {kinds}"
+        return (
+            "Nix parses the same in both versions; compared by evaluation on one "
+            f"system: {kinds}"
+        )
     return f"Compared by evaluation: {kinds}"
 
 
 def _item(row: _Row, judgement: Judgement) -> str:
     text = row.text(judgement)
-    shown = f"{code(row.who)}{plain(text.removeprefix(row.who))}" if text.startswith(row.who) else plain(text)
+    shown = (
+        f"{code(row.who)}{plain(text.removeprefix(row.who))}"
+        if text.startswith(row.who)
+        else plain(text)
+    )
     return f"- **{row.first.weight}** {shown}"

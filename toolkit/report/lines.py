@@ -15,7 +15,10 @@ class Tone(StrEnum):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """A line for people, without a line feed; its first `head` characters have the tone, all if None."""
+    """A line for people, without a line feed.
+
+    Its first `head` characters have the tone, all if None.
+    """
 
     text: str
     tone: Tone = Tone.PLAIN

@@ -1,4 +1,7 @@
-"""Pieces of Markdown. Foreign text in it becomes harmless and short, without paths of this machine."""
+"""Pieces of Markdown.
+
+Foreign text in it becomes harmless and short, without paths of this machine.
+"""
 
 import re
 
@@ -8,7 +11,9 @@ WIDTH = 240
 """The most characters of one line of foreign text."""
 
 # Absolute paths, other than of places that are the same everywhere.
-_PRIVATE = re.compile(r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*")
+_PRIVATE = re.compile(
+    r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*"
+)
 
 _PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
 
@@ -28,14 +33,17 @@ def fence(lines: tuple[str, ...], language: str = "") -> str:
 
 def plain(text: str) -> str:
     """Return text on one line without Markdown or HTML; `@name` mentions nobody."""
-    escaped = re.sub(r"([\\`*\[\]])", r"\\\1", raw(text).replace("&", "&amp;").replace("<", "&lt;"))
+    escaped = re.sub(
+        r"([\\`*\[\]])", r"\\\1", raw(text).replace("&", "&amp;").replace("<", "&lt;")
+    )
     return unlinked(escaped)
 
 
 def unlinked(text: str) -> str:
     """Return Markdown in which `@name`, `#1` and `GH-1` do not notify anyone on GitHub.
 
-    The word joiner that breaks them is an entity, since the character itself counts as unprintable.
+    The word joiner that breaks them is an entity, since the character itself counts as
+    unprintable.
     """
     return re.sub(r"([@#](?=\w)|\bGH(?=-\d))", r"\1&#8288;", text)
 
@@ -53,7 +61,9 @@ def unwrapped(text: str) -> str:
     """
     parts = re.split(r"(^```.*?^```$)", text.strip(), flags=re.MULTILINE | re.DOTALL)
     return "".join(
-        part if part.startswith("```") else _PARAGRAPH.sub(lambda found: found[0].replace("\n", " "), part)
+        part
+        if part.startswith("```")
+        else _PARAGRAPH.sub(lambda found: found[0].replace("\n", " "), part)
         for part in parts
     )
 

@@ -1,7 +1,7 @@
 """Commit messages in upstream's form: composed of subject, body and trailers, and checked against the rules.
 
-The rules are those that nixpkgs' CI enforces (ci/github-script/lint-commits.ts there), a limit of the subject's length,
-and what git itself asks for.
+The rules are those that nixpkgs' CI enforces (ci/github-script/lint-commits.ts there),
+a limit of the subject's length, and what git itself asks for.
 """
 
 import re
@@ -19,20 +19,36 @@ _VERB_WIDTH = 40
 """So many characters may follow a prefix of any length: some attribute paths have over fifty."""
 
 _CONVENTIONAL = (
-    *("build", "chore", "ci", "doc", "docs", "feat", "feature", "fix", "perf", "refactor", "services", "style"),
+    *(
+        "build",
+        "chore",
+        "ci",
+        "doc",
+        "docs",
+        "feat",
+        "feature",
+        "fix",
+        "perf",
+        "refactor",
+        "services",
+        "style",
+    ),
     *("test", "update"),
 )
 
 _AUTOSQUASH = ("amend!", "fixup!", "squash!")
 
-# An attribute, or several as `python3Packages.{a,b}` or `a, b`; a path such as `nixos/forgejo`.
+# An attribute, or several as `python3Packages.{a,b}` or `a, b`; a path such as
+# `nixos/forgejo`.
 _PREFIX = re.compile(r"[A-Za-z0-9_][\w.+'/{},-]*(?:, [A-Za-z0-9_][\w.+'/{},-]*)*: \S")
 
-# Of git-interpret-trailers(1): a token is letters, digits and hyphens. A URL is none, though git takes it for one.
+# Of git-interpret-trailers(1): a token is letters, digits and hyphens. A URL is none,
+# though git takes it for one.
 _TRAILER = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:(?!//)[ \t]*(?P<value>.*)")
 
-# For these addresses nixpkgs' CI closes a pull request (ci/github-script/lint-commits.js there), if the commit has no
-# trailer that discloses it.
+# For these addresses nixpkgs' CI closes a pull request
+# (ci/github-script/lint-commits.js there), if the commit has no trailer that discloses
+# it.
 _ASSISTANTS = {
     "223556219+copilot@users.noreply.github.com",
     "agent@cursor.com",
@@ -48,14 +64,17 @@ _SCISSORS = re.compile(r"^(?:---|diff -|Index: ).*", re.MULTILINE)
 def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
     """Return a message as git stores it, without trailing blanks, with a final line feed.
 
-    The trailers, each `Key: value`, come last, as `git interpret-trailers` puts them: into the body's last paragraph if
-    that consists of trailers, else into a new one, each once. Raise UsageError as `checked_trailers` does.
+    The trailers, each `Key: value`, come last, as `git interpret-trailers` puts them:
+    into the body's last paragraph if that consists of trailers, else into a new one,
+    each once. Raise UsageError as `checked_trailers` does.
     """
     lines = [line.rstrip() for line in f"{subject}\n\n{body}".split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
     there = _trailers(text)
     known = {line.casefold() for line in there}
-    added = [line for line in checked_trailers(trailers) if line.casefold() not in known]
+    added = [
+        line for line in checked_trailers(trailers) if line.casefold() not in known
+    ]
     if not added:
         return f"{text}\n"
     return "\n".join([text, *(() if there else ("",)), *added, ""])
@@ -64,13 +83,16 @@ def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
 def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
     """Return trailers in git's form `Key: value`, each once.
 
-    Raise UsageError for a different form: more than one line, no key of letters, digits and hyphens, no value.
+    Raise UsageError for a different form: more than one line, no key of letters, digits
+    and hyphens, no value.
     """
     found: dict[str, str] = {}
     for trailer in trailers:
         match = _TRAILER.fullmatch(trailer.strip())
         if match is None or not match["value"] or not match["value"].isprintable():
-            raise UsageError(f"trailer: '{_line(trailer)}' is not of the form 'Key: value'")
+            raise UsageError(
+                f"trailer: '{_line(trailer)}' is not of the form 'Key: value'"
+            )
         line = f"{match['key']}: {match['value']}"
         found.setdefault(line.casefold(), line)
     return tuple(found.values())
@@ -80,37 +102,53 @@ def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> No
     """Raise ToolkitError if a trailer, or one of `people` by role, has an assistant's address without Assisted-by."""
     if any(trailer.lower().startswith("assisted-by:") for trailer in trailers):
         return
-    for subject, text in (*(("trailer", trailer) for trailer in trailers), *people.items()):
+    for subject, text in (
+        *(("trailer", trailer) for trailer in trailers),
+        *people.items(),
+    ):
         address = _ADDRESS.search(text)
         if address is not None and address[1].lower() in _ASSISTANTS:
             kind = UsageError if subject == "trailer" else ToolkitError
-            fact = "has an assistant's address; nixpkgs' CI closes a pull request with one and without Assisted-by"
-            raise kind(f"{subject}: '{_line(text)}' {fact}", hint="add --trailer 'Assisted-by: TOOL (MODEL)'")
+            fact = (
+                "has an assistant's address; nixpkgs' CI closes a pull request "
+                "with one and without Assisted-by"
+            )
+            raise kind(
+                f"{subject}: '{_line(text)}' {fact}",
+                hint="add --trailer 'Assisted-by: TOOL (MODEL)'",
+            )
 
 
-def require_form(subject: str, body: str, *, paths: Collection[PurePosixPath] = ()) -> None:
+def require_form(
+    subject: str, body: str, *, paths: Collection[PurePosixPath] = ()
+) -> None:
     """Raise ToolkitError for the first rule that a message breaks.
 
-    `paths` are the files that the commit changes: `doc: …` is no conventional type for one below `doc/`.
+    `paths` are the files that the commit changes: `doc: …` is no conventional type for
+    one below `doc/`.
     """
     segments = {part for path in paths for part in path.parts}
     types = "|".join(name for name in _CONVENTIONAL if name not in segments)
     longest = max(SUBJECT_WIDTH, subject.find(": ") + _VERB_WIDTH)
     rules = {
         "is one for git rebase --autosquash": subject.startswith(_AUTOSQUASH),
-        "starts with a conventional type; nixpkgs wants the attribute or module": re.match(
-            rf"({types})!?(\(.*\))?!?:", subject
+        "starts with a conventional type; nixpkgs wants the attribute or "
+        "module": re.match(rf"({types})!?(\(.*\))?!?:", subject),
+        "has no prefix such as 'forgejo: ' or 'nixos/forgejo: '": not _PREFIX.match(
+            subject
         ),
-        "has no prefix such as 'forgejo: ' or 'nixos/forgejo: '": not _PREFIX.match(subject),
         "ends with a full stop": subject.endswith("."),
-        f"has {len(subject)} characters, more than {SUBJECT_WIDTH}": len(subject) > longest,
-        "has blanks around it, or characters that are not printable": not subject.isprintable()
-        or subject.strip() != subject,
+        f"has {len(subject)} characters, more than {SUBJECT_WIDTH}": len(subject)
+        > longest,
+        "has blanks around it, or characters that are not "
+        "printable": not subject.isprintable() or subject.strip() != subject,
     }
     if fact := next((fact for fact, is_broken in rules.items() if is_broken), None):
         raise ToolkitError(f"commit message: subject '{_line(subject)}': {fact}")
     if (end := _SCISSORS.search(body)) is not None:
-        raise ToolkitError(f"commit message: line '{_line(end[0])}': ends the message for git am")
+        raise ToolkitError(
+            f"commit message: line '{_line(end[0])}': ends the message for git am"
+        )
 
 
 def _trailers(message: str) -> tuple[str, ...]:
@@ -118,10 +156,17 @@ def _trailers(message: str) -> tuple[str, ...]:
     _, blank, last = message.strip("\n").rpartition("\n\n")
     # An indented line goes on with the one above it.
     lines = last.split("\n") if blank else []
-    return tuple(lines) if all(_TRAILER.fullmatch(line) or line[:1] in {" ", "\t"} for line in lines) else ()
+    return (
+        tuple(lines)
+        if all(_TRAILER.fullmatch(line) or line[:1] in {" ", "\t"} for line in lines)
+        else ()
+    )
 
 
 def _line(text: str) -> str:
     """Return a text as one line for a message, not too long."""
-    flat = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(text.split()))
+    flat = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for letter in " ".join(text.split())
+    )
     return flat if len(flat) <= BODY_WIDTH else f"{flat[: BODY_WIDTH - 1]}…"

@@ -1,8 +1,11 @@
-"""The text of a pull request: reason, change and proofs, in few words; then nixpkgs' template.
+"""The text of a pull request: reason, change and proofs, in few words.
 
-The texts are data in patches/lift.toml or a similar file; each statement in them has a passed proof in the report. The
-evidence is in report.md, with the reason of each step. The template is that of the target nixpkgs, byte for byte: a
-draft with an edited one was closed (nixpkgs #561027).
+Then nixpkgs' template.
+
+The texts are data in patches/lift.toml or a similar file; each statement in them has a
+passed proof in the report. The evidence is in report.md, with the reason of each step.
+The template is that of the target nixpkgs, byte for byte: a draft with an edited one
+was closed (nixpkgs #561027).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +21,20 @@ from toolkit.report.message import SUBJECT_WIDTH
 
 T = TypeVar("T")
 
-_PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
+_PASTE = (
+    "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this "
+    "line. -->\n"
+)
 _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 
 
 class StepText(Message, frozen=True, kw_only=True):
     """A step by one `design`, `*` for any: its message, and a paragraph with the reason, by default the message's.
 
-    `short` is the reason in a text about several steps, by default the same. `title` is that of a pull request which
-    makes this step with others; `usage` is a block of code that works from then on, `price` is what the step costs,
-    `motive` names where people asked for the step.
+    `short` is the reason in a text about several steps, by default the same. `title` is
+    that of a pull request which makes this step with others; `usage` is a block of code
+    that works from then on, `price` is what the step costs, `motive` names where people
+    asked for the step.
     """
 
     name: str
@@ -56,8 +63,8 @@ class Related(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A proposal as data: its commits, and the Markdown of its pull request.
 
-    `compared` are the attributes whose derivations a reviewer compares, with the variables `permits` set, for a
-    `system` if few have them.
+    `compared` are the attributes whose derivations a reviewer compares, with the
+    variables `permits` set, for a `system` if few have them.
     """
 
     steps: tuple[StepText, ...]
@@ -69,7 +76,11 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def of(self, step: Step) -> StepText:
         """Return the text of a step with its design."""
-        return next(each for each in self.steps if each.name == step.name and each.design in {step.design, "*"})
+        return next(
+            each
+            for each in self.steps
+            if each.name == step.name and each.design in {step.design, "*"}
+        )
 
 
 def read(path: Path, kind: type[T], *, names: Mapping[str, str] | None = None) -> T:
@@ -80,8 +91,9 @@ def read(path: Path, kind: type[T], *, names: Mapping[str, str] | None = None) -
 class DraftFacts(Struct, frozen=True, kw_only=True):
     """The facts for a draft.
 
-    `added` is the commit after the series. `commits` are the ids of all commits, `base` that of their parent.
-    `template` is nixpkgs' own, empty if it is not on this machine.
+    `added` is the commit after the series. `commits` are the ids of all commits, `base`
+    that of their parent. `template` is nixpkgs' own, empty if it is not on this
+    machine.
     """
 
     report: Report
@@ -93,7 +105,9 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
 
     def passed(self, name: str) -> Proof | None:
         """Return the proof of a name if it passed."""
-        passed = (proof for proof in self.report.proofs if proof.status is Status.PASSED)
+        passed = (
+            proof for proof in self.report.proofs if proof.status is Status.PASSED
+        )
         return next((proof for proof in passed if proof.name == name), None)
 
     @property
@@ -123,7 +137,10 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
 
 
 def draft(facts: DraftFacts, *others: DraftFacts) -> bytes:
-    """Return pull-request.md: the text, then the template; `others` are about the further packages of a batch."""
+    """Return pull-request.md: the text, then the template.
+
+    `others` are about the further packages of a batch.
+    """
     sections = _listed((facts, *others)) if others else _sections(facts)
     content = ("\n\n".join(sections) + "\n\n").encode(errors="backslashreplace")
     return content + (facts.template or _PASTE.encode())
@@ -132,29 +149,49 @@ def draft(facts: DraftFacts, *others: DraftFacts) -> bytes:
 def title(facts: DraftFacts, *others: DraftFacts) -> str:
     """Return the title of the pull request."""
     proposal = facts.report.proposal
-    subject = next(commit.subject for commit in (*proposal.commits, facts.added) if commit is not None)
+    subject = next(
+        commit.subject
+        for commit in (*proposal.commits, facts.added)
+        if commit is not None
+    )
     if others:
         names = [each.report.proposal.package for each in (facts, *others)]
         rest = subject.removeprefix(f"{proposal.package}: ")
         whole = f"{', '.join(names)}: {rest}"
-        return whole if len(whole) <= SUBJECT_WIDTH else f"{names[0]} and {len(others)} more: {rest}"
-    return facts.texts.of(proposal.steps[-1]).title if len(proposal.commits) > 1 else subject
+        return (
+            whole
+            if len(whole) <= SUBJECT_WIDTH
+            else f"{names[0]} and {len(others)} more: {rest}"
+        )
+    return (
+        facts.texts.of(proposal.steps[-1]).title
+        if len(proposal.commits) > 1
+        else subject
+    )
 
 
 def _sections(facts: DraftFacts) -> Iterator[str]:
     texts = facts.texts
     said = [texts.of(step) for step in facts.report.proposal.steps]
     alone = len(said) == 1
-    reasons = [*(text.paragraph for text in said), *([facts.added.why] if facts.added is not None else [])]
+    reasons = [
+        *(text.paragraph for text in said),
+        *([facts.added.why] if facts.added is not None else []),
+    ]
     yield "\n".join(_commits(facts, said)) if len(reasons) > 1 else reasons[0]
     if alone and facts.passed("overridable") is not None:
         yield from (text.usage for text in said if text.usage)
     yield from (text.price for text in said if text.price)
     if facts.passed("no-rebuild") is not None:
         commit = " in commit 1" if len(facts.report.proposal.commits) > 1 else ""
-        yield f"No rebuilds{commit}: {_comparison([facts])} prints the same on {facts.below} and {facts.first}."
+        yield (
+            f"No rebuilds{commit}: {_comparison([facts])} prints the same on "
+            f"{facts.below} and {facts.first}."
+        )
     yield from (f"Related: {text.motive}" for text in said if text.motive)
-    yield from (f"Related: #{each.number} {each.about.strip()}" for each in facts.related)
+    yield from (
+        f"Related: #{each.number} {each.about.strip()}" for each in facts.related
+    )
     yield texts.disclosure.replace("{unlet}", __version__)
     yield _BY_HAND
 
@@ -162,15 +199,26 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
 def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
     """Yield the blocks of a text about the same change of several packages."""
     steps = packages[0].report.proposal.steps
-    reasons = dict.fromkeys(facts.texts.of(step).paragraph for facts in packages for step in steps)
+    reasons = dict.fromkeys(
+        facts.texts.of(step).paragraph for facts in packages for step in steps
+    )
     yield from reasons if len(reasons) == len(steps) else ()
-    yield "\n".join(f"- {code(commit.subject)}" for facts in packages for commit in facts.report.proposal.commits)
+    yield "\n".join(
+        f"- {code(commit.subject)}"
+        for facts in packages
+        for commit in facts.report.proposal.commits
+    )
     groups: dict[tuple[tuple[str, ...], str], list[DraftFacts]] = {}
     for facts in packages:
         if facts.passed("no-rebuild") is not None:
-            groups.setdefault((facts.texts.permits, facts.texts.system), []).append(facts)
+            groups.setdefault((facts.texts.permits, facts.texts.system), []).append(
+                facts
+            )
     for group in groups.values():
-        yield f"No rebuilds: {_comparison(group)} prints the same on {group[0].below} and {group[0].commits[-1].short}."
+        yield (
+            f"No rebuilds: {_comparison(group)} prints the same on "
+            f"{group[0].below} and {group[0].commits[-1].short}."
+        )
     yield packages[0].texts.disclosure.replace("{unlet}", __version__)
     yield _BY_HAND
 
@@ -185,7 +233,9 @@ def _comparison(packages: Sequence[DraftFacts]) -> str:
 
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
     """Yield a line for each commit: its subject, and why it is there."""
-    for number, (commit, text) in enumerate(zip(facts.report.proposal.commits, said, strict=True), start=1):
+    for number, (commit, text) in enumerate(
+        zip(facts.report.proposal.commits, said, strict=True), start=1
+    ):
         yield f"{number}. {code(commit.subject)}: {text.short or text.paragraph}"
     if facts.added is not None:
         yield f"{len(said) + 1}. {code(facts.added.subject)}: {facts.added.why}"

@@ -1,6 +1,7 @@
 """The report of a proposal: report.json, which can be read back, and report.md.
 
-A field may come without a new SCHEMA; one that goes, or has a new meaning, needs a new number. An overlay's is JSON.
+A field may come without a new SCHEMA; one that goes, or has a new meaning, needs a new
+number. An overlay's is JSON.
 """
 
 import re
@@ -13,7 +14,16 @@ from msgspec.structs import replace
 from toolkit import __version__, documents, landlock
 from toolkit.errors import ToolkitError, without_passwords
 from toolkit.git.reading import blob_id
-from toolkit.model import Oid, OverlayReport, Proof, Proven, Report, SourceRequest, Status, Step
+from toolkit.model import (
+    Oid,
+    OverlayReport,
+    Proof,
+    Proven,
+    Report,
+    SourceRequest,
+    Status,
+    Step,
+)
 from toolkit.report.markdown import cell, fence
 from toolkit.text import harmless
 
@@ -39,9 +49,10 @@ class WrittenCommit(Struct, frozen=True, kw_only=True):
 class WrittenReport(Struct, frozen=True, kw_only=True):
     """The fields of report.json that are read again.
 
-    `unlet` is the version that wrote it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
-    not run. `target` is the attribute path in nixpkgs, `file` the path of its file, `bindings` are the names that leave
-    the let, `steps` the designs of the commits. `recipe` is the value of --recipe.
+    `unlet` is the version that wrote it; `result` is `passed`, `failed`, or
+    `incomplete` if no proof failed but one was not run. `target` is the attribute path
+    in nixpkgs, `file` the path of its file, `bindings` are the names that leave the
+    let, `steps` the designs of the commits. `recipe` is the value of --recipe.
     """
 
     unlet: str
@@ -57,7 +68,11 @@ class WrittenReport(Struct, frozen=True, kw_only=True):
 
 def document(report: Report) -> dict[str, object]:
     """Return report.json as a value."""
-    proposal, source, request = report.proposal, report.proposal.source, report.request or SourceRequest()
+    proposal, source, request = (
+        report.proposal,
+        report.proposal.source,
+        report.request or SourceRequest(),
+    )
     return {
         "schema": SCHEMA,
         "unlet": __version__,
@@ -76,7 +91,11 @@ def document(report: Report) -> dict[str, object]:
             "file": request.file,
         },
         "commits": [
-            {"subject": commit.subject, "before": blob_id(commit.before), "after": blob_id(commit.after)}
+            {
+                "subject": commit.subject,
+                "before": blob_id(commit.before),
+                "after": blob_id(commit.after),
+            }
             for commit in proposal.commits
         ],
         "proofs": _rounded(report.proofs),
@@ -109,11 +128,16 @@ def from_json(content: bytes, *, name: str = "report.json") -> WrittenReport:
 
     Raise ToolkitError if it is not JSON, has a different schema, or a field is wrong.
     """
-    return documents.read_versioned(content, WrittenReport, schema=SCHEMA, document=name)
+    return documents.read_versioned(
+        content, WrittenReport, schema=SCHEMA, document=name
+    )
 
 
 def overlay_to_json(report: OverlayReport) -> bytes:
-    """Return report.json of an overlay; its `result` has the meaning of a proposal's."""
+    """Return report.json of an overlay.
+
+    Its `result` has the meaning of a proposal's.
+    """
     source = report.source
     return documents.write(
         {
@@ -123,7 +147,11 @@ def overlay_to_json(report: OverlayReport) -> bytes:
             "bindings": report.bindings,
             "kind": report.kind,
             "result": _result(report),
-            "source": {"origin": source.origin, "blob": blob_id(source.content), "commit": source.commit},
+            "source": {
+                "origin": source.origin,
+                "blob": blob_id(source.content),
+                "commit": source.commit,
+            },
             "proofs": _rounded(report.proofs),
             "files": report.files,
             "warnings": report.warnings,
@@ -136,7 +164,9 @@ def overlay_to_json(report: OverlayReport) -> bytes:
 def _result(report: Proven) -> str:
     if report.failed:
         return "failed"
-    if not report.proofs or any(proof.status is Status.NOT_RUN for proof in report.proofs):
+    if not report.proofs or any(
+        proof.status is Status.NOT_RUN for proof in report.proofs
+    ):
         return "incomplete"
     return "passed"
 
@@ -159,26 +189,44 @@ def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
 def _blocks(report: Report) -> Iterator[str]:
     yield "# Report"
     yield "\n".join(f"- {commit.subject}" for commit in report.proposal.commits)
-    counts = (f"{sum(proof.status is status for proof in report.proofs)} {status}" for status in Status)
-    yield f"**{_result(report).capitalize()}**: {len(report.proofs)} proofs, {', '.join(counts)}."
+    counts = (
+        f"{sum(proof.status is status for proof in report.proofs)} {status}"
+        for status in Status
+    )
+    yield (
+        f"**{_result(report).capitalize()}**: {len(report.proofs)} proofs, "
+        f"{', '.join(counts)}."
+    )
     yield "\n".join(["| | |", "|---|---|", *_facts(report)])
-    yield from (f"> **Warning:** {' '.join(warning.split())}" for warning in report.warnings)
+    yield from (
+        f"> **Warning:** {' '.join(warning.split())}" for warning in report.warnings
+    )
     yield "## Proofs"
     bold = {Status.FAILED: f"**{Status.FAILED}**"}
     rows = (
-        f"| {bold.get(proof.status, proof.status)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
+        f"| {bold.get(proof.status, proof.status)} | {cell(proof.name)} | "
+        f"{cell(proof.covers)} | {proof.seconds:.2f} |"
         for proof in report.proofs
     )
-    yield "\n".join(["| status | proof | covers | seconds |", "|---|---|---|---:|", *rows])
+    yield "\n".join(
+        ["| status | proof | covers | seconds |", "|---|---|---|---:|", *rows]
+    )
     words = _source_words(report)
     if _CLONE in words:
-        yield f"The commands run in the directory of this report; `{_CLONE}` is your clone of nixpkgs."
+        yield (
+            f"The commands run in the directory of this report; `{_CLONE}` is your "
+            "clone of nixpkgs."
+        )
     shown: dict[tuple[str, ...], str] = {}
     for proof in report.proofs:
         commands = proof.commands
         if any(map(_LOCAL.search, commands)):
-            commands = (" ".join(["unlet check . --proof", shlex.quote(proof.name), *words]),)
-        yield from _proof(replace(proof, commands=commands), shown.setdefault(commands, proof.name))
+            commands = (
+                " ".join(["unlet check . --proof", shlex.quote(proof.name), *words]),
+            )
+        yield from _proof(
+            replace(proof, commands=commands), shown.setdefault(commands, proof.name)
+        )
     if report.files:
         yield "## Files"
         yield "\n".join(f"- `{name}`" for name in report.files)
@@ -193,9 +241,15 @@ def _facts(report: Report) -> Iterator[str]:
         yield f"| commit | `{source.commit}` |"
     yield f"| blob | `{blob_id(source.content)}` |"
     for step in proposal.steps:
-        yield f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
+        yield (
+            f"| {step.name} | "
+            f"{step.design}{f': {step.reason}' if step.reason is not None else ''} |"
+        )
     yield f"| made by | unlet {__version__} |"
-    yield from (f"| {cell(tool)} | {cell(version)} |" for tool, version in sorted(report.tools.items()))
+    yield from (
+        f"| {cell(tool)} | {cell(version)} |"
+        for tool, version in sorted(report.tools.items())
+    )
 
 
 def _source_words(report: Report) -> list[str]:
@@ -204,17 +258,32 @@ def _source_words(report: Report) -> list[str]:
     named = _named(request)
     if named is None and request.file is not None:
         return ["--file", shlex.quote(str(request.file))]
-    is_everywhere = named == "specimen" or (named is not None and (named.startswith("<") or "://" in named))
-    words = [] if named is None else ["--nixpkgs", shlex.quote(named) if is_everywhere else f'"{_CLONE}"']
-    return [*words, *(["--rev", commit] if commit is not None and named != "specimen" else [])]
+    is_everywhere = named == "specimen" or (
+        named is not None and (named.startswith("<") or "://" in named)
+    )
+    words = (
+        []
+        if named is None
+        else ["--nixpkgs", shlex.quote(named) if is_everywhere else f'"{_CLONE}"']
+    )
+    return [
+        *words,
+        *(["--rev", commit] if commit is not None and named != "specimen" else []),
+    ]
 
 
 def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
-    """Yield the section of a proof; commands that stand in the section `shown_at` are not repeated."""
+    """Yield the section of a proof.
+
+    Commands that stand in the section `shown_at` are not repeated.
+    """
     yield f"### {proof.name}: {proof.status}"
     yield proof.claim
     if proof.reason is not None:
-        yield f"{'Failed:' if proof.status is Status.FAILED else 'Not run,'} {proof.reason}"
+        yield (
+            f"{'Failed:' if proof.status is Status.FAILED else 'Not run,'} "
+            f"{proof.reason}"
+        )
     if proof.evidence:
         yield fence(proof.evidence)
     if proof.commands and shown_at != proof.name:

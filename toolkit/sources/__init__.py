@@ -18,27 +18,38 @@ from toolkit.nix import stores
 from toolkit.sources import commits, local, locks
 
 # git's two forms of a remote: a URL, and ssh's `[USER@]HOST:PATH`.
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+")
+_REMOTE = re.compile(
+    r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+"
+)
 
 
 TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
 """Where nixpkgs has its template for pull requests."""
 
 
-def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[str], progress: Progress) -> Source:
+def resolve(
+    request: SourceRequest,
+    *,
+    target: PurePosixPath,
+    sparse: Sequence[str],
+    progress: Progress,
+) -> Source:
     """Return the source that `request` names.
 
-    `target` is the file's path in nixpkgs, `sparse` the nixpkgs paths needed besides its directory (a slash at either
-    end is ignored). `request.offline` forbids network access.
+    `target` is the file's path in nixpkgs, `sparse` the nixpkgs paths needed besides
+    its directory (a slash at either end is ignored). `request.offline` forbids network
+    access.
 
-    `request.nixpkgs` may be a lock file with `#NAME`, for a pin other than `nixpkgs`, and a channel's or profile's
-    directory that has nixpkgs one level down. A git clone counts by its commit, not its worktree.
+    `request.nixpkgs` may be a lock file with `#NAME`, for a pin other than `nixpkgs`,
+    and a channel's or profile's directory that has nixpkgs one level down. A git clone
+    counts by its commit, not its worktree.
 
-    Raise UsageError for a `rev` of what is no git clone, ToolkitError if a source cannot be read or fetched, or a known
-    pin's file differs from the recorded one.
+    Raise UsageError for a `rev` of what is no git clone, ToolkitError if a source
+    cannot be read or fetched, or a known pin's file differs from the recorded one.
     """
     upstream = patches.upstream()
-    # Of a commit there is one checkout in the cache, which runs for other targets share.
+    # Of a commit there is one checkout in the cache, which runs for other targets
+    # share.
     beside = (PurePosixPath(path.strip("/")) for path in (TEMPLATE, *sparse))
     wanted = commits.Wanted(
         target=target,
@@ -52,7 +63,10 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
         blob = reading.blob_id(source.content)
         if pin.commit == source.commit and pin.blob not in {None, blob}:
             fact = f"'{target}' is blob {blob.short}, recorded is {str(pin.blob)[:12]}"
-            raise ToolkitError(f"pin {pin.name}: {fact}", hint="the record in patches/ or the source is wrong")
+            raise ToolkitError(
+                f"pin {pin.name}: {fact}",
+                hint="the record in patches/ or the source is wrong",
+            )
     return source
 
 
@@ -60,7 +74,9 @@ def _found(request: SourceRequest, wanted: commits.Wanted) -> Source:
     if (path := request.file) is not None:
         content = files.read(path)
         files.check_content(str(path), content)
-        return Source(origin=str(path), content=content, directory=path.resolve().parent)
+        return Source(
+            origin=str(path), content=content, directory=path.resolve().parent
+        )
     if request.nixpkgs is None and request.rev is not None:
         return commits.at_rev(wanted.remote, request.rev, wanted)
     if request.nixpkgs is None:
@@ -70,13 +86,24 @@ def _found(request: SourceRequest, wanted: commits.Wanted) -> Source:
     return _named(request.nixpkgs, request.rev, wanted, pinned=request.pinned)
 
 
-def _named(name: str, rev: str | None, wanted: commits.Wanted, *, pinned: bool) -> Source:
+def _named(
+    name: str, rev: str | None, wanted: commits.Wanted, *, pinned: bool
+) -> Source:
     if name == "specimen":
         _refuse_rev(rev, "the specimen")
-        return replace(local.directory_source(specimen.path(), wanted), origin="the embedded specimen")
+        return replace(
+            local.directory_source(specimen.path(), wanted),
+            origin="the embedded specimen",
+        )
     found = re.fullmatch(r"<([^<>]+)>", name)
-    path = local.find_in_nix_path(found[1]) if found is not None else Path(name).expanduser()
-    lock, _, entry = (str(path), "", "nixpkgs") if path.exists() else name.rpartition("#")
+    path = (
+        local.find_in_nix_path(found[1])
+        if found is not None
+        else Path(name).expanduser()
+    )
+    lock, _, entry = (
+        (str(path), "", "nixpkgs") if path.exists() else name.rpartition("#")
+    )
     if path.is_dir():
         return _directory(path, rev, wanted)
     if lock and entry and (file := Path(lock).expanduser()).is_file():
@@ -85,10 +112,18 @@ def _named(name: str, rev: str | None, wanted: commits.Wanted, *, pinned: bool) 
     if _REMOTE.fullmatch(name):
         return commits.at_rev(name, rev or "HEAD", wanted)
     if (flake := re.fullmatch(r"github:([\w.-]+/[\w.-]+)(?:/(.+))?", name)) is not None:
-        hint = f"--nixpkgs https://github.com/{flake[1]} --rev {quote(flake[2] or rev or 'BRANCH')}"
+        hint = (
+            f"--nixpkgs https://github.com/{flake[1]} --rev "
+            f"{quote(flake[2] or rev or 'BRANCH')}"
+        )
         raise ToolkitError(f"{name}: flake references are not read", hint=hint)
-    hint = "a directory, a git URL, '<nixpkgs>', a flake.lock, an npins sources.json, or specimen"
-    raise ToolkitError(f"{name}: no such file or directory", hint=f"--nixpkgs takes {hint}")
+    hint = (
+        "a directory, a git URL, '<nixpkgs>', a flake.lock, an npins "
+        "sources.json, or specimen"
+    )
+    raise ToolkitError(
+        f"{name}: no such file or directory", hint=f"--nixpkgs takes {hint}"
+    )
 
 
 def _directory(path: Path, rev: str | None, wanted: commits.Wanted) -> Source:
@@ -101,16 +136,28 @@ def _directory(path: Path, rev: str | None, wanted: commits.Wanted) -> Source:
 def _locked(path: Path, entry: str, wanted: commits.Wanted, *, pinned: bool) -> Source:
     locked = locks.read(path, entry)
     if pinned:
-        if locked.content is not None and (place := stores.of_content(locked.content)) is not None:
+        if (
+            locked.content is not None
+            and (place := stores.of_content(locked.content)) is not None
+        ):
             return local.directory_source(place, wanted)
-        if not isinstance(locked, locks.AtCommit) or re.fullmatch(r"[0-9a-f]{40}", locked.rev) is None:
-            raise ToolkitError(f"{path}: input '{entry}' is not pinned by its content, or not in the store")
+        if (
+            not isinstance(locked, locks.AtCommit)
+            or re.fullmatch(r"[0-9a-f]{40}", locked.rev) is None
+        ):
+            raise ToolkitError(
+                f"{path}: input '{entry}' is not pinned by its content, or not in the "
+                "store"
+            )
     match locked:
         case locks.AtCommit():
             return commits.at_rev(locked.url or wanted.remote, locked.rev, wanted)
         case locks.AtPath():
             if not locked.path.is_dir():
-                raise ToolkitError(f"{path}: input '{entry}' is '{locked.path}', which is not a directory")
+                raise ToolkitError(
+                    f"{path}: input '{entry}' is '{locked.path}', which is not a "
+                    "directory"
+                )
             return _directory(locked.path, None, wanted)
         case locks.AtRelease():
             commit = commits.commit_of(locked.url, wanted)
@@ -120,4 +167,7 @@ def _locked(path: Path, entry: str, wanted: commits.Wanted, *, pinned: bool) -> 
 
 def _refuse_rev(rev: str | None, what: str) -> None:
     if rev is not None:
-        raise UsageError(f"--rev: cannot be combined with {what}", hint="it names a commit of a git clone or a git URL")
+        raise UsageError(
+            f"--rev: cannot be combined with {what}",
+            hint="it names a commit of a git clone or a git URL",
+        )

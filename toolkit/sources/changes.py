@@ -1,7 +1,7 @@
 """A change of nixpkgs by anyone: a patch, a pull request, a commit, a range, or uncommitted changes.
 
-`read` returns the tree that the change applies to, and the files of each of its steps before and after. This module
-knows no package, and lays out no step as a tree.
+`read` returns the tree that the change applies to, and the files of each of its steps
+before and after. This module knows no package, and lays out no step as a tree.
 """
 
 import os
@@ -32,7 +32,10 @@ MOST = 16 << 20
 
 
 class PullRef(Struct, frozen=True, kw_only=True):
-    """A pull request: `base` is the commit at which it forked. Both commits are None if only a clone may know them."""
+    """A pull request: `base` is the commit at which it forked.
+
+    Both commits are None if only a clone may know them.
+    """
 
     number: int
     title: str = ""
@@ -43,9 +46,10 @@ class PullRef(Struct, frozen=True, kw_only=True):
 class ChangeRequest(Struct, frozen=True, kw_only=True):
     """The requested change: a `patch` for the nixpkgs `source`, a `pull` request, or `rev` of a clone.
 
-    `rev` is a commit, meaning all commits since the main branch, or a range `A..B`. Without any of the three, the
-    change is everything uncommitted in the clone. `clone` is any directory in it. A pull request that it lacks comes
-    from `remote`, by default nixpkgs.
+    `rev` is a commit, meaning all commits since the main branch, or a range `A..B`.
+    Without any of the three, the change is everything uncommitted in the clone. `clone`
+    is any directory in it. A pull request that it lacks comes from `remote`, by default
+    nixpkgs.
     """
 
     patch: Path | None = None
@@ -73,14 +77,18 @@ class ChangeStep(Struct, frozen=True, kw_only=True):
 
     @property
     def files(self) -> Mapping[PurePosixPath, TreeFile | None]:
-        """The files that differ from the base after this step; None marks a deleted file."""
+        """The files that differ from the base after this step.
+
+        None marks a deleted file.
+        """
         return {edit.path: edit.after for edit in self.edits}
 
 
 class Change(Struct, frozen=True, kw_only=True):
     """A change of a whole nixpkgs, in steps.
 
-    `source` names the base for `sources.resolve`, `base` is its whole tree. `warnings` are lines about surprises.
+    `source` names the base for `sources.resolve`, `base` is its whole tree. `warnings`
+    are lines about surprises.
     """
 
     subject: str
@@ -112,7 +120,8 @@ class ChangedFile(Struct, frozen=True, kw_only=True):
 def read(request: ChangeRequest, *, progress: Progress) -> Change:
     """Return the requested change.
 
-    Raise ToolkitError if it is unavailable, does not apply, contains a merge or a submodule, or changes nothing.
+    Raise ToolkitError if it is unavailable, does not apply, contains a merge or a
+    submodule, or changes nothing.
     """
     progress.step("reading the change")
     if request.patch is not None:
@@ -130,7 +139,11 @@ def read(request: ChangeRequest, *, progress: Progress) -> Change:
 
 
 def read_file(
-    request: ChangeRequest, target: PurePosixPath, *, sparse: Sequence[str] = (), progress: Progress
+    request: ChangeRequest,
+    target: PurePosixPath,
+    *,
+    sparse: Sequence[str] = (),
+    progress: Progress,
 ) -> ChangedFile:
     """Return a change's effect on one file, which needs no whole tree.
 
@@ -138,13 +151,21 @@ def read_file(
     """
     progress.step("reading the change")
     if request.patch is not None:
-        source = resolve(request.source, target=target, sparse=sparse, progress=progress)
+        source = resolve(
+            request.source, target=target, sparse=sparse, progress=progress
+        )
         diff, subject = files.read(request.patch), request.patch.name
         with patching.called(subject):
-            after, others = patching.apply(source.content, target, diff), diffs.touched(diff)
+            after, others = (
+                patching.apply(source.content, target, diff),
+                diffs.touched(diff),
+            )
     else:
         held = _held(request, progress)
-        subject, edits = held.subject, {edit.path: edit for edit in held.steps[-1].edits}
+        subject, edits = (
+            held.subject,
+            {edit.path: edit for edit in held.steps[-1].edits},
+        )
         if target not in edits or edits[target].before is None:
             raise ToolkitError(f"{target}: is not changed by {subject}")
         file = edits[target].after
@@ -153,11 +174,14 @@ def read_file(
         source = resolve(held.asked, target=target, sparse=sparse, progress=progress)
         after, others = file.content, tuple(edits)
         diff = mailing.series(
-            [Commit(subject=subject, body="", before=source.content, after=after)], target
+            [Commit(subject=subject, body="", before=source.content, after=after)],
+            target,
         ).upstream_diff
     files.check_content(str(target), after)
     others = tuple(path for path in others if path != target)
-    return ChangedFile(source=source, after=after, subject=subject, diff=diff, others=others)
+    return ChangedFile(
+        source=source, after=after, subject=subject, diff=diff, others=others
+    )
 
 
 class _Held(Struct, frozen=True, kw_only=True):
@@ -170,7 +194,11 @@ class _Held(Struct, frozen=True, kw_only=True):
     @property
     def asked(self) -> SourceRequest:
         """The base as `sources.resolve` understands it."""
-        return SourceRequest(nixpkgs=str(self.source.directory), rev=str(self.source.commit), offline=True)
+        return SourceRequest(
+            nixpkgs=str(self.source.directory),
+            rev=str(self.source.commit),
+            offline=True,
+        )
 
 
 def _held(request: ChangeRequest, progress: Progress) -> _Held:
@@ -197,7 +225,9 @@ def _from_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     base = trees.whole(source, offline=asked.offline, progress=progress)
     with patching.called(path.name):
         before = {each: _there(base.root, each) for each in diffs.named(diff)}
-        after = patching.outcome(diff, {each: file for each, file in before.items() if file is not None})
+        after = patching.outcome(
+            diff, {each: file for each, file in before.items() if file is not None}
+        )
         edits = _edits(before, after)
     step = ChangeStep(subject=path.name, edits=edits)
     return Change(
@@ -210,11 +240,19 @@ def _from_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     )
 
 
-def one_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest) -> Change:
+def one_file(
+    base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest
+) -> Change:
     """Return a change that replaces the content of one file in a whole tree, which `source` names."""
     before = reading.read_file(base.root, path)
     edit = FileEdit(path=path, before=before, after=replace(before, content=content))
-    return Change(subject="", origin="", source=source, base=base, steps=(ChangeStep(subject="", edits=(edit,)),))
+    return Change(
+        subject="",
+        origin="",
+        source=source,
+        base=base,
+        steps=(ChangeStep(subject="", edits=(edit,)),),
+    )
 
 
 def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _Held:
@@ -224,9 +262,14 @@ def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _He
         return found
     if pull.base is None or pull.head is None:
         name = f"pull/{pull.number}/head"
-        hint = f"git -C {quote(str(request.clone))} fetch REMOTE {quote(f'{name}:refs/{name}')}"
+        hint = (
+            f"git -C {quote(str(request.clone))} fetch REMOTE "
+            f"{quote(f'{name}:refs/{name}')}"
+        )
         raise ToolkitError(f"{request.clone}: has nothing of #{pull.number}", hint=hint)
-    repository = _fetched(request.remote or patches.upstream().remote, pull.base, pull.head, progress)
+    repository = _fetched(
+        request.remote or patches.upstream().remote, pull.base, pull.head, progress
+    )
     return _between(repository, repository, pull.base, pull.head, subject)
 
 
@@ -251,11 +294,18 @@ def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
     """Return a repository of the cache with two commits and all of their files, fetched once."""
 
     def make(into: Path) -> None:
-        progress.step(f"fetching {base.short} and {head.short} from {without_passwords(url)}")
+        progress.step(
+            f"fetching {base.short} and {head.short} from {without_passwords(url)}"
+        )
         into.mkdir(exist_ok=True)
         fetching.fetch(url, base, into / "repository", more=(head,))
 
-    return default_cache().obtain(_PULLS, f"{base}-{head}", make=make, check=lambda _: True) / "repository"
+    return (
+        default_cache().obtain(
+            _PULLS, f"{base}-{head}", make=make, check=lambda _: True
+        )
+        / "repository"
+    )
 
 
 def _from_rev(top: Path, rev: str) -> _Held:
@@ -263,8 +313,12 @@ def _from_rev(top: Path, rev: str) -> _Held:
     if (ends := _RANGE.fullmatch(rev)) is None:
         head = reading.locate(top, rev)
         known = clones.branches(top, _upstream())
-        return _between(top, known.repository, _left(known, head.commit), head.commit, rev)
-    one, other = (reading.locate(top, ends[name] or "HEAD") for name in ("base", "head"))
+        return _between(
+            top, known.repository, _left(known, head.commit), head.commit, rev
+        )
+    one, other = (
+        reading.locate(top, ends[name] or "HEAD") for name in ("base", "head")
+    )
     parted = history.common_ancestor(one.repository, one.commit, other.commit)
     if parted is None:
         hint = "a shallow clone may lack it: git fetch --deepen"
@@ -275,8 +329,16 @@ def _from_rev(top: Path, rev: str) -> _Held:
 def _left(known: clones.Branches, head: Oid) -> Oid:
     """Return where a commit has left the main branch, its parent if it is there itself."""
     main = next(filter(None, map(known.commits.get, _MAIN)), None)
-    found = history.common_ancestor(known.repository, main, head) if main is not None else None
-    return reading.locate(known.repository, f"{head}~1").commit if found is None or found == head else found
+    found = (
+        history.common_ancestor(known.repository, main, head)
+        if main is not None
+        else None
+    )
+    return (
+        reading.locate(known.repository, f"{head}~1").commit
+        if found is None or found == head
+        else found
+    )
 
 
 def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) -> _Held:
@@ -284,9 +346,16 @@ def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) ->
     merge = next((commit for commit in commits if commit.merges), None)
     if merge is not None:
         hint = "rebase it, or name a range without it"
-        raise ToolkitError(f"{top}: {merge.commit.short} is a merge commit ('{merge.subject}')", hint=hint)
+        raise ToolkitError(
+            f"{top}: {merge.commit.short} is a merge commit ('{merge.subject}')",
+            hint=hint,
+        )
     steps = [
-        ChangeStep(subject=each.subject, commit=each.commit, edits=_committed(repository, base, each.commit))
+        ChangeStep(
+            subject=each.subject,
+            commit=each.commit,
+            edits=_committed(repository, base, each.commit),
+        )
         for each in commits
     ]
     if not steps or not steps[-1].edits:
@@ -298,29 +367,59 @@ def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) ->
 def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
     """Return the files that differ between two commits."""
     listed = history.differing(repository, base, head)
-    modules = [path for path, *entries in listed if any(entry is not None and entry.is_submodule for entry in entries)]
+    modules = [
+        path
+        for path, *entries in listed
+        if any(entry is not None and entry.is_submodule for entry in entries)
+    ]
     if modules:
-        raise ToolkitError(f"{head.short}: '{modules[0]}' is a submodule, which has nothing to evaluate")
-    wanted = [str(entry.blob) for _, *entries in listed for entry in entries if entry is not None]
-    contents = dict(zip(wanted, reading.read_objects(repository, wanted, most=MOST), strict=True))
+        raise ToolkitError(
+            f"{head.short}: '{modules[0]}' is a submodule, which has nothing to "
+            "evaluate"
+        )
+    wanted = [
+        str(entry.blob)
+        for _, *entries in listed
+        for entry in entries
+        if entry is not None
+    ]
+    contents = dict(
+        zip(wanted, reading.read_objects(repository, wanted, most=MOST), strict=True)
+    )
 
     def file(entry: reading.TreeEntry | None) -> TreeFile | None:
-        return TreeFile(content=contents[str(entry.blob)], mode=entry.mode) if entry is not None else None
+        return (
+            TreeFile(content=contents[str(entry.blob)], mode=entry.mode)
+            if entry is not None
+            else None
+        )
 
-    return tuple(FileEdit(path=path, before=file(before), after=file(after)) for path, before, after in listed)
+    return tuple(
+        FileEdit(path=path, before=file(before), after=file(after))
+        for path, before, after in listed
+    )
 
 
 def _uncommitted(top: Path) -> _Held:
     """Read what is not committed, new files that git does not ignore included."""
     located = reading.locate(top)
-    listed = calls.run_reading(top, "ls-files", "-z", "--others", "--exclude-standard", found=False).stdout
+    listed = calls.run_reading(
+        top, "ls-files", "-z", "--others", "--exclude-standard", found=False
+    ).stdout
     new = (PurePosixPath(os.fsdecode(name)) for name in listed.split(b"\0") if name)
     paths = dict.fromkeys((*history.changed(top), *new))
     if not paths:
         hint = "'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
         raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)
-    entries = {entry.path: entry for entry in reading.entries(located.repository, located.commit, [*paths])}
-    blobs = {path: str(entry.blob) for path, entry in entries.items() if path in paths and not entry.is_submodule}
+    entries = {
+        entry.path: entry
+        for entry in reading.entries(located.repository, located.commit, [*paths])
+    }
+    blobs = {
+        path: str(entry.blob)
+        for path, entry in entries.items()
+        if path in paths and not entry.is_submodule
+    }
     contents = reading.read_objects(located.repository, [*blobs.values()], most=MOST)
     before: dict[PurePosixPath, TreeFile | None] = dict.fromkeys(paths)
     for path, content in zip(blobs, contents, strict=True):
@@ -329,24 +428,38 @@ def _uncommitted(top: Path) -> _Held:
     subject = "the uncommitted changes"
     return _Held(
         subject=subject,
-        source=_at(top, located.repository, located.commit, name=f"HEAD ({located.commit.short})"),
+        source=_at(
+            top,
+            located.repository,
+            located.commit,
+            name=f"HEAD ({located.commit.short})",
+        ),
         steps=(ChangeStep(subject=subject, edits=_edits(before, after)),),
     )
 
 
 def _edits(
-    before: Mapping[PurePosixPath, TreeFile | None], after: Mapping[PurePosixPath, TreeFile]
+    before: Mapping[PurePosixPath, TreeFile | None],
+    after: Mapping[PurePosixPath, TreeFile],
 ) -> tuple[FileEdit, ...]:
     paths = sorted(before.keys() | after.keys())
-    edits = (FileEdit(path=path, before=before.get(path), after=after.get(path)) for path in paths)
+    edits = (
+        FileEdit(path=path, before=before.get(path), after=after.get(path))
+        for path in paths
+    )
     return tuple(edit for edit in edits if edit.before != edit.after)
 
 
 def _there(root: Path, path: PurePosixPath) -> TreeFile | None:
-    """Return a file of a tree, None if there is none; raise ToolkitError if a link leads out of the tree to it."""
+    """Return a file of a tree, None if there is none.
+
+    Raise ToolkitError if a link leads out of the tree to it.
+    """
     if inside.leads_out(root, path.parent):
         raise ToolkitError(f"{path}: a link leads out of the tree")
-    if inside.link(root, path) is None and (inside.is_directory(root, path) or not inside.exists(root, path)):
+    if inside.link(root, path) is None and (
+        inside.is_directory(root, path) or not inside.exists(root, path)
+    ):
         return None
     return reading.read_file(root, path, most=MOST)
 
@@ -354,7 +467,10 @@ def _there(root: Path, path: PurePosixPath) -> TreeFile | None:
 def _top(directory: Path) -> Path:
     """Return the top of the clone that a directory is in."""
     absolute = directory.absolute()
-    top = next((above for above in (absolute, *absolute.parents) if (above / ".git").exists()), None)
+    top = next(
+        (above for above in (absolute, *absolute.parents) if (above / ".git").exists()),
+        None,
+    )
     if top is None and not reading.is_repository(absolute):
         raise UsageError(
             f"{directory}: is not in a git clone",

@@ -50,27 +50,37 @@ class _Entry(Struct, frozen=True, kw_only=True):
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     """Return the source at `rev` (a full commit id, a branch, a tag, `HEAD`) of the remote `url`.
 
-    A name is resolved each time. Raise ToolkitError if the remote must not be contacted, or does not answer.
+    A name is resolved each time. Raise ToolkitError if the remote must not be
+    contacted, or does not answer.
     """
     reading.check_rev(rev)
     if re.fullmatch(r"[0-9a-f]{40}", rev):
-        return at_commit(url, Oid(rev), wanted, origin=f"{without_passwords(url)} at {rev[:12]}")
+        return at_commit(
+            url, Oid(rev), wanted, origin=f"{without_passwords(url)} at {rev[:12]}"
+        )
     _require_network(url, rev, wanted)
     wanted.progress.step(f"asking {without_passwords(url)} for {rev}")
     commit = fetching.resolve_remote(url, rev)
-    return at_commit(url, commit, wanted, origin=f"{without_passwords(url)} at {commit.named(rev)}")
+    return at_commit(
+        url, commit, wanted, origin=f"{without_passwords(url)} at {commit.named(rev)}"
+    )
 
 
 def _require_network(url: str, name: str, wanted: Wanted) -> None:
     if wanted.offline:
         hint = "run it once without --offline, or name a commit that is in the cache"
-        raise ToolkitError(f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint)
+        raise ToolkitError(
+            f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint
+        )
 
 
 def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
-    """Return the source at a commit of the remote `url`; `origin` describes it for people.
+    """Return the source at a commit of the remote `url`.
 
-    Raise ToolkitError if it is not cached and the network is forbidden, if the fetch fails, or if it lacks the target.
+    `origin` describes it for people.
+
+    Raise ToolkitError if it is not cached and the network is forbidden, if the fetch
+    fails, or if it lacks the target.
     """
 
     def locate(directory: Path) -> Located:
@@ -85,8 +95,12 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
     return replace(found, origin=origin, remote=url)
 
 
-def checked_out(commit: Oid, wanted: Wanted, locate: Callable[[Path], Located], *, name: str) -> Source:
-    """Return the source in a commit's cache entry; `locate` finds the commit, perhaps in a directory that it makes.
+def checked_out(
+    commit: Oid, wanted: Wanted, locate: Callable[[Path], Located], *, name: str
+) -> Source:
+    """Return the source in a commit's cache entry.
+
+    `locate` finds the commit, perhaps in a directory that it makes.
 
     `name` names the repository. Raise ToolkitError if the commit lacks the target.
     """
@@ -98,12 +112,20 @@ def checked_out(commit: Oid, wanted: Wanted, locate: Callable[[Path], Located], 
         files.remove(repository)
         if not inside.exists(tree, wanted.target):
             hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
-            raise ToolkitError(f"{name}: commit {commit.short} has no '{wanted.target}'", hint=hint)
+            raise ToolkitError(
+                f"{name}: commit {commit.short} has no '{wanted.target}'", hint=hint
+            )
         blobs = {str(entry.path): entry.blob for entry in found}
-        entry = _Entry(committed=located.committed, paths=tuple(map(str, wanted.paths)), blobs=blobs)
+        entry = _Entry(
+            committed=located.committed,
+            paths=tuple(map(str, wanted.paths)),
+            blobs=blobs,
+        )
         (directory / _LIST).write_bytes(documents.write(entry))
 
-    path = default_cache().obtain(_KIND, commit, make=make, check=lambda found: _is_whole(found, wanted))
+    path = default_cache().obtain(
+        _KIND, commit, make=make, check=lambda found: _is_whole(found, wanted)
+    )
     content = inside.read(path / _TREE, wanted.target)
     files.check_content(f"{name}: {wanted.target}", content)
     return Source(
@@ -117,7 +139,9 @@ def checked_out(commit: Oid, wanted: Wanted, locate: Callable[[Path], Located], 
 
 
 def _read(directory: Path) -> _Entry:
-    return documents.read(files.read(directory / _LIST), _Entry, document=str(directory / _LIST))
+    return documents.read(
+        files.read(directory / _LIST), _Entry, document=str(directory / _LIST)
+    )
 
 
 def _is_whole(directory: Path, wanted: Wanted) -> bool:
@@ -135,8 +159,9 @@ def _is_whole(directory: Path, wanted: Wanted) -> bool:
 def commit_of(url: str, wanted: Wanted) -> Oid:
     """Request the commit from which the release with the tarball `url` was made.
 
-    `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it: a commit id that begins with ABBREVIATION.
-    Raise UnreachableError without an answer, ToolkitError for any other answer.
+    `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it: a commit id
+    that begins with ABBREVIATION. Raise UnreachableError without an answer,
+    ToolkitError for any other answer.
     """
     _require_network(url, "git-revision", wanted)
     # A quarter of a second that only this needs.
@@ -152,10 +177,14 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
         answer, body = http.ask(session, place, most=_MOST_BYTES, end=end)
     except (requests.RequestException, ValueError) as error:
         hint = "check the network and the proxy variables"
-        raise UnreachableError(f"{shown}: cannot be read: {type(error).__name__}", hint=hint) from error
+        raise UnreachableError(
+            f"{shown}: cannot be read: {type(error).__name__}", hint=hint
+        ) from error
     said = body.decode(errors="replace").strip()
     if not answer.ok or not re.fullmatch(r"[0-9a-f]{40}", said):
-        raise ToolkitError(f"{shown}: contains no commit id (HTTP status {answer.status_code})")
+        raise ToolkitError(
+            f"{shown}: contains no commit id (HTTP status {answer.status_code})"
+        )
     short = re.search(r"\.([0-9a-f]{7,40})/git-revision$", place)
     if short is not None and not said.startswith(short[1]):
         raise ToolkitError(f"{shown}: says {said[:12]}, the release's name {short[1]}")

@@ -1,7 +1,7 @@
 """Sources on this machine: a lone file, a nixpkgs-shaped directory, a git clone, `<nixpkgs>`, the specimen.
 
-unlet writes to none of them. A clone counts by its commit, not its worktree, because a patch series applies to a
-commit. A warning names uncommitted changes of the target.
+unlet writes to none of them. A clone counts by its commit, not its worktree, because a
+patch series applies to a commit. A warning names uncommitted changes of the target.
 """
 
 from contextlib import suppress
@@ -29,13 +29,16 @@ _VERSION_BYTES = 256
 def top(given: Path, file: PurePosixPath | str) -> Path | None:
     """Return the nixpkgs root in a directory or a channel's directory if `file` exists there, else None.
 
-    A channel is a link into the Nix store; any other link out of the directory does not count.
+    A channel is a link into the Nix store; any other link out of the directory does not
+    count.
     """
     given = given.resolve()
     for below in BELOW:
         real = inside.within(given, below)
         place = given / real if real is not None else (given / below).resolve()
-        if (real is not None or place.is_relative_to(stores.STORE)) and inside.exists(place, file):
+        if (real is not None or place.is_relative_to(stores.STORE)) and inside.exists(
+            place, file
+        ):
             return place
     return None
 
@@ -45,9 +48,13 @@ def directory_source(given: Path, wanted: Wanted) -> Source:
     root = top(given, wanted.target)
     if root is None:
         locks = ("flake.lock", "npins/sources.json")
-        lock = next((given / lock for lock in locks if inside.is_file(given, lock)), None)
+        lock = next(
+            (given / lock for lock in locks if inside.is_file(given, lock)), None
+        )
         hint = (
-            f"to use what it pins: --nixpkgs {quote(str(lock))}" if lock is not None else "a nixpkgs tree has that file"
+            f"to use what it pins: --nixpkgs {quote(str(lock))}"
+            if lock is not None
+            else "a nixpkgs tree has that file"
         )
         raise ToolkitError(f"{given}: has no '{wanted.target}'", hint=hint)
     content = inside.read(root, wanted.target)
@@ -62,7 +69,9 @@ def directory_source(given: Path, wanted: Wanted) -> Source:
 
 
 def clone_source(directory: Path, rev: str | None, wanted: Wanted) -> Source:
-    """Return a commit of a clone, a worktree or a bare repository as a source; `rev` None means HEAD.
+    """Return a commit of a clone, a worktree or a bare repository as a source.
+
+    `rev` None means HEAD.
 
     Its files are written to the cache.
     """
@@ -89,15 +98,25 @@ def find_in_nix_path(name: str) -> Path:
     search, named = ("--find-file", name), of(BUILDING)
     try:
         try:
-            # A directory needs no store, and a store may be out of reach; a URL in NIX_PATH needs one.
-            return Path(process.run(("nix-instantiate", "--store", "dummy://", *search), env=named).text)
+            # A directory needs no store, and a store may be out of reach; a URL in
+            # NIX_PATH needs one.
+            return Path(
+                process.run(
+                    ("nix-instantiate", "--store", "dummy://", *search), env=named
+                ).text
+            )
         except CommandError as error:
             if "was not found in the Nix search path" in error.stderr:
                 raise
         return Path(process.run(("nix-instantiate", *search), env=named).text)
     except CommandError as error:
-        hint = f"NIX_PATH has no such entry; add {name}=DIRECTORY to it, or name the directory itself"
-        raise ToolkitError(f"<{name}>: is not found: {reading.fact(error.stderr)}", hint=hint) from error
+        hint = (
+            f"NIX_PATH has no such entry; add {name}=DIRECTORY to it, or name the "
+            "directory itself"
+        )
+        raise ToolkitError(
+            f"<{name}>: is not found: {reading.fact(error.stderr)}", hint=hint
+        ) from error
 
 
 def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, ...]:
@@ -105,15 +124,27 @@ def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, 
         there = inside.find(directory, wanted.target)
     except ToolkitError:
         there = b""
-    # In a bare repository and in a sparse checkout there is nothing that anybody has changed.
+    # In a bare repository and in a sparse checkout there is nothing that anybody has
+    # changed.
     if there is None or there == content:
         return ()
-    return (f"{directory / wanted.target}: has changes that are not committed and do not count; commit them first",)
+    return (
+        (
+            f"{directory / wanted.target}: has changes that are not committed and do not "
+            "count; commit them first"
+        ),
+    )
 
 
 def _version(root: Path) -> str:
-    """Return the version that a tree says of itself; `.version` is in every nixpkgs, its suffix in channels."""
+    """Return the version that a tree says of itself.
+
+    `.version` is in every nixpkgs, its suffix in channels.
+    """
     names = (".version", ".version-suffix")
     with suppress(ToolkitError, UnicodeDecodeError):
-        return "".join((inside.find(root, name, most=_VERSION_BYTES) or b"").decode().strip() for name in names)
+        return "".join(
+            (inside.find(root, name, most=_VERSION_BYTES) or b"").decode().strip()
+            for name in names
+        )
     return ""

@@ -1,6 +1,7 @@
 """Lock files: which nixpkgs a flake.lock or npins' sources.json pins.
 
-The formats: "Lock files" in the Nix manual's page on flakes, and src/ of npins (versions 3 to 7).
+The formats: "Lock files" in the Nix manual's page on flakes, and src/ of npins
+(versions 3 to 7).
 """
 
 import re
@@ -18,7 +19,11 @@ from toolkit.errors import ToolkitError, without_passwords
 
 
 class AtCommit(Struct, frozen=True, kw_only=True):
-    """The pin is a commit; `url` is None for nixpkgs itself, `content` the hash of its files if the lock has one."""
+    """The pin is a commit.
+
+    `url` is None for nixpkgs itself, `content` the hash of its files if the lock has
+    one.
+    """
 
     url: str | None
     rev: str
@@ -33,7 +38,10 @@ class AtPath(Struct, frozen=True, kw_only=True):
 
 
 class AtRelease(Struct, frozen=True, kw_only=True):
-    """The pin is a channel's tarball; a file `git-revision` beside it names the commit."""
+    """The pin is a channel's tarball.
+
+    A file `git-revision` beside it names the commit.
+    """
 
     url: str
     content: str | None = None
@@ -60,21 +68,34 @@ class _File(Struct, frozen=True, kw_only=True):
 def read(path: Path, name: str = "nixpkgs") -> Locked:
     """Return the lock file's pin `name`: the root flake's input, or the npins entry, of that name.
 
-    Raise ToolkitError if the file is not a lock file or lacks the name, or the pin's kind holds no nixpkgs.
+    Raise ToolkitError if the file is not a lock file or lacks the name, or the pin's
+    kind holds no nixpkgs.
     """
-    hint = "--nixpkgs takes a directory, a flake.lock or npins' sources.json; use --file for a single Nix file"
+    hint = (
+        "--nixpkgs takes a directory, a flake.lock or npins' sources.json; use "
+        "--file for a single Nix file"
+    )
     try:
         lock = documents.read(files.read(path), _File, document=str(path))
     except documents.BrokenError:
         raise ToolkitError(f"{path}: is not a lock file: not JSON", hint=hint) from None
     if lock.nodes is not None:
-        locked = _node(lock.nodes, _follow(lock.nodes, lock.root, (name,), path), path).locked
+        locked = _node(
+            lock.nodes, _follow(lock.nodes, lock.root, (name,), path), path
+        ).locked
         if locked is None:
-            raise ToolkitError(f"{path}: input '{name}' is not locked", hint="nix flake lock")
-        found, content = _input(locked, path, f"{path}: input '{name}'"), locked.get("narHash")
+            raise ToolkitError(
+                f"{path}: input '{name}' is not locked", hint="nix flake lock"
+            )
+        found, content = (
+            _input(locked, path, f"{path}: input '{name}'"),
+            locked.get("narHash"),
+        )
         return replace(found, content=content) if isinstance(content, str) else found
     if lock.pins is None:
-        raise ToolkitError(f"{path}: is neither a flake.lock nor npins' sources.json", hint=hint)
+        raise ToolkitError(
+            f"{path}: is neither a flake.lock nor npins' sources.json", hint=hint
+        )
     if name not in lock.pins:
         raise _absent(path, "pin", name, lock.pins)
     return _pin(lock.pins[name], f"{path}: pin '{name}'")
@@ -82,18 +103,31 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
 
 def _input(locked: Mapping[str, Any], path: Path, place: str) -> Locked:
     match locked:
-        case {"type": "github", "owner": str(owner), "repo": str(repo), "rev": str(rev)}:
-            return AtCommit(url=f"https://{locked.get('host') or 'github.com'}/{owner}/{repo}", rev=rev)
+        case {
+            "type": "github",
+            "owner": str(owner),
+            "repo": str(repo),
+            "rev": str(rev),
+        }:
+            return AtCommit(
+                url=f"https://{locked.get('host') or 'github.com'}/{owner}/{repo}",
+                rev=rev,
+            )
         case {"type": "git", "url": str(url), "rev": str(rev)}:
             return AtCommit(url=url.removeprefix("git+"), rev=rev)
         case {"type": "path", "path": str(there)}:
             return AtPath(path=path.parent / there)
-        case {"type": "indirect", "id": "nixpkgs", "rev": str(rev)} | {"type": "tarball", "rev": str(rev)}:
+        case {"type": "indirect", "id": "nixpkgs", "rev": str(rev)} | {
+            "type": "tarball",
+            "rev": str(rev),
+        }:
             return AtCommit(url=None, rev=rev)
         case {"type": "tarball", "url": str(url)}:
             return _tarball(url, place)
         case _:
-            raise _unknown(place, locked, "github, git, path, tarball, indirect (nixpkgs alone)")
+            raise _unknown(
+                place, locked, "github, git, path, tarball, indirect (nixpkgs alone)"
+            )
 
 
 def _node(nodes: Mapping[str, _Node], name: str, path: Path) -> _Node:
@@ -102,7 +136,13 @@ def _node(nodes: Mapping[str, _Node], name: str, path: Path) -> _Node:
     return nodes[name]
 
 
-def _follow(nodes: Mapping[str, _Node], root: str, names: tuple[str, ...], path: Path, depth: int = 0) -> str:
+def _follow(
+    nodes: Mapping[str, _Node],
+    root: str,
+    names: tuple[str, ...],
+    path: Path,
+    depth: int = 0,
+) -> str:
     """Return the name of the node that the inputs `names` lead to, one after the other, from the root."""
     if depth > len(nodes):
         raise ToolkitError(f"{path}: input '{'/'.join(names)}' follows itself")
@@ -112,7 +152,9 @@ def _follow(nodes: Mapping[str, _Node], root: str, names: tuple[str, ...], path:
         if name not in inputs:
             raise _absent(path, "input", "/".join(names), inputs)
         led = inputs[name]
-        node = led if isinstance(led, str) else _follow(nodes, root, led, path, depth + 1)
+        node = (
+            led if isinstance(led, str) else _follow(nodes, root, led, path, depth + 1)
+        )
     return node
 
 
@@ -120,17 +162,30 @@ def _pin(pin: Mapping[str, Any], place: str) -> Locked:
     match pin:
         case {"repository": {"type": "Git", "url": str(url)}, "revision": str(rev)}:
             return AtCommit(url=url, rev=rev)
-        case {"repository": {"type": "GitHub", "owner": str(owner), "repo": str(repo)}, "revision": str(rev)}:
+        case {
+            "repository": {"type": "GitHub", "owner": str(owner), "repo": str(repo)},
+            "revision": str(rev),
+        }:
             return AtCommit(url=f"https://github.com/{owner}/{repo}", rev=rev)
-        case {"type": "Tarball", "locked_url": str(url)} | {"type": "Channel" | "Tarball", "url": str(url)}:
+        case {"type": "Tarball", "locked_url": str(url)} | {
+            "type": "Channel" | "Tarball",
+            "url": str(url),
+        }:
             return _tarball(url, place)
         case _:
-            raise _unknown(place, pin, "Git and GitRelease of GitHub or a URL, Channel, Tarball")
+            raise _unknown(
+                place, pin, "Git and GitRelease of GitHub or a URL, Channel, Tarball"
+            )
 
 
-def _absent(path: Path, what: str, name: str, known: Mapping[str, object]) -> ToolkitError:
+def _absent(
+    path: Path, what: str, name: str, known: Mapping[str, object]
+) -> ToolkitError:
     hint = f"name a different {what} with {quote(str(path))}#NAME"
-    return ToolkitError(f"{path}: has no {what} '{name}'; {what}s are {', '.join(known) or 'none'}", hint=hint)
+    return ToolkitError(
+        f"{path}: has no {what} '{name}'; {what}s are {', '.join(known) or 'none'}",
+        hint=hint,
+    )
 
 
 def _unknown(place: str, pin: Mapping[str, Any], known: str) -> ToolkitError:
@@ -143,14 +198,20 @@ def _tarball(url: str, place: str) -> Locked:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ToolkitError(f"{place}: '{without_passwords(url)}' is not a URL") from None
+        raise ToolkitError(
+            f"{place}: '{without_passwords(url)}' is not a URL"
+        ) from None
     rev = parse_qs(parts.query).get("rev", [""])[0]
     if re.fullmatch(r"[0-9a-f]{40}", rev):
         return AtCommit(url=None, rev=rev)
     if found := re.search(r"/([0-9a-f]{40})(?:\.tar\.\w+|\.zip)?$", parts.path):
-        # https://HOST/OWNER/REPO/archive/COMMIT.tar.gz, as GitHub and those like it have it
+        # https://HOST/OWNER/REPO/archive/COMMIT.tar.gz, as GitHub and those like it
+        # have it
         project = re.fullmatch(r"/([^/]+/[^/]+?)(?:\.git)?/archive/.*", parts.path)
-        return AtCommit(url=f"{parts.scheme}://{parts.netloc}/{project[1]}" if project else None, rev=found[1])
+        return AtCommit(
+            url=f"{parts.scheme}://{parts.netloc}/{project[1]}" if project else None,
+            rev=found[1],
+        )
     if re.search(r"/nixexprs\.tar\.\w+$", parts.path):
         return AtRelease(url=url)
     raise ToolkitError(f"{place}: '{without_passwords(url)}' contains no commit")

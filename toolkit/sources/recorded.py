@@ -1,6 +1,7 @@
 """A record on this machine of the source that a report was made from.
 
-A report may be anyone's: the places in it are shown, and never read. A place counts if a run here wrote the report.
+A report may be anyone's: the places in it are shown, and never read. A place counts if
+a run here wrote the report.
 """
 
 import hashlib
@@ -20,13 +21,19 @@ _KIND, _NAME = "reports", "request.json"
 def record(report: bytes, source: Source, request: SourceRequest) -> None:
     """Record the source of a report.json, if the cache can be written."""
     with suppress(ToolkitError):
-        default_cache().keep(_KIND, _key(report), _NAME, documents.write(_lasting(source, request)))
+        default_cache().keep(
+            _KIND, _key(report), _NAME, documents.write(_lasting(source, request))
+        )
 
 
 def find(report: bytes) -> SourceRequest | None:
     """Return the source of a report.json, None if no run on this machine wrote it."""
     content = default_cache().read(_KIND, _key(report), _NAME)
-    return documents.read(content, SourceRequest, document=_NAME) if content is not None else None
+    return (
+        documents.read(content, SourceRequest, document=_NAME)
+        if content is not None
+        else None
+    )
 
 
 def _key(report: bytes) -> str:
@@ -44,5 +51,9 @@ def _lasting(source: Source, request: SourceRequest) -> SourceRequest:
     if source.commit is None:
         return replace(request, nixpkgs=where)
     # Of a lock file the commit that it names now.
-    named = where is not None and (where.startswith("<") or where == source.remote or Path(where).is_dir())
-    return SourceRequest(nixpkgs=without_passwords(where) if named and where else None, rev=source.commit)
+    named = where is not None and (
+        where.startswith("<") or where == source.remote or Path(where).is_dir()
+    )
+    return SourceRequest(
+        nixpkgs=without_passwords(where) if named and where else None, rev=source.commit
+    )

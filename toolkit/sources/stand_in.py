@@ -1,7 +1,8 @@
 """The stand-in tree: a whole nixpkgs around one file, used if only the file and its siblings are available.
 
-It is the specimen with the file in it, with the library of the source if it has one, and with a stand-in for each name
-that the file takes and the specimen lacks. It is written once per content, and then used like any other nixpkgs.
+It is the specimen with the file in it, with the library of the source if it has one,
+and with a stand-in for each name that the file takes and the specimen lacks. It is
+written once per content, and then used like any other nixpkgs.
 """
 
 import hashlib
@@ -25,7 +26,9 @@ from toolkit.sources.trees import NixpkgsTree
 KIND = "stand-ins"
 
 _TOP = PurePosixPath("pkgs/top-level")
-_ALL_PACKAGES, _ALIASES, _NAMES = (_TOP / name for name in ("all-packages.nix", "aliases.nix", "stand-ins.json"))
+_ALL_PACKAGES, _ALIASES, _NAMES = (
+    _TOP / name for name in ("all-packages.nix", "aliases.nix", "stand-ins.json")
+)
 _BY_NAME = PurePosixPath("pkgs/by-name")
 _LIBRARY = PurePosixPath("lib")
 
@@ -33,9 +36,10 @@ _LIBRARY = PurePosixPath("lib")
 class Surroundings(Struct, frozen=True, kw_only=True):
     """The contents of a stand-in tree: the file `target`, those beside it by name, and the package set's additions.
 
-    `exported` are the attributes of the set that the file makes, the newest last; `names` are those that it may take as
-    packages. `takes_function` shows whether Go's builders take a function of the final attributes. `root` is the
-    nixpkgs around the source, None for a lone file.
+    `exported` are the attributes of the set that the file makes, the newest last;
+    `names` are those that it may take as packages. `takes_function` shows whether Go's
+    builders take a function of the final attributes. `root` is the nixpkgs around the
+    source, None for a lone file.
     """
 
     target: PurePosixPath
@@ -50,7 +54,11 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     def library(self) -> Path | None:
         """The library of the source's nixpkgs."""
         found = inside.within(self.root, "lib") if self.root is not None else None
-        if self.root is None or found is None or not inside.is_file(self.root, found / "default.nix"):
+        if (
+            self.root is None
+            or found is None
+            or not inside.is_file(self.root, found / "default.nix")
+        ):
             return None
         return self.root / found
 
@@ -62,16 +70,24 @@ def tree(around: Surroundings) -> NixpkgsTree:
 
 
 def kept(kind: str, files: Mapping[PurePosixPath, TreeFile]) -> tuple[Path, str]:
-    """Return a directory of the cache with these files, and their digest; a damaged one is written anew."""
+    """Return a directory of the cache with these files, and their digest.
+
+    A damaged one is written anew.
+    """
     key = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
 
     def check(directory: Path) -> bool:
         try:
-            return all(reading.read_file(directory, path) == file for path, file in files.items())
+            return all(
+                reading.read_file(directory, path) == file
+                for path, file in files.items()
+            )
         except ToolkitError:
             return False
 
-    return default_cache().obtain(kind, key[:32], make=partial(_write, files), check=check), key
+    return default_cache().obtain(
+        kind, key[:32], make=partial(_write, files), check=check
+    ), key
 
 
 def write(around: Surroundings, directory: Path) -> None:
@@ -86,21 +102,39 @@ def _write(files: Mapping[PurePosixPath, TreeFile], directory: Path) -> None:
 
 def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:
     own = around.target.parent
-    kept = {path: file for path, file in _specimen().items() if own not in path.parents and _is_called(path, around)}
+    kept = {
+        path: file
+        for path, file in _specimen().items()
+        if own not in path.parents and _is_called(path, around)
+    }
     if around.library is not None:
-        kept = {path: file for path, file in kept.items() if _LIBRARY not in path.parents}
+        kept = {
+            path: file for path, file in kept.items() if _LIBRARY not in path.parents
+        }
         kept |= {_LIBRARY / path: file for path, file in _below(around.library).items()}
-        if around.root is not None and (version := inside.find(around.root, ".version")) is not None:
+        if (
+            around.root is not None
+            and (version := inside.find(around.root, ".version")) is not None
+        ):
             kept[PurePosixPath(".version")] = TreeFile(content=version)
     own_names = re.findall(r"[a-zA-Z_][\w'-]*", around.content.decode(errors="replace"))
-    names = {"names": sorted({*around.names} - {*around.exported}), "takesFunction": around.takes_function}
+    names = {
+        "names": sorted({*around.names} - {*around.exported}),
+        "takesFunction": around.takes_function,
+    }
     return {
         **kept,
         **{own / name: file for name, file in around.beside.items()},
         around.target: TreeFile(content=around.content),
-        _ALL_PACKAGES: TreeFile(content=_listing(kept[_ALL_PACKAGES].content.decode(), around).encode()),
+        _ALL_PACKAGES: TreeFile(
+            content=_listing(kept[_ALL_PACKAGES].content.decode(), around).encode()
+        ),
         # No release of the specimen's, and nothing that the file itself names.
-        _ALIASES: TreeFile(content=_without(kept[_ALIASES].content.decode(), (*around.exported, *own_names)).encode()),
+        _ALIASES: TreeFile(
+            content=_without(
+                kept[_ALIASES].content.decode(), (*around.exported, *own_names)
+            ).encode()
+        ),
         _NAMES: TreeFile(content=json.dumps(names).encode()),
     }
 
@@ -116,13 +150,22 @@ def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
 
 def _listing(text: str, around: Surroundings) -> str:
     """Return all-packages.nix with the attributes that the file makes, and the newest under the package's own name."""
-    called = re.escape(f"inherit (callPackage {relpath(around.target.parent, _TOP)} {{ }})")
+    called = re.escape(
+        f"inherit (callPackage {relpath(around.target.parent, _TOP)} {{ }})"
+    )
     listed = "".join(f"    {name}\n" for name in around.exported)
-    text = re.sub(rf"({called}\n)[^;]*?( *;)", lambda found: f"{found[1]}{listed}{found[2]}", text)
+    text = re.sub(
+        rf"({called}\n)[^;]*?( *;)", lambda found: f"{found[1]}{listed}{found[2]}", text
+    )
     newest = around.exported[-1] if around.exported else 'throw "the file makes none"'
     place = f"final.{newest}" if around.exported else newest
     stem = around.target.parent.name
-    return re.sub(rf"^  {re.escape(stem)} = .*;$", lambda _: f"  {stem} = {place};", text, flags=re.MULTILINE)
+    return re.sub(
+        rf"^  {re.escape(stem)} = .*;$",
+        lambda _: f"  {stem} = {place};",
+        text,
+        flags=re.MULTILINE,
+    )
 
 
 def _without(text: str, names: tuple[str, ...]) -> str:
@@ -137,5 +180,12 @@ def _specimen() -> Mapping[PurePosixPath, TreeFile]:
 
 
 def _below(root: Path) -> dict[PurePosixPath, TreeFile]:
-    paths = (entry.path for entry in inside.entries(root) if entry.kind is not EntryKind.DIRECTORY)
-    return {PurePosixPath(path): reading.read_file(root, path, follow=True) for path in paths}
+    paths = (
+        entry.path
+        for entry in inside.entries(root)
+        if entry.kind is not EntryKind.DIRECTORY
+    )
+    return {
+        PurePosixPath(path): reading.read_file(root, path, follow=True)
+        for path in paths
+    }

@@ -1,8 +1,9 @@
 """Whole nixpkgs trees: the one that a source belongs to, and copies of it with a few changed files.
 
-Both are in the cache, so no evaluation reads the user's files while they may change. A changed tree consists of real
-directories with hard links to the original files: it costs no space, and every relative path in it leads to the tree
-itself. With links to directories it would not: Nix follows a link before a path relative to what it reads.
+Both are in the cache, so no evaluation reads the user's files while they may change. A
+changed tree consists of real directories with hard links to the original files: it
+costs no space, and every relative path in it leads to the tree itself. With links to
+directories it would not: Nix follows a link before a path relative to what it reads.
 """
 
 import hashlib
@@ -33,18 +34,41 @@ KIND = "whole-trees"
 _NAMES = b"names "
 # The time of a directory is when its names last changed.
 _OF_DIRECTORY = ("-type", "d", "-printf", r"%p\0names %C@\0\0")
-_OF_FILE = ("(", "-type", "f", "-o", "-type", "l", ")", "-printf", r"%p\0%m %s %T@\0%l\0")
+_OF_FILE = (
+    "(",
+    "-type",
+    "f",
+    "-o",
+    "-type",
+    "l",
+    ")",
+    "-printf",
+    r"%p\0%m %s %T@\0%l\0",
+)
 _LISTED = ("-name", ".git", "-prune", "-o", *_OF_DIRECTORY, "-o", *_OF_FILE)
-_LISTED_ONE = ("find", "-files0-from", "-", "-maxdepth", "0", *_OF_DIRECTORY, "-o", *_OF_FILE)
+_LISTED_ONE = (
+    "find",
+    "-files0-from",
+    "-",
+    "-maxdepth",
+    "0",
+    *_OF_DIRECTORY,
+    "-o",
+    *_OF_FILE,
+)
 # Each by the inode of the tree's root, which a rename keeps.
 _LISTINGS = "listings"
-# A directory that is so old gets another time if its names change afterwards. Some file systems keep whole seconds.
+# A directory that is so old gets another time if its names change afterwards. Some file
+# systems keep whole seconds.
 _SETTLED_SECONDS, _WHOLE_SECONDS = 0.03, 2.0
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
 _PARTS = ("default.nix", "lib/default.nix", "pkgs/top-level/all-packages.nix")
-_HINT = "--tier tree and those above it need --nixpkgs: a checkout, a channel, a git clone or URL, or the specimen"
+_HINT = (
+    "--tier tree and those above it need --nixpkgs: a checkout, a channel, a git "
+    "clone or URL, or the specimen"
+)
 
 
 class NotWholeError(UsageError):
@@ -52,7 +76,9 @@ class NotWholeError(UsageError):
 
 
 class NixpkgsTree(Struct, frozen=True, kw_only=True):
-    """A whole nixpkgs at `root`; `key` identifies its content, so equal keys mean equal trees.
+    """A whole nixpkgs at `root`.
+
+    `key` identifies its content, so equal keys mean equal trees.
 
     `warnings` name its links that were omitted.
     """
@@ -70,22 +96,31 @@ class NixpkgsTree(Struct, frozen=True, kw_only=True):
 def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     """Return the whole tree that a source belongs to.
 
-    Raise UsageError if the source is a file or a part of a tree, ToolkitError if the tree is unavailable.
+    Raise UsageError if the source is a file or a part of a tree, ToolkitError if the
+    tree is unavailable.
     """
-    if source.commit is not None and (source.repository is not None or source.remote is not None):
+    if source.commit is not None and (
+        source.repository is not None or source.remote is not None
+    ):
         return _of_commit(source, source.commit, offline=offline, progress=progress)
     if source.root is None:
         raise UsageError(f"{source.origin}: is a file, not a whole nixpkgs", hint=_HINT)
     _require_parts(source.root, source.origin)
     if source.root.is_relative_to(stores.STORE):
-        return NixpkgsTree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
+        return NixpkgsTree(
+            root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest()
+        )
     root = source.root
     progress.step(f"reading {root}")
 
     def make(into: Path) -> None:
         progress.step(f"copying {root}")
         copy(root, into, link=False)
-        _seal(into, [each.path for each in inside.entries(into) if each.kind is EntryKind.LINK], progress)
+        _seal(
+            into,
+            [each.path for each in inside.entries(into) if each.kind is EntryKind.LINK],
+            progress,
+        )
 
     return _obtain(fingerprint(root), make)
 
@@ -93,7 +128,9 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
 def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
     """Return the whole tree that a source belongs to, None if that would need a fetch."""
     if source.commit is None:
-        is_whole = source.root is not None and all(inside.is_file(source.root, part) for part in _PARTS)
+        is_whole = source.root is not None and all(
+            inside.is_file(source.root, part) for part in _PARTS
+        )
         return whole(source, offline=True, progress=progress) if is_whole else None
     with suppress(ToolkitError):
         return _of_commit(source, source.commit, offline=True, progress=progress)
@@ -101,16 +138,24 @@ def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
 
 
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
-    """Return the root of the tree that a request names, for reading only; a checkout's current files count.
+    """Return the root of the tree that a request names, for reading only.
+
+    A checkout's current files count.
 
     Raise as `resolve` and `whole` do, UsageError for a lone file.
     """
     if request.nixpkgs is not None and request.rev is None:
         found = re.fullmatch(r"<([^<>]+)>", request.nixpkgs)
-        path = local.find_in_nix_path(found[1]) if found is not None else Path(request.nixpkgs).expanduser()
+        path = (
+            local.find_in_nix_path(found[1])
+            if found is not None
+            else Path(request.nixpkgs).expanduser()
+        )
         if path.is_dir() and (top := local.top(path, _PARTS[-1])) is not None:
             return top
-    source = resolve(request, target=PurePosixPath(_PARTS[-1]), sparse=(), progress=progress)
+    source = resolve(
+        request, target=PurePosixPath(_PARTS[-1]), sparse=(), progress=progress
+    )
     if source.commit is None and source.root is not None:
         return source.root
     return whole(source, offline=request.offline, progress=progress).root
@@ -132,10 +177,20 @@ def fingerprint(root: Path) -> str:
     except CommandError as error:
         raise ToolkitError(f"{root}: {error.message}") from error
     words = listing.split(b"\0")
-    facts = sorted(each for each in zip(words[::3], words[1::3], words[2::3], strict=False) if each[1][:6] != _NAMES)
+    facts = sorted(
+        each
+        for each in zip(words[::3], words[1::3], words[2::3], strict=False)
+        if each[1][:6] != _NAMES
+    )
     found = hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
-    times = [float(word.removeprefix(_NAMES)) for word in words[1::3] if word.startswith(_NAMES)]
-    if max(times) < began - (_WHOLE_SECONDS if all(map(float.is_integer, times)) else _SETTLED_SECONDS):
+    times = [
+        float(word.removeprefix(_NAMES))
+        for word in words[1::3]
+        if word.startswith(_NAMES)
+    ]
+    if max(times) < began - (
+        _WHOLE_SECONDS if all(map(float.is_integer, times)) else _SETTLED_SECONDS
+    ):
         with suppress(ToolkitError):
             default_cache().keep(_LISTINGS, key, _FINGERPRINT, found.encode() + listing)
     return found
@@ -144,28 +199,44 @@ def fingerprint(root: Path) -> str:
 def _is_listing(root: Path, listing: bytes) -> bool:
     """Return whether a listing still holds: without reading directories, which takes most of the time."""
     names = listing.split(b"\0")[:-1:3]
-    halves = [b"\0".join(names[: len(names) // 2]), b"\0".join(names[len(names) // 2 :])]
+    halves = [
+        b"\0".join(names[: len(names) // 2]),
+        b"\0".join(names[len(names) // 2 :]),
+    ]
     with suppress(CommandError):
-        found = side_by_side(lambda half: process.run(_LISTED_ONE, cwd=root, stdin=half).stdout, halves)
+        found = side_by_side(
+            lambda half: process.run(_LISTED_ONE, cwd=root, stdin=half).stdout, halves
+        )
         return b"".join(found) == listing
     return False
 
 
-def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress) -> NixpkgsTree:
+def _of_commit(
+    source: Source, commit: Oid, *, offline: bool, progress: Progress
+) -> NixpkgsTree:
     def make(into: Path) -> None:
         fetched = into.parent / "repository"
         if source.repository is None:
             if offline or source.remote is None:
                 hint = "run it once without --offline"
-                raise ToolkitError(f"commit {commit.short}: only part of it is in the cache", hint=hint)
-            progress.step(f"fetching all of {commit.short} from {without_passwords(source.remote)}")
+                raise ToolkitError(
+                    f"commit {commit.short}: only part of it is in the cache", hint=hint
+                )
+            progress.step(
+                f"fetching all of {commit.short} from "
+                f"{without_passwords(source.remote)}"
+            )
             fetching.fetch(source.remote, commit, fetched)
         progress.step(f"checking out {commit.short}")
         held = source.repository or fetched
         entries = reading.export(held, commit, [PurePosixPath()], into)
         files.remove(fetched)
         _require_parts(into, source.origin)
-        _seal(into, sorted(str(each.path) for each in entries if each.mode == reading.LINK), progress)
+        _seal(
+            into,
+            sorted(str(each.path) for each in entries if each.mode == reading.LINK),
+            progress,
+        )
 
     return _obtain(str(commit), make)
 
@@ -182,7 +253,9 @@ def _obtain(key: str, make: Callable[[Path], None]) -> NixpkgsTree:
 
     def check(directory: Path) -> bool:
         try:
-            return (directory / _FINGERPRINT).read_text() == fingerprint(directory / _TREE)
+            return (directory / _FINGERPRINT).read_text() == fingerprint(
+                directory / _TREE
+            )
         except (OSError, ToolkitError):
             return False
 
@@ -191,7 +264,11 @@ def _obtain(key: str, make: Callable[[Path], None]) -> NixpkgsTree:
     if made:
         cache.shrink_later()
     said = inside.find(path, _LEFT_OUT)
-    return NixpkgsTree(root=path / _TREE, key=key, warnings=() if said is None else (os.fsdecode(said),))
+    return NixpkgsTree(
+        root=path / _TREE,
+        key=key,
+        warnings=() if said is None else (os.fsdecode(said),),
+    )
 
 
 def _seal(root: Path, links: Sequence[str], progress: Progress) -> None:
@@ -207,11 +284,16 @@ def _seal(root: Path, links: Sequence[str], progress: Progress) -> None:
 def _require_parts(root: Path, origin: str) -> None:
     for part in _PARTS:
         if not inside.is_file(root, part):
-            raise NotWholeError(f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT)
+            raise NotWholeError(
+                f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT
+            )
 
 
 def copy(root: Path, into: Path, *, link: bool) -> None:
-    """Copy a tree without git's own; with `link` its files are hard links if file system and owner allow that."""
+    """Copy a tree without git's own.
+
+    With `link` its files are hard links if file system and owner allow that.
+    """
     put = link_or_copy if link else partial(shutil.copy2, follow_symlinks=False)
     waiting = [(str(root), str(into))]
     while waiting:
@@ -227,7 +309,10 @@ def copy(root: Path, into: Path, *, link: bool) -> None:
 
 
 def link_or_copy(path: Path | str, place: Path | str) -> None:
-    """Make a file, or a link, another name of one; copy it if file system or owner do not allow that."""
+    """Make a file, or a link, another name of one.
+
+    Copy it if file system or owner do not allow that.
+    """
     try:
         os.link(path, place, follow_symlinks=False)
     except OSError:

@@ -1,7 +1,7 @@
 """The answer of `track`, as values; `unlet schema track` describes their JSON.
 
-A field may be added without a new SCHEMA; a removed field, or one with a new meaning, needs a new number. None means
-that something is unknown or does not apply.
+A field may be added without a new SCHEMA; a removed field, or one with a new meaning,
+needs a new number. None means that something is unknown or does not apply.
 """
 
 from datetime import datetime
@@ -18,7 +18,10 @@ SCHEMA = 6
 
 
 class Advice(StrEnum):
-    """The advice to the user: UPDATE nixpkgs; KEEP, REMOVE or RENEW the overlay; or UNKNOWN."""
+    """The advice to the user: UPDATE nixpkgs; KEEP, REMOVE or RENEW the overlay.
+
+    Or UNKNOWN.
+    """
 
     KEEP = "keep"
     UPDATE = "update"
@@ -39,8 +42,9 @@ class RefKind(StrEnum):
 class Ref(Struct, frozen=True, kw_only=True):
     """A branch, channel, commit or pin, and the file there.
 
-    `path` is the file's path, `moved`: it is not the usual one; `changed` is the commit that last changed it,
-    `fixed_by` the one that fixed it. `reason` explains why the state is unknown.
+    `path` is the file's path, `moved`: it is not the usual one; `changed` is the commit
+    that last changed it, `fixed_by` the one that fixed it. `reason` explains why the
+    state is unknown.
     """
 
     name: str
@@ -86,7 +90,9 @@ class TrackVerdict(Struct, frozen=True, kw_only=True):
 
 
 class TrackAnswer(Struct, frozen=True, kw_only=True):
-    """The whole answer of `track`. `first`: there was no earlier answer to compare with.
+    """The whole answer of `track`.
+
+    `first`: there was no earlier answer to compare with.
 
     `missing` are the usual refs that the clone lacks: nothing is known about them.
     """

@@ -28,8 +28,9 @@ _FILE = "readings.json"
 class Known(Struct, frozen=True, kw_only=True):
     """Readings by blob, last changes by place.
 
-    `since` has the commits that fixed a package, by its name, its parts and the commit that last changed its file.
-    `answers` are Nix's about any package, by the commit, the package and the methods that it tried.
+    `since` has the commits that fixed a package, by its name, its parts and the commit
+    that last changed its file. `answers` are Nix's about any package, by the commit,
+    the package and the methods that it tried.
 
     A change's place includes the hash of the file's content.
     """
@@ -41,13 +42,18 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Memory:
-    """The remembered readings, from the cache and from this run; `save` writes them if there are new ones.
+    """The remembered readings, from the cache and from this run.
+
+    `save` writes them if there are new ones.
 
     `budget` is the time and memory of the parser and Nix for this run.
     """
 
     def __init__(self) -> None:
-        """Read what is kept; `warnings` reports why Nix was not asked, and why nothing can be kept."""
+        """Read what is kept.
+
+        `warnings` reports why Nix was not asked, and why nothing can be kept.
+        """
         self.known = Known()
         self.warnings: list[str] = []
         self.can_evaluate = process.find("nix-instantiate") is not None
@@ -56,7 +62,10 @@ class Memory:
         self._key = hashlib.sha256(package().encode()).hexdigest()[:32]
         self._saved = b""
         if (content := self._cache.read(_KIND, self._key, _FILE)) is not None:
-            self.known, self._saved = documents.read(content, Known, document=_FILE), content
+            self.known, self._saved = (
+                documents.read(content, Known, document=_FILE),
+                content,
+            )
 
     def renew(self, seconds: float) -> None:
         """Restart the common time limit, or use so many seconds if that is more."""
@@ -79,9 +88,15 @@ def package() -> str:
     """Return a digest of unlet's code and data: different code must not reuse the readings."""
     digest = hashlib.sha256()
     places = dict.fromkeys((str(PACKAGE), str(patches.shipped())))
-    paths = (os.path.join(folder, name) for place in places for folder, _, names in os.walk(place) for name in names)  # noqa: PTH118 - in half the time
+    paths = (
+        os.path.join(folder, name)  # noqa: PTH118 - in half the time
+        for place in places
+        for folder, _, names in os.walk(place)
+        for name in names
+    )
     for path in sorted(path for path in paths if not path.endswith((".pyc", ".patch"))):
         digest.update(
-            f"{path.removeprefix(str(PACKAGE))}\0".encode() + hashlib.sha256(Path(path).read_bytes()).digest()
+            f"{path.removeprefix(str(PACKAGE))}\0".encode()
+            + hashlib.sha256(Path(path).read_bytes()).digest()
         )
     return digest.hexdigest()

@@ -1,4 +1,7 @@
-"""Any package as a subject of track: Nix tries the methods in a clone's trees; without a clone, the file is read."""
+"""Any package as a subject of track: Nix tries the methods in a clone's trees.
+
+Without a clone, the file is read.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,8 +18,25 @@ from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Methods, part, working_methods
 from toolkit.sources import trees
 from toolkit.track.memory import Memory
-from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Reading, State, overall
-from toolkit.track.upstream import TOP, Content, File, FoundFile, NoPackageError, Reader, all_packages, called
+from toolkit.track.readings import (
+    EVALUATION,
+    SYNTAX,
+    Component,
+    Overridable,
+    Reading,
+    State,
+    overall,
+)
+from toolkit.track.upstream import (
+    TOP,
+    Content,
+    File,
+    FoundFile,
+    NoPackageError,
+    Reader,
+    all_packages,
+    called,
+)
 
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
 _CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
@@ -38,11 +58,18 @@ _SHARE = 15.0
 
 
 class Package:
-    """A package by its attribute path; `names` are its relevant bindings, empty for all in a let at any ref."""
+    """A package by its attribute path.
 
-    def __init__(self, package: str, names: Sequence[str], memory: Memory, progress: Progress) -> None:
+    `names` are its relevant bindings, empty for all in a let at any ref.
+    """
+
+    def __init__(
+        self, package: str, names: Sequence[str], memory: Memory, progress: Progress
+    ) -> None:
         self.package = package
-        self.target = PurePosixPath("pkgs/by-name", package[:2].lower(), package, "package.nix")
+        self.target = PurePosixPath(
+            "pkgs/by-name", package[:2].lower(), package, "package.nix"
+        )
         self.names = tuple(names)
         self._memory = memory
         self._progress = progress
@@ -52,17 +79,27 @@ class Package:
         path, (found,) = self.target, read([self.target])
         if found is None:
             path, found = self._called(read)
-        beside = [path.parent / name[2:].decode() for name in dict.fromkeys(_BESIDE.findall(found[1]))]
+        beside = [
+            path.parent / name[2:].decode()
+            for name in dict.fromkeys(_BESIDE.findall(found[1]))
+        ]
         if beside and not _LET.search(found[1]):
             others = zip(beside, read(beside), strict=True)
             path, found = next(
-                ((place, each) for place, each in others if each is not None and _LET.search(each[1])), (path, found)
+                (
+                    (place, each)
+                    for place, each in others
+                    if each is not None and _LET.search(each[1])
+                ),
+                (path, found),
             )
         return File(path=path, blob=found[0], content=found[1])
 
     def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
         """Return the file that all-packages.nix has the package from, by text."""
-        bound = re.search(rf"^ *{re.escape(self.package)} *=(.*)", all_packages(read), re.MULTILINE)
+        bound = re.search(
+            rf"^ *{re.escape(self.package)} *=(.*)", all_packages(read), re.MULTILINE
+        )
         if bound is None:
             raise NoPackageError(f"there is no package '{self.package}'")
         call = _CALL.match(bound[1])
@@ -78,27 +115,46 @@ class Package:
             bound = (each.name for file in self._files(contents) for each in file.bound)
             self.names = tuple(dict.fromkeys(bound))
 
-    def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:
+    def readings(
+        self, found: Sequence[FoundFile], repository: Path | None
+    ) -> list[Reading | None]:
         """Return the reading of each file: by Nix in its tree, else by its syntax, with the reason."""
         there = [each.file.content for each in found if each.file is not None]
         self.settle(there)
         self._memory.renew(_SHARE * len({each.commit for each in found}))
         files = iter(self._files(there))
-        return [self._reading(each, next(files), repository) if each.file is not None else None for each in found]
+        return [
+            self._reading(each, next(files), repository)
+            if each.file is not None
+            else None
+            for each in found
+        ]
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return the meaning of files by their syntax."""
         files = self._files(list(contents.values()))
-        return {blob: self.meaning(file, None) for blob, file in zip(contents, files, strict=True)}
+        return {
+            blob: self.meaning(file, None)
+            for blob, file in zip(contents, files, strict=True)
+        }
 
     def _files(self, contents: Sequence[bytes]) -> list[FileBindings]:
         with self._memory.budget.spending() as left:
             found = confined.each(file_bindings, list(contents), seconds=left)
-        return [FileBindings(problem=each.reason) if isinstance(each, confined.Unread) else each for each in found]
+        return [
+            FileBindings(problem=each.reason)
+            if isinstance(each, confined.Unread)
+            else each
+            for each in found
+        ]
 
-    def _reading(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Reading:
+    def _reading(
+        self, found: FoundFile, file: FileBindings, repository: Path | None
+    ) -> Reading:
         if found.tree is None and (repository is None or found.commit is None):
-            return self.meaning(file, None, why="there is no clone whose whole tree Nix could evaluate")
+            return self.meaning(
+                file, None, why="there is no clone whose whole tree Nix could evaluate"
+            )
         if process.find("nix-instantiate") is None:
             return self.meaning(file, None, why="Nix is not installed")
         try:
@@ -107,7 +163,9 @@ class Package:
             return self.meaning(file, None, why=error.message)
         return self.meaning(file, answer, why=answer.reason, limited=answer.limited)
 
-    def _answer(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Methods:
+    def _answer(
+        self, found: FoundFile, file: FileBindings, repository: Path | None
+    ) -> Methods:
         """Ask Nix about the package of a commit, once."""
         asked = questions(file, self.names)
         key = f"{found.commit} {self.package} {' '.join(asked)}"
@@ -140,19 +198,37 @@ class Package:
         return trees.whole(source, offline=True, progress=self._progress).root
 
     def meaning(
-        self, file: FileBindings, answer: Methods | None, *, why: str | None = None, limited: bool = False
+        self,
+        file: FileBindings,
+        answer: Methods | None,
+        *,
+        why: str | None = None,
+        limited: bool = False,
     ) -> Reading:
-        """Return the state of the names; `why` explains why Nix does not decide: if at a limit, they are unknown."""
+        """Return the state of the names.
+
+        `why` explains why Nix does not decide: if at a limit, they are unknown.
+        """
         by_nix = answer is not None and answer.reason is None
         version = file.version or (answer.version if answer is not None else None)
         parts = [part(name, file, answer if by_nix else None) for name in self.names]
         components = tuple(
-            Component(name=each.name, bound=each.bound, overridable=each.reached, methods=each.methods, line=each.line)
+            Component(
+                name=each.name,
+                bound=each.bound,
+                overridable=each.reached,
+                methods=each.methods,
+                line=each.line,
+            )
             for each in parts
         )
         reached = overall(components) if components else Overridable.NOT_APPLICABLE
         reason = f"only read, since {why}" if why is not None else None
-        missing = [each.name for each in components if each.bound == "absent" and each.overridable is None]
+        missing = [
+            each.name
+            for each in components
+            if each.bound == "absent" and each.overridable is None
+        ]
         if file.problem is not None:
             reached, reason = Overridable.UNKNOWN, f"the file {file.problem}"
         elif limited:
@@ -160,11 +236,17 @@ class Package:
         elif not self.names:
             reason = "no let of the file binds a package"
         elif reached is Overridable.UNKNOWN and missing:
-            reason = f"the file does not bind {', '.join(missing)}; --binding names others"
+            reason = (
+                f"the file does not bind {', '.join(missing)}; --binding names others"
+            )
         return Reading(
             state=_STATES[reached],
             overridable=reached,
-            overridable_by=None if reached is Overridable.UNKNOWN else EVALUATION if by_nix else SYNTAX,
+            overridable_by=None
+            if reached is Overridable.UNKNOWN
+            else EVALUATION
+            if by_nix
+            else SYNTAX,
             newest=version,
             releases={self.package: version},
             components=components,

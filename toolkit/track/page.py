@@ -1,6 +1,7 @@
 """The answer as a self-contained HTML page, and as Markdown for an issue or a job's summary.
 
-Upstream's text stays plain text in both: it contains no markup, mentions nobody, and reverses no writing direction.
+Upstream's text stays plain text in both: it contains no markup, mentions nobody, and
+reverses no writing direction.
 """
 
 import re
@@ -40,15 +41,24 @@ def to_markdown(answer: TrackAnswer) -> bytes:
 
 
 def _rendered(template: str, answer: TrackAnswer, show: Callable[[str], str]) -> bytes:
-    notes = [*table.notes(answer), *(f"warning: {warning}" for warning in answer.warnings)]
+    notes = [
+        *table.notes(answer),
+        *(f"warning: {warning}" for warning in answer.warnings),
+    ]
     form = _environment(show).get_template(template)
-    return form.render(answer=answer, view=table, notes=notes, marks=_MARKS).encode(errors="backslashreplace")
+    return form.render(answer=answer, view=table, notes=notes, marks=_MARKS).encode(
+        errors="backslashreplace"
+    )
 
 
 @cache
 def _environment(show: Callable[[str], str]) -> Environment:
     def finalize(value: object) -> object:
-        return show(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        return (
+            show(value)
+            if isinstance(value, str) and not isinstance(value, Markup)
+            else value
+        )
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -59,12 +69,19 @@ def _environment(show: Callable[[str], str]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(cell=lambda text: Markup(cell(_plain(str(text)))), code=_code, change=table.change)  # noqa: S704 - it is Markdown
+    environment.filters.update(
+        cell=lambda text: Markup(cell(_plain(str(text)))),  # noqa: S704 - it is Markdown
+        code=_code,
+        change=table.change,
+    )
     return environment
 
 
 def _plain(text: str) -> Markup:
-    """Return text in which nothing is Markdown; `@name` and `#1` become no mention and no link."""
+    """Return text in which nothing is Markdown.
+
+    `@name` and `#1` become no mention and no link.
+    """
     escaped = re.sub(r"([\\`*_\[\]<>~&])", r"\\\1", " ".join(harmless(text).split()))
     return Markup(unlinked(escaped))  # noqa: S704 - it is Markdown
 

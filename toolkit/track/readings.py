@@ -18,7 +18,9 @@ STRANGE = "unknown layout: "
 
 
 class State(StrEnum):
-    """The state of a version of the file, over all defects. UNKNOWN is never treated as NOT_FIXED.
+    """The state of a version of the file, over all defects.
+
+    UNKNOWN is never treated as NOT_FIXED.
 
     ABSENT: the nixpkgs has no such package.
     """
@@ -42,7 +44,10 @@ class Overridable(StrEnum):
 
 
 class Component(Struct, frozen=True, kw_only=True):
-    """A component: `bound` is let, parameter, attribute, elsewhere or absent; `methods` are overrides that reach it."""
+    """A component: `bound` is let, parameter, attribute, elsewhere or absent.
+
+    `methods` are overrides that reach it.
+    """
 
     name: str
     bound: str
@@ -52,7 +57,10 @@ class Component(Struct, frozen=True, kw_only=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """A fact that only a package's own reader knows, in a word or two; `by` names the decider, as in Reading."""
+    """A fact that only a package's own reader knows, in a word or two.
+
+    `by` names the decider, as in Reading.
+    """
 
     value: str = UNKNOWN
     by: str | None = None
@@ -61,9 +69,10 @@ class Fact(Struct, frozen=True, kw_only=True):
 class Reading(Struct, frozen=True, kw_only=True):
     """The meaning of a version of the file.
 
-    `overridable_by` names the decider: `evaluation` (Nix), or `syntax`. `facts` are further ones, by name. `releases`
-    maps attributes to versions, `failed` maps those that do not evaluate to the reason. `reason` explains unknown
-    values, or why Nix did not decide.
+    `overridable_by` names the decider: `evaluation` (Nix), or `syntax`. `facts` are
+    further ones, by name. `releases` maps attributes to versions, `failed` maps those
+    that do not evaluate to the reason. `reason` explains unknown values, or why Nix did
+    not decide.
     """
 
     state: State
@@ -87,7 +96,10 @@ def unknown(reason: str) -> Reading:
 
 
 def overall(components: Iterable[Component]) -> Overridable:
-    """Return the combined state of the components; an unknown one affects only results that depend on it."""
+    """Return the combined state of the components.
+
+    An unknown one affects only results that depend on it.
+    """
     answers = {component.overridable for component in components}
     if False in answers:
         return Overridable.PARTLY if True in answers else Overridable.NO

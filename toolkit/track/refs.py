@@ -33,10 +33,11 @@ _AT_A_TIME = 8
 class TrackRequest(Struct, frozen=True, kw_only=True):
     """A call of `track`.
 
-    `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `nixpkgs`
-    names the user's own, `used` the overlay on it. `target` is a package's attribute path, `bindings` are its relevant
-    bindings, empty for all. `state` is the file with the last answer. The other fields describe the server; None means
-    the default of patches/.
+    `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone,
+    None for the server. `nixpkgs` names the user's own, `used` the overlay on it.
+    `target` is a package's attribute path, `bindings` are its relevant bindings, empty
+    for all. `state` is the file with the last answer. The other fields describe the
+    server; None means the default of patches/.
     """
 
     target: str = field(default_factory=registry.usual)
@@ -51,11 +52,15 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
 
 
 def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
-    """Answer the request; raise ToolkitError if there are no refs, or a user's file is invalid.
+    """Answer the request.
+
+    Raise ToolkitError if there are no refs, or a user's file is invalid.
 
     A failure to read a ref is part of its answer, and does not affect the others.
     """
-    last = state.load(request.state, request.target) if request.state is not None else None
+    last = (
+        state.load(request.state, request.target) if request.state is not None else None
+    )
     memory = Memory()
     subject = _subject(request, memory, progress)
     upstream = _upstream(request, subject, memory)
@@ -65,16 +70,22 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
         memory.save()
 
 
-def _subject(request: TrackRequest, memory: Memory, progress: Progress) -> TrackedPackage:
+def _subject(
+    request: TrackRequest, memory: Memory, progress: Progress
+) -> TrackedPackage:
     if (named := registry.named().get(request.target)) is not None:
         subject: TrackedPackage = registry.loaded(named.subject)(memory)
         return subject
-    return Package(request.target, request.used.bindings or request.bindings, memory, progress)
+    return Package(
+        request.target, request.used.bindings or request.bindings, memory, progress
+    )
 
 
 def _upstream(request: TrackRequest, subject: TrackedPackage, memory: Memory) -> Refs:
     if request.git_dir is not None:
-        return RepositoryRefs(request.git_dir, request.server.repository or tracked().repository, subject)
+        return RepositoryRefs(
+            request.git_dir, request.server.repository or tracked().repository, subject
+        )
     # A quarter of a second that a clone does not need.
     from toolkit.track.server import ServerRefs  # noqa: PLC0415
 
@@ -82,7 +93,11 @@ def _upstream(request: TrackRequest, subject: TrackedPackage, memory: Memory) ->
 
 
 def _answer(
-    request: TrackRequest, last: Facts | None, upstream: Refs, memory: Memory, progress: Progress
+    request: TrackRequest,
+    last: Facts | None,
+    upstream: Refs,
+    memory: Memory,
+    progress: Progress,
 ) -> TrackAnswer:
     subject = upstream.subject
     found = _look(request, upstream, progress)
@@ -90,14 +105,21 @@ def _answer(
     if request.nixpkgs is not None:
         progress.step("looking at your nixpkgs")
         repository = request.server.repository or tracked().repository
-        own.append(verdict.pinned(request.nixpkgs, subject, upstream, repository, progress))
+        own.append(
+            verdict.pinned(request.nixpkgs, subject, upstream, repository, progress)
+        )
     used, tree = request.used, own[0].tree if own else None
     if used.directory is not None and tree is not None:
         places = (used.directory, used.directory / "overlay")
-        used = replace(used, is_aside=any(overlays.is_aside(place, tree) for place in places))
+        used = replace(
+            used, is_aside=any(overlays.is_aside(place, tree) for place in places)
+        )
     progress.step("reading the file")
     readings = subject.readings((*found, *own), upstream.repository)
-    refs = tuple(_ref(each, reading, upstream, memory) for each, reading in zip((*found, *own), readings, strict=True))
+    refs = tuple(
+        _ref(each, reading, upstream, memory)
+        for each, reading in zip((*found, *own), readings, strict=True)
+    )
     judged = verdict.track_verdict(
         refs[: len(found)],
         refs[-1] if own else None,
@@ -127,16 +149,26 @@ def _answer(
 
 def _look(request: TrackRequest, upstream: Refs, progress: Progress) -> list[FoundFile]:
     progress.step("looking for the branches")
-    wanted = [WantedRef(name, kind_of(name)) for name in dict.fromkeys(request.refs)] or upstream.defaults()
+    wanted = [
+        WantedRef(name, kind_of(name)) for name in dict.fromkeys(request.refs)
+    ] or upstream.defaults()
     progress.step(f"fetching the file at {len(wanted)} refs")
     return upstream.look(wanted)
 
 
-def _ref(found: FoundFile, reading: Reading | None, upstream: Refs, memory: Memory) -> Ref:
+def _ref(
+    found: FoundFile, reading: Reading | None, upstream: Refs, memory: Memory
+) -> Ref:
     wanted, file = found.wanted, found.file
     if file is None or reading is None:
         what = State.ABSENT if found.absent else State.UNKNOWN
-        return Ref(name=wanted.name, kind=wanted.kind, state=what, reason=found.reason, commit=found.commit)
+        return Ref(
+            name=wanted.name,
+            kind=wanted.kind,
+            state=what,
+            reason=found.reason,
+            commit=found.commit,
+        )
     is_dated = reading.state is State.FIXED and wanted.kind is not RefKind.PIN
     return Ref(
         name=wanted.name,
@@ -145,7 +177,8 @@ def _ref(found: FoundFile, reading: Reading | None, upstream: Refs, memory: Memo
         reason=reading.reason if reading.state is State.UNKNOWN else None,
         commit=found.commit,
         path=file.path,
-        moved=file.path != upstream.subject.target and upstream.subject.package in registry.named(),
+        moved=file.path != upstream.subject.target
+        and upstream.subject.package in registry.named(),
         blob=file.blob,
         reading=reading,
         changed=file.change,
@@ -153,11 +186,17 @@ def _ref(found: FoundFile, reading: Reading | None, upstream: Refs, memory: Memo
     )
 
 
-def _fixed_by(found: FoundFile, reading: Reading, upstream: Refs, memory: Memory) -> FileCommit | None:
+def _fixed_by(
+    found: FoundFile, reading: Reading, upstream: Refs, memory: Memory
+) -> FileCommit | None:
     """Return the commit since which the file is fixed, if it is among the newest and all before it can be read."""
     newest = found.file.change if found.file is not None else None
     parts = (each.name for each in reading.components)
-    key = " ".join((upstream.subject.package, *parts, str(newest.commit))) if newest is not None else ""
+    key = (
+        " ".join((upstream.subject.package, *parts, str(newest.commit)))
+        if newest is not None
+        else ""
+    )
     since = memory.known.since.get(key)
     if since is not None:
         return since
@@ -170,15 +209,27 @@ def _fixed_by(found: FoundFile, reading: Reading, upstream: Refs, memory: Memory
             since = change
     except ToolkitError as error:
         name = found.wanted.name
-        upstream.warnings.append(f"{name}: the commit that fixed it cannot be determined: {error.message}")
+        upstream.warnings.append(
+            f"{name}: the commit that fixed it cannot be determined: {error.message}"
+        )
     return None
 
 
 def _states(found: FoundFile, upstream: Refs) -> Iterator[tuple[FileCommit, State]]:
-    """Yield the newest commits that changed a file, with what each made of it; some are read at a time."""
+    """Yield the newest commits that changed a file, with what each made of it.
+
+    Some are read at a time.
+    """
     versions = upstream.versions(found, most=_MOST_SINCE)
     while some := list(islice(versions, _AT_A_TIME)):
-        contents = {str(blob_id(content)): content for _, content in some if content is not None}
+        contents = {
+            str(blob_id(content)): content for _, content in some if content is not None
+        }
         readings = upstream.subject.read(contents)
         for change, content in some:
-            yield change, readings[blob_id(content)].state if content is not None else State.UNKNOWN
+            yield (
+                change,
+                readings[blob_id(content)].state
+                if content is not None
+                else State.UNKNOWN,
+            )

@@ -11,43 +11,77 @@ from toolkit.git import history, reading
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.answer import RefKind
-from toolkit.track.upstream import Content, File, FoundFile, Refs, TrackedPackage, WantedRef, default_refs, usual_refs
+from toolkit.track.upstream import (
+    Content,
+    File,
+    FoundFile,
+    Refs,
+    TrackedPackage,
+    WantedRef,
+    default_refs,
+    usual_refs,
+)
 
 
 class RepositoryRefs(Refs):
     """The refs of a clone; raise ToolkitError if the directory is not a clone."""
 
-    def __init__(self, directory: Path, repository: str, subject: TrackedPackage) -> None:
+    def __init__(
+        self, directory: Path, repository: str, subject: TrackedPackage
+    ) -> None:
         self._directory = directory
         self._branches = clones.branches(directory, repository)
         self.repository = self._repository = self._branches.repository
         fetched = self._branches.fetched
-        age = f", fetched {time.strftime('%Y-%m-%d %H:%M', time.localtime(fetched))}" if fetched else ""
+        age = (
+            f", fetched {time.strftime('%Y-%m-%d %H:%M', time.localtime(fetched))}"
+            if fetched
+            else ""
+        )
         super().__init__(subject, f"clone {directory}{age}")
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs in the clone, and record the others as missing; HEAD if it has none of them."""
+        """Return the usual refs in the clone, and record the others as missing.
+
+        HEAD if it has none of them.
+        """
         found = default_refs(self._branches.commits)
         if not found:
             return (WantedRef("HEAD", RefKind.NAMED),)
         self.missing = tuple(
-            each.name for each in usual_refs(self._branches.commits) if each.name not in self._branches.commits
+            each.name
+            for each in usual_refs(self._branches.commits)
+            if each.name not in self._branches.commits
         )
         return found
 
     def commit(self, name: str) -> Oid:
         """Return the commit of a branch, the remote's first, or of any other name."""
-        return self._branches.commits.get(name) or reading.locate(self._directory, name).commit
+        return (
+            self._branches.commits.get(name)
+            or reading.locate(self._directory, name).commit
+        )
 
-    def contents(self, at: str, paths: Sequence[PurePosixPath]) -> Sequence[Content | None]:
-        """Return what stands at these paths; raise ToolkitError if git cannot read it, or a partial clone lacks it."""
+    def contents(
+        self, at: str, paths: Sequence[PurePosixPath]
+    ) -> Sequence[Content | None]:
+        """Return what stands at these paths.
+
+        Raise ToolkitError if git cannot read it, or a partial clone lacks it.
+        """
         try:
             found = self._contents([f"{at}:{path}" for path in paths])
-            missing = [path for path, each in zip(paths, found, strict=True) if each is None]
+            missing = [
+                path for path, each in zip(paths, found, strict=True) if each is None
+            ]
             if missing and reading.entries(self._repository, Oid(at), missing):
-                raise ToolkitError("the clone lacks the file's content: it is a partial one")
+                raise ToolkitError(
+                    "the clone lacks the file's content: it is a partial one"
+                )
         except CommandError as error:
-            raise ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}") from error
+            raise ToolkitError(
+                f"git cannot read it: {reading.fact(error.stderr)}"
+            ) from error
         return found
 
     def last_change(self, at: str, file: File) -> FileCommit | None:
@@ -56,15 +90,28 @@ class RepositoryRefs(Refs):
             change = history.last_change(self._repository, Oid(at), file.path)
         except CommandError as error:
             raise ToolkitError(reading.fact(error.stderr)) from error
-        return change if change is not None and change.commit not in self._branches.shallow else None
+        return (
+            change
+            if change is not None and change.commit not in self._branches.shallow
+            else None
+        )
 
-    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
+    def versions(
+        self, found: FoundFile, *, most: int
+    ) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the newest commits that changed the file, each with the file's content then."""
         if found.commit is None or found.file is None:
             return
-        places = history.versions(self._repository, found.commit, found.file.path, most=most)
-        contents = self._contents([f"{change.commit}:{path}" for change, path in places])
-        yield from ((change, got[1] if got else None) for (change, _), got in zip(places, contents, strict=True))
+        places = history.versions(
+            self._repository, found.commit, found.file.path, most=most
+        )
+        contents = self._contents(
+            [f"{change.commit}:{path}" for change, path in places]
+        )
+        yield from (
+            (change, got[1] if got else None)
+            for (change, _), got in zip(places, contents, strict=True)
+        )
 
     def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
         return reading.contents(self._repository, names, most=MAXIMUM_BYTES)

@@ -1,4 +1,7 @@
-"""nixpkgs on GitHub: files by raw download, the rest by the REST API; refs in parallel."""
+"""nixpkgs on GitHub: files by raw download, the rest by the REST API.
+
+Refs in parallel.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -14,18 +17,36 @@ from toolkit.model import Oid, Server
 from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
 from toolkit.track.memory import Memory
-from toolkit.track.upstream import Content, File, FoundFile, Refs, TrackedPackage, WantedRef, default_refs
+from toolkit.track.upstream import (
+    Content,
+    File,
+    FoundFile,
+    Refs,
+    TrackedPackage,
+    WantedRef,
+    default_refs,
+)
 
 _AT_A_TIME = 8
 
 
 class ServerRefs(Refs):
-    """The refs of a repository on GitHub; facts about unchanged files come from the memory."""
+    """The refs of a repository on GitHub.
 
-    def __init__(self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float) -> None:
-        """Send nothing yet; raise UsageError for a repository or URL that is none. `timeout` is in seconds."""
+    Facts about unchanged files come from the memory.
+    """
+
+    def __init__(
+        self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float
+    ) -> None:
+        """Send nothing yet; raise UsageError for a repository or URL that is none.
+
+        `timeout` is in seconds.
+        """
         self._github = connect(server, timeout=timeout)
-        super().__init__(subject, f"{self._github.client.api_url}/repos/{self._github.repository}")
+        super().__init__(
+            subject, f"{self._github.client.api_url}/repos/{self._github.repository}"
+        )
         self._memory = memory
 
     def defaults(self) -> tuple[WantedRef, ...]:
@@ -35,12 +56,21 @@ class ServerRefs(Refs):
         try:
             listed = side_by_side(self._github.branches, beginnings)
         except ToolkitError as error:
-            self.warnings.append(f"the newest releases cannot be found: {error.message}")
+            self.warnings.append(
+                f"the newest releases cannot be found: {error.message}"
+            )
             return default_refs(usual)
         # What begins so has been listed; that the others are there is known.
-        return default_refs([*(name for name in usual if not name.startswith(beginnings)), *chain(*listed)])
+        return default_refs(
+            [
+                *(name for name in usual if not name.startswith(beginnings)),
+                *chain(*listed),
+            ]
+        )
 
-    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
+    def versions(
+        self, found: FoundFile, *, most: int
+    ) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the newest commits that changed the file at its present path, each with the file's content then."""
         if found.file is None:
             return
@@ -54,11 +84,16 @@ class ServerRefs(Refs):
             yield from zip(map(_change, some), side_by_side(content, some), strict=True)
 
     def commit(self, name: str) -> Oid | None:
-        """Return None: the server knows a ref by its name; raise UsageError if it cannot be one."""
+        """Return None: the server knows a ref by its name.
+
+        Raise UsageError if it cannot be one.
+        """
         reading.check_rev(name)
         return None
 
-    def contents(self, at: str, paths: Sequence[PurePosixPath]) -> Sequence[Content | None]:
+    def contents(
+        self, at: str, paths: Sequence[PurePosixPath]
+    ) -> Sequence[Content | None]:
         """Return what stands at these paths."""
 
         def read(path: PurePosixPath) -> Content | None:
@@ -72,11 +107,20 @@ class ServerRefs(Refs):
 
     def last_change(self, at: str, file: File) -> FileCommit | None:
         """Return the commit that last changed a file; ask for each content once."""
-        changes, key = self._memory.known.changes, f"{self._github.repository} {at} {file.path} {file.blob}"
-        if key not in changes and (commit := next(self._github.changes(at, str(file.path), at_once=1), None)):
+        changes, key = (
+            self._memory.known.changes,
+            f"{self._github.repository} {at} {file.path} {file.blob}",
+        )
+        if key not in changes and (
+            commit := next(self._github.changes(at, str(file.path), at_once=1), None)
+        ):
             changes[key] = _change(commit)
         return changes.get(key)
 
 
 def _change(commit: ApiCommit) -> FileCommit:
-    return FileCommit(commit=Oid(commit.sha), date=commit.commit.committer.date, subject=commit.subject)
+    return FileCommit(
+        commit=Oid(commit.sha),
+        date=commit.commit.committer.date,
+        subject=commit.subject,
+    )

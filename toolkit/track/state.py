@@ -33,7 +33,8 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
 def load(path: Path, package: str) -> Facts | None:
     """Return the facts in a state file, None if it does not exist or is empty.
 
-    Raise ToolkitError for a damaged file, a different kind of file, and for another package's state.
+    Raise ToolkitError for a damaged file, a different kind of file, and for another
+    package's state.
     """
     place = files.place_of(path)
     if not place.exists() or not (content := files.read(place)):
@@ -56,7 +57,9 @@ def save(path: Path, facts: Facts, package: str) -> None:
 
 def facts_of(refs: Sequence[Ref], verdict: TrackVerdict) -> Facts:
     """Return the facts to remember of an answer: its meaning, without dates, numbers and hashes."""
-    facts: Facts = {_OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs}
+    facts: Facts = {
+        _OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs
+    }
     if verdict.judgement.value != UNKNOWN:
         facts["verdict"] = {"judgement": verdict.judgement.value}
     return facts
@@ -81,7 +84,10 @@ def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
 def merged(before: Facts | None, now: Facts) -> Facts:
     """Return the facts to remember: the current ones, and older ones about everything else."""
     old = before if before is not None else {}
-    return {subject: {**old.get(subject, {}), **now.get(subject, {})} for subject in {**old, **now}}
+    return {
+        subject: {**old.get(subject, {}), **now.get(subject, {})}
+        for subject in {**old, **now}
+    }
 
 
 def _ref(ref: Ref) -> Iterator[tuple[str, str]]:

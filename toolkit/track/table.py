@@ -46,7 +46,10 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
     """Yield notes that do not fit in a cell: why something is unknown, where the file has moved."""
     if answer.missing:
         names = ", ".join(answer.missing)
-        yield f"not in this clone, so nothing is known of them: {names}; git fetch REMOTE NAME gets one"
+        yield (
+            f"not in this clone, so nothing is known of them: {names}; git fetch "
+            "REMOTE NAME gets one"
+        )
     for ref in answer.refs:
         reading = ref.reading
         if ref.state in {State.UNKNOWN, State.ABSENT}:
@@ -58,7 +61,10 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
         if ref.moved:
             yield f"{ref.name}: the file is '{ref.path}'"
         if ref.fixed_by is not None:
-            yield f"{ref.name}: fixed by {ref.fixed_by.commit.short} of {_day(ref.fixed_by.date)}"
+            yield (
+                f"{ref.name}: fixed by {ref.fixed_by.commit.short} of "
+                f"{_day(ref.fixed_by.date)}"
+            )
     yield from _methods(answer)
     yield from _deciders(answer)
 
@@ -67,9 +73,20 @@ def change(changed: AnswerChange) -> str:
     """Return a change since last time, in one line."""
     before, after = changed.before, changed.after
     if changed.field == "judgement":
-        before, after = (JUDGEMENTS[Advice(value)] if value is not None else None for value in (before, after))
-    subject = changed.subject if changed.field == "judgement" else f"{changed.subject}: {changed.field}"
-    return f"{subject} is {after}" if before is None else f"{subject} was {before}, is {after}"
+        before, after = (
+            JUDGEMENTS[Advice(value)] if value is not None else None
+            for value in (before, after)
+        )
+    subject = (
+        changed.subject
+        if changed.field == "judgement"
+        else f"{changed.subject}: {changed.field}"
+    )
+    return (
+        f"{subject} is {after}"
+        if before is None
+        else f"{subject} was {before}, is {after}"
+    )
 
 
 def _methods(answer: TrackAnswer) -> Iterator[str]:
@@ -79,10 +96,15 @@ def _methods(answer: TrackAnswer) -> Iterator[str]:
         reached: dict[str, list[str]] = {}
         for component in ref.reading.components if ref.reading is not None else ():
             if component.methods:
-                ways = " and ".join(method.replace(component.name, "NAME") for method in component.methods)
+                ways = " and ".join(
+                    method.replace(component.name, "NAME")
+                    for method in component.methods
+                )
                 reached.setdefault(ways, []).append(component.name)
         for ways, names in reached.items():
-            found.setdefault(f"{', '.join(names)} can be overridden by {ways}", []).append(ref.name)
+            found.setdefault(
+                f"{', '.join(names)} can be overridden by {ways}", []
+            ).append(ref.name)
     yield from (f"{', '.join(names)}: {fact}" for fact, names in found.items())
 
 
@@ -92,7 +114,10 @@ def _deciders(answer: TrackAnswer) -> Iterator[str]:
         decider
         for ref in answer.refs
         if ref.reading is not None
-        for decider in (ref.reading.overridable_by, *(fact.by for fact in ref.reading.facts.values()))
+        for decider in (
+            ref.reading.overridable_by,
+            *(fact.by for fact in ref.reading.facts.values()),
+        )
         if decider is not None
     }
     words = {"evaluation": "Nix's evaluation", "syntax": "the syntax"}
@@ -110,7 +135,9 @@ def _ref(ref: Ref, facts: Sequence[str]) -> Row:
         ref.state,
         *("?" if each == State.UNKNOWN else str(each) for each in found),
         " ".join(version for version in reading.releases.values() if version) or "?",
-        f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",
+        f"{_day(ref.changed.date)} {ref.changed.commit.short}"
+        if ref.changed is not None
+        else "?",
     )
 
 

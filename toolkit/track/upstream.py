@@ -42,7 +42,9 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class FoundFile(Struct, frozen=True, kw_only=True):
-    """The result of the search at a ref; `reason` explains a missing file, `tree` is the whole nixpkgs if available.
+    """The result of the search at a ref.
+
+    `reason` explains a missing file, `tree` is the whole nixpkgs if available.
 
     `absent`: the ref has no such package.
     """
@@ -66,11 +68,19 @@ class TrackedPackage(Protocol):
     target: PurePosixPath
 
     def find(self, read: Reader) -> File:
-        """Return the file at a ref; raise ToolkitError if it cannot be found, NoPackageError if there is no package."""
+        """Return the file at a ref.
+
+        Raise ToolkitError if it cannot be found, NoPackageError if there is no package.
+        """
         ...
 
-    def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:
-        """Return the meaning of each file, None if there is none; `repository` has the refs' commits."""
+    def readings(
+        self, found: Sequence[FoundFile], repository: Path | None
+    ) -> list[Reading | None]:
+        """Return the meaning of each file, None if there is none.
+
+        `repository` has the refs' commits.
+        """
         ...
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
@@ -79,9 +89,12 @@ class TrackedPackage(Protocol):
 
 
 class Refs(ABC):
-    """The refs of a clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
+    """The refs of a clone or a server.
 
-    A failure to read a ref is its reason; others are `warnings`. `at` is a ref's commit, or its name on a server.
+    `missing` are usual refs that it lacks, `repository` is the clone's.
+
+    A failure to read a ref is its reason; others are `warnings`. `at` is a ref's
+    commit, or its name on a server.
     """
 
     missing: tuple[str, ...] = ()
@@ -104,11 +117,15 @@ class Refs(ABC):
             file = self.subject.find(lambda paths: self.contents(at, paths))
         except ToolkitError as error:
             absent = isinstance(error, NoPackageError)
-            return FoundFile(wanted=wanted, commit=commit, reason=error.message, absent=absent)
+            return FoundFile(
+                wanted=wanted, commit=commit, reason=error.message, absent=absent
+            )
         try:
             file = replace(file, change=self.last_change(at, file))
         except ToolkitError as error:
-            self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
+            self.warnings.append(
+                f"{wanted.name}: the last change cannot be determined: {error.message}"
+            )
         return FoundFile(wanted=wanted, commit=commit, file=file)
 
     @abstractmethod
@@ -117,10 +134,15 @@ class Refs(ABC):
 
     @abstractmethod
     def commit(self, name: str) -> Oid | None:
-        """Return the commit of a ref, None if the server knows it by name; raise ToolkitError for an invalid name."""
+        """Return the commit of a ref, None if the server knows it by name.
+
+        Raise ToolkitError for an invalid name.
+        """
 
     @abstractmethod
-    def contents(self, at: str, paths: Sequence[PurePosixPath]) -> Sequence[Content | None]:
+    def contents(
+        self, at: str, paths: Sequence[PurePosixPath]
+    ) -> Sequence[Content | None]:
         """Return what stands at these paths."""
 
     @abstractmethod
@@ -128,13 +150,17 @@ class Refs(ABC):
         """Return the commit that last changed a file."""
 
     @abstractmethod
-    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
+    def versions(
+        self, found: FoundFile, *, most: int
+    ) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the commits that changed the file, newest first, each with the file's content then."""
 
 
 def kind_of(name: str) -> RefKind:
     """Return the kind of a ref that the user named."""
-    return RefKind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else RefKind.NAMED
+    return (
+        RefKind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else RefKind.NAMED
+    )
 
 
 def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
@@ -143,8 +169,12 @@ def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
     `names` are existing refs: a release counts if its branch or channel is among them.
     """
     what = tracked()
-    number = re.compile(rf"(?:{re.escape(what.release_branch)}|{re.escape(what.release_channel)})(\d+\.\d+)")
-    releases = sorted({found[1] for name in names if (found := number.fullmatch(name))}, key=Version)
+    number = re.compile(
+        rf"(?:{re.escape(what.release_branch)}|{re.escape(what.release_channel)})(\d+\.\d+)"
+    )
+    releases = sorted(
+        {found[1] for name in names if (found := number.fullmatch(name))}, key=Version
+    )
     newest = releases[: -what.releases - 1 : -1]
     groups = (
         (RefKind.BRANCH, what.branches),
@@ -161,14 +191,23 @@ def default_refs(names: Collection[str]) -> tuple[WantedRef, ...]:
 
 
 def all_packages(read: Reader) -> str:
-    """Return the text of all-packages.nix at a ref; raise ToolkitError if there is none."""
+    """Return the text of all-packages.nix at a ref.
+
+    Raise ToolkitError if there is none.
+    """
     (found,) = read([TOP])
     if found is None:
-        raise ToolkitError(f"there is no branch, tag or commit of this name, or it has no '{TOP}'")
+        raise ToolkitError(
+            f"there is no branch, tag or commit of this name, or it has no '{TOP}'"
+        )
     return found[1].decode(errors="replace")
 
 
 def called(path: str) -> list[PurePosixPath]:
     """Return the files that `callPackage` may mean by a path in all-packages.nix."""
     place = PurePosixPath(normpath(TOP.parent / path))
-    return [place] if place.suffix == ".nix" else [place / "default.nix", place / "package.nix"]
+    return (
+        [place]
+        if place.suffix == ".nix"
+        else [place / "default.nix", place / "package.nix"]
+    )

@@ -19,7 +19,13 @@ from toolkit.sources import locks, trees
 from toolkit.track import readings
 from toolkit.track.answer import Advice, NextStep, Ref, RefKind, TrackVerdict
 from toolkit.track.readings import EVALUATION, Overridable, Reading, State
-from toolkit.track.upstream import FoundFile, NoPackageError, Refs, TrackedPackage, WantedRef
+from toolkit.track.upstream import (
+    FoundFile,
+    NoPackageError,
+    Refs,
+    TrackedPackage,
+    WantedRef,
+)
 
 NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN = 0, 1, 10, 11
 
@@ -32,10 +38,13 @@ _PATCHED = "patched"
 
 
 class Used(Struct, frozen=True, kw_only=True):
-    """A package's overlay; `blob` is the file that it was made from, if known, `directory` its place.
+    """A package's overlay.
 
-    `is_aside`: it changes nothing in the user's own nixpkgs. `bindings` are those that it makes overridable, empty if
-    unknown. `kind` is None if the user does not name one.
+    `blob` is the file that it was made from, if known, `directory` its place.
+
+    `is_aside`: it changes nothing in the user's own nixpkgs. `bindings` are those that
+    it makes overridable, empty if unknown. `kind` is None if the user does not name
+    one.
     """
 
     package: str = field(default_factory=registry.usual)
@@ -53,7 +62,9 @@ class Used(Struct, frozen=True, kw_only=True):
     @property
     def use(self) -> OverlayUse:
         """When an overlay of its kind is needed."""
-        return registry.tracking(self.package).overlays.get(self.kind or "", OverlayUse())
+        return registry.tracking(self.package).overlays.get(
+            self.kind or "", OverlayUse()
+        )
 
     def is_needed(self, reading: Reading) -> bool | None:
         """Return whether the overlay does something that this version of the file lacks; None if unknown.
@@ -62,10 +73,17 @@ class Used(Struct, frozen=True, kw_only=True):
         """
         if self.use.fact is not None:
             fact = reading.fact(self.use.fact)
-            is_known, needed, by = fact.value != readings.UNKNOWN, fact.value in self.use.values, fact.by
+            is_known, needed, by = (
+                fact.value != readings.UNKNOWN,
+                fact.value in self.use.values,
+                fact.by,
+            )
         else:
             needed, by = reading.state is not State.FIXED, reading.overridable_by
-            is_old = self.kind is not None and reading.overridable is Overridable.NOT_APPLICABLE
+            is_old = (
+                self.kind is not None
+                and reading.overridable is Overridable.NOT_APPLICABLE
+            )
             is_known = reading.state is not State.UNKNOWN and not is_old
         return needed if is_known and (needed or by == EVALUATION) else None
 
@@ -75,7 +93,10 @@ class _Source(Struct, frozen=True, kw_only=True):
 
 
 class _Report(Struct, frozen=True, kw_only=True):
-    """The part of a report.json that is read; `unlet propose` writes one without a kind, of a lift it is the design."""
+    """The part of a report.json that is read.
+
+    `unlet propose` writes one without a kind, of a lift it is the design.
+    """
 
     source: _Source
     target: str = field(default_factory=registry.usual)
@@ -86,7 +107,8 @@ class _Report(Struct, frozen=True, kw_only=True):
 def read_overlay(directory: Path) -> Used:
     """Return the overlay that `unlet overlay` or `unlet propose` wrote to a directory, by its report.json.
 
-    Raise ToolkitError for a directory without one. A proposal's report is beside its `overlay/`.
+    Raise ToolkitError for a directory without one. A proposal's report is beside its
+    `overlay/`.
     """
     for place in (directory, directory.resolve().parent):
         if (content := inside.find(place, REPORT)) is None:
@@ -94,19 +116,37 @@ def read_overlay(directory: Path) -> Used:
         report = documents.read(content, _Report, document=str(place / REPORT))
         is_named = report.target in registry.named()
         if is_named and report.kind not in registry.tracking(report.target).overlays:
-            raise ToolkitError(f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind of overlay")
+            raise ToolkitError(
+                f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind "
+                "of overlay"
+            )
         kind, blob = report.kind if is_named else _PATCHED, report.source.blob
-        return Used(package=report.target, bindings=report.bindings, kind=kind, blob=blob, directory=directory)
+        return Used(
+            package=report.target,
+            bindings=report.bindings,
+            kind=kind,
+            blob=blob,
+            directory=directory,
+        )
     hint = "name the kind with --kind if unlet did not write the overlay"
-    raise ToolkitError(f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint)
+    raise ToolkitError(
+        f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint
+    )
 
 
-def pinned(nixpkgs: str, subject: TrackedPackage, upstream: Refs, repository: str, progress: Progress) -> FoundFile:
+def pinned(
+    nixpkgs: str,
+    subject: TrackedPackage,
+    upstream: Refs,
+    repository: str,
+    progress: Progress,
+) -> FoundFile:
     """Return the file of the user's nixpkgs.
 
-    A commit in a lock file is searched only where the refs are: in the clone without a network, on the server by one
-    small request. Places on this machine are read directly. Raise ToolkitError if it is not a nixpkgs; if it is
-    unavailable now, return the reason.
+    A commit in a lock file is searched only where the refs are: in the clone without a
+    network, on the server by one small request. Places on this machine are read
+    directly. Raise ToolkitError if it is not a nixpkgs; if it is unavailable now,
+    return the reason.
     """
     name = without_passwords(nixpkgs)
     locked = _locked(nixpkgs, repository)
@@ -121,12 +161,19 @@ def pinned(nixpkgs: str, subject: TrackedPackage, upstream: Refs, repository: st
 
     def read(paths: Sequence[PurePosixPath]) -> list[tuple[Oid, bytes] | None]:
         contents = [inside.find(root, path) for path in paths]
-        return [(reading.blob_id(content), content) if content is not None else None for content in contents]
+        return [
+            (reading.blob_id(content), content) if content is not None else None
+            for content in contents
+        ]
 
     try:
         file = subject.find(read)
     except ToolkitError as error:
-        return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, NoPackageError))
+        return FoundFile(
+            wanted=wanted,
+            reason=error.message,
+            absent=isinstance(error, NoPackageError),
+        )
     return FoundFile(wanted=wanted, file=file, tree=root)
 
 
@@ -137,32 +184,56 @@ def _locked(nixpkgs: str, repository: str) -> str | None:
     if not file.is_file():
         return None
     locked = locks.read(file, entry or "nixpkgs")
-    if isinstance(locked, locks.AtRelease) and (found := _RELEASE.search(locked.url)) is not None:
+    if (
+        isinstance(locked, locks.AtRelease)
+        and (found := _RELEASE.search(locked.url)) is not None
+    ):
         return found[1]
-    if not isinstance(locked, locks.AtCommit) or not re.fullmatch(r"[0-9a-f]{40}", locked.rev):
+    if not isinstance(locked, locks.AtCommit) or not re.fullmatch(
+        r"[0-9a-f]{40}", locked.rev
+    ):
         return None
     ours = locked.url is None or clone.owner_and_name(locked.url) == repository.lower()
     return locked.rev if ours else None
 
 
 def track_verdict(
-    refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None, are_all: bool = True
+    refs: Sequence[Ref],
+    pin: Ref | None,
+    *,
+    used: Used,
+    nixpkgs: str | None = None,
+    are_all: bool = True,
 ) -> TrackVerdict:
     """Judge the refs, and the user's own pin if there is one, for the user's overlay.
 
-    `nixpkgs` is the user's name for the pin. A fix is available from a channel, or from a ref that the user named, not
-    from a branch of nixpkgs. Unless the refs `are_all` of the usual channels, nothing is concluded about the other
-    channels. An unknown state is no reason to keep or to remove anything.
+    `nixpkgs` is the user's name for the pin. A fix is available from a channel, or from
+    a ref that the user named, not from a branch of nixpkgs. Unless the refs `are_all`
+    of the usual channels, nothing is concluded about the other channels. An unknown
+    state is no reason to keep or to remove anything.
     """
     judgement, text = _judged(refs, pin, used, are_all=are_all)
     fixed = [ref.name for ref in refs if ref.state is State.FIXED]
-    unknown = [ref.name for ref in (*refs, *((pin,) if pin is not None else ())) if ref.state is State.UNKNOWN]
+    unknown = [
+        ref.name
+        for ref in (*refs, *((pin,) if pin is not None else ()))
+        if ref.state is State.UNKNOWN
+    ]
     steps = tuple(_steps(judgement, refs, pin, used, nixpkgs))
-    return TrackVerdict(judgement=judgement, text=text, next=steps, fixed_in=tuple(fixed), unknown=tuple(unknown))
+    return TrackVerdict(
+        judgement=judgement,
+        text=text,
+        next=steps,
+        fixed_in=tuple(fixed),
+        unknown=tuple(unknown),
+    )
 
 
 def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
-    """Return the exit code; a next step comes first, and an answer with gaps never counts as unchanged."""
+    """Return the exit code.
+
+    A next step comes first, and an answer with gaps never counts as unchanged.
+    """
     if verdict.judgement in {Advice.REMOVE, Advice.UPDATE, Advice.RENEW}:
         return TO_DO
     if verdict.judgement is Advice.UNKNOWN or verdict.unknown:
@@ -170,49 +241,79 @@ def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
     return CHANGED if changed else NOTHING_CHANGED
 
 
-def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used, *, are_all: bool) -> tuple[Advice, str]:
+def _judged(
+    refs: Sequence[Ref], pin: Ref | None, used: Used, *, are_all: bool
+) -> tuple[Advice, str]:
     if used.use.always is not None:
         return Advice.KEEP, used.use.always
     fact = used.use.gone
     found = _by_pin(pin, used, fact) if pin is not None else None
     there = [ref for ref in refs if ref.state is not State.ABSENT]
-    return found or _by_source(there, pin, used, fact) or _nowhere(there, used, fact, are_all=are_all)
+    return (
+        found
+        or _by_source(there, pin, used, fact)
+        or _nowhere(there, used, fact, are_all=are_all)
+    )
 
 
 def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Advice, str] | None:
     """Judge by the user's own nixpkgs, None if that still needs the overlay as it is."""
     needed = _is_needed(pin, used)
     if needed is None:
-        reason = pin.reason or (pin.reading.reason if pin.reading is not None else None) or "no reason is known"
+        reason = (
+            pin.reason
+            or (pin.reading.reason if pin.reading is not None else None)
+            or "no reason is known"
+        )
         return Advice.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {reason}"
     if not needed:
         return Advice.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
     if _is_stale(pin, used) or used.is_aside:
-        fact = f"your nixpkgs ({pin.name}) has a different {used.package} than the overlay was made for"
+        fact = (
+            f"your nixpkgs ({pin.name}) has a different {used.package} than the "
+            "overlay was made for"
+        )
         return Advice.RENEW, f"{fact}, so that it changes nothing there: make it anew"
     return None
 
 
-def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> tuple[Advice, str] | None:
+def _by_source(
+    refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str
+) -> tuple[Advice, str] | None:
     """Judge by the refs that a nixpkgs can be had from, None if all of these need the overlay."""
     channels = [ref for ref in refs if ref.kind is RefKind.CHANNEL]
     sources = channels or [ref for ref in refs if ref.kind is not RefKind.BRANCH]
     done = [ref for ref in sources if _is_needed(ref, used) is False]
     if done and pin is not None:
-        return Advice.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
+        return (
+            Advice.UPDATE,
+            f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet",
+        )
     if done:
-        then = ": you can remove the overlay once your nixpkgs includes it" if used.is_named else ""
+        then = (
+            ": you can remove the overlay once your nixpkgs includes it"
+            if used.is_named
+            else ""
+        )
         return Advice.UPDATE, f"{fact} in {_listed(done)}{then}"
-    if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
+    if unknown := ", ".join(
+        ref.name for ref in sources if _is_needed(ref, used) is None
+    ):
         then = ": keep the overlay until that is known" if used.is_named else ""
         return Advice.UNKNOWN, f"unknown for {unknown}{then}"
     return None
 
 
-def _nowhere(refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool) -> tuple[Advice, str]:
+def _nowhere(
+    refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool
+) -> tuple[Advice, str]:
     keep = "keep the overlay: " if used.is_named else ""
     if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
-        channels = "but in no channel yet" if are_all else "but in no channel that was looked at"
+        channels = (
+            "but in no channel yet"
+            if are_all
+            else "but in no channel that was looked at"
+        )
         if not any(ref.kind is RefKind.CHANNEL for ref in refs):
             channels = "and no channel was looked at"
         return Advice.KEEP, f"{keep}{fact} in {_listed(elsewhere)}, {channels}"
@@ -223,7 +324,11 @@ def _nowhere(refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool) -> tu
 
 
 def _steps(
-    judgement: Advice, refs: Sequence[Ref], pin: Ref | None, used: Used, nixpkgs: str | None
+    judgement: Advice,
+    refs: Sequence[Ref],
+    pin: Ref | None,
+    used: Used,
+    nixpkgs: str | None,
 ) -> Iterator[NextStep]:
     match judgement:
         case Advice.REMOVE:
@@ -232,24 +337,40 @@ def _steps(
             if (left := registry.tracking(used.package).without) is not None:
                 yield NextStep(text=left)
         case Advice.RENEW:
-            yield NextStep(text="Make the overlay anew, and replace yours by it.", command=_anew(used, nixpkgs))
+            yield NextStep(
+                text="Make the overlay anew, and replace yours by it.",
+                command=_anew(used, nixpkgs),
+            )
         case Advice.UPDATE:
-            yield NextStep(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
+            yield NextStep(
+                text="Update your nixpkgs, and ask again.", command=_update(nixpkgs)
+            )
         case Advice.UNKNOWN:
-            yield NextStep(text="The notes explain why. Change nothing until that is settled.")
+            yield NextStep(
+                text="The notes explain why. Change nothing until that is settled."
+            )
             if all(ref.commit is None for ref in refs):
                 text = "If the server cannot be reached, a clone of nixpkgs can answer."
                 yield NextStep(text=text, command="unlet track --git-dir CLONE")
         case _ if used.use.always is not None:
             yield NextStep(text="There is no overlay to remove.")
         case _ if pin is None and any(_is_stale(ref, used) for ref in refs):
-            text = f"The {used.package} file has changed upstream: make the overlay anew when you update nixpkgs."
+            text = (
+                f"The {used.package} file has changed upstream: make the overlay "
+                "anew when you update nixpkgs."
+            )
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
             yield NextStep(text="Ask again after the next update of nixpkgs.")
     if not used.is_named and judgement is not Advice.UNKNOWN:
-        ways = "--overlay DIR or --kind" if used.package in registry.named() else "--overlay DIR"
-        yield NextStep(text=f"Name your overlay with {ways} for an answer about that one.")
+        ways = (
+            "--overlay DIR or --kind"
+            if used.package in registry.named()
+            else "--overlay DIR"
+        )
+        yield NextStep(
+            text=f"Name your overlay with {ways} for an answer about that one."
+        )
 
 
 def _is_needed(ref: Ref, used: Used) -> bool | None:
@@ -258,13 +379,23 @@ def _is_needed(ref: Ref, used: Used) -> bool | None:
 
 def _is_stale(ref: Ref, used: Used) -> bool:
     """Return whether the patched file of the overlay stands in the place of another one than it was made from."""
-    return used.use.fact is None and ref.blob is not None and used.blob not in {None, str(ref.blob)}
+    return (
+        used.use.fact is None
+        and ref.blob is not None
+        and used.blob not in {None, str(ref.blob)}
+    )
 
 
 def _anew(used: Used, nixpkgs: str | None) -> str:
     target = registry.named().get(used.package)
-    words = [*(target.overlay if target is not None else [used.package]), "--nixpkgs", nixpkgs or "WHERE"]
-    words += ["--out", str(used.directory), "--force"] if used.directory is not None else []
+    words = [
+        *(target.overlay if target is not None else [used.package]),
+        "--nixpkgs",
+        nixpkgs or "WHERE",
+    ]
+    words += (
+        ["--out", str(used.directory), "--force"] if used.directory is not None else []
+    )
     return shlex.join(["unlet", "overlay", *words])
 
 
@@ -282,6 +413,8 @@ def _listed(refs: Sequence[Ref]) -> str:
     """Return names with the dates since when they are fixed, each date once."""
     by_date: dict[str, list[str]] = {}
     for ref in refs:
-        since = f" since {ref.fixed_by.date:%Y-%m-%d}" if ref.fixed_by is not None else ""
+        since = (
+            f" since {ref.fixed_by.date:%Y-%m-%d}" if ref.fixed_by is not None else ""
+        )
         by_date.setdefault(since, []).append(ref.name)
     return ", ".join(f"{', '.join(names)}{since}" for since, names in by_date.items())

@@ -12,9 +12,14 @@ from toolkit.model import Status
 KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
 
 
-@pytest.mark.parametrize("name", ["no-rebuild", "exact-change", "overridable", "overlay"])
+@pytest.mark.parametrize(
+    "name", ["no-rebuild", "exact-change", "overridable", "overlay"]
+)
 def test_where_nix_is_killed_nothing_is_said_of_the_change(
-    install: Callable[[str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    install: Callable[[str, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     # What another test has asked is known.
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
@@ -24,21 +29,30 @@ def test_where_nix_is_killed_nothing_is_said_of_the_change(
     assert "killed by signal 9: probably out of memory" in str(proof.reason)
 
 
-def test_where_a_build_is_killed_nothing_is_said_of_the_change(install: Callable[[str, str], None]) -> None:
+def test_where_a_build_is_killed_nothing_is_said_of_the_change(
+    install: Callable[[str, str], None],
+) -> None:
     install("nix-build", "kill -KILL $$")
     proof = drafted().prove("builds")
     assert proof.status is Status.NOT_RUN
     assert "killed by signal 9" in str(proof.reason)
 
 
-def test_builder_that_is_killed_is_said_to_be(install: Callable[[str, str], None]) -> None:
-    said = f"error: builder for '/nix/store/{'0' * 32}-moby-1.drv' failed due to signal 9 (Killed)"
+def test_builder_that_is_killed_is_said_to_be(
+    install: Callable[[str, str], None],
+) -> None:
+    said = (
+        f"error: builder for '/nix/store/{'0' * 32}-moby-1.drv' failed due to "
+        "signal 9 (Killed)"
+    )
     install("nix-build", f'echo "{said}" >&2; exit 100')
     reason = drafted().prove("builds").reason
     assert reason is not None
     assert "moby-1 cannot be built: its builder was killed by signal 9" in reason
 
 
-def test_build_with_fewer_results_than_were_asked_for_is_a_failure(install: Callable[[str, str], None]) -> None:
+def test_build_with_fewer_results_than_were_asked_for_is_a_failure(
+    install: Callable[[str, str], None],
+) -> None:
     install("nix-build", '"$real" "$@" | head -n 2')
     assert drafted().failure("builds") == "nix-build: gave 2 results instead of 3"

@@ -22,15 +22,24 @@ def test_proof_shows_path_before_and_after() -> None:
 @pytest.mark.parametrize(
     ("layout", "name", "reason"),
     [
-        ("20.10.14", "dockerd-rootless", "because the file makes no dockerd-rootless wrapper"),
+        (
+            "20.10.14",
+            "dockerd-rootless",
+            "because the file makes no dockerd-rootless wrapper",
+        ),
         (
             "29.6",
             "bin/dockerd-rootless",
-            r"because /.*-moby-29\.6\.1/bin/dockerd-rootless: no such file or directory",
+            (
+                r"because /.*-moby-29\.6\.1/bin/dockerd-rootless: no such file or "
+                r"directory"
+            ),
         ),
     ],
 )
-def test_file_without_the_wrapper_has_not_failed(layout: str, name: str, reason: str) -> None:
+def test_file_without_the_wrapper_has_not_failed(
+    layout: str, name: str, reason: str
+) -> None:
     series = drafted(layout)
     for stage in (BEFORE, LIFTED, DEMOTED):
         series = series.rewritten(stage, lambda text: text.replace(name, "bin/other"))

@@ -15,7 +15,16 @@ from toolkit.docker.case import DockerCase, deepened
 from toolkit.docker.claims import catalogue
 from toolkit.docker.steps import MODULE, Demotion
 from toolkit.errors import ToolkitError
-from toolkit.model import Depth, FileChange, Proof, Source, SourceRequest, Status, Tier, TreeCommit
+from toolkit.model import (
+    Depth,
+    FileChange,
+    Proof,
+    Source,
+    SourceRequest,
+    Status,
+    Tier,
+    TreeCommit,
+)
 from toolkit.proposal.leaf import Added
 
 
@@ -31,7 +40,11 @@ def edited(path: PurePosixPath, old: str, new: str) -> TreeCommit:
         text = file.after.decode()
         if file.path == path:
             assert text.count(old) == 1, (path, old)
-        files.append(replace(file, after=text.replace(old, new).encode()) if file.path == path else file)
+        files.append(
+            replace(file, after=text.replace(old, new).encode())
+            if file.path == path
+            else file
+        )
     return replace(commit, files=tuple(files))
 
 
@@ -52,10 +65,15 @@ def failure() -> Callable[[TreeCommit], str]:
     return prove
 
 
-@pytest.mark.parametrize(("layout", "demotion"), [("29.6", Demotion.DROP), ("24.0", Demotion.SUFFIX)])
+@pytest.mark.parametrize(
+    ("layout", "demotion"), [("29.6", Demotion.DROP), ("24.0", Demotion.SUFFIX)]
+)
 def test_proof_holds_for_what_is_written(layout: str, demotion: Demotion) -> None:
     source = source_of(layout)
-    proof = proven(drafted(layout, demotion=demotion).case(), mailed(module.prepare(source), source))
+    proof = proven(
+        drafted(layout, demotion=demotion).case(),
+        mailed(module.prepare(source), source),
+    )
     assert (proof.status, proof.reason) == (Status.PASSED, None), proof
     assert "applies" in proof.evidence
     assert proof.commands
@@ -85,14 +103,26 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("lib.mkIf cfg.exposePrivilegedPorts {", "{", "the option off: security.wrappers"),
-        ("lib.mkIf cfg.exposePrivilegedPorts {", "lib.mkIf false {", "security.wrappers.docker-rootlesskit is null"),
+        (
+            "lib.mkIf cfg.exposePrivilegedPorts {",
+            "{",
+            "the option off: security.wrappers",
+        ),
+        (
+            "lib.mkIf cfg.exposePrivilegedPorts {",
+            "lib.mkIf false {",
+            "security.wrappers.docker-rootlesskit is null",
+        ),
         (
             "security.wrappers.docker-rootlesskit",
             "security.wrappers.rootlesskit",
             "security.wrappers.docker-rootlesskit is null",
         ),
-        ('lib.mkDefault "cap_net', '"cap_net', "of the user's own does not replace the option's"),
+        (
+            'lib.mkDefault "cap_net',
+            '"cap_net',
+            "of the user's own does not replace the option's",
+        ),
         ("cap_net_bind_service+ep", "cap_net_admin+ep", "cap_net_admin+ep"),
         ('group = "root"', 'group = "docker"', '"group": "docker"'),
         (
@@ -105,7 +135,11 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
             "wantedBy = lib.mkIf cfg.exposePrivilegedPorts [ ];",
             "wantedBy differs from before",
         ),
-        ("exposePrivilegedPorts = lib.mkOption", "exposePrivilegedPort = lib.mkOption", "exposePrivilegedPort"),
+        (
+            "exposePrivilegedPorts = lib.mkOption",
+            "exposePrivilegedPort = lib.mkOption",
+            "exposePrivilegedPort",
+        ),
         ("    setSocketVariable = lib", "    socketVariable = lib", "etSocketVariable"),
         (
             "  config = lib.mkIf cfg.enable {",
@@ -114,8 +148,14 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
         ),
         *(
             (
-                "exposePrivilegedPorts = lib.mkOption {\n      type = lib.types.bool;\n      default = false;\n",
-                f"exposePrivilegedPorts = lib.mkOption {{\n      type = {kind};\n      default = {default};\n",
+                (
+                    "exposePrivilegedPorts = lib.mkOption {\n      type = "
+                    "lib.types.bool;\n      default = false;\n"
+                ),
+                (
+                    f"exposePrivilegedPorts = lib.mkOption {{\n      type = {kind};\n     "
+                    f" default = {default};\n"
+                ),
                 said,
             )
             for kind, default, said in (
@@ -125,12 +165,16 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
         ),
     ],
 )
-def test_wrong_option_is_caught(failure: Callable[[TreeCommit], str], old: str, new: str, said: str) -> None:
+def test_wrong_option_is_caught(
+    failure: Callable[[TreeCommit], str], old: str, new: str, said: str
+) -> None:
     assert said in failure(edited(module.FILE, old, new))
 
 
 def test_wrong_test_is_caught(failure: Callable[[TreeCommit], str]) -> None:
-    assert "no container publishes port 80" in failure(edited(module.TEST, "--publish=80:80", "--publish=8080:80"))
+    assert "no container publishes port 80" in failure(
+        edited(module.TEST, "--publish=80:80", "--publish=8080:80")
+    )
 
 
 def test_module_that_does_not_evaluate_by_itself_is_not_run() -> None:
@@ -138,24 +182,37 @@ def test_module_that_does_not_evaluate_by_itself_is_not_run() -> None:
     file, *others = commit.files
     assert file.before is not None
     foreign = (b"  pkgs,\n", b"  pkgs,\n  stranger,\n")
-    strange = replace(file, before=file.before.replace(*foreign), after=file.after.replace(*foreign))
+    strange = replace(
+        file, before=file.before.replace(*foreign), after=file.after.replace(*foreign)
+    )
     proof = proven(drafted().case(), mailed(replace(commit, files=(strange, *others))))
     assert proof.status is Status.NOT_RUN
     assert proof.reason is not None
-    assert proof.reason.startswith("because the module does not evaluate with stand-ins: ")
+    assert proof.reason.startswith(
+        "because the module does not evaluate with stand-ins: "
+    )
     assert "'stranger'" in proof.reason
 
 
-def test_commit_without_a_note_or_with_another_file_is_caught(failure: Callable[[TreeCommit], str]) -> None:
+def test_commit_without_a_note_or_with_another_file_is_caught(
+    failure: Callable[[TreeCommit], str],
+) -> None:
     commit = module.prepare(source_of("29.6"))
-    assert "changes 0 files of release notes" in failure(replace(commit, files=commit.files[:-1]))
+    assert "changes 0 files of release notes" in failure(
+        replace(commit, files=commit.files[:-1])
+    )
     stranger = FileChange(path=PurePosixPath("COPYING"), before=None, after=b"mine\n")
-    assert "the commit also touches COPYING" in failure(replace(commit, files=(*commit.files, stranger)))
+    assert "the commit also touches COPYING" in failure(
+        replace(commit, files=(*commit.files, stranger))
+    )
 
 
 def test_mail_that_does_not_apply_is_caught() -> None:
     added = mailed(module.prepare(source_of("29.6")))
-    broken = replace(added.patch, content=added.patch.content.replace(b"\n - `log-viewer`", b"\n - `log-reader`"))
+    broken = replace(
+        added.patch,
+        content=added.patch.content.replace(b"\n - `log-viewer`", b"\n - `log-reader`"),
+    )
     assert broken != added.patch
     case = drafted().case()
     proof = proven(case, replace(added, patch=broken))
@@ -171,7 +228,9 @@ def test_mail_that_does_not_apply_is_caught() -> None:
 def test_source_that_is_not_at_hand_is_not_run() -> None:
     case = drafted().case()
     added = mailed(module.prepare(source_of("29.6")))
-    proof = proven(case, module.read_back([added.patch], replace(case.source, root=None)))
+    proof = proven(
+        case, module.read_back([added.patch], replace(case.source, root=None))
+    )
     assert (proof.status, proof.reason) == (
         Status.NOT_RUN,
         "because the nixpkgs around the file is not available",
@@ -187,4 +246,6 @@ def test_test_evaluates_in_the_tree() -> None:
     assert proof.status is Status.PASSED, proof
     assert proof.evidence[0].endswith("-vm-test-run-docker-rootless.drv")
     wrong = mailed(edited(module.TEST, "users.users.someone", "users.nobody.someone"))
-    assert "The option 'users.nobody' does not exist" in (proven(case, wrong, name).reason or "")
+    assert "The option 'users.nobody' does not exist" in (
+        proven(case, wrong, name).reason or ""
+    )

@@ -9,7 +9,11 @@ SET = "the specimen's package set"
 
 def test_proof_tells_what_it_covered() -> None:
     covers = designed("move").prove("overridable").covers
-    assert covers == f"{', '.join(designs.COMPONENTS)}; docker_29, docker_25 on x86_64-linux, in {SET}"
+    assert (
+        covers
+        == f"{', '.join(designs.COMPONENTS)}; docker_29, docker_25 on x86_64-linux, "
+        f"in {SET}"
+    )
 
 
 def test_questions_do_not_grow_with_the_releases() -> None:
@@ -22,7 +26,9 @@ def test_questions_do_not_grow_with_the_releases() -> None:
 def test_replacement_that_the_file_makes_anew_is_known_again() -> None:
     """What is linked is what the file makes of the replacement, and so is the attribute."""
     old = "if args.docker-tini != null then args.docker-tini"
-    series = designed("sentinel").edit(LIFTED, old, f"{old}.overrideAttrs {{ stamped = true; }}")
+    series = designed("sentinel").edit(
+        LIFTED, old, f"{old}.overrideAttrs {{ stamped = true; }}"
+    )
     assert series.passes("overridable")
 
 
@@ -32,7 +38,9 @@ def test_error_that_nix_cannot_catch_ends_one_method_and_no_other() -> None:
         "docker-runc = if docker-runc != null then docker-runc",
         "docker-runc = if docker-runc != null then docker-runc.nothingOfTheKind",
     )
-    series = series.rewritten(LIFTED, lambda _: text).rewritten(DEMOTED, lambda _: designs.demoted(text))
+    series = series.rewritten(LIFTED, lambda _: text).rewritten(
+        DEMOTED, lambda _: designs.demoted(text)
+    )
     found = series.prove("overridable")
     assert (found.status, found.found) == (
         Status.PASSED,
@@ -43,14 +51,26 @@ def test_error_that_nix_cannot_catch_ends_one_method_and_no_other() -> None:
 class TestCompatible:
     def test_rows_that_a_layout_cannot_have_say_why(self) -> None:
         evidence = drafted("20.10.14").prove("compatible").evidence
-        assert "override { initSupport = true; }: not applicable: no package has these arguments" in evidence
+        assert (
+            "override { initSupport = true; }: not applicable: no package has these "
+            "arguments" in evidence
+        )
 
-    def test_every_row_is_counted_and_override_that_comes_to_have_its_effect_is_said_to(self) -> None:
+    def test_every_row_is_counted_and_override_that_comes_to_have_its_effect_is_said_to(
+        self,
+    ) -> None:
         proof = designed("move").prove("compatible")
         assert (proof.status, proof.reason) == (Status.PASSED, None)
-        assert proof.covers == f"36 overrides, 18 kinds; docker_29, docker_25 on x86_64-linux, in {SET}"
+        assert (
+            proof.covers
+            == f"36 overrides, 18 kinds; docker_29, docker_25 on x86_64-linux, in {SET}"
+        )
         assert len(proof.evidence) == 18
-        gained = [line for line in proof.evidence if line.endswith("2 had no effect before and have it now")]
+        gained = [
+            line
+            for line in proof.evidence
+            if line.endswith("2 had no effect before and have it now")
+        ]
         assert [line.rpartition(":")[0] for line in gained] == [
             "overrideAttrs (old: { moby = old.moby.overrideAttrs …; })",
             "that, then override { iptables = …; }",

@@ -27,23 +27,38 @@ def test_series_builds() -> None:
 
 
 def test_docker_without_its_wrapper_is_caught() -> None:
-    series = drafted().rewritten(DEMOTED, lambda text: text.replace(" ${finalAttrs.moby}/bin/dockerd-rootless", ""))
-    assert "its bin/dockerd-rootless is no link to that of moby" in series.failure(NAME, BUILD)
+    series = drafted().rewritten(
+        DEMOTED,
+        lambda text: text.replace(" ${finalAttrs.moby}/bin/dockerd-rootless", ""),
+    )
+    assert "its bin/dockerd-rootless is no link to that of moby" in series.failure(
+        NAME, BUILD
+    )
 
 
 def test_wrapper_that_still_hides_a_security_wrapper_is_caught() -> None:
-    series = drafted().rewritten(DEMOTED, lambda text: text.replace("--suffix PATH", "--prefix PATH"))
+    series = drafted().rewritten(
+        DEMOTED, lambda text: text.replace("--suffix PATH", "--prefix PATH")
+    )
     failure = series.failure(NAME, BUILD)
     assert "-rootlesskit-1.0/bin is in the wrapper's prefix" in failure
     assert "rootlesskit is not in the wrapper's suffix: " in failure
 
 
 def test_words_for_nix_build_reach_it() -> None:
-    series = drafted().rewritten(DEMOTED, lambda text: text.replace('mobyRev = "v${version}"', 'mobyRev = "vX"'))
-    series = series.rewritten(DEMOTED, lambda text: text.replace('"docker-v${version}"', '"another"'))
+    series = drafted().rewritten(
+        DEMOTED, lambda text: text.replace('mobyRev = "v${version}"', 'mobyRev = "vX"')
+    )
+    series = series.rewritten(
+        DEMOTED, lambda text: text.replace('"docker-v${version}"', '"another"')
+    )
     given = words("--option", "max-jobs", "0", "--builders", "")
     assert "Unable to start any build" in series.failure(NAME, given).splitlines()[0]
-    assert series.prove(NAME, given).commands[0].endswith(" --option max-jobs 0 --builders ''")
+    assert (
+        series.prove(NAME, given)
+        .commands[0]
+        .endswith(" --option max-jobs 0 --builders ''")
+    )
 
 
 def test_other_store_is_built_in_and_not_looked_at(tmp_path: Path) -> None:

@@ -22,7 +22,12 @@ TEXT = shipped_path(f"overlays/{rewrapping.OVERLAY}").read_text()
 def case(tmp_path: Path) -> Callable[..., DockerCase]:
     """Return what makes a case of a layout, with rewrap.nix after replacements in its text."""
 
-    def make(layout: str = "29.6", *, replaced: tuple[tuple[str, str], ...] = (), text: str = TEXT) -> DockerCase:
+    def make(
+        layout: str = "29.6",
+        *,
+        replaced: tuple[tuple[str, str], ...] = (),
+        text: str = TEXT,
+    ) -> DockerCase:
         for old, new in replaced:
             assert text.count(old) == 1, old
             text = text.replace(old, new)
@@ -34,7 +39,9 @@ def case(tmp_path: Path) -> Callable[..., DockerCase]:
 
 
 @pytest.mark.parametrize("layout", ["20.10.14", "24.0", "27.5-alejandra", "29.6"])
-def test_claims_hold_for_layouts_and_path_is_read_back(case: Callable[..., DockerCase], layout: str) -> None:
+def test_claims_hold_for_layouts_and_path_is_read_back(
+    case: Callable[..., DockerCase], layout: str
+) -> None:
     kept, built = rewrapping.keeps(case(layout)), rewrapping.builds(case(layout))
     for found in (kept, built):
         assert (found.failures, found.not_run) == ((), None)
@@ -42,15 +49,28 @@ def test_claims_hold_for_layouts_and_path_is_read_back(case: Callable[..., Docke
         assert found.evidence
     if layout == "29.6":
         assert kept.covers == "3 dockers, x86_64-linux, in the specimen's package set"
-        assert [line.partition(":")[0] for line in kept.evidence] == ["docker", "docker_25", "docker_29"]
+        assert [line.partition(":")[0] for line in kept.evidence] == [
+            "docker",
+            "docker_25",
+            "docker_29",
+        ]
         before, after = built.evidence
-        assert before.endswith(":rootlesskit/bin:slirp4netns/bin:fuse-overlayfs/bin:<PATH>")
-        assert after.endswith(":slirp4netns/bin:fuse-overlayfs/bin:<PATH>:rootlesskit/bin")
+        assert before.endswith(
+            ":rootlesskit/bin:slirp4netns/bin:fuse-overlayfs/bin:<PATH>"
+        )
+        assert after.endswith(
+            ":slirp4netns/bin:fuse-overlayfs/bin:<PATH>:rootlesskit/bin"
+        )
 
 
-def test_layouts_without_a_wrapper_to_change_are_refused(case: Callable[..., DockerCase]) -> None:
+def test_layouts_without_a_wrapper_to_change_are_refused(
+    case: Callable[..., DockerCase],
+) -> None:
     for layout, place in (("19.03", "no wrapper"), ("states/fixed", "suffix")):
-        with pytest.raises(RefusalError, match=rf"rootlesskit is not in the PATH prefix of .* \({place}\)"):
+        with pytest.raises(
+            RefusalError,
+            match=rf"rootlesskit is not in the PATH prefix of .* \({place}\)",
+        ):
             case(layout)
 
 
@@ -58,18 +78,36 @@ def test_layouts_without_a_wrapper_to_change_are_refused(case: Callable[..., Doc
     ("change", "said"),
     [
         (
-            ("    replace name docker", '    replace name (docker.overrideAttrs (_: { pname = "mine"; }))'),
+            (
+                "    replace name docker",
+                '    replace name (docker.overrideAttrs (_: { pname = "mine"; }))',
+            ),
             r"is not built from .*-docker-29\.6\.1\.drv",
         ),
         (
-            ("inherit (docker) moby;", 'moby = docker.moby.overrideAttrs (_: { pname = "moby"; more = "1"; });'),
+            (
+                "inherit (docker) moby;",
+                'moby = docker.moby.overrideAttrs (_: { pname = "moby"; more = "1"; });',
+            ),
             r"-moby-29\.6\.1\.drv is built as well",
         ),
         (
-            ("// builtins.mapAttrs (_: again) (builtins.intersectAttrs changing docker)", ""),
+            (
+                (
+                    "// builtins.mapAttrs (_: again) (builtins.intersectAttrs changing "
+                    "docker)"
+                ),
+                "",
+            ),
             r"differs in (overridden, )?override, (overridden, )?overrideAttrs",
         ),
-        (("    docker\n    // builtins.intersectAttrs", "    builtins.intersectAttrs"), ""),
+        (
+            (
+                "    docker\n    // builtins.intersectAttrs",
+                "    builtins.intersectAttrs",
+            ),
+            "",
+        ),
     ],
 )
 def test_overlay_that_compiles_or_forgets_something_is_found(
@@ -80,18 +118,26 @@ def test_overlay_that_compiles_or_forgets_something_is_found(
 
 
 def test_overlay_that_does_nothing_is_found(case: Callable[..., DockerCase]) -> None:
-    assert rewrapping.keeps(case(text="final: prev: { }\n")).failures == ("no docker is rewrapped",)
+    assert rewrapping.keeps(case(text="final: prev: { }\n")).failures == (
+        "no docker is rewrapped",
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (
-            ("            --suffix PATH : ${path user.right}\n", "            --suffix PATH : /somewhere\n"),
+            (
+                "            --suffix PATH : ${path user.right}\n",
+                "            --suffix PATH : /somewhere\n",
+            ),
             "the suffix is '/somewhere' instead of 'rootlesskit/bin'",
         ),
         (
-            ("          rm $out/bin/dockerd-rootless\n", "          rm $out/bin/dockerd-rootless; echo >$out/new\n"),
+            (
+                "          rm $out/bin/dockerd-rootless\n",
+                "          rm $out/bin/dockerd-rootless; echo >$out/new\n",
+            ),
             "new is not docker's",
         ),
     ],

@@ -19,7 +19,14 @@ from toolkit.docker.steps import LIFT, Demotion
 from toolkit.lift.plan import Design
 from toolkit.model import Status
 
-CLAIMS = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe", "builds")
+CLAIMS = (
+    "no-rebuild",
+    "exact-change",
+    "overridable",
+    "compatible",
+    "capture-safe",
+    "builds",
+)
 INSTALLED = "            # the daemon of an ordinary user\n"
 SHELL_WRAPPER = "makeShellWrapper $out/libexec/docker/dockerd-rootless.sh"
 WRAPPER = "makeWrapper $out/libexec/docker/dockerd-rootless.sh"
@@ -33,11 +40,18 @@ def series(*changes: tuple[str, str]) -> Draft:
         before = designs.replaced(before, old, new)
     lifted = designs.hidden(before)
     texts = {BEFORE: before, LIFTED: lifted, DEMOTED: designs.demoted(lifted)}
-    return Draft(source=replace(source, content=before.encode(), root=None), demotion=Demotion.SUFFIX, texts=texts)
+    return Draft(
+        source=replace(source, content=before.encode(), root=None),
+        demotion=Demotion.SUFFIX,
+        texts=texts,
+    )
 
 
 def parameter(name: str) -> tuple[str, str]:
-    return "      stdenv,\n      fetchFromGitHub,\n", f"      stdenv,\n      {name},\n      fetchFromGitHub,\n"
+    return (
+        "      stdenv,\n      fetchFromGitHub,\n",
+        f"      stdenv,\n      {name},\n      fetchFromGitHub,\n",
+    )
 
 
 HEAD = "{ lib, callPackage }:"
@@ -51,14 +65,20 @@ def lines(*words: str) -> str:
 
 
 FILES: dict[str, tuple[tuple[str, str], ...]] = {
-    # Releases in two sets, one overridden twice, and aliases of those that were removed; components in passthru.
+    # Releases in two sets, one overridden twice, and aliases of those that were
+    # removed; components in passthru.
     "arguments, sets of releases, and makeBinaryWrapper by its name": (
         (HEAD, "{ lib, callPackage, config, pkgs, ... }:"),
-        ("              iproute2\n              iptables\n", "              pkgs.iproute2\n              iptables\n"),
+        (
+            "              iproute2\n              iptables\n",
+            "              pkgs.iproute2\n              iptables\n",
+        ),
         (
             INPUTS,
             "aliases = toString (config.allowAliases or true);\n"
-            + INPUTS.replace("[ makeBinaryWrapper", "with pkgs; [ makeBinaryWrapper pkg-config"),
+            + INPUTS.replace(
+                "[ makeBinaryWrapper", "with pkgs; [ makeBinaryWrapper pkg-config"
+            ),
         ),
         ("\n  docker_29 =", "\n} // lib.optionalAttrs true {\n  docker_29 ="),
         (CALL, f"(({CALL}"),
@@ -66,7 +86,8 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
             LAST,
             LAST.replace(
                 "};\n\n}",
-                "}).override { composeSupport = false; }).overrideAttrs (old: { inherit (old) pname; });\n\n}",
+                "}).override { composeSupport = false; }).overrideAttrs (old: { "
+                "inherit (old) pname; });\n\n}",
             ),
         ),
         (
@@ -95,7 +116,10 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
                 'env = oldAttrs.env // { X = "1"; };',
             ),
         ),
-        parameter("replaceVars, applyPatches, buildEnv, writeShellScript, runCommand, fetchgit"),
+        parameter(
+            "replaceVars, applyPatches, buildEnv, writeShellScript, runCommand, "
+            "fetchgit"
+        ),
         (
             "          src = moby-src;\n",
             lines(
@@ -113,33 +137,54 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
                 "install -Dm755 ${docker-tini}/bin/tini extra",
                 "installBin extra",
                 "moveToOutput bin/extra out",
-                "substitute contrib/dockerd-rootless.sh $out/changed --replace-fail PATH WAY --subst-var-by x y",
+                "substitute contrib/dockerd-rootless.sh $out/changed --replace-fail "
+                "PATH WAY --subst-var-by x y",
                 "substituteInPlace $out/changed --replace-fail WAY PATH",
                 "remove-references-to -t ${stdenv.cc} $out/changed",
             ),
         ),
         (
             f"{WRAPPER} $out/bin/dockerd-rootless \\\n",
-            f"{SHELL_WRAPPER} $out/bin/dockerd-rootless \\\n              --run 'export X=1' \\\n",
+            (
+                f"{SHELL_WRAPPER} $out/bin/dockerd-rootless \\\n              --run "
+                "'export X=1' \\\n"
+            ),
         ),
     ),
 }
 
 
-@pytest.mark.parametrize(("name", "claims"), [*zip(FILES, (CLAIMS, ("no-rebuild", "builds")), strict=True)])
+@pytest.mark.parametrize(
+    ("name", "claims"), [*zip(FILES, (CLAIMS, ("no-rebuild", "builds")), strict=True)]
+)
 def test_file_is_proven_as_any_other(name: str, claims: tuple[str, ...]) -> None:
     found = series(*FILES[name]).proofs(claims, ALONE)
-    assert {proof.name: (proof.status, proof.reason) for proof in found} == dict.fromkeys(claims, (Status.PASSED, None))
+    assert {
+        proof.name: (proof.status, proof.reason) for proof in found
+    } == dict.fromkeys(claims, (Status.PASSED, None))
 
 
-INHERITED = re.compile(r"\n +// lib\.optionalAttrs \(!clientOnly\) \{\n(?: +#.*\n)* +inherit\n(?: +\S+\n)+? +;\n +\}")
-EXPORTED = ("inherit moby-src;", "inherit moby-src docker-runc docker-containerd docker-tini moby;")
+INHERITED = re.compile(
+    r"\n +// lib\.optionalAttrs \(!clientOnly\) \{\n(?: +#.*\n)* +inherit\n(?: "
+    r"+\S+\n)+? +;\n +\}"
+)
+EXPORTED = (
+    "inherit moby-src;",
+    "inherit moby-src docker-runc docker-containerd docker-tini moby;",
+)
 
 
 @pytest.mark.parametrize(
     ("pattern", "design", "reason"),
     [
-        (None, Design.HIDDEN, r"move: .*: 'docker-runc' is used here even if the package has no such attribute"),
+        (
+            None,
+            Design.HIDDEN,
+            (
+                r"move: .*: 'docker-runc' is used here even if the package has no such "
+                r"attribute"
+            ),
+        ),
         (INHERITED, Design.MOVE, "buildGoModule takes a function .*"),
     ],
 )
@@ -150,12 +195,18 @@ def test_components_that_docker_may_lack_as_attributes_become_parameters_or_are_
     text = designs.replaced(source.content.decode(), *EXPORTED)
     text = text if pattern is None else pattern.sub("", text)
     file = docker_file(text.encode(), name="x.nix")
-    steps = builder.steps(file, source, design=None, demotion=Demotion.SUFFIX, only=(LIFT,))
+    steps = builder.steps(
+        file, source, design=None, demotion=Demotion.SUFFIX, only=(LIFT,)
+    )
     assert steps[0].design == design
     assert re.fullmatch(reason, steps[0].reason or "")
     (lifted,) = rewrite(file, steps)
     texts: dict[str, str] = {BEFORE: text, LIFTED: lifted, DEMOTED: lifted}
-    draft = Draft(source=replace(source, content=text.encode()), demotion=Demotion.SUFFIX, texts=texts)
+    draft = Draft(
+        source=replace(source, content=text.encode()),
+        demotion=Demotion.SUFFIX,
+        texts=texts,
+    )
     for name in ("no-rebuild", "overridable"):
         proof = draft.prove(name, ALONE, without={"demote"}, demotion=None)
         assert (proof.status, proof.reason) == (Status.PASSED, None), name
@@ -173,32 +224,50 @@ LIB = (
 
 
 def test_lib_of_ours_has_what_files_use_of_it() -> None:
-    assert series(using(f"map toString [ {' '.join(f'({text})' for text in LIB)} ]")).passes("no-rebuild", ALONE)
+    assert series(
+        using(f"map toString [ {' '.join(f'({text})' for text in LIB)} ]")
+    ).passes("no-rebuild", ALONE)
 
 
 class TestFileThatStandInsAreNotEnoughFor:
     @pytest.mark.parametrize(
         ("text", "why"),
-        [("lib.nothingOfTheKind", "attribute 'nothingOfTheKind' missing"), ('throw "not here"', "not here")],
+        [
+            ("lib.nothingOfTheKind", "attribute 'nothingOfTheKind' missing"),
+            ('throw "not here"', "not here"),
+        ],
     )
     def test_nothing_has_failed(self, text: str, why: str) -> None:
         evaluated = ("exact-change", "overridable")
         proofs = proved(series(using(text)).case(), evaluated, progress=Steps())
-        reason = f"because the file cannot be evaluated in the stand-in tree: {why}; '--tier tree' asks a whole nixpkgs"
-        assert {(proof.status, proof.covers, proof.reason) for proof in proofs} == {(Status.NOT_RUN, "nothing", reason)}
+        reason = (
+            f"because the file cannot be evaluated in the stand-in tree: {why}; "
+            "'--tier tree' asks a whole nixpkgs"
+        )
+        assert {(proof.status, proof.covers, proof.reason) for proof in proofs} == {
+            (Status.NOT_RUN, "nothing", reason)
+        }
         assert len(proofs) == len(evaluated)
 
-    def test_release_that_does_not_evaluate_is_named_and_the_others_are_proven(self) -> None:
+    def test_release_that_does_not_evaluate_is_named_and_the_others_are_proven(
+        self,
+    ) -> None:
         text = 'lib.optionalString (version == "25.0.16" && stdenv.hostPlatform.isAarch64) (throw "no")'
         proof = series(using(text)).prove("exact-change")
         assert (proof.status, proof.reason) == (Status.PASSED, None)
-        assert "not compared: aarch64-linux docker_25: the unchanged file throws" in proof.gaps
+        assert (
+            "not compared: aarch64-linux docker_25: the unchanged file throws"
+            in proof.gaps
+        )
 
     def test_file_that_cannot_be_built_has_not_failed(self) -> None:
-        proof = series((INSTALLED, f"{INSTALLED}            thatNobodyHas\n")).prove("builds")
+        proof = series((INSTALLED, f"{INSTALLED}            thatNobodyHas\n")).prove(
+            "builds"
+        )
         assert proof.status is Status.NOT_RUN
         assert re.fullmatch(
-            r"because the file cannot be built in the stand-in tree: moby-29\.6\.1 cannot be built: .*thatNobodyHas.*; "
+            r"because the file cannot be built in the stand-in tree: moby-29\.6\.1 "
+            r"cannot be built: .*thatNobodyHas.*; "
             r"'--tier build' builds the real packages",
             proof.reason or "",
         )
@@ -209,5 +278,9 @@ def test_builder_takes_a_function_where_nixpkgs_does() -> None:
     before = source.content.decode()
     after = re.sub(r"(\n    buildGoModule \(\n +)", r"\1finalAttrs: ", before)
     assert after != before
-    draft = Draft(source=source, demotion=Demotion.SUFFIX, texts=dict.fromkeys((BEFORE, LIFTED, DEMOTED), before))
+    draft = Draft(
+        source=source,
+        demotion=Demotion.SUFFIX,
+        texts=dict.fromkeys((BEFORE, LIFTED, DEMOTED), before),
+    )
     assert draft.rewritten(LIFTED, lambda _: after).passes("no-rebuild", ALONE)

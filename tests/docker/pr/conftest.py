@@ -45,7 +45,13 @@ class Contributed(Struct, frozen=True, kw_only=True):
         """Where the text is, and all else that is kept of the branch."""
         return contributions.place(self.clone.common, BRANCH)
 
-    def commit(self, message: str, files: Mapping[str, str], *, author: str = "Joe <joe@example.org>") -> str:
+    def commit(
+        self,
+        message: str,
+        files: Mapping[str, str],
+        *,
+        author: str = "Joe <joe@example.org>",
+    ) -> str:
         """Commit files, given by their paths, and return the commit's id."""
         for name, content in files.items():
             (self.worktree / name).write_text(content)
@@ -53,7 +59,9 @@ class Contributed(Struct, frozen=True, kw_only=True):
         self.git("commit", "--quiet", f"--message={message}", f"--author={author}")
         return self.git("rev-parse", "HEAD")
 
-    def edit_target(self, old: str, new: str, message: str = "docker: edit", *, amend: bool = False) -> str:
+    def edit_target(
+        self, old: str, new: str, message: str = "docker: edit", *, amend: bool = False
+    ) -> str:
         """Replace a text that stands once in docker's file, and commit that."""
         path = self.worktree / TARGET
         text = path.read_text()
@@ -70,7 +78,9 @@ class Contributed(Struct, frozen=True, kw_only=True):
     def update(self, **wanted: object) -> PullRequest:
         progress = wanted.pop("progress", Steps())
         order = BranchOrder(repo=self.clone.repo)
-        ordered = {name: wanted.pop(name) for name in order.__struct_fields__ if name in wanted}
+        ordered = {
+            name: wanted.pop(name) for name in order.__struct_fields__ if name in wanted
+        }
         done = update(replace(order, **ordered), docker(**wanted), progress=progress)  # type: ignore[arg-type]
         assert isinstance(done, PullRequest)
         return done
@@ -87,11 +97,15 @@ def ask(clone: Clone, **wanted: object) -> PullRequest:
     """Make the branch, by default on master."""
     progress = wanted.pop("progress", Steps())
     order = BranchOrder(repo=clone.repo, base="master", branch=BRANCH)
-    ordered = {name: wanted.pop(name) for name in order.__struct_fields__ if name in wanted}
+    ordered = {
+        name: wanted.pop(name) for name in order.__struct_fields__ if name in wanted
+    }
     return create(replace(order, **ordered), docker(**wanted), progress=progress)  # type: ignore[arg-type]
 
 
-def branched(upstream: Path, shared: Path, tmp_path: Path, *, only: tuple[str, ...] = ()) -> Contributed:
+def branched(
+    upstream: Path, shared: Path, tmp_path: Path, *, only: tuple[str, ...] = ()
+) -> Contributed:
     """Return a copy of a clone with a branch of all steps or of some, which is made once."""
     template = shared / "-".join(("contributed", *only))
     if not template.exists():

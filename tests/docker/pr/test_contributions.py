@@ -38,7 +38,8 @@ def keep(common: Path, branch: str, text: bytes = b"text\n") -> Contribution:
 
 def tree(directory: Path) -> dict[str, bytes | None]:
     return {
-        str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None for path in directory.rglob("*")
+        str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None
+        for path in directory.rglob("*")
     }
 
 
@@ -46,7 +47,9 @@ class TestRecord:
     def test_what_is_written_is_read(self, tmp_path: Path) -> None:
         kept = [keep(tmp_path, branch) for branch in BRANCHES]
         assert [contributions.read(tmp_path, branch) for branch in BRANCHES] == kept
-        assert sorted(each.branch for each in contributions.known(tmp_path)) == sorted(BRANCHES)
+        assert sorted(each.branch for each in contributions.known(tmp_path)) == sorted(
+            BRANCHES
+        )
         for branch in BRANCHES:
             contributions.forget(tmp_path, branch)
             assert contributions.read(tmp_path, branch) is None
@@ -59,7 +62,10 @@ class TestRecord:
         assert contributions.read(tmp_path, "file") is None
         keep(tmp_path, "docker")
         contributions.forget(tmp_path, "docker")
-        assert sorted(path.name for path in (tmp_path / "unlet").iterdir()) == ["file", "mine"]
+        assert sorted(path.name for path in (tmp_path / "unlet").iterdir()) == [
+            "file",
+            "mine",
+        ]
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -72,10 +78,14 @@ class TestRecord:
             ({"text": None}, "text"),
         ],
     )
-    def test_damage_names_file_and_field(self, tmp_path: Path, change: dict[str, object] | None, message: str) -> None:
+    def test_damage_names_file_and_field(
+        self, tmp_path: Path, change: dict[str, object] | None, message: str
+    ) -> None:
         keep(tmp_path, "docker")
         path = contributions.place(tmp_path, "docker") / "branch.json"
-        path.write_text("{" if change is None else json.dumps(json.loads(path.read_text()) | change))
+        path.write_text(
+            "{" if change is None else json.dumps(json.loads(path.read_text()) | change)
+        )
         with pytest.raises(ToolkitError) as caught:
             contributions.read(tmp_path, "docker")
         assert message in str(caught.value)
@@ -86,7 +96,14 @@ class TestReplacing:
     @pytest.mark.parametrize("had", [False, True])
     @pytest.mark.parametrize(
         ("how", "put"),
-        [("ends", False), *((how, put) for how in (KeyboardInterrupt, ToolkitError, OSError) for put in (False, True))],
+        [
+            ("ends", False),
+            *(
+                (how, put)
+                for how in (KeyboardInterrupt, ToolkitError, OSError)
+                for put in (False, True)
+            ),
+        ],
     )
     def test_what_fails_leaves_no_trace(
         self, tmp_path: Path, how: str | type[BaseException], *, had: bool, put: bool
@@ -94,7 +111,9 @@ class TestReplacing:
         if had:
             keep(tmp_path, "docker")
         before = tree(tmp_path)
-        expected = () if isinstance(how, str) else ToolkitError if how is OSError else how
+        expected = (
+            () if isinstance(how, str) else ToolkitError if how is OSError else how
+        )
         try:
             with contributions.replacing(tmp_path, "docker") as replacement:
                 assert replacement.place.exists() is had
@@ -122,7 +141,9 @@ class TestRecover:
         assert contributions.read(tmp_path, "docker/components") == kept
         assert tree(tmp_path) == before
 
-    def test_what_was_replaced_or_half_made_goes_unless_another_one_is_at_work(self, tmp_path: Path) -> None:
+    def test_what_was_replaced_or_half_made_goes_unless_another_one_is_at_work(
+        self, tmp_path: Path
+    ) -> None:
         keep(tmp_path, "docker")
         before = tree(tmp_path)
         place = contributions.place(tmp_path, "docker")

@@ -10,7 +10,10 @@ from toolkit.pr import contributions
 
 
 def refused(clone: Clone, **wanted: object) -> ToolkitError:
-    """Ask for a branch that cannot be made; return why, when all of the clone is as it was."""
+    """Ask for a branch that cannot be made.
+
+    Return why, when all of the clone is as it was.
+    """
     before, had = snapshot(clone), objects(clone)
     with pytest.raises(ToolkitError) as caught:
         ask(clone, **wanted)
@@ -23,39 +26,67 @@ def refused(clone: Clone, **wanted: object) -> ToolkitError:
 
 def test_branch_is_what_was_proven(contributed: Contributed, jane: str) -> None:
     clone = contributed.clone
-    assert contributed.git("log", "--format=%an <%ae>|%cn <%ce>", "-2").splitlines() == [f"{jane}|{jane}"] * 2
+    assert (
+        contributed.git("log", "--format=%an <%ae>|%cn <%ce>", "-2").splitlines()
+        == [f"{jane}|{jane}"] * 2
+    )
     assert contributed.git("diff", "--name-only", "upstream/master..HEAD") == TARGET
-    assert contributed.git("rev-parse", "HEAD~2") == clone.git("rev-parse", "upstream/master")
+    assert contributed.git("rev-parse", "HEAD~2") == clone.git(
+        "rev-parse", "upstream/master"
+    )
     assert clone.git("config", "--get-regexp", "^branch[.]").splitlines() == [
         "branch.master.remote upstream",
         "branch.master.merge refs/heads/master",
     ]
     names = {path.name for path in contributed.files.iterdir()}
-    assert names >= {"branch.json", "pull-request.md", "report.json", "overlay", "series"}
+    assert names >= {
+        "branch.json",
+        "pull-request.md",
+        "report.json",
+        "overlay",
+        "series",
+    }
     kept = contributed.kept
     assert kept is not None
-    assert [str(oid) for oid in kept.commits] == contributed.git("rev-list", "--reverse", "HEAD~2..").splitlines()
+    assert [str(oid) for oid in kept.commits] == contributed.git(
+        "rev-list", "--reverse", "HEAD~2.."
+    ).splitlines()
     assert str(kept.base_commit) == clone.git("rev-parse", "upstream/master")
 
 
-def test_an_assistant_that_is_not_disclosed_is_refused(new_clone: Callable[..., Clone]) -> None:
+def test_an_assistant_that_is_not_disclosed_is_refused(
+    new_clone: Callable[..., Clone],
+) -> None:
     clone = new_clone()
-    assert isinstance(refused(clone, trailers=("Co-authored-by: A <noreply@anthropic.com>",)), UsageError)
+    assert isinstance(
+        refused(clone, trailers=("Co-authored-by: A <noreply@anthropic.com>",)),
+        UsageError,
+    )
     clone.configure(user__email="agent@cursor.com")
-    assert str(refused(clone)).startswith("author: 'Jané Doe <agent@cursor.com>' has an assistant's address")
+    assert str(refused(clone)).startswith(
+        "author: 'Jané Doe <agent@cursor.com>' has an assistant's address"
+    )
 
 
-def test_base_without_the_file_and_clone_at_work_are_refused(new_clone: Callable[..., Clone]) -> None:
+def test_base_without_the_file_and_clone_at_work_are_refused(
+    new_clone: Callable[..., Clone],
+) -> None:
     clone, steps = new_clone(), Steps()
     assert f"has no '{TARGET}'" in str(refused(clone, base="other"))
     with contributions.alone(clone.common):
-        assert "another unlet is running in this clone" in str(refused(clone, progress=steps))
+        assert "another unlet is running in this clone" in str(
+            refused(clone, progress=steps)
+        )
     assert steps.steps == []
 
 
-def test_branch_that_is_there_is_refused(new_clone: Callable[..., Clone], contributed: Contributed) -> None:
+def test_branch_that_is_there_is_refused(
+    new_clone: Callable[..., Clone], contributed: Contributed
+) -> None:
     before = contributed.state()
-    with pytest.raises(ToolkitError, match=rf"branch '{BRANCH}' already exists") as caught:
+    with pytest.raises(
+        ToolkitError, match=rf"branch '{BRANCH}' already exists"
+    ) as caught:
         ask(contributed.clone)
     assert "--update" in str(caught.value.hint)
     assert contributed.state() == before
@@ -65,7 +96,9 @@ def test_branch_that_is_there_is_refused(new_clone: Callable[..., Clone], contri
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "link"])
-def test_place_that_is_taken_is_refused(new_clone: Callable[..., Clone], kind: str) -> None:
+def test_place_that_is_taken_is_refused(
+    new_clone: Callable[..., Clone], kind: str
+) -> None:
     clone = new_clone()
     if kind == "file":
         clone.beside.write_text("mine\n")

@@ -8,7 +8,9 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.pr import contributions
 
 
-def refused(contributed: Contributed, branch: str | None = None, *, force: bool = False) -> ToolkitError:
+def refused(
+    contributed: Contributed, branch: str | None = None, *, force: bool = False
+) -> ToolkitError:
     """Ask for a removal that must not be; return why, when all is as it was."""
     before = contributed.state()
     with pytest.raises(ToolkitError) as caught:
@@ -32,7 +34,9 @@ def gone(contributed: Contributed) -> bool:
 
 
 @pytest.mark.parametrize("state", ["taken back", "no worktree", "no branch"])
-def test_what_is_left_of_a_branch_is_removed(contributed: Contributed, state: str) -> None:
+def test_what_is_left_of_a_branch_is_removed(
+    contributed: Contributed, state: str
+) -> None:
     if state == "taken back":
         contributed.git("reset", "--quiet", "--hard", "HEAD~1")
     elif state == "no worktree":
@@ -46,11 +50,31 @@ def test_what_is_left_of_a_branch_is_removed(contributed: Contributed, state: st
     assert gone(contributed)
 
 
-@pytest.mark.parametrize("kind", ["modified", "staged", "new", "deleted", "amended", "committed", "detached", "text"])
-def test_work_that_would_be_lost_stays_unless_it_is_forced(contributed: Contributed, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "modified",
+        "staged",
+        "new",
+        "deleted",
+        "amended",
+        "committed",
+        "detached",
+        "text",
+    ],
+)
+def test_work_that_would_be_lost_stays_unless_it_is_forced(
+    contributed: Contributed, kind: str
+) -> None:
     contributed.clone.configure(status__showUntrackedFiles="no")
-    readme, text = contributed.worktree / "README.md", contributed.files / contributions.TEXT
-    said = f"{contributed.worktree}: '{'new' if kind == 'new' else 'README.md'}' is not committed"
+    readme, text = (
+        contributed.worktree / "README.md",
+        contributed.files / contributions.TEXT,
+    )
+    said = (
+        f"{contributed.worktree}: '{'new' if kind == 'new' else 'README.md'}' is "
+        "not committed"
+    )
     if kind == "deleted":
         readme.unlink()
     elif kind in {"modified", "staged", "new"}:
@@ -65,10 +89,15 @@ def test_work_that_would_be_lost_stays_unless_it_is_forced(contributed: Contribu
     else:
         if kind == "detached":
             contributed.git("checkout", "--quiet", "--detach")
-            said = f"{contributed.worktree}: does not have branch '{BRANCH}' checked out"
+            said = (
+                f"{contributed.worktree}: does not have branch '{BRANCH}' checked out"
+            )
         contributed.commit("mine", {"README.md": "mine\n"})
     if kind in {"amended", "committed"}:
-        said = f"{contributed.clone.top}: branch '{BRANCH}' has commits that unlet did not make"
+        said = (
+            f"{contributed.clone.top}: branch '{BRANCH}' has commits that unlet "
+            "did not make"
+        )
     error = refused(contributed)
     assert str(error) == f"{said}, which would be lost"
     assert "--force" in str(error.hint)
@@ -88,7 +117,9 @@ def test_what_is_in_use_stays_even_if_it_is_forced(contributed: Contributed) -> 
         assert "another unlet is running" in str(refused(contributed, force=True))
     clone.git("worktree", "lock", contributed.worktree)
     error = refused(contributed, force=True)
-    assert str(error) == f"{contributed.worktree}: is locked, so branch '{BRANCH}' stays"
+    assert (
+        str(error) == f"{contributed.worktree}: is locked, so branch '{BRANCH}' stays"
+    )
     assert error.hint == f"git worktree unlock {contributed.worktree}"
     clone.git("worktree", "unlock", contributed.worktree)
     other = clone.top.with_name("other")
@@ -123,7 +154,17 @@ def test_several_branches(contributed: Contributed) -> None:
         (contributed.worktree, BRANCH),
         (contributed.clone.top.with_name("other"), "docker/other"),
     ):
-        assert contributions.find(contributions.open_clone(place / "pkgs"), None).kept.branch == branch
+        assert (
+            contributions.find(
+                contributions.open_clone(place / "pkgs"), None
+            ).kept.branch
+            == branch
+        )
     contributed.remove("docker/other")
-    assert contributed.clone.git("branch", "--list", "docker*", "--format=%(refname:short)") == BRANCH
+    assert (
+        contributed.clone.git(
+            "branch", "--list", "docker*", "--format=%(refname:short)"
+        )
+        == BRANCH
+    )
     assert contributed.kept is not None

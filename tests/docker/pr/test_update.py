@@ -30,30 +30,53 @@ def refused(contributed: Contributed, **wanted: object) -> ToolkitError:
     return caught.value
 
 
-def test_series_is_made_again_and_own_commits_words_and_text_stay(contributed: Contributed) -> None:
+def test_series_is_made_again_and_own_commits_words_and_text_stay(
+    contributed: Contributed,
+) -> None:
     clone = contributed.clone
     words = "docker: in my words\n\nBödy.\n\n# No comment."
-    contributed.git("commit", "--quiet", "--amend", f"--message={words}", "--cleanup=verbatim")
+    contributed.git(
+        "commit", "--quiet", "--amend", f"--message={words}", "--cleanup=verbatim"
+    )
     contributed.commit("readme: mine", {"README.mine": "mine\n"})
     contributed.edit_target("docker_25 =", MINE, "docker: mine")
     contributed.commit("readme: the same", {"README.md": "second\n"})
     contributed.git("push", "--quiet", "origin", BRANCH)
-    text, beside = contributed.files / contributions.TEXT, contributed.files / contributions.NEW_TEXT
+    text, beside = (
+        contributed.files / contributions.TEXT,
+        contributed.files / contributions.NEW_TEXT,
+    )
     text.write_text("mine\n")
     tip = contributed.tip
     clone.write("README.md", "mine, not committed\n")
     # A file is not changed by that.
     os.utime(contributed.worktree / TARGET, (1000, 1000))
     clone.advance()
-    before, had = snapshot(clone, branch=BRANCH, worktree=contributed.worktree), objects(clone)
+    before, had = (
+        snapshot(clone, branch=BRANCH, worktree=contributed.worktree),
+        objects(clone),
+    )
     done = contributed.update(trailers=("Assisted-by: nobody",))
     assert snapshot(clone, branch=BRANCH, worktree=contributed.worktree) == before
     assert objects(clone) >= had
-    assert contributed.subjects() == [OURS[0], "docker: in my words", "readme: mine", "docker: mine"]
+    assert contributed.subjects() == [
+        OURS[0],
+        "docker: in my words",
+        "readme: mine",
+        "docker: mine",
+    ]
     assert contributed.git("log", "-1", "--format=%B", "HEAD~2").rstrip() == words
-    assert contributed.git("log", "-1", "--format=%(trailers:only)", "HEAD~3").strip() == "Assisted-by: nobody"
-    assert contributed.git("rev-parse", "HEAD~4") == clone.git("rev-parse", "upstream/newer")
-    assert contributed.git("log", "-2", "--format=%an|%cn").splitlines() == ["Jané Doe|Jané Doe", "Joe|Jané Doe"]
+    assert (
+        contributed.git("log", "-1", "--format=%(trailers:only)", "HEAD~3").strip()
+        == "Assisted-by: nobody"
+    )
+    assert contributed.git("rev-parse", "HEAD~4") == clone.git(
+        "rev-parse", "upstream/newer"
+    )
+    assert contributed.git("log", "-2", "--format=%an|%cn").splitlines() == [
+        "Jané Doe|Jané Doe",
+        "Joe|Jané Doe",
+    ]
     made = (contributed.worktree / TARGET).read_text()
     assert "# the newest\n" in made
     assert MINE in made
@@ -61,7 +84,9 @@ def test_series_is_made_again_and_own_commits_words_and_text_stay(contributed: C
     assert not done.failed
     assert done.own_proofs
     assert str(done.before) == tip
-    assert done.warnings == ("your commit 'readme: the same' was dropped: the new base contains all of it",)
+    assert done.warnings == (
+        "your commit 'readme: the same' was dropped: the new base contains all of it",
+    )
     assert done.made is not None
     assert [subject for _, subject in done.made.own] == ["readme: mine", "docker: mine"]
     assert (text.read_text(), done.made.text_beside) == ("mine\n", beside)
@@ -84,11 +109,16 @@ def test_edits_of_ours_become_one_commit_on_top(demotion: Contributed) -> None:
     message = demotion.git("log", "-1", "--format=%B")
     assert message.startswith(folded)
     assert "readme: mine" in message
-    assert set(demotion.git("diff", "--name-only", "HEAD~1").splitlines()) == {TARGET, "README.mine"}
+    assert set(demotion.git("diff", "--name-only", "HEAD~1").splitlines()) == {
+        TARGET,
+        "README.mine",
+    }
     assert "# mine\n" in demotion.git("diff", "HEAD~1") + "\n"
 
 
-def test_rebase_by_hand_is_recognised_and_the_older_branch_too(demotion: Contributed) -> None:
+def test_rebase_by_hand_is_recognised_and_the_older_branch_too(
+    demotion: Contributed,
+) -> None:
     old = demotion.commit("readme: mine", {"README.mine": "mine\n"})
     demotion.clone.advance()
     demotion.git("rebase", "--quiet", "upstream/master")
@@ -104,10 +134,14 @@ def test_rebase_by_hand_is_recognised_and_the_older_branch_too(demotion: Contrib
     demotion.git("reset", "--quiet", "--hard", old)
     done = demotion.update()
     assert demotion.subjects() == [OURS[1], "readme: mine"]
-    assert demotion.git("rev-parse", "HEAD~2") == demotion.clone.git("rev-parse", "upstream/newer")
+    assert demotion.git("rev-parse", "HEAD~2") == demotion.clone.git(
+        "rev-parse", "upstream/newer"
+    )
 
 
-def test_nothing_to_do_leaves_all_ids(contributed: Contributed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_to_do_leaves_all_ids(
+    contributed: Contributed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tip = contributed.commit("readme: mine", {"README.mine": "mine\n"})
     monkeypatch.setenv("GIT_COMMITTER_DATE", "@1900000000 +0000")
     monkeypatch.setenv("GIT_AUTHOR_DATE", "@1900000000 +0000")
@@ -115,7 +149,9 @@ def test_nothing_to_do_leaves_all_ids(contributed: Contributed, monkeypatch: pyt
     assert (contributed.tip, str(done.before)) == (tip, tip)
 
 
-def test_commits_that_were_taken_back_are_an_edit_of_ours(demotion: Contributed) -> None:
+def test_commits_that_were_taken_back_are_an_edit_of_ours(
+    demotion: Contributed,
+) -> None:
     demotion.git("reset", "--quiet", "--hard", "upstream/master")
     demotion.update()
     assert demotion.subjects()[:1] == OURS[1:]
@@ -138,7 +174,9 @@ def test_own_commit_that_breaks_a_proof_is_told(demotion: Contributed) -> None:
     done = demotion.update()
     assert done.failed
     assert done.reports[0].failed == ()
-    assert "parse" in {proof.name for proof in done.own_proofs if proof.status is Status.FAILED}
+    assert "parse" in {
+        proof.name for proof in done.own_proofs if proof.status is Status.FAILED
+    }
 
 
 def test_partial_clone_gets_what_it_lacks(new_clone: Callable[..., Clone]) -> None:
@@ -160,7 +198,9 @@ def test_partial_clone_gets_what_it_lacks(new_clone: Callable[..., Clone]) -> No
         ("orphan", "has no commit in common with its base"),
     ],
 )
-def test_branch_that_cannot_be_moved_without_a_loss_stays(contributed: Contributed, state: str, said: str) -> None:
+def test_branch_that_cannot_be_moved_without_a_loss_stays(
+    contributed: Contributed, state: str, said: str
+) -> None:
     clone, progress = contributed.clone, Steps()
     if state == "edited":
         clone.configure(status__showUntrackedFiles="no")
@@ -180,7 +220,14 @@ def test_branch_that_cannot_be_moved_without_a_loss_stays(contributed: Contribut
         contributed.git("switch", "--quiet", "-C", BRANCH, "alone")
     else:
         clone.git("worktree", "remove", contributed.worktree)
-        clone.git(*(("branch", "--quiet", "-D") if state == "no branch" else ("checkout", "--quiet")), BRANCH)
+        clone.git(
+            *(
+                ("branch", "--quiet", "-D")
+                if state == "no branch"
+                else ("checkout", "--quiet")
+            ),
+            BRANCH,
+        )
     error = refused(contributed, progress=progress)
     assert said in str(error)
     assert state != "detached" or f"switch {BRANCH}" in str(error.hint)
@@ -197,7 +244,9 @@ def test_interrupt_leaves_everything(demotion: Contributed, moment: str) -> None
     assert demotion.state() == before
 
 
-def test_proof_that_fails_moves_nothing(contributed: Contributed, install: Callable[[str, str], None]) -> None:
+def test_proof_that_fails_moves_nothing(
+    contributed: Contributed, install: Callable[[str, str], None]
+) -> None:
     contributed.clone.advance()
     # As after a while: what is set aside is not what a killed run has left.
     os.utime(contributed.files, (0, 0))
@@ -205,5 +254,7 @@ def test_proof_that_fails_moves_nothing(contributed: Contributed, install: Calla
     install("nixfmt", UNFORMATTED)
     done = contributed.update()
     assert (done.failed, done.made) == (True, None)
-    assert list(lines(done)) == [f"the branch stays at {contributed.tip[:12]}: a proof failed"]
+    assert list(lines(done)) == [
+        f"the branch stays at {contributed.tip[:12]}: a proof failed"
+    ]
     assert contributed.state() == before

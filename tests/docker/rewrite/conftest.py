@@ -18,7 +18,9 @@ from toolkit.lift.plan import Design
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 KIT = r"lib\.makeBinPath \[\s+rootlesskit\s+slirp4netns\s+fuse-overlayfs\s+\]"
-WRAPPER = r'makeWrapper (\S+dockerd-rootless\.sh) (\S+) \\\n( +)--prefix PATH : "([^"]*)"'
+WRAPPER = (
+    r'makeWrapper (\S+dockerd-rootless\.sh) (\S+) \\\n( +)--prefix PATH : "([^"]*)"'
+)
 EVERY_STRATEGY = pytest.mark.parametrize("strategy", DESIGNS)
 
 
@@ -30,9 +32,16 @@ def file_of(text: str) -> DockerFile:
     return layout.file_of(text, name="x.nix")
 
 
-def sub(pattern: str, new: str | Callable[[re.Match[str]], str], text: str | None = None) -> str:
-    """Return the specimen, or `text`, with the first match replaced; there must be one."""
-    changed, count = re.subn(pattern, new, text_of() if text is None else text, count=1, flags=re.MULTILINE)
+def sub(
+    pattern: str, new: str | Callable[[re.Match[str]], str], text: str | None = None
+) -> str:
+    """Return the specimen, or `text`, with the first match replaced.
+
+    There must be one.
+    """
+    changed, count = re.subn(
+        pattern, new, text_of() if text is None else text, count=1, flags=re.MULTILINE
+    )
     assert count == 1, pattern
     return changed
 
@@ -48,7 +57,9 @@ def command(new: str) -> str:
 
 
 @cache
-def rewrite(text: str, strategy: Design = Design.MOVE, demotion: Demotion = Demotion.SUFFIX) -> tuple[str, str]:
+def rewrite(
+    text: str, strategy: Design = Design.MOVE, demotion: Demotion = Demotion.SUFFIX
+) -> tuple[str, str]:
     """Return the text after each commit; Nix has parsed both."""
     lifted, demoted = series.rewrite(file_of(text), steps(strategy, demotion))
     for made in (lifted, demoted):
@@ -63,7 +74,9 @@ def demoted(text: str, demotion: Demotion = Demotion.SUFFIX) -> str:
     return made
 
 
-def refusal(text: str, strategy: Design = Design.MOVE, demotion: Demotion = Demotion.SUFFIX) -> str:
+def refusal(
+    text: str, strategy: Design = Design.MOVE, demotion: Demotion = Demotion.SUFFIX
+) -> str:
     """Return the message with which a file is refused that Nix has parsed."""
     assert_parses(text)
     with pytest.raises(RefusalError) as caught:

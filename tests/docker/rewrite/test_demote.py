@@ -22,7 +22,10 @@ from toolkit.lift.plan import Design
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
 OTHERWISE = "rootlesskit does not get into the script by a list"
 BESIDE = "this comment stands beside rootlesskit, which leaves the list"
-EMPTY = "nothing would be left in this list, and an empty PATH entry means the current directory"
+EMPTY = (
+    "nothing would be left in this list, and an empty PATH entry means the "
+    "current directory"
+)
 TWICE = "rootlesskit is in the prefix more than once"
 UNKNOWN = "this list is not an argument of makeBinPath"
 
@@ -40,10 +43,19 @@ UNKNOWN = "this list is not an argument of makeBinPath"
         ("[\n rootlesskit\n slirp4netns\n]", "[\n slirp4netns\n]"),
         ("[\n slirp4netns\n rootlesskit ]", "[\n slirp4netns ]"),
         ("[ rootlesskit\n slirp4netns ]", "[ slirp4netns ]"),
-        ("[\n slirp4netns\n # remark\n rootlesskit ]", "[\n slirp4netns\n # remark\n ]"),
-        ("[ /* remark */\n rootlesskit slirp4netns ]", "[ /* remark */\n slirp4netns ]"),
+        (
+            "[\n slirp4netns\n # remark\n rootlesskit ]",
+            "[\n slirp4netns\n # remark\n ]",
+        ),
+        (
+            "[ /* remark */\n rootlesskit slirp4netns ]",
+            "[ /* remark */\n slirp4netns ]",
+        ),
         ("[ rootlesskit\n # remark\n slirp4netns ]", "[ # remark\n slirp4netns ]"),
-        ("[\n slirp4netns\n # remark\n rootlesskit\n]", "[\n slirp4netns\n # remark\n]"),
+        (
+            "[\n slirp4netns\n # remark\n rootlesskit\n]",
+            "[\n slirp4netns\n # remark\n]",
+        ),
         ("([ rootlesskit slirp4netns ])", "([ slirp4netns ])"),
     ],
 )
@@ -54,26 +66,71 @@ def test_only_the_element_leaves_the_list(before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("path", "needle", "said"),
     [
-        ("lib.makeBinPath [\n rootlesskit # remark\n slirp4netns\n]", "# remark", BESIDE),
-        ("lib.makeBinPath [\n /* remark */ rootlesskit\n slirp4netns\n]", "/* remark */", BESIDE),
-        ("lib.makeBinPath [ slirp4netns rootlesskit /* remark */ ]", "/* remark */", BESIDE),
+        (
+            "lib.makeBinPath [\n rootlesskit # remark\n slirp4netns\n]",
+            "# remark",
+            BESIDE,
+        ),
+        (
+            "lib.makeBinPath [\n /* remark */ rootlesskit\n slirp4netns\n]",
+            "/* remark */",
+            BESIDE,
+        ),
+        (
+            "lib.makeBinPath [ slirp4netns rootlesskit /* remark */ ]",
+            "/* remark */",
+            BESIDE,
+        ),
         # It is refused before anything is lifted.
         ("lib.makeBinPath [ rootlesskit ]", "rootlesskit ]", EMPTY),
-        ("lib.makeBinPath [ rootlesskit slirp4netns rootlesskit ]", "rootlesskit ]", TWICE),
-        ("lib.makeBinPath [ (lib.getBin rootlesskit) slirp4netns ]", "rootlesskit) slirp", OTHERWISE),
-        ("lib.makeBinPath [ rootlesskit.bin slirp4netns ]", "rootlesskit.bin", OTHERWISE),
-        ("lib.makeBinPath [ runc.rootlesskit slirp4netns ]", "rootlesskit slirp", OTHERWISE),
-        ('"${rootlesskit}/bin:${lib.makeBinPath [ slirp4netns ]}"', "rootlesskit}/bin", OTHERWISE),
         (
-            "lib.makeBinPath (builtins.attrValues { inherit rootlesskit slirp4netns; })",
+            "lib.makeBinPath [ rootlesskit slirp4netns rootlesskit ]",
+            "rootlesskit ]",
+            TWICE,
+        ),
+        (
+            "lib.makeBinPath [ (lib.getBin rootlesskit) slirp4netns ]",
+            "rootlesskit) slirp",
+            OTHERWISE,
+        ),
+        (
+            "lib.makeBinPath [ rootlesskit.bin slirp4netns ]",
+            "rootlesskit.bin",
+            OTHERWISE,
+        ),
+        (
+            "lib.makeBinPath [ runc.rootlesskit slirp4netns ]",
             "rootlesskit slirp",
             OTHERWISE,
         ),
-        ('lib.concatStringsSep ":" [ rootlesskit slirp4netns ]', "rootlesskit slirp", UNKNOWN),
-        ("lib.makeBinPath (map lib.id [ rootlesskit slirp4netns ])", "rootlesskit slirp", UNKNOWN),
+        (
+            '"${rootlesskit}/bin:${lib.makeBinPath [ slirp4netns ]}"',
+            "rootlesskit}/bin",
+            OTHERWISE,
+        ),
+        (
+            (
+                "lib.makeBinPath (builtins.attrValues { inherit rootlesskit slirp4netns; "
+                "})"
+            ),
+            "rootlesskit slirp",
+            OTHERWISE,
+        ),
+        (
+            'lib.concatStringsSep ":" [ rootlesskit slirp4netns ]',
+            "rootlesskit slirp",
+            UNKNOWN,
+        ),
+        (
+            "lib.makeBinPath (map lib.id [ rootlesskit slirp4netns ])",
+            "rootlesskit slirp",
+            UNKNOWN,
+        ),
     ],
 )
-def test_list_from_which_it_cannot_leave_is_refused(path: str, needle: str, said: str) -> None:
+def test_list_from_which_it_cannot_leave_is_refused(
+    path: str, needle: str, said: str
+) -> None:
     text = kit(path)
     assert refusal(text) == f"{place(text, needle)}: {said}"
 
@@ -89,7 +146,12 @@ def test_list_that_nix_puts_into_the_flag_is_changed_where_it_stands() -> None:
 @EVERY_STRATEGY
 def test_list_in_a_variable_of_the_environment_is_found(strategy: Design) -> None:
     text = sub(r"extraUserPath =", "env.extraUserPath =")
-    assert "rootlesskit\n" not in rewrite(text, strategy)[1].partition("env.extraUserPath")[2].partition(";")[0]
+    assert (
+        "rootlesskit\n"
+        not in rewrite(text, strategy)[1]
+        .partition("env.extraUserPath")[2]
+        .partition(";")[0]
+    )
 
 
 @EVERY_STRATEGY
@@ -97,21 +159,46 @@ def test_list_in_a_variable_of_the_environment_is_found(strategy: Design) -> Non
     ("pattern", "new", "kept"),
     [
         (r"buildInputs = \[\n +sqlite", r"\g<0> rootlesskit", "sqlite rootlesskit\n"),
-        (r"^( +)extraUserPath =", r"\1passthru = { inherit rootlesskit; };\n\g<0>", "{ inherit rootlesskit; }"),
-        (r"^( +)passthru = \{$", r"\g<0> kit = [ rootlesskit ];", "kit = [ rootlesskit ];"),
-        (r"optionalAttrs \(!clientOnly\) \{$", r"\g<0> kit = rootlesskit;", "kit = rootlesskit;"),
-        (r"installPhase = ''", "installPhase = let kit = [ rootlesskit ]; in ''", "let kit = [ rootlesskit ]; in"),
-        (r"echo \$extraPath|runHook preInstall", r"\g<0>\n# $extraUserPath", "# $extraUserPath"),
+        (
+            r"^( +)extraUserPath =",
+            r"\1passthru = { inherit rootlesskit; };\n\g<0>",
+            "{ inherit rootlesskit; }",
+        ),
+        (
+            r"^( +)passthru = \{$",
+            r"\g<0> kit = [ rootlesskit ];",
+            "kit = [ rootlesskit ];",
+        ),
+        (
+            r"optionalAttrs \(!clientOnly\) \{$",
+            r"\g<0> kit = rootlesskit;",
+            "kit = rootlesskit;",
+        ),
+        (
+            r"installPhase = ''",
+            "installPhase = let kit = [ rootlesskit ]; in ''",
+            "let kit = [ rootlesskit ]; in",
+        ),
+        (
+            r"echo \$extraPath|runHook preInstall",
+            r"\g<0>\n# $extraUserPath",
+            "# $extraUserPath",
+        ),
     ],
 )
-def test_use_that_is_not_in_the_prefix_stays(strategy: Design, pattern: str, new: str, kept: str) -> None:
+def test_use_that_is_not_in_the_prefix_stays(
+    strategy: Design, pattern: str, new: str, kept: str
+) -> None:
     assert kept in rewrite(sub(pattern, new), strategy)[1]
 
 
 def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
     with pytest.raises(LayoutError) as caught:
         demote.rewrite(file_of(text_of("states/fixed")), Demotion.SUFFIX)
-    said = "x.nix: rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper (suffix)"
+    said = (
+        "x.nix: rootlesskit is not in the PATH prefix of a dockerd-rootless "
+        "wrapper (suffix)"
+    )
     assert caught.value.message == said
 
 
@@ -121,20 +208,32 @@ def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
 @pytest.mark.parametrize(
     ("pattern", "more"),
     [
-        (r'(dockerd \\\n +--prefix PATH : "\$out/libexec/docker:\$extraPath)"', r'\1:$extraUserPath"'),
+        (
+            r'(dockerd \\\n +--prefix PATH : "\$out/libexec/docker:\$extraPath)"',
+            r'\1:$extraUserPath"',
+        ),
         (r"( +runHook postInstall)", r"echo $extraUserPath\n\1"),
-        (r"^( +)extraUserPath =", r"\1postFixup = ''\n\1  echo $extraUserPath\n\1'';\n\g<0>"),
+        (
+            r"^( +)extraUserPath =",
+            r"\1postFixup = ''\n\1  echo $extraUserPath\n\1'';\n\g<0>",
+        ),
         (r"^( +)extraUserPath =", r'\1postFixup = "echo $extraUserPath";\n\g<0>'),
     ],
 )
 def test_list_that_another_command_uses_is_refused(pattern: str, more: str) -> None:
     text = sub(pattern, more)
-    fact = "what has rootlesskit from here is used in the script outside of the wrapper's PATH flags"
+    fact = (
+        "what has rootlesskit from here is used in the script outside of the "
+        "wrapper's PATH flags"
+    )
     assert refusal(text) == f"{place(text, 'rootlesskit' + chr(10))}: {fact} too"
 
 
 def test_variable_of_the_same_name_in_another_derivation_is_another_one() -> None:
-    text = sub(r'(docker/docker \$out/bin/docker \\\n +--prefix PATH : "\S+)"', r'\1:$extraUserPath"')
+    text = sub(
+        r'(docker/docker \$out/bin/docker \\\n +--prefix PATH : "\S+)"',
+        r'\1:$extraUserPath"',
+    )
     rewrite(text)
 
 
@@ -145,22 +244,46 @@ def test_variable_of_the_same_name_in_another_derivation_is_another_one() -> Non
     ("around", "path", "name"),
     [
         ("with lib;", "makeBinPath [ rootlesskit slirp4netns ]", "makeBinPath"),
-        ("let inherit (lib) makeBinPath; in", "makeBinPath [ rootlesskit slirp4netns ]", "makeBinPath"),
-        ("let rootlesskit = slirp4netns; in", "lib.makeBinPath [ rootlesskit slirp4netns ]", "rootlesskit"),
+        (
+            "let inherit (lib) makeBinPath; in",
+            "makeBinPath [ rootlesskit slirp4netns ]",
+            "makeBinPath",
+        ),
+        (
+            "let rootlesskit = slirp4netns; in",
+            "lib.makeBinPath [ rootlesskit slirp4netns ]",
+            "rootlesskit",
+        ),
     ],
 )
-def test_name_that_is_bound_around_the_list_only_is_refused(around: str, path: str, name: str) -> None:
+def test_name_that_is_bound_around_the_list_only_is_refused(
+    around: str, path: str, name: str
+) -> None:
     text = sub(r"extraUserPath = ", rf"extraUserPath = {around} ", kit(path))
-    script = place(text, "''\n            runHook preInstall\n\n            for").removeprefix("x.nix:")
-    at = place(text, path) if name == "makeBinPath" else place(text, "rootlesskit slirp")
-    assert refusal(text) == f"{at}: '{name}' has no or another meaning at {script}, where the wrapper is made"
+    script = place(
+        text, "''\n            runHook preInstall\n\n            for"
+    ).removeprefix("x.nix:")
+    at = (
+        place(text, path) if name == "makeBinPath" else place(text, "rootlesskit slirp")
+    )
+    assert (
+        refusal(text)
+        == f"{at}: '{name}' has no or another meaning at {script}, where the wrapper "
+        "is made"
+    )
 
 
 @EVERY_STRATEGY
 @pytest.mark.parametrize("around", ["with lib;", "let inherit (lib) makeBinPath; in"])
-def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Design, around: str) -> None:
-    text = sub(r"^let$", f"{around}\nlet", kit("makeBinPath [ rootlesskit slirp4netns ]"))
-    assert '--suffix PATH : "${makeBinPath [ rootlesskit ]}"' in rewrite(text, strategy)[1]
+def test_name_that_is_bound_around_both_is_used_as_it_is(
+    strategy: Design, around: str
+) -> None:
+    text = sub(
+        r"^let$", f"{around}\nlet", kit("makeBinPath [ rootlesskit slirp4netns ]")
+    )
+    assert (
+        '--suffix PATH : "${makeBinPath [ rootlesskit ]}"' in rewrite(text, strategy)[1]
+    )
 
 
 # The wrapper's command
@@ -179,26 +302,46 @@ def test_name_that_is_bound_around_both_is_used_as_it_is(strategy: Design, aroun
         'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" # users\' own',
         'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n',
         "makeWrapper {0} {1} \\\n{2}--prefix PATH ':' {3}",
-        "makeWrapper {0} {1} --prefix PATH : \"$out/libexec/docker''${{extraUserPath:+:$extraUserPath}}\"",
+        (
+            "makeWrapper {0} {1} --prefix PATH : "
+            "\"$out/libexec/docker''${{extraUserPath:+:$extraUserPath}}\""
+        ),
         '# a comment does not go on \\\n{2}makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}"',
-        "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : \"{3}\"\n{2}''}}",
+        (
+            "${{lib.optionalString true ''\n{2}makeWrapper {0} {1} --prefix PATH : "
+            "\"{3}\"\n{2}''}}"
+        ),
     ],
 )
-def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy: Design) -> None:
+def test_suffix_stands_behind_the_prefix_in_the_same_command(
+    new: str, strategy: Design
+) -> None:
     _, made = rewrite(command(new), strategy)
-    assert re.search(rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', made, re.MULTILINE)
+    assert re.search(
+        rf'extraUserPath\}}?"? \\\n +{SUFFIX}(?:$|[ ;])', made, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize(
     ("new", "before", "margin"),
     [
         ('makeWrapper {0} {1} --prefix PATH : "{3}"', 'extraUserPath"', "{14}"),
-        ('makeWrapper {0} {1} \\\n{2}      --prefix PATH : "{3}"', 'extraUserPath"', "{20}"),
-        ('makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n{2}--suffix A : "b c"', '"b c"', "+"),
+        (
+            'makeWrapper {0} {1} \\\n{2}      --prefix PATH : "{3}"',
+            'extraUserPath"',
+            "{20}",
+        ),
+        (
+            'makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n{2}--suffix A : "b c"',
+            '"b c"',
+            "+",
+        ),
     ],
 )
 def test_suffix_stands_below_the_last_flag(new: str, before: str, margin: str) -> None:
-    assert re.search(rf"{before} \\\n {margin}{SUFFIX}$", demoted(command(new)), re.MULTILINE)
+    assert re.search(
+        rf"{before} \\\n {margin}{SUFFIX}$", demoted(command(new)), re.MULTILINE
+    )
 
 
 def test_second_suffix_is_refused() -> None:
@@ -219,8 +362,13 @@ def test_suffix_stands_before_the_end_of_the_string() -> None:
     ("written", "left"),
     [
         ("      rootlesskit,\n", "      nixosTests,\n      runc,\n"),
-        ("      rootlesskit, util-linux,\n", "      nixosTests,\n      util-linux,\n      runc,\n"),
+        (
+            "      rootlesskit, util-linux,\n",
+            "      nixosTests,\n      util-linux,\n      runc,\n",
+        ),
     ],
 )
-def test_parameter_is_dropped_and_what_stands_beside_it_is_not(written: str, left: str) -> None:
+def test_parameter_is_dropped_and_what_stands_beside_it_is_not(
+    written: str, left: str
+) -> None:
     assert left in demoted(sub(r"^ +rootlesskit,\n", written), Demotion.DROP)

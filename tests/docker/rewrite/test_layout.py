@@ -7,7 +7,13 @@ from tests.parsing import assert_parses
 from toolkit.docker import meaning
 from toolkit.docker.meaning import sentence
 from toolkit.docker.rewrite import wrapper
-from toolkit.docker.rewrite.layout import DockerFile, component, docker_file, locked, newest
+from toolkit.docker.rewrite.layout import (
+    DockerFile,
+    component,
+    docker_file,
+    locked,
+    newest,
+)
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import LayoutError, NixSyntaxError, ToolkitError
@@ -66,10 +72,17 @@ def test_what_surrounds_the_components_is_read() -> None:
     patch = "cli-plugin-dirs-from-environment"
     assert read.paths() == (f"{patch}-25.patch", f"{patch}.patch", "update.sh")
     assert read.by_age() == ["docker_25", "docker_29"]
-    assert file_of(text_of().replace('"25.0.16"', '"100.0.0"')).by_age() == ["docker_29", "docker_25"]
+    assert file_of(text_of().replace('"25.0.16"', '"100.0.0"')).by_age() == [
+        "docker_29",
+        "docker_25",
+    ]
     assert {"buildxSupport", "withSystemd"} < read.optional() < {*read.formals}
     containerd, moby = (component(read, name) for name in ("containerd", "moby"))
-    assert (containerd.name, containerd.bound, containerd.line) == ("containerd", "parameter", 13)
+    assert (containerd.name, containerd.bound, containerd.line) == (
+        "containerd",
+        "parameter",
+        13,
+    )
     assert (moby.name, moby.bound, moby.line) == ("moby", "let", 124)
 
 
@@ -77,10 +90,15 @@ def test_what_surrounds_the_components_is_read() -> None:
     ("pattern", "new"),
     [
         (r"buildxSupport \?", "mobyPackage ? null, buildxSupport ?"),
-        (r"^        inherit\n          docker-runc", "        after = final: final.x; inherit docker-runc"),
+        (
+            r"^        inherit\n          docker-runc",
+            "        after = final: final.x; inherit docker-runc",
+        ),
     ],
 )
-def test_a_parameter_or_a_function_may_replace_what_a_let_binds(pattern: str, new: str) -> None:
+def test_a_parameter_or_a_function_may_replace_what_a_let_binds(
+    pattern: str, new: str
+) -> None:
     assert locked(file("29.6"))
     assert not locked(file_of(sub(pattern, new)))
 
@@ -89,8 +107,14 @@ def attributes(text: str) -> list[str]:
     return [*file_of(text).releases()]
 
 
-def test_quoted_release_is_known_by_its_name_and_one_that_begins_alike_is_none() -> None:
-    text = sub(r"\n\}\n*\Z", "\n  docker_latest = null;\n}\n", sub(r"^  docker_29 =", '  "docker_29" ='))
+def test_quoted_release_is_known_by_its_name_and_one_that_begins_alike_is_none() -> (
+    None
+):
+    text = sub(
+        r"\n\}\n*\Z",
+        "\n  docker_latest = null;\n}\n",
+        sub(r"^  docker_29 =", '  "docker_29" ='),
+    )
     assert attributes(text) == ["docker_25", "docker_29"]
     assert list(file_of(text).release_blocks()) == ["docker_25", "docker_29"]
 
@@ -108,20 +132,28 @@ def test_releases_are_found_in_the_sets_that_the_value_is_made_of(new: str) -> N
     def joined(match: re.Match[str]) -> str:
         return new.format(*match.groups())
 
-    text = sub(r"^in\n\{((?:.|\n)*\n)((?:  #.*\n)*  docker_29 =(?:.|\n)*)\}\n*\Z", joined)
+    text = sub(
+        r"^in\n\{((?:.|\n)*\n)((?:  #.*\n)*  docker_29 =(?:.|\n)*)\}\n*\Z", joined
+    )
     assert_parses(text)
     assert attributes(text) == ["docker_25", "docker_29"]
 
 
 def test_releases_in_another_set_are_not_guessed() -> None:
     text = sub(r"^in\n\{((?:.|\n)*)\}\n*\Z", r"in\n{\n  versions = {\1};\n}\n")
-    assert refusal(text) == "x.nix: unknown layout: no 'docker_NN = …' in the set that the file makes"
+    assert (
+        refusal(text)
+        == "x.nix: unknown layout: no 'docker_NN = …' in the set that the file makes"
+    )
 
 
 def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:
     text = sub(r"^    let$", "    let\n      a = 1;\n    in\n    let")
     at = place(text, "moby = build").removeprefix("x.nix:")
-    said = f"unknown layout: moby is bound at {at}, not in the 'let' that dockerGen begins with"
+    said = (
+        f"unknown layout: moby is bound at {at}, not in the 'let' that dockerGen "
+        "begins with"
+    )
     assert refusal(text) == f"x.nix: {said}"
     assert sentence(meaning.of(file_of(text))) == said
 
@@ -130,14 +162,24 @@ def test_file_without_moby_is_old_only_by_its_release() -> None:
     text = text_of("19.03")
     assert refusal(text).startswith("x.nix: older than 20.10 (19.03.")
     new = sub(r'version = "19\.03\.\d+"', 'version = "20.10.9"', text)
-    said = "x.nix: unknown layout: there is no moby in the 'let' of dockerGen, though docker is 20.10.9"
+    said = (
+        "x.nix: unknown layout: there is no moby in the 'let' of dockerGen, "
+        "though docker is 20.10.9"
+    )
     assert refusal(new) == said
 
 
 @pytest.mark.parametrize(
-    "written", ["dockerGen = with lib;", "dockerGen = x:", "dockerGen = import ./generator.nix; unused ="]
+    "written",
+    [
+        "dockerGen = with lib;",
+        "dockerGen = x:",
+        "dockerGen = import ./generator.nix; unused =",
+    ],
 )
-def test_generator_that_is_written_otherwise_is_named_with_its_place(written: str) -> None:
+def test_generator_that_is_written_otherwise_is_named_with_its_place(
+    written: str,
+) -> None:
     text = sub("dockerGen =$", written)
     with pytest.raises(LayoutError) as caught:
         file_of(text)
@@ -148,7 +190,10 @@ def test_generator_that_is_written_otherwise_is_named_with_its_place(written: st
 def test_file_without_the_generator_is_said_to_be_another() -> None:
     with pytest.raises(LayoutError, match="no function dockerGen") as caught:
         file_of("{ }")
-    assert caught.value.hint == "this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix"
+    assert (
+        caught.value.hint
+        == "this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix"
+    )
 
 
 def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
@@ -178,12 +223,21 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
         ([None], None),
     ],
 )
-def test_versions_compare_by_their_numbers(versions: list[str | None], highest: str | None) -> None:
+def test_versions_compare_by_their_numbers(
+    versions: list[str | None], highest: str | None
+) -> None:
     assert newest(versions) == highest
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x80{ }: { }\n", b"{ }: { a = \0; }\n", b"{ }:\r\n{ }\r\n", b"#" * (1 << 21)]
+    "content",
+    [
+        b"",
+        b"\x80{ }: { }\n",
+        b"{ }: { a = \0; }\n",
+        b"{ }:\r\n{ }\r\n",
+        b"#" * (1 << 21),
+    ],
 )
 def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
     with pytest.raises(ToolkitError, match=r"^default\.nix:?[\d:]* "):
@@ -195,4 +249,7 @@ def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
 def test_switches_are_known_by_their_names() -> None:
     more = "withMore, moreSupport ? true, without ? 1, name ? true,"
     text = sub(r"^      version,$", f"      version, {more}")
-    assert {*file_of(text).switches()} - {*file("29.6").switches()} == {"withMore", "moreSupport"}
+    assert {*file_of(text).switches()} - {*file("29.6").switches()} == {
+        "withMore",
+        "moreSupport",
+    }

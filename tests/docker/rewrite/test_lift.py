@@ -1,4 +1,7 @@
-"""What the lift of docker has that other packages have not; the rest is in tests/lift."""
+"""What the lift of docker has that other packages have not.
+
+The rest is in tests/lift.
+"""
 
 import pytest
 
@@ -11,17 +14,23 @@ from toolkit.lift.plan import Design
 @pytest.mark.parametrize("name", ["rootlesskit", "slirp4netns"])
 def test_comment_above_a_parameter_stays_once(name: str, strategy: Design) -> None:
     # What drops rootlesskit also drops its parameter.
-    lifted, demoted = rewrite(sub(rf"^( +){name}$", rf"\1# remark\n\1{name}"), strategy, Demotion.DROP)
+    lifted, demoted = rewrite(
+        sub(rf"^( +){name}$", rf"\1# remark\n\1{name}"), strategy, Demotion.DROP
+    )
     assert (lifted.count("remark"), demoted.count("remark")) == (1, 1)
 
 
 def test_comment_stays_once_where_rootlesskit_moves() -> None:
     text = sub(r"^( +)rootlesskit$", r"\1# remark\n\1rootlesskit")
-    assert [made.count("remark") for made in rewrite(text, Design.HIDDEN, Demotion.SUFFIX)] == [1, 1]
+    assert [
+        made.count("remark") for made in rewrite(text, Design.HIDDEN, Demotion.SUFFIX)
+    ] == [1, 1]
 
 
 def test_name_that_one_design_introduces_is_no_obstacle_to_the_other() -> None:
-    text = sub(r"^( +)docker-runc =", lambda match: f"{match[1]}callDocker = 7;\n{match[0]}")
+    text = sub(
+        r"^( +)docker-runc =", lambda match: f"{match[1]}callDocker = 7;\n{match[0]}"
+    )
     said = "the name 'callDocker', which the rewrite would introduce, is in use here"
     assert refusal(text, Design.HIDDEN) == f"{place(text, 'callDocker = 7')}: {said}"
     assert "      finalAttrs:\n" in rewrite(text)[0]

@@ -11,7 +11,9 @@ DESCRIPTION = "Whether {command}`docker` may do `more`.\nOnly then."
 
 
 def module(layout: str) -> str:
-    return (specimens.path(layout) / "nixos/modules/virtualisation" / MODULE).read_text()
+    return (
+        specimens.path(layout) / "nixos/modules/virtualisation" / MODULE
+    ).read_text()
 
 
 def rewritten(text: str) -> str:
@@ -58,33 +60,53 @@ def test_module_of_an_older_style_gets_that() -> None:
     text = module("24.0")
     after = add_option(text, name=MODULE, option=OPTION, description=DESCRIPTION)
     assert f"\n\n      {OPTION} = mkOption {{\n        type = types.bool;\n" in after
-    assert "        description = lib.mdDoc ''\n          Whether {command}`docker` may do `more`.\n" in after
+    assert (
+        "        description = lib.mdDoc ''\n          Whether {command}`docker` may "
+        "do `more`.\n" in after
+    )
     # In front of the service, and of the comment about that.
     assert f"    security.wrappers.{WRAPPER} = mkIf cfg.{OPTION} {{\n" in after
     assert "      capabilities = mkDefault " in after
     assert '      source = "${pkgs.rootlesskit}/bin/rootlesskit";\n' in after
-    assert after.index("security.wrappers") < after.index("# The programs that may") < after.index("systemd.user")
+    assert (
+        after.index("security.wrappers")
+        < after.index("# The programs that may")
+        < after.index("systemd.user")
+    )
     assert rewritten(text)
 
 
 def test_order_of_the_fields_is_that_of_the_other_options() -> None:
     old = "      type = lib.types.bool;\n      default = false;\n"
     text = module("29.6")
-    sorted_text = text.replace(old, "      default = false;\n\n      type = lib.types.bool;\n\n")
+    sorted_text = text.replace(
+        old, "      default = false;\n\n      type = lib.types.bool;\n\n"
+    )
     assert sorted_text.count("\n\n      type = lib.types.bool;\n\n") == 2
-    assert f"{OPTION} = lib.mkOption {{\n      default = false;\n\n      type =" in rewritten(sorted_text)
+    assert (
+        f"{OPTION} = lib.mkOption {{\n      default = false;\n\n      type ="
+        in rewritten(sorted_text)
+    )
 
 
 def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
     text = module("24.0")
     after = add_option(text, name=MODULE, option=OPTION, description=DESCRIPTION)
-    assert after.index("enable = mkOption") < after.index(f"{OPTION} =") < after.index("package = mkOption")
+    assert (
+        after.index("enable = mkOption")
+        < after.index(f"{OPTION} =")
+        < after.index("package = mkOption")
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("package = ", "privilegedPorts = ", "LINE: the option 'privilegedPorts' is already there"),
+        (
+            "package = ",
+            "privilegedPorts = ",
+            "LINE: the option 'privilegedPorts' is already there",
+        ),
         (
             "    environment.systemPackages",
             "    security.wrappers.rootlesskit = { };\n    environment.systemPackages",
@@ -92,33 +114,58 @@ def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
         ),
         (
             "    environment.systemPackages",
-            "    security.wrappers = { dockerd = pkgs.rootlesskit; };\n    environment.systemPackages",
+            (
+                "    security.wrappers = { dockerd = pkgs.rootlesskit; };\n    "
+                "environment.systemPackages"
+            ),
             "LINE: a security wrapper for rootlesskit is already there",
         ),
-        ("config = lib.mkIf cfg.enable {", "config = lib.mkIf (cfg.enable) {", "LINE: 'config' is not of the form"),
+        (
+            "config = lib.mkIf cfg.enable {",
+            "config = lib.mkIf (cfg.enable) {",
+            "LINE: 'config' is not of the form",
+        ),
         (
             "config = lib.mkIf cfg.enable {",
             "config = lib.optionalAttrs cfg.enable {",
             "LINE: 'config' is not of the form",
         ),
         ("  config = lib.mkIf", "  configuration = lib.mkIf", " binds no 'config'"),
-        ("options.virtualisation.docker.rootless", "options.docker", " has no attribute set 'options.virtualisation"),
+        (
+            "options.virtualisation.docker.rootless",
+            "options.docker",
+            " has no attribute set 'options.virtualisation",
+        ),
         ("  pkgs,\n", "", "1: is not a module that takes 'pkgs'"),
     ],
 )
-def test_what_is_not_understood_or_there_is_refused_in_one_line(old: str, new: str, message: str) -> None:
+def test_what_is_not_understood_or_there_is_refused_in_one_line(
+    old: str, new: str, message: str
+) -> None:
     text = module("29.6")
     assert text.count(old) == 1
     with pytest.raises(LayoutError) as caught:
-        add_option(text.replace(old, new), name=MODULE, option=OPTION, description=DESCRIPTION)
+        add_option(
+            text.replace(old, new), name=MODULE, option=OPTION, description=DESCRIPTION
+        )
     line = text[: text.index(old)].count("\n") + 1
-    assert caught.value.message.startswith(f"{MODULE}:{message.replace('LINE', str(line))}")
+    assert caught.value.message.startswith(
+        f"{MODULE}:{message.replace('LINE', str(line))}"
+    )
 
 
-@pytest.mark.parametrize("change", [("default = false;", "default = true;"), ("types.bool", "types.str"), ("''", '"')])
+@pytest.mark.parametrize(
+    "change",
+    [("default = false;", "default = true;"), ("types.bool", "types.str"), ("''", '"')],
+)
 def test_option_that_is_no_model_is_not_copied(change: tuple[str, str]) -> None:
     with pytest.raises((LayoutError, NixSyntaxError)):
-        add_option(module("29.6").replace(*change), name=MODULE, option=OPTION, description=DESCRIPTION)
+        add_option(
+            module("29.6").replace(*change),
+            name=MODULE,
+            option=OPTION,
+            description=DESCRIPTION,
+        )
 
 
 MODULE_TEST = """\
@@ -142,7 +189,11 @@ MODULE_TEST = """\
 def test_the_modules_test_publishes_a_port_with_the_option_on() -> None:
     after = publish(MODULE_TEST, name="docker-rootless.nix", option="ports")
     assert after is not None
-    new = [line.strip() for line in after.splitlines() if line not in MODULE_TEST.splitlines()]
+    new = [
+        line.strip()
+        for line in after.splitlines()
+        if line not in MODULE_TEST.splitlines()
+    ]
     assert [line for line in new if line] == [
         "virtualisation.docker.rootless.ports = true;",
         "# Ports below 1024 need the security wrapper.",
@@ -154,9 +205,16 @@ def test_the_modules_test_publishes_a_port_with_the_option_on() -> None:
 
 @pytest.mark.parametrize("lost", ["docker run", "--name=idle", "rootless."])
 def test_a_test_of_another_kind_stays_as_it_is(lost: str) -> None:
-    assert publish(MODULE_TEST.replace(lost, ""), name="docker-rootless.nix", option="ports") is None
+    assert (
+        publish(
+            MODULE_TEST.replace(lost, ""), name="docker-rootless.nix", option="ports"
+        )
+        is None
+    )
 
 
 def test_a_test_whose_option_is_not_alone_on_its_line_stays_as_it_is() -> None:
-    text = MODULE_TEST.replace("    virtualisation.", "    imports = [ ]; virtualisation.")
+    text = MODULE_TEST.replace(
+        "    virtualisation.", "    imports = [ ]; virtualisation."
+    )
     assert publish(text, name="docker-rootless.nix", option="ports") is None

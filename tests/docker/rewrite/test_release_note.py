@@ -11,7 +11,9 @@ HEADING = "## Other Notable Changes {#sec-release-26.11-notable-changes}"
 
 def notes(release: str = "26.11", layout: str = "29.6") -> str:
     name = f"rl-{release.replace('.', '')}.section.md"
-    return (specimens.path(layout) / "nixos/doc/manual/release-notes" / name).read_text()
+    return (
+        specimens.path(layout) / "nixos/doc/manual/release-notes" / name
+    ).read_text()
 
 
 def added(text: str) -> str:
@@ -21,14 +23,22 @@ def added(text: str) -> str:
 def test_item_stands_in_the_middle_of_the_notable_changes() -> None:
     before, after = notes(), added(notes())
     assert after.replace(f"- {ITEM}\n\n", "") == before
-    assert after.index("`container-suite`") < after.index(ITEM) < after.index("`log-viewer`")
+    assert (
+        after.index("`container-suite`")
+        < after.index(ITEM)
+        < after.index("`log-viewer`")
+    )
 
 
 def test_section_is_found_among_comments_blocks_and_nested_lists() -> None:
     start, _, items = section(notes(), name=NAME)
     lines = notes().splitlines()
     assert lines[start - 1] == HEADING
-    assert [lines[item][:10] for item in items] == ["- `contain", "- `log-vie", "- `legacy-"]
+    assert [lines[item][:10] for item in items] == [
+        "- `contain",
+        "- `log-vie",
+        "- `legacy-",
+    ]
     assert section(added(notes()), name=NAME)[2][1] == items[1]
 
 
@@ -46,18 +56,32 @@ def test_upstreams_placeholder_gives_way() -> None:
         ("\n<!-- Somewhere. -->\n", f"\n<!-- Somewhere. -->\n\n- {ITEM}\n"),
         ("\n- one\n", f"\n- {ITEM}\n\n- one\n"),
         ("\n* one\n* two\n* three\n", f"\n* one\n* {ITEM}\n* two\n* three\n"),
-        ("\n- one\n\n- two\n\n## Next {#next}\n- x\n", f"\n- one\n\n- {ITEM}\n\n- two\n\n## Next {{#next}}\n- x\n"),
-        ("\n- one\n\n```\n- no\n- item\n```\n\n- two\n", f"\n- one\n\n```\n- no\n- item\n```\n\n- {ITEM}\n\n- two\n"),
+        (
+            "\n- one\n\n- two\n\n## Next {#next}\n- x\n",
+            f"\n- one\n\n- {ITEM}\n\n- two\n\n## Next {{#next}}\n- x\n",
+        ),
+        (
+            "\n- one\n\n```\n- no\n- item\n```\n\n- two\n",
+            f"\n- one\n\n```\n- no\n- item\n```\n\n- {ITEM}\n\n- two\n",
+        ),
     ],
 )
 def test_item_takes_the_form_of_the_list(below: str, wanted: str) -> None:
-    assert added(f"# Release\n\n{HEADING}\n{below}") == f"# Release\n\n{HEADING}\n{wanted}".replace(
-        f"{HEADING}\n\n- {ITEM}\n", f"{HEADING}\n\n- {ITEM}\n" + ("\n" if below == "\n" else "")
+    assert added(
+        f"# Release\n\n{HEADING}\n{below}"
+    ) == f"# Release\n\n{HEADING}\n{wanted}".replace(
+        f"{HEADING}\n\n- {ITEM}\n",
+        f"{HEADING}\n\n- {ITEM}\n" + ("\n" if below == "\n" else ""),
     )
 
 
 def test_notes_without_the_section_are_refused() -> None:
-    for text in ("", "# Release\n", f"```\n{HEADING}\n```\n", f"<!--\n{HEADING}\n-->\n"):
+    for text in (
+        "",
+        "# Release\n",
+        f"```\n{HEADING}\n```\n",
+        f"<!--\n{HEADING}\n-->\n",
+    ):
         with pytest.raises(LayoutError) as caught:
             added(text)
         assert caught.value.message == f"{NAME}: has no section of notable changes"

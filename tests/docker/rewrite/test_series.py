@@ -25,7 +25,9 @@ LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
 @pytest.mark.parametrize("demotion", Demotion)
 @pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_can_be_rewritten_by_every_strategy(layout: str, strategy: Design, demotion: Demotion) -> None:
+def test_every_layout_can_be_rewritten_by_every_strategy(
+    layout: str, strategy: Design, demotion: Demotion
+) -> None:
     _, demoted = rewrite(text_of(layout), strategy, demotion)
     file = file_of(demoted)
     bound = "attribute" if strategy is Design.MOVE else "parameter"
@@ -61,7 +63,10 @@ def test_lines_outside_of_the_edit_never_change(layout: str, strategy: Design) -
     after = rewrite(before, strategy)[1]
     file = file_of(before)
     for block in file.release_blocks().values():
-        assert block.replace("callPackage dockerGen", "callDocker") in after or block in after
+        assert (
+            block.replace("callPackage dockerGen", "callDocker") in after
+            or block in after
+        )
     assert before.splitlines()[:2] == after.splitlines()[:2]
     assert not re.search(r"[ \t]+$", after, re.MULTILINE)
     assert after.endswith(before[-2:])
@@ -70,19 +75,44 @@ def test_lines_outside_of_the_edit_never_change(layout: str, strategy: Design) -
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_suffix_keeps_rootlesskit_and_drop_leaves_no_trace_of_it(layout: str) -> None:
     suffix = rewrite(text_of(layout))[1]
-    assert len(re.findall(r'--suffix PATH : "\$\{(lib\.)?makeBinPath \[ ?rootlesskit ?\]\}"', suffix)) == 1
+    assert (
+        len(
+            re.findall(
+                r'--suffix PATH : "\$\{(lib\.)?makeBinPath \[ ?rootlesskit ?\]\}"',
+                suffix,
+            )
+        )
+        == 1
+    )
     assert "comes last, so that a security wrapper" in suffix
-    assert "rootlesskit" not in rewrite(text_of(layout), demotion=Demotion.DROP)[1].replace("rootlesskit.sh", "")
+    assert "rootlesskit" not in rewrite(text_of(layout), demotion=Demotion.DROP)[
+        1
+    ].replace("rootlesskit.sh", "")
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("19.03", "older than 20.10"),
-        ("states/fixed", "fixed: components overridable: yes; rootlesskit in PATH: suffix"),
-        ("states/half-demoted", "half fixed: components overridable: no; rootlesskit in PATH: suffix"),
-        ("states/half-lifted", "half fixed: components overridable: partly; rootlesskit in PATH: prefix"),
-        ("states/no-wrapper", "unknown: no command that makes the dockerd-rootless wrapper was recognised"),
+        (
+            "states/fixed",
+            "fixed: components overridable: yes; rootlesskit in PATH: suffix",
+        ),
+        (
+            "states/half-demoted",
+            "half fixed: components overridable: no; rootlesskit in PATH: suffix",
+        ),
+        (
+            "states/half-lifted",
+            "half fixed: components overridable: partly; rootlesskit in PATH: prefix",
+        ),
+        (
+            "states/no-wrapper",
+            (
+                "unknown: no command that makes the dockerd-rootless wrapper was "
+                "recognised"
+            ),
+        ),
         ("states/unknown", "unknown layout: no function dockerGen"),
     ],
 )
@@ -101,16 +131,24 @@ def change(layout: str, old: str, new: str) -> str:
 
 @pytest.mark.parametrize("strategy", DESIGNS)
 @pytest.mark.parametrize("bad", ["\t", "\r"])
-def test_string_that_cannot_be_indented_anew_stays_as_it_is(strategy: Design, bad: str) -> None:
+def test_string_that_cannot_be_indented_anew_stays_as_it_is(
+    strategy: Design, bad: str
+) -> None:
     text = change("29.6", "runHook preInstall\n", f"runHook preInstall{bad}# x\n")
     file = file_of(text)
-    string = next(node for node in file.tree.nodes if node.kind == "indented_string_expression" and bad in node.text)
+    string = next(
+        node
+        for node in file.tree.nodes
+        if node.kind == "indented_string_expression" and bad in node.text
+    )
     lifted = re.sub(r"\bfinalAttrs\.(?=[a-z])", "", rewrite(text, strategy)[0])
     assert string.text in lifted
 
 
 def test_empty_path_entry_is_never_written() -> None:
-    text = re.sub(r"rootlesskit\s+slirp4netns\s+fuse-overlayfs", "rootlesskit", text_of("29.6"))
+    text = re.sub(
+        r"rootlesskit\s+slirp4netns\s+fuse-overlayfs", "rootlesskit", text_of("29.6")
+    )
     with pytest.raises(RefusalError, match="an empty PATH entry"):
         rewrite(text)
 
@@ -123,7 +161,10 @@ ALONE = "the TODO, which is to be removed, is not alone on its line and in its c
 
 
 def comment(new: str) -> str:
-    """Return a file with another comment in place of upstream's; @ stands for its margin."""
+    """Return a file with another comment in place of upstream's.
+
+    @ stands for its margin.
+    """
     return sub(LINE, lambda match: new.replace("@", match[1]))
 
 
@@ -138,9 +179,13 @@ def test_todo_that_is_not_alone_on_its_line_is_refused() -> None:
 def test_every_todo_goes_with_its_line() -> None:
     line = f"@# {GOES}...in into top-level\n"
     assert "TODO" not in rewrite(comment(line + line))[0]
-    assert rewrite(f"# {GOES}...in\n{comment('')}")[0].startswith("{ lib, callPackage }:")
+    assert rewrite(f"# {GOES}...in\n{comment('')}")[0].startswith(
+        "{ lib, callPackage }:"
+    )
     before = text_of()
-    assert series.without_todo(file_of(f"{before}# {GOES}")) == series.without_todo(file_of(before))
+    assert series.without_todo(file_of(f"{before}# {GOES}")) == series.without_todo(
+        file_of(before)
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,7 +203,13 @@ def test_comment_that_says_more_than_the_todo_is_refused(new: str, begin: str) -
 
 @pytest.mark.parametrize(
     "more",
-    ["\n@# and more\n", "@# TODO: another thing\n", "@# FIXME: another thing\n", "@  # and more\n", "@/* more */\n"],
+    [
+        "\n@# and more\n",
+        "@# TODO: another thing\n",
+        "@# FIXME: another thing\n",
+        "@  # and more\n",
+        "@/* more */\n",
+    ],
 )
 def test_comment_that_only_follows_the_todo_stays(more: str) -> None:
     lifted, _ = rewrite(comment(f"@# {GOES}\n{more}"))

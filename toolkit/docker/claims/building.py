@@ -30,7 +30,10 @@ def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, and read PATH back."""
     if meaning.place_of(meaning.of(case.before.file)) is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
-    arguments = dockers(case, series=str(ground.edited(case.stand_in, case.target, case.after.content).root))
+    arguments = dockers(
+        case,
+        series=str(ground.edited(case.stand_in, case.target, case.after.content).root),
+    )
     names = ("plain.moby", "series.moby", "series")
     before, after, docker = build(arguments, names)
     try:
@@ -38,21 +41,33 @@ def builds(case: DockerCase) -> Finding:
     except ToolkitError as error:
         raise NotRunError(error.message) from error
     new = read_wrapper(after)
-    failures = [*path_changes(old, new, demotion=case.demotion if case.demoted else None)]
+    failures = [
+        *path_changes(old, new, demotion=case.demotion if case.demoted else None)
+    ]
     files = [listing(moby) for moby in (before, after)]
     others = sorted({*files[0], *files[1]} - {str(WRAPPER)})
-    failures += [f"{name} differs" for name in others if files[0].get(name) != files[1].get(name)]
+    failures += [
+        f"{name} differs" for name in others if files[0].get(name) != files[1].get(name)
+    ]
     link = stores.physical(docker) / WRAPPER
     linked = link.readlink() if link.is_symlink() else None
     if linked != after / WRAPPER:
-        failures.append(f"docker's {WRAPPER} is {f'a link to {linked}' if linked else 'no link to that of moby'}")
+        failures.append(
+            f"docker's {WRAPPER} is "
+            f"{f'a link to {linked}' if linked else 'no link to that of moby'}"
+        )
     return Finding(
         covers=f"{arguments['attribute']}, {len(names)} builds",
         failures=tuple(failures),
         evidence=(f"before: {show(old)}", f"after: {show(new)}"),
         commands=(
             evaluator.build_line(EXPRESSION, arguments, names),
-            shlex.join(["cat", *(str(stores.physical(moby) / WRAPPER) for moby in (before, after))]),
+            shlex.join(
+                [
+                    "cat",
+                    *(str(stores.physical(moby) / WRAPPER) for moby in (before, after)),
+                ]
+            ),
         ),
     )
 
@@ -60,40 +75,77 @@ def builds(case: DockerCase) -> Finding:
 def realised(case: DockerCase, *, system: str) -> Finding:
     """Build docker of the changed tree for a system, and read the PATH of its wrapper, if its files can be read."""
     words = case.request.depth.nix_options
-    found = outputs.package(PACKAGE, case.tree_of(case.after), system, words=words, progress=case.progress)
+    found = outputs.package(
+        PACKAGE, case.tree_of(case.after), system, words=words, progress=case.progress
+    )
     if found.failures or case.demoted is None or system.endswith("-darwin"):
         return found
     if "--store" in words:
-        return replace(found, evidence=(*found.evidence, "the result is in a different store, and was not examined"))
+        return replace(
+            found,
+            evidence=(
+                *found.evidence,
+                "the result is in a different store, and was not examined",
+            ),
+        )
     wrapper = stores.physical(Path(found.evidence[-1])) / WRAPPER
     if not wrapper.is_symlink():
-        return replace(found, failures=(f"{found.evidence[-1]}: its {WRAPPER} is no link to that of moby",))
+        return replace(
+            found,
+            failures=(
+                f"{found.evidence[-1]}: its {WRAPPER} is no link to that of moby",
+            ),
+        )
     order = read_wrapper(wrapper.readlink().parents[1])
-    failures = [f"{entry} is in the wrapper's prefix" for entry in order.prefix if is_rootlesskit(entry)]
+    failures = [
+        f"{entry} is in the wrapper's prefix"
+        for entry in order.prefix
+        if is_rootlesskit(entry)
+    ]
     if case.demotion is Demotion.SUFFIX and not any(map(is_rootlesskit, order.suffix)):
         failures.append(f"{PREFIX_ENTRY} is not in the wrapper's suffix: {show(order)}")
-    return replace(found, failures=tuple(failures), evidence=(*found.evidence, f"{WRAPPER}: {show(order)}"))
+    return replace(
+        found,
+        failures=tuple(failures),
+        evidence=(*found.evidence, f"{WRAPPER}: {show(order)}"),
+    )
 
 
 def dockers(case: DockerCase, **others: str) -> dict[str, str]:
-    """Return the arguments of dockers.nix for the newest release; raise NotRunError if it cannot be built here."""
+    """Return the arguments of dockers.nix for the newest release.
+
+    Raise NotRunError if it cannot be built here.
+    """
     if (system := os.uname().sysname) != "Linux":
-        raise NotRunError(f"the daemon is built for Linux and runs there, and this is {system}")
+        raise NotRunError(
+            f"the daemon is built for Linux and runs there, and this is {system}"
+        )
     tree = case.stand_in
     try:
         tools = outputs.tools(tree)
     except ToolkitError as error:
         raise NotRunError(error.message, hint=error.hint) from error
-    return {"tree": str(tree.root), "attribute": case.releases[-1], "tools": tools, **others}
+    return {
+        "tree": str(tree.root),
+        "attribute": case.releases[-1],
+        "tools": tools,
+        **others,
+    }
 
 
 def build(arguments: Mapping[str, str], names: Sequence[str]) -> tuple[Path, ...]:
-    """Build attributes of dockers.nix; raise NotRunError if the unchanged docker fails too, or Nix has no sandbox."""
+    """Build attributes of dockers.nix.
+
+    Raise NotRunError if the unchanged docker fails too, or Nix has no sandbox.
+    """
     try:
         outputs = evaluator.build(EXPRESSION, arguments, names)
     except CommandError as error:
         # What a builder says of a sandbox is a builder's failure.
-        if "sandbox" in (why := program.reason(error)) and "cannot be built: " not in why:
+        if (
+            "sandbox" in (why := program.reason(error))
+            and "cannot be built: " not in why
+        ):
             raise NotRunError(f"Nix cannot build in a sandbox here: {why}") from error
         if error.status < 0:
             raise
@@ -102,11 +154,14 @@ def build(arguments: Mapping[str, str], names: Sequence[str]) -> tuple[Path, ...
         except CommandError as same:
             why = program.reason(same)
             raise NotRunError(
-                f"the file cannot be built in the stand-in tree: {why}; '--tier build' builds the real packages"
+                f"the file cannot be built in the stand-in tree: {why}; '--tier "
+                "build' builds the real packages"
             ) from same
         raise
     if len(outputs) != len(names):
-        raise ToolkitError(f"nix-build: gave {len(outputs)} results instead of {len(names)}")
+        raise ToolkitError(
+            f"nix-build: gave {len(outputs)} results instead of {len(names)}"
+        )
     return outputs
 
 
@@ -120,7 +175,10 @@ def _joined(entries: Iterable[str]) -> str:
 
 
 def read_wrapper(package: Path) -> PathOrder:
-    """Read PATH from a package's dockerd-rootless without running it; raise ToolkitError if that is no wrapper."""
+    """Read PATH from a package's dockerd-rootless without running it.
+
+    Raise ToolkitError if that is no wrapper.
+    """
     root = stores.physical(package)
     read = wrappers.read(inside.read(root, str(WRAPPER)), name=str(root / WRAPPER))
     if read is None:
@@ -128,14 +186,23 @@ def read_wrapper(package: Path) -> PathOrder:
     return read.order
 
 
-def path_changes(old: PathOrder, new: PathOrder, *, demotion: Demotion | None) -> Iterator[str]:
+def path_changes(
+    old: PathOrder, new: PathOrder, *, demotion: Demotion | None
+) -> Iterator[str]:
     """Yield what changed in PATH that should not have, or did not change that should have."""
-    moved = [entry for entry in old.prefix if is_rootlesskit(entry)] if demotion is not None else []
+    moved = (
+        [entry for entry in old.prefix if is_rootlesskit(entry)]
+        if demotion is not None
+        else []
+    )
     prefix = [entry for entry in old.prefix if entry not in moved]
     suffix = [*old.suffix, *(moved if demotion is Demotion.SUFFIX else [])]
     if demotion is not None and not moved:
         yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"
-    for kind, entries, wanted in (("prefix", new.prefix, prefix), ("suffix", new.suffix, suffix)):
+    for kind, entries, wanted in (
+        ("prefix", new.prefix, prefix),
+        ("suffix", new.suffix, suffix),
+    ):
         if [*map(_own, entries)] != [*map(_own, wanted)]:
             yield f"the {kind} is '{_joined(entries)}' instead of '{_joined(wanted)}'"
 
@@ -155,5 +222,7 @@ def listing(output: Path) -> dict[str, str]:
             found[name] = f"link {path.readlink()}".replace(str(output), "")
         elif path.is_file():
             content = path.read_bytes().replace(str(output).encode(), b"")
-            found[name] = f"{path.stat().st_mode & 0o777:o} {hashlib.sha256(content).hexdigest()}"
+            found[name] = (
+                f"{path.stat().st_mode & 0o777:o} {hashlib.sha256(content).hexdigest()}"
+            )
     return found

@@ -6,7 +6,13 @@ from functools import partial
 from msgspec.structs import replace
 
 from toolkit.docker.case import DockerCase
-from toolkit.docker.claims import building, nixos_module, overrides, rebuilding, updating
+from toolkit.docker.claims import (
+    building,
+    nixos_module,
+    overrides,
+    rebuilding,
+    updating,
+)
 from toolkit.docker.steps import MODULE
 from toolkit.errors import NotRunError, ToolkitError
 from toolkit.model import Tier
@@ -32,8 +38,18 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         applies_to=WRITTEN,
         wide=True,
     ),
-    Claim("overridable", "a replacement of each component arrives in the build", overrides.overridable, wide=True),
-    Claim("compatible", "overrides that people use give the same results as before", overrides.compatible, wide=True),
+    Claim(
+        "overridable",
+        "a replacement of each component arrives in the build",
+        overrides.overridable,
+        wide=True,
+    ),
+    Claim(
+        "compatible",
+        "overrides that people use give the same results as before",
+        overrides.compatible,
+        wide=True,
+    ),
     Claim(
         "capture-safe",
         "unrelated packages of the same names are not picked up",
@@ -41,18 +57,30 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         applies_to=WRITTEN,
     ),
     Claim("builds", "moby's install phase makes the intended PATH", building.builds),
-    Claim("update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged, applies_to=WRITTEN),
+    Claim(
+        "update.sh",
+        "update.sh reads and rewrites the same lines as before",
+        updating.unchanged,
+        applies_to=WRITTEN,
+    ),
     *(replace(claim, applies_to=WRITTEN) for claim in JUDGED),
-    Claim("overlay", "the overlay gives the same derivations as the series", rebuilding.equals_series),
+    Claim(
+        "overlay",
+        "the overlay gives the same derivations as the series",
+        rebuilding.equals_series,
+    ),
 )
 
 
 _OF_NIXOS: Claim[DockerCase] = Claim(
-    f"{MODULE}-test", "the test of NixOS' module evaluates in the package set", nixos_module.tested
+    f"{MODULE}-test",
+    "the test of NixOS' module evaluates in the package set",
+    nixos_module.tested,
 )
 _OF_THE_MODULE: Claim[DockerCase] = Claim(
     MODULE,
-    "the option changes nothing while it is off, and adds the security wrapper when it is on",
+    "the option changes nothing while it is off, and adds the security wrapper when "
+    "it is on",
     nixos_module.adds_option,
 )
 
@@ -63,20 +91,30 @@ def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the NixOS module's commit, and builds on request."""
     depth = case.request.depth
     own = narrowed(map(_evaluated, CLAIMS), depth.systems) if case.stages[1:] else ()
-    added = (_OF_THE_MODULE, *([_OF_NIXOS] if case.whole is not None else [])) if case.added is not None else ()
+    added = (
+        (_OF_THE_MODULE, *([_OF_NIXOS] if case.whole is not None else []))
+        if case.added is not None
+        else ()
+    )
     return (*own, *added, *(_builds(case) if own and depth.tier is Tier.BUILD else ()))
 
 
 def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
-    """Return a claim that has not run if the file does not evaluate; it names the nixpkgs that was evaluated."""
+    """Return a claim that has not run if the file does not evaluate.
+
+    It names the nixpkgs that was evaluated.
+    """
     if claim.name in _OF_TEXT:
         return claim
 
     def check(case: DockerCase) -> Finding:
         if not case.releases:
-            return Finding(covers="nothing", failures=("the file exports no docker release",))
+            return Finding(
+                covers="nothing", failures=("the file exports no docker release",)
+            )
         if case.bounded and not case.patches:
-            # What a stranger's file does to Nix is told once, before it is asked about everything.
+            # What a stranger's file does to Nix is told once, before it is asked about
+            # everything.
             case.require_evaluated()
         if claim.name == "builds":
             # What is built is the stand-in tree.
@@ -90,7 +128,11 @@ def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
             raise
         if found.failures or found.gaps or found.not_run is not None:
             case.require_evaluated()
-        return found if found.not_run is not None else replace(found, covers=f"{found.covers}, in {case.place}")
+        return (
+            found
+            if found.not_run is not None
+            else replace(found, covers=f"{found.covers}, in {case.place}")
+        )
 
     return replace(claim, check=check)
 

@@ -1,6 +1,7 @@
 """The claims about the commit for the NixOS module: it applies, its option does what it should, its test evaluates.
 
-The option changes nothing while it is off, and on it adds the security wrapper. One file of release notes changes.
+The option changes nothing while it is off, and on it adds the security wrapper. One
+file of release notes changes.
 """
 
 import json
@@ -33,8 +34,8 @@ EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 class _Answer(Struct, frozen=True, kw_only=True):
     """The answer of nixos-module.nix: configurations with docker off or on, before, after, and with the option.
 
-    `options` are the names before and after, `option` the new one's type, default and description; `own` are the
-    capabilities of a wrapper that the user defines as well.
+    `options` are the names before and after, `option` the new one's type, default and
+    description; `own` are the capabilities of a wrapper that the user defines as well.
     """
 
     before: dict[str, dict[str, Any]]
@@ -55,14 +56,20 @@ def adds_option(case: DockerCase) -> Finding:
     if added is None:
         raise AssertionError(case)
     if added.failure is not None:
-        return Finding(covers="nothing", failures=(f"{added.patch.name}: {added.failure}",))
+        return Finding(
+            covers="nothing", failures=(f"{added.patch.name}: {added.failure}",)
+        )
     if added.commit is None:
         raise NotRunError("the nixpkgs around the file is not available")
     befores = {change.path: change.before for change in added.commit.files}
     with patching.called(added.patch.name):
-        if {*patching.changes(added.patch.content, befores.get)} != {*added.commit.files}:
+        if {*patching.changes(added.patch.content, befores.get)} != {
+            *added.commit.files
+        }:
             raise ToolkitError("gives files that differ from the written ones")
-    return _evaluated(case, added.commit, f"git apply --check series/{added.patch.name}")
+    return _evaluated(
+        case, added.commit, f"git apply --check series/{added.patch.name}"
+    )
 
 
 def tested(case: DockerCase) -> Finding:
@@ -72,7 +79,10 @@ def tested(case: DockerCase) -> Finding:
         raise NotRunError("the nixpkgs around the file is not available")
     system = case.native
     case.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
-    tree = ground.changed(case.tree_of(case.after), {one.path: TreeFile(content=one.after) for one in commit.files})
+    tree = ground.changed(
+        case.tree_of(case.after),
+        {one.path: TreeFile(content=one.after) for one in commit.files},
+    )
     given = {
         "tree": str(tree.root),
         "system": system,
@@ -83,7 +93,11 @@ def tested(case: DockerCase) -> Finding:
     return Finding(
         covers=f"nixosTests.{module.TEST.stem}, {system}",
         evidence=(documents.convert(answer, str, document="NixOS test"),),
-        commands=(evaluator.evaluate_command(outputs.PACKAGE, given, attribute="drvPath").line,),
+        commands=(
+            evaluator.evaluate_command(
+                outputs.PACKAGE, given, attribute="drvPath"
+            ).line,
+        ),
     )
 
 
@@ -107,24 +121,43 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
     try:
         evaluator.evaluate(EXPRESSION, arguments, attribute="before")
     except CommandError as error:
-        raise NotRunError(f"the module does not evaluate with stand-ins: {program.reason(error)}") from error
-    answer = documents.convert(evaluator.evaluate(EXPRESSION, arguments), _Answer, document=str(module.FILE))
-    notes = [one for one in changes.values() if one.path.parent == module.RELEASE_NOTES and one.before is not None]
+        raise NotRunError(
+            f"the module does not evaluate with stand-ins: {program.reason(error)}"
+        ) from error
+    answer = documents.convert(
+        evaluator.evaluate(EXPRESSION, arguments), _Answer, document=str(module.FILE)
+    )
+    notes = [
+        one
+        for one in changes.values()
+        if one.path.parent == module.RELEASE_NOTES and one.before is not None
+    ]
     checks = {
-        f"{module.TEST}: no container publishes port 80": test is None or PUBLISHED.encode() in test.after,
+        f"{module.TEST}: no container publishes port 80": test is None
+        or PUBLISHED.encode() in test.after,
         f"the commit changes {len(notes)} files of release notes": len(notes) == 1,
-        **{f"the commit also touches {path}": one in notes for path, one in changes.items()},
+        **{
+            f"the commit also touches {path}": one in notes
+            for path, one in changes.items()
+        },
     }
     return Finding(
         covers="docker off and on, the option off and on",
         failures=(
             *_declaration(answer, option),
-            *(failure for switched in ("off", "on") for failure in _configuration(answer, option, switched)),
+            *(
+                failure
+                for switched in ("off", "on")
+                for failure in _configuration(answer, option, switched)
+            ),
             *(fact for fact, holds in checks.items() if not holds),
         ),
         evidence=(
             f"{OPTIONS}.{option}: {answer.option['type']}, off by default, described",
-            f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
+            (
+                f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the "
+                "user's own definition wins"
+            ),
             f"{module.TEST.name}: not changed, since it is not there, or not understood"
             if test is None
             else f"{module.TEST.name}: a container publishes port 80",
@@ -140,28 +173,49 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
 
 def _declaration(answer: _Answer, option: str) -> Iterator[str]:
     """Yield what is wrong with the new option, and with those that were there."""
-    before, after, new = answer.options["before"], answer.options["after"], answer.option
+    before, after, new = (
+        answer.options["before"],
+        answer.options["after"],
+        answer.option,
+    )
     if sorted(after) != sorted((*before, option)):
         yield f"the options are {', '.join(after)}, not one more than before"
-    if (new["type"], new["default"]) != ("bool", False) or not str(new["description"]).strip():
+    if (new["type"], new["default"]) != ("bool", False) or not str(
+        new["description"]
+    ).strip():
         yield f"the option is not a described boolean that is off by default: {new}"
     # setcap refuses capabilities that are joined.
     if answer.own != "cap_sys_admin+ep":
-        yield f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{answer.own}'"
+        yield (
+            f"security.wrappers.{WRAPPER} of the user's own does not replace the "
+            f"option's: '{answer.own}'"
+        )
 
 
 def _configuration(answer: _Answer, option: str, switched: str) -> Iterator[str]:
     """Compare the configurations with docker `switched`: before, after, and after with the option set."""
-    before, after, wrapped = (each[switched] for each in (answer.before, answer.after, answer.wrapped))
+    before, after, wrapped = (
+        each[switched] for each in (answer.before, answer.after, answer.wrapped)
+    )
     added = _at(wrapped, "security.wrappers").pop(WRAPPER, None)
     for value, configuration in {"off": after, "on": wrapped}.items():
         _at(configuration, OPTIONS).pop(option, None)
         if configuration != before:
-            yield f"docker {switched}, the option {value}: {_differing(before, configuration)} differs from before"
-    wanted = {"owner": "root", "group": "root", "capabilities": "cap_net_bind_service+ep", "source": answer.rootlesskit}
+            yield (
+                f"docker {switched}, the option {value}: "
+                f"{_differing(before, configuration)} differs from before"
+            )
+    wanted = {
+        "owner": "root",
+        "group": "root",
+        "capabilities": "cap_net_bind_service+ep",
+        "source": answer.rootlesskit,
+    }
     if added != (wanted if switched == "on" else None):
         shown = json.dumps(added, sort_keys=True)
-        yield f"docker {switched}, the option on: security.wrappers.{WRAPPER} is {shown}"
+        yield (
+            f"docker {switched}, the option on: security.wrappers.{WRAPPER} is {shown}"
+        )
 
 
 def _at(table: dict[str, Any], path: str) -> dict[str, Any]:
@@ -175,12 +229,18 @@ def _differing(one: object, other: object, path: str = "") -> str:
         left, right = cast("dict[str, object]", one), cast("dict[str, object]", other)
         for name in sorted({*left, *right}):
             if left.get(name) != right.get(name) or (name in left) != (name in right):
-                return _differing(left.get(name), right.get(name), f"{path}.{name}" if path else name)
+                return _differing(
+                    left.get(name), right.get(name), f"{path}.{name}" if path else name
+                )
     return path or "the configuration"
 
 
 def _packages(*contents: bytes) -> list[str]:
     """Return the names that Nix files take of `pkgs` by `pkgs.NAME`, but for those that are no packages."""
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
-    found = {name for name in re.findall(r"\bpkgs\.([A-Za-z_][\w'-]*)", text) if name not in {"formats", "lib"}}
+    found = {
+        name
+        for name in re.findall(r"\bpkgs\.([A-Za-z_][\w'-]*)", text)
+        if name not in {"formats", "lib"}
+    }
     return sorted({*found, "docker"})

@@ -19,11 +19,16 @@ TABLE = EXPRESSIONS / "overrides.nix"
 
 
 def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
-    """Try all override methods of the parts before and after the series, once; return the new ones as well."""
+    """Try all override methods of the parts before and after the series, once.
+
+    Return the new ones as well.
+    """
 
     def ask() -> tuple[MethodTrial, tuple[Asking, ...]]:
         parts = arguments(case.after.file, before=case.before.file)
-        found = methods.tried(_trees(case, case.after), spread(case.releases), parts, case.tried_on)
+        found = methods.tried(
+            _trees(case, case.after), spread(case.releases), parts, case.tried_on
+        )
         return found, methods.chosen(found, COMPONENTS)
 
     return case.once("trial", ask)
@@ -39,23 +44,38 @@ def overridable(case: DockerCase) -> Finding:
     found, askings = trial(case)
     finding = together([claims.arrives(each) for each in askings])
     known = [
-        f"{name} could be overridden before, by {method_name(paths[0])}, and in no new way after"
+        f"{name} could be overridden before, by {method_name(paths[0])}, and in no "
+        "new way after"
         for name, paths in found.works.items()
         if paths and {*paths} <= found.worked
     ]
-    covers = f"{', '.join(COMPONENTS)}; {', '.join(each.own.package for each in askings)} on {', '.join(case.tried_on)}"
+    covers = (
+        f"{', '.join(COMPONENTS)}; "
+        f"{', '.join(each.own.package for each in askings)} on "
+        f"{', '.join(case.tried_on)}"
+    )
     covers = covers if finding.not_run is None else finding.covers
     finding = replace(finding, covers=covers, failures=(*finding.failures, *known))
-    is_new = not any(found.works.values()) and not found.failed() and meaning.is_new(meaning.of(case.after.file))
+    is_new = (
+        not any(found.works.values())
+        and not found.failed()
+        and meaning.is_new(meaning.of(case.after.file))
+    )
     if finding.failures and is_new:
-        return Finding(covers=finding.covers, not_run=f"unknown: {meaning.NEW_WAY}", commands=finding.commands)
+        return Finding(
+            covers=finding.covers,
+            not_run=f"unknown: {meaning.NEW_WAY}",
+            commands=finding.commands,
+        )
     return finding
 
 
 def compatible(case: DockerCase) -> Finding:
     """Compare the overrides that people write before and after the lift."""
     stage = case.require_lifted(apart=True)
-    return methods.compatible(_trees(case, stage), TABLE, spread(case.releases), case.tried_on)
+    return methods.compatible(
+        _trees(case, stage), TABLE, spread(case.releases), case.tried_on
+    )
 
 
 def capture_safe(case: DockerCase) -> Finding:
@@ -67,24 +87,39 @@ def capture_safe(case: DockerCase) -> Finding:
     before, after = (stage.file.parameters() for stage in (case.before, case.after))
     new = sorted(after - before)
     if not new:
-        return Finding(covers="the parameters of each function: there is no new one that callPackage could fill")
+        return Finding(
+            covers="the parameters of each function: there is no new one that "
+            "callPackage could fill"
+        )
     _, askings = trial(case)
     paths = askings[0].own.methods.values()
-    packages = [path[1] for path in paths if path[0] == OVERRIDE and path[2:3] in {(), ("…",)}]
+    packages = [
+        path[1] for path in paths if path[0] == OVERRIDE and path[2:3] in {(), ("…",)}
+    ]
     ends = tuple(dict.fromkeys((case.releases[-1], case.releases[0])))
     names = dict.fromkeys((*COMPONENTS, *packages))
-    return together([methods.untouched(_trees(case, case.after), ends, names, system) for system in case.tried_on])
+    return together(
+        [
+            methods.untouched(_trees(case, case.after), ends, names, system)
+            for system in case.tried_on
+        ]
+    )
 
 
 def together(findings: Sequence[Finding]) -> Finding:
     """Return the findings about several packages as one, with what they have in common once."""
 
     def each(field: Callable[[Finding], Iterable[str]]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(line for finding in findings for line in field(finding)))
+        return tuple(
+            dict.fromkeys(line for finding in findings for line in field(finding))
+        )
 
     reasons = [finding.not_run for finding in findings]
     return Finding(
-        covers="; ".join(each(lambda finding: (finding.covers,) if finding.not_run is None else ())) or "nothing",
+        covers="; ".join(
+            each(lambda finding: (finding.covers,) if finding.not_run is None else ())
+        )
+        or "nothing",
         failures=each(lambda finding: finding.failures),
         evidence=each(lambda finding: finding.evidence),
         gaps=each(lambda finding: finding.gaps),

@@ -15,7 +15,14 @@ from toolkit.errors import NotRunError
 from toolkit.nix import stores
 from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.parallel import side_by_side
-from toolkit.proposal.lifted import TOGETHER, Derivations, LiftQuestion, ask, command, recall
+from toolkit.proposal.lifted import (
+    TOGETHER,
+    Derivations,
+    LiftQuestion,
+    ask,
+    command,
+    recall,
+)
 from toolkit.proposal.prove import Finding
 from toolkit.text import few
 
@@ -35,14 +42,23 @@ def exact_change(case: DockerCase) -> Finding:
     failures: list[str] = []
     gaps: list[str] = []
     changes: dict[str, _Change] = {}
-    forms = side_by_side(lambda system: [*_forms(trees, system, asked[system])], [*asked], jobs=TOGETHER)
+    forms = side_by_side(
+        lambda system: [*_forms(trees, system, asked[system])], [*asked], jobs=TOGETHER
+    )
     for name, form in (each for found in forms for each in found):
         if form.limited or (form.before is None and form.error is None):
-            gaps.append(f"not compared: {name}: {form.error or 'the unchanged file throws'}")
+            gaps.append(
+                f"not compared: {name}: {form.error or 'the unchanged file throws'}"
+            )
         elif form.before is None or form.after is None:
-            failures.append(f"{name}: does not evaluate any more{f': {form.error}' if form.error else ''}")
+            failures.append(
+                f"{name}: does not evaluate any "
+                f"more{f': {form.error}' if form.error else ''}"
+            )
         else:
-            changes[name] = _Change.between(store, form.before, form.after, case.demotion)
+            changes[name] = _Change.between(
+                store, form.before, form.after, case.demotion
+            )
     faults = {name: [*change.faults()] for name, change in changes.items()}
     for name, found in faults.items():
         # What is wrong with a release is so with each of its switches.
@@ -50,25 +66,45 @@ def exact_change(case: DockerCase) -> Finding:
             failures += [f"{name}: {fact}" for fact in found]
     if changes and not any(change.is_in_path for change in changes.values()):
         failures.append(f"no release has {PREFIX_ENTRY} in the prefix of PATH")
-    rebuilt = {name: [store[path].name for path in change.pairs] for name, change in changes.items()}
+    rebuilt = {
+        name: [store[path].name for path in change.pairs]
+        for name, change in changes.items()
+    }
     return Finding(
-        covers=f"{len(changes)} dockers, {sum(map(bool, rebuilt.values()))} of them rebuilt; "
+        covers=f"{len(changes)} dockers, {sum(map(bool, rebuilt.values()))} of them "
+        "rebuilt; "
         f"{few(case.releases)} on {', '.join(asked)}",
         failures=tuple(failures),
-        evidence=tuple(f"{name}: {few(names) or 'nothing'}" for name, names in rebuilt.items()),
+        evidence=tuple(
+            f"{name}: {few(names) or 'nothing'}" for name, names in rebuilt.items()
+        ),
         gaps=tuple(gaps),
         not_run=None if changes or failures else f"because {gaps[0]}",
-        commands=tuple(command(*trees, system, questions).line for system, questions in asked.items()),
+        commands=tuple(
+            command(*trees, system, questions).line
+            for system, questions in asked.items()
+        ),
     )
 
 
 def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
     """Ask about all releases; natively, also about each value of a switch."""
-    switches = [f"{name} = {value}" for name in case.before.file.switches() for value in ("false", "true")]
+    switches = [
+        f"{name} = {value}"
+        for name in case.before.file.switches()
+        for value in ("false", "true")
+    ]
     switched = spread(case.releases) if system == case.native else ()
-    rows = {release: [_CLIENT, *(switches if release in switched else ())] for release in case.releases}
+    rows = {
+        release: [_CLIENT, *(switches if release in switched else ())]
+        for release in case.releases
+    }
     return [
-        LiftQuestion(package=release, methods={row: ("table", row) for row in rows[release]}, table=SWITCHES)
+        LiftQuestion(
+            package=release,
+            methods={row: ("table", row) for row in rows[release]},
+            table=SWITCHES,
+        )
         for release in case.releases
     ]
 
@@ -86,9 +122,15 @@ def _forms(
             else:
                 alone = replace(question, methods={row: question.methods[row]})
                 (same,) = ask(trees[0], trees[0], system, [alone])
-                before, after = (same.methods[row].before.gives if row in same.methods else None), None
+                before, after = (
+                    (same.methods[row].before.gives if row in same.methods else None),
+                    None,
+                )
             if before is not None:
-                yield f"{name}, {row}", Derivations(before=before, after=after, methods={})
+                yield (
+                    f"{name}, {row}",
+                    Derivations(before=before, after=after, methods={}),
+                )
 
 
 class _Change(Struct, frozen=True, kw_only=True):
@@ -100,7 +142,9 @@ class _Change(Struct, frozen=True, kw_only=True):
     pairs: Mapping[str, str]
 
     @classmethod
-    def between(cls, store: DerivationStore, before: str, after: str, demotion: Demotion | None) -> "_Change":
+    def between(
+        cls, store: DerivationStore, before: str, after: str, demotion: Demotion | None
+    ) -> "_Change":
         """Compare two dockers."""
         pairs: dict[str, str] = {}
         waiting = [(before, after)]
@@ -109,9 +153,16 @@ class _Change(Struct, frozen=True, kw_only=True):
             if old == new or old in pairs:
                 continue
             pairs[old] = new
-            gone, come = {*store[old].inputs} - {*store[new].inputs}, {*store[new].inputs} - {*store[old].inputs}
+            gone, come = (
+                {*store[old].inputs} - {*store[new].inputs},
+                {*store[new].inputs} - {*store[old].inputs},
+            )
             named = {store[path].name: path for path in come}
-            waiting += [(path, named[name]) for path in sorted(gone) if (name := store[path].name) in named]
+            waiting += [
+                (path, named[name])
+                for path in sorted(gone)
+                if (name := store[path].name) in named
+            ]
         return cls(store=store, demotion=demotion, before=before, pairs=pairs)
 
     @property
@@ -130,27 +181,46 @@ class _Change(Struct, frozen=True, kw_only=True):
         if self.is_in_path and not any(map(self._is_affected, self.pairs)):
             yield "moby is not changed"
         for before, after in self.pairs.items():
-            if self._is_affected(before) and (place := self._place(after)) is not (wanted := _WANTED[self.demotion]):
-                yield f"{PREFIX_ENTRY}'s place in moby's PATH is '{place}' instead of '{wanted}'"
+            if self._is_affected(before) and (place := self._place(after)) is not (
+                wanted := _WANTED[self.demotion]
+            ):
+                yield (
+                    f"{PREFIX_ENTRY}'s place in moby's PATH is '{place}' instead "
+                    f"of '{wanted}'"
+                )
             yield from self._unexplained(self.store[before], self.store[after])
 
     def _unexplained(self, before: Derivation, after: Derivation) -> Iterator[str]:
         """Yield the differences between two derivations that neither the demotion nor a rebuilt input explains."""
-        is_moby, is_affected = install_phase.is_moby(before.path), self._is_affected(before.path)
+        is_moby, is_affected = (
+            install_phase.is_moby(before.path),
+            self._is_affected(before.path),
+        )
         lost = {*before.inputs} - {*after.inputs, *self.pairs}
         new = {*after.inputs} - {*before.inputs, *self.pairs.values()}
         if is_affected and self.demotion is Demotion.DROP:
             lost = {path for path in lost if not is_rootlesskit(path)}
         for path in sorted(lost | new):
-            yield f"{before.pname} is {'no longer' if path in lost else 'now'} built with {self.store[path].name}"
+            yield (
+                f"{before.pname} is {'no longer' if path in lost else 'now'} built "
+                f"with {self.store[path].name}"
+            )
         if before.command != after.command:
             yield f"{before.pname}'s builder changed"
-        old, now = {name: self._rebuilt(text) for name, text in before.environment.items()}, after.environment
+        old, now = (
+            {name: self._rebuilt(text) for name, text in before.environment.items()},
+            after.environment,
+        )
         for name in sorted(old.keys() | now.keys()):
             one, other = old.get(name), now.get(name)
             if one is None or other is None:
-                yield f"{before.pname}'s attribute {name} is {'new' if one is None else 'gone'}"
-            elif one != other and not (is_moby and _is_demoted(name, one, other, is_affected=is_affected)):
+                yield (
+                    f"{before.pname}'s attribute {name} is "
+                    f"{'new' if one is None else 'gone'}"
+                )
+            elif one != other and not (
+                is_moby and _is_demoted(name, one, other, is_affected=is_affected)
+            ):
                 yield f"{before.pname}'s attribute {name} changed"
 
     def _rebuilt(self, text: str) -> str:
@@ -169,7 +239,11 @@ def _is_demoted(name: str, before: str, after: str, *, is_affected: bool) -> boo
     return is_affected and install_phase.without(before.split(":")) == after.split(":")
 
 
-_WANTED = {Demotion.SUFFIX: PathPlace.SUFFIX, Demotion.DROP: PathPlace.ABSENT, None: PathPlace.SUFFIX}
+_WANTED = {
+    Demotion.SUFFIX: PathPlace.SUFFIX,
+    Demotion.DROP: PathPlace.ABSENT,
+    None: PathPlace.SUFFIX,
+}
 
 
 def equals_series(case: DockerCase) -> Finding:
@@ -177,15 +251,27 @@ def equals_series(case: DockerCase) -> Finding:
     if case.overlay is None:
         raise NotRunError("an overlay is made only for unlet's own series")
     if case.missing:
-        raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
-    system, questions = case.native, [LiftQuestion(package=release) for release in case.releases]
+        raise NotRunError(
+            f"the overlay lacks files that were not found: {', '.join(case.missing)}"
+        )
+    system, questions = (
+        case.native,
+        [LiftQuestion(package=release) for release in case.releases],
+    )
     trees = (case.tree_of(case.after).root, case.tree_of(case.before).root)
-    answers = dict(zip(case.releases, recall(*trees, system, questions, case.overlay), strict=True))
-    known = {release: each for release, each in answers.items() if each.before is not None or each.error is not None}
+    answers = dict(
+        zip(case.releases, recall(*trees, system, questions, case.overlay), strict=True)
+    )
+    known = {
+        release: each
+        for release, each in answers.items()
+        if each.before is not None or each.error is not None
+    }
     return Finding(
         covers=f"{len(known)} releases, {system}",
         failures=tuple(
-            f"{release}: {each.error or each.after or _THROWS} by the overlay, {each.before or _THROWS} by the series"
+            f"{release}: {each.error or each.after or _THROWS} by the overlay, "
+            f"{each.before or _THROWS} by the series"
             for release, each in known.items()
             if each.before != each.after or each.error is not None
         ),

@@ -25,18 +25,34 @@ OVERLAY = "rewrap.nix"
 
 
 def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims for a depth; raise UsageError if the depth includes real builds."""
+    """Return the claims for a depth.
+
+    Raise UsageError if the depth includes real builds.
+    """
     if depth.tier is Tier.BUILD:
-        raise UsageError(f"--tier {depth.tier}: this overlay builds nothing of docker", hint="'--kind patched' does")
+        raise UsageError(
+            f"--tier {depth.tier}: this overlay builds nothing of docker",
+            hint="'--kind patched' does",
+        )
     keeping = Claim(
-        "keeps", "each docker keeps its attributes and overrides, and nothing is compiled", keeps, wide=True
+        "keeps",
+        "each docker keeps its attributes and overrides, and nothing is compiled",
+        keeps,
+        wide=True,
     )
-    builds_ = Claim("builds", "the new wrapper has the same PATH, except that rootlesskit is at its end", builds)
+    builds_ = Claim(
+        "builds",
+        "the new wrapper has the same PATH, except that rootlesskit is at its end",
+        builds,
+    )
     return narrowed((keeping, builds_), depth.systems)
 
 
 class _Facts(Struct, frozen=True, kw_only=True):
-    """The answer of rewrapping.nix about one docker; `kept` shows for each thing whether it stays the same."""
+    """The answer of rewrapping.nix about one docker.
+
+    `kept` shows for each thing whether it stays the same.
+    """
 
     rewrapped: bool
     before: str
@@ -49,8 +65,14 @@ class _Facts(Struct, frozen=True, kw_only=True):
 def keeps(case: DockerCase) -> Finding:
     """Compare the dockers of the set with the overlay and without it, on each system that is asked for."""
     names = json.dumps([*case.before.file.releases(), "docker"])
-    given = {"tree": str(case.tree.root), "overlay": str(_overlay(case)), "names": names}
-    found = together([_compared({**given, "system": system}) for system in case.tried_on])
+    given = {
+        "tree": str(case.tree.root),
+        "overlay": str(_overlay(case)),
+        "names": names,
+    }
+    found = together(
+        [_compared({**given, "system": system}) for system in case.tried_on]
+    )
     return replace(found, covers=f"{found.covers}, in {case.place}")
 
 
@@ -63,17 +85,31 @@ def _overlay(case: DockerCase) -> Path:
 def _compared(arguments: Mapping[str, str]) -> Finding:
     command = evaluator.evaluate_command(EXPRESSION, arguments, attribute="facts")
     asked = limits.bounded(command, limits.memory())
-    found = documents.convert(evaluator.answer(asked), dict[str, _Facts], document="dockers with the overlay")
+    found = documents.convert(
+        evaluator.answer(asked), dict[str, _Facts], document="dockers with the overlay"
+    )
     rewrapped = [facts for facts in found.values() if facts.rewrapped]
-    left = f", {len(found) - len(rewrapped)} left as they are" if len(rewrapped) < len(found) else ""
+    left = (
+        f", {len(found) - len(rewrapped)} left as they are"
+        if len(rewrapped) < len(found)
+        else ""
+    )
     return Finding(
         covers=f"{len(rewrapped)} dockers{left}, {arguments['system']}",
         failures=(*_differences(found), *_compiled(arguments, found)),
         evidence=tuple(
-            f"{name}: {facts.before} → {facts.after}" if facts.rewrapped else f"{name}: left as it is, {facts.before}"
+            f"{name}: {facts.before} → {facts.after}"
+            if facts.rewrapped
+            else f"{name}: left as it is, {facts.before}"
             for name, facts in found.items()
         ),
-        commands=(command.line, *(evaluator.requisites_command(Path(facts.after)).line for facts in rewrapped)),
+        commands=(
+            command.line,
+            *(
+                evaluator.requisites_command(Path(facts.after)).line
+                for facts in rewrapped
+            ),
+        ),
     )
 
 
@@ -88,17 +124,25 @@ def _differences(found: Mapping[str, _Facts]) -> Iterator[str]:
             yield f"{name}: differs in {', '.join(changed)}"
 
 
-def _compiled(arguments: Mapping[str, str], found: Mapping[str, _Facts]) -> Iterator[str]:
+def _compiled(
+    arguments: Mapping[str, str], found: Mapping[str, _Facts]
+) -> Iterator[str]:
     """Yield each docker and moby that only one side is built from, of overridden packages as well."""
     wanted = [name for name, facts in found.items() if facts.rewrapped]
     wanted += [f"{name}.overridden" for name in wanted if found[name].overridable]
-    sides = [f"packages.{name}.{side}" for name in wanted for side in ("before", "after")]
+    sides = [
+        f"packages.{name}.{side}" for name in wanted for side in ("before", "after")
+    ]
     paths = evaluator.instantiate(EXPRESSION, arguments, sides)
     for name, before, after in zip(wanted, paths[::2], paths[1::2], strict=True):
         old, new = evaluator.requisites(before), evaluator.requisites(after)
         for path in sorted(old ^ (new - {after})):
             if re.match(r"(moby|docker)-[0-9]", path.name.partition("-")[2]):
-                yield f"{name}: {path} is built as well" if path in new else f"{name}: it is not built from {path}"
+                yield (
+                    f"{name}: {path} is built as well"
+                    if path in new
+                    else f"{name}: it is not built from {path}"
+                )
 
 
 def builds(case: DockerCase) -> Finding:
@@ -109,7 +153,10 @@ def builds(case: DockerCase) -> Finding:
     old, new = read_wrapper(moby), read_wrapper(rewrapped)
     return Finding(
         covers=f"{arguments['attribute']}, {len(names)} builds",
-        failures=(*path_changes(old, new, demotion=Demotion.SUFFIX), *_other_files(docker, rewrapped)),
+        failures=(
+            *path_changes(old, new, demotion=Demotion.SUFFIX),
+            *_other_files(docker, rewrapped),
+        ),
         evidence=(f"before: {show(old)}", f"after: {show(new)}"),
         commands=(evaluator.build_line(building.EXPRESSION, arguments, names),),
     )

@@ -1,6 +1,7 @@
 """Commit 2: move a package in the dockerd-rootless wrapper from the PATH prefix to the suffix.
 
-The proofs show whether it stays in PATH under the same conditions, and whether nothing else changes.
+The proofs show whether it stays in PATH under the same conditions, and whether nothing
+else changes.
 """
 
 import re
@@ -28,11 +29,16 @@ REASON = (
 def rewrite(file: DockerFile, demotion: Demotion) -> str:
     """Return the file's text without rootlesskit in the prefix.
 
-    Raise LayoutError if it is not in the prefix, RefusalError if the rest cannot stay the same.
+    Raise LayoutError if it is not in the prefix, RefusalError if the rest cannot stay
+    the same.
     """
     command, use = _find(file)
     removed = _remove_element(file, use.node)
-    others = _suffix(file, command, use) if demotion is Demotion.SUFFIX else _remove_unused_parameters(file, removed)
+    others = (
+        _suffix(file, command, use)
+        if demotion is Demotion.SUFFIX
+        else _remove_unused_parameters(file, removed)
+    )
     return apply(file.text, [removed, *others])
 
 
@@ -40,16 +46,27 @@ def _find(file: DockerFile) -> tuple[Invocation, Use]:
     """Return the one wrapper's command, and the one list element that gets into its prefix."""
     place = wrapper.placement(file)
     if place.command is None or place.where is not PathPlace.PREFIX:
-        fact = f"rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
+        fact = (
+            "rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper "
+            f"({place.where})"
+        )
         raise LayoutError(f"{file.tree.name}: {fact}")
     for use in place.uses:
         if use.node.parent is None or use.node.parent.kind != "list_expression":
-            raise RefusalError(f"{file.at(use.node)}: rootlesskit does not get into the script by a list")
+            raise RefusalError(
+                f"{file.at(use.node)}: rootlesskit does not get into the script by a "
+                "list"
+            )
     use, *more = place.uses
     if more:
-        raise RefusalError(f"{file.at(more[0].node)}: rootlesskit is in the prefix more than once")
+        raise RefusalError(
+            f"{file.at(more[0].node)}: rootlesskit is in the prefix more than once"
+        )
     if use.kinds - {"prefix"}:
-        fact = "what has rootlesskit from here is used in the script outside of the wrapper's PATH flags too"
+        fact = (
+            "what has rootlesskit from here is used in the script outside of the "
+            "wrapper's PATH flags too"
+        )
         raise RefusalError(f"{file.at(use.node)}: {fact}")
     return place.command, use
 
@@ -61,16 +78,37 @@ def _list_of(element: Node) -> Node:
 
 
 def _remove_element(file: DockerFile, element: Node) -> Edit:
-    """Remove a list element, with its line where it has one to itself; comments stay, one on its line is in the way."""
+    """Remove a list element, with its line where it has one to itself.
+
+    Comments stay, one on its line is in the way.
+    """
     listed = _list_of(element)
-    if len([child for child in listed.children if child.kind not in {"[", "]", "comment"}]) == 1:
+    if (
+        len(
+            [
+                child
+                for child in listed.children
+                if child.kind not in {"[", "]", "comment"}
+            ]
+        )
+        == 1
+    ):
         left = "nothing would be left in this list"
-        raise RefusalError(f"{file.at(element)}: {left}, and an empty PATH entry means the current directory")
+        raise RefusalError(
+            f"{file.at(element)}: {left}, and an empty PATH entry means the current "
+            "directory"
+        )
     index = listed.children.index(element)
     before, after = listed.children[index - 1], listed.children[index + 1]
-    for comment, gap in ((before, (before.end, element.start)), (after, (element.end, after.start))):
+    for comment, gap in (
+        (before, (before.end, element.start)),
+        (after, (element.end, after.start)),
+    ):
         if comment.kind == "comment" and "\n" not in file.text[slice(*gap)]:
-            raise RefusalError(f"{file.at(comment)}: this comment stands beside {element.text}, which leaves the list")
+            raise RefusalError(
+                f"{file.at(comment)}: this comment stands beside {element.text}, "
+                "which leaves the list"
+            )
     line_start = file.text.rfind("\n", 0, element.start)
     alone = not file.text[line_start + 1 : element.start].strip()
     if alone and (rest := re.compile(r"[ \t]*(?=\n)").match(file.text, element.end)):
@@ -85,23 +123,34 @@ def _remove_unused_parameters(file: DockerFile, removed: Edit) -> list[Edit]:
     uses = [use.node for use in file.references if use.name == PREFIX_ENTRY]
     if not all(removed.start <= use.start and use.end <= removed.end for use in uses):
         return []
-    formals = [node for node in file.tree.nodes if node.kind == "formal" and node.children[0].text == PREFIX_ENTRY]
+    formals = [
+        node
+        for node in file.tree.nodes
+        if node.kind == "formal" and node.children[0].text == PREFIX_ENTRY
+    ]
     return [edit for formal in formals for edit in removal(formal)]
 
 
 def _suffix(file: DockerFile, command: Invocation, use: Use) -> list[Edit]:
     """Append `--suffix PATH` to the wrapper's command, and say above it why."""
     if any(kind == "suffix" for kind, _ in command.flags):
-        raise RefusalError(f"{file.at(command.string)}: the wrapper has a PATH suffix already")
+        raise RefusalError(
+            f"{file.at(command.string)}: the wrapper has a PATH suffix already"
+        )
     lines = command.text.split("\n")
-    margin, last = (line[: len(line) - len(line.lstrip())] for line in (lines[0], lines[-1]))
+    margin, last = (
+        line[: len(line) - len(line.lstrip())] for line in (lines[0], lines[-1])
+    )
     continuation = last if len(lines) > 1 else f"{margin}  "
     comment = "".join(f"{margin}{line}\n" for line in REASON)
     # After the last word, or after the PATH flags if more than words follows.
     end = max(value.stop for _, value in command.flags)
     end = command.end if wrapper.WORDS.fullmatch(file.text, end, command.end) else end
     flag = f'--suffix PATH : "${{{_path(file, command, use)}}}"'
-    return [Edit(command.start, command.start, comment), Edit(end, end, f" \\\n{continuation}{flag}")]
+    return [
+        Edit(command.start, command.start, comment),
+        Edit(end, end, f" \\\n{continuation}{flag}"),
+    ]
 
 
 def _path(file: DockerFile, command: Invocation, use: Use) -> str:
@@ -111,9 +160,17 @@ def _path(file: DockerFile, command: Invocation, use: Use) -> str:
         node = node.parent
     made = node.parent
     if made is None or name_of(call(made)[0]) != "makeBinPath":
-        raise RefusalError(f"{file.at(use.node)}: this list is not an argument of makeBinPath")
-    for name in (*references_in(made.children[0]), look_up(inside(use.node).text, use.node)):
+        raise RefusalError(
+            f"{file.at(use.node)}: this list is not an argument of makeBinPath"
+        )
+    for name in (
+        *references_in(made.children[0]),
+        look_up(inside(use.node).text, use.node),
+    ):
         if not look_up(name.name, command.string).means(name):
-            fact = f"'{name.name}' has no or another meaning at {command.string.place}, where the wrapper is made"
+            fact = (
+                f"'{name.name}' has no or another meaning at "
+                f"{command.string.place}, where the wrapper is made"
+            )
             raise RefusalError(f"{file.at(name.node)}: {fact}")
     return f"{made.children[0].text} {file.style.list(PREFIX_ENTRY)}"

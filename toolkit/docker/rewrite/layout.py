@@ -1,7 +1,8 @@
 """Read nixpkgs' docker file: its bindings and their places, and its known state.
 
-The layouts are those of the file's history since 2018: an outer `rec { dockerGen = …; docker_NN = …; }` or `let
-dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a set pattern.
+The layouts are those of the file's history since 2018: an outer `rec { dockerGen = …;
+docker_NN = …; }` or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a
+function with a set pattern.
 """
 
 import re
@@ -34,7 +35,8 @@ class DockerFile:
     def __init__(self, text: str, *, name: str, known: bool = False) -> None:
         """Parse and recognise `text`; `known` as for a Tree.
 
-        Raise NixSyntaxError for what is no Nix, LayoutError if there is no dockerGen as in nixpkgs.
+        Raise NixSyntaxError for what is no Nix, LayoutError if there is no dockerGen as
+        in nixpkgs.
         """
         self.tree = parsed(text, name=name, known=known)
         self.binding = self._find_generator()
@@ -42,7 +44,9 @@ class DockerFile:
         self.formals = formals(self.function)
         self.shape = read(self.tree, self.function)
         self.references = self.shape.references
-        self.bindings: Mapping[str, Node] = bound_names(self.shape.lets[0]) if self.shape.lets else {}
+        self.bindings: Mapping[str, Node] = (
+            bound_names(self.shape.lets[0]) if self.shape.lets else {}
+        )
         self.style = Style.of(self.binding, self.function)
 
     @property
@@ -54,8 +58,14 @@ class DockerFile:
     def attributes(self) -> Mapping[str, Node]:
         """Docker's attributes by name, if they are a function of the final ones."""
         built = self.shape.construction
-        bound = built.attributes if built is not None and built.final is not None else ()
-        return {path[0]: node for path, node in bound if len(path) == 1 and node.kind == "binding"}
+        bound = (
+            built.attributes if built is not None and built.final is not None else ()
+        )
+        return {
+            path[0]: node
+            for path, node in bound
+            if len(path) == 1 and node.kind == "binding"
+        }
 
     def at(self, node: Node) -> str:
         """Return `file:line:column` of a node, for messages."""
@@ -63,13 +73,25 @@ class DockerFile:
 
     def paths(self) -> tuple[str, ...]:
         """Return the files beside this one that it references, as written after `./`, without duplicates."""
-        paths = (node.text for node in self.tree.nodes if node.kind == "path_expression")
-        return tuple(dict.fromkeys(path.removeprefix("./") for path in paths if path.startswith("./")))
+        paths = (
+            node.text for node in self.tree.nodes if node.kind == "path_expression"
+        )
+        return tuple(
+            dict.fromkeys(
+                path.removeprefix("./") for path in paths if path.startswith("./")
+            )
+        )
 
     def releases(self) -> dict[str, str | None]:
         """Return the releases that the file exports, in its order: the version as written by attribute."""
-        found = {name: re.search(r'\bversion = "([^"]+)"', text) for name, text in self.release_blocks().items()}
-        return {name: version[1] if version is not None else None for name, version in found.items()}
+        found = {
+            name: re.search(r'\bversion = "([^"]+)"', text)
+            for name, text in self.release_blocks().items()
+        }
+        return {
+            name: version[1] if version is not None else None
+            for name, version in found.items()
+        }
 
     def by_age(self) -> list[str]:
         """Return the attributes of the releases, the one with the highest version last."""
@@ -87,13 +109,28 @@ class DockerFile:
             node = spine(pending.pop())[-1]
             if node.kind.endswith("attrset_expression"):
                 # Of two with a name, that on the right comes first here.
-                found = {**{name: each for name, each in bound_names(node).items() if _is_release(name, each)}, **found}
+                found = {
+                    **{
+                        name: each
+                        for name, each in bound_names(node).items()
+                        if _is_release(name, each)
+                    },
+                    **found,
+                }
             elif operator(node) == "//":
-                pending += [child for child in node.children if child.kind not in {"comment", "//"}]
+                pending += [
+                    child
+                    for child in node.children
+                    if child.kind not in {"comment", "//"}
+                ]
             elif node.kind == "apply_expression":
-                # Such as optionalAttrs and removeAttrs. Which names there are in the end, Nix tells.
+                # Such as optionalAttrs and removeAttrs. Which names there are in the
+                # end, Nix tells.
                 pending += call(node)[1:]
-        return {name: each.text for name, each in sorted(found.items(), key=lambda pair: pair[1].start)}
+        return {
+            name: each.text
+            for name, each in sorted(found.items(), key=lambda pair: pair[1].start)
+        }
 
     def switches(self) -> tuple[str, ...]:
         """Return the parameters of dockerGen that are booleans, by their names."""
@@ -101,27 +138,49 @@ class DockerFile:
 
     def parameters(self) -> set[str]:
         """Return the parameters of all functions in the file."""
-        return {node.children[0].text for node in self.tree.root.walk() if node.kind == "formal"}
+        return {
+            node.children[0].text
+            for node in self.tree.root.walk()
+            if node.kind == "formal"
+        }
 
     def optional(self) -> set[str]:
         """Return the parameters with a default of all functions in the file."""
-        found = (node for node in self.tree.root.walk() if node.kind == "formal" and len(node.children) > 1)
+        found = (
+            node
+            for node in self.tree.root.walk()
+            if node.kind == "formal" and len(node.children) > 1
+        )
         return {node.children[0].text for node in found}
 
     def todos(self) -> list[Node]:
         """Return all comments with upstream's TODO, in the order of the file."""
-        return [node for node in self.tree.source.walk() if node.kind == "comment" and TODO.search(node.text)]
+        return [
+            node
+            for node in self.tree.source.walk()
+            if node.kind == "comment" and TODO.search(node.text)
+        ]
 
     def _find_generator(self) -> Node:
-        outer = (node for node in spine(self.tree.root) if node.kind in {"rec_attrset_expression", "let_expression"})
-        for binding in filter(None, (bound_names(node).get(GENERATOR) for node in outer)):
+        outer = (
+            node
+            for node in spine(self.tree.root)
+            if node.kind in {"rec_attrset_expression", "let_expression"}
+        )
+        for binding in filter(
+            None, (bound_names(node).get(GENERATOR) for node in outer)
+        ):
             if binding.kind != "binding" or _value(binding).child("formals") is None:
-                fact = f"unknown layout: {GENERATOR} is not a function with a set pattern"
+                fact = (
+                    f"unknown layout: {GENERATOR} is not a function with a set pattern"
+                )
                 raise LayoutError(f"{self.at(binding)}: {fact}")
             return binding
         raise LayoutError(
-            f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or 'rec' of the file",
-            hint="this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix",
+            f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or "
+            "'rec' of the file",
+            hint="this is not nixpkgs' "
+            "pkgs/applications/virtualization/docker/default.nix",
         )
 
 
@@ -134,7 +193,11 @@ def _is_release(name: str, binding: Node) -> bool:
 
 def component(file: DockerFile, name: str) -> Component:
     """Return where `name` is bound."""
-    for bound, nodes in (("parameter", file.formals), ("attribute", file.attributes), ("let", file.bindings)):
+    for bound, nodes in (
+        ("parameter", file.formals),
+        ("attribute", file.attributes),
+        ("let", file.bindings),
+    ):
         if (node := nodes.get(name)) is not None:
             return Component(name=name, bound=bound, line=node.line)
     return Component(name=name, bound="absent")
@@ -143,16 +206,25 @@ def component(file: DockerFile, name: str) -> Component:
 def locked(file: DockerFile) -> bool:
     """Return whether the bindings in dockerGen's let appear impossible to replace.
 
-    That is so if no parameter exists for them, and no function below the let, such as one of final attributes.
+    That is so if no parameter exists for them, and no function below the let, such as
+    one of final attributes.
     """
-    functions = any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
-    return not (functions or any({*names} - {component} for component, names in arguments(file).items()))
+    functions = any(
+        node.kind == "function_expression" for node in spine(file.function)[-1].walk()
+    )
+    return not (
+        functions
+        or any({*names} - {component} for component, names in arguments(file).items())
+    )
 
 
-def arguments(file: DockerFile, *, before: DockerFile | None = None) -> dict[str, tuple[str, ...]]:
+def arguments(
+    file: DockerFile, *, before: DockerFile | None = None
+) -> dict[str, tuple[str, ...]]:
     """Return for each component the parameters that may override it: that of its name, and those made for it.
 
-    The latter have the component's name or "component" in theirs, and a default unless they are new since `before`.
+    The latter have the component's name or "component" in theirs, and a default unless
+    they are new since `before`.
     """
     known = (before or file).formals
     made = [
@@ -160,11 +232,18 @@ def arguments(file: DockerFile, *, before: DockerFile | None = None) -> dict[str
         for name, formal in file.formals.items()
         if formal.kind == "formal" and (len(formal.children) > 1 or name not in known)
     ]
-    stems = {component: (component.removeprefix("docker-"), "component") for component in COMPONENTS}
+    stems = {
+        component: (component.removeprefix("docker-"), "component")
+        for component in COMPONENTS
+    }
     return {
         component: (
             *((component,) if component in file.formals else ()),
-            *(name for name, plain in made if name != component and any(word in plain for word in words)),
+            *(
+                name
+                for name, plain in made
+                if name != component and any(word in plain for word in words)
+            ),
         )
         for component, words in stems.items()
     }
@@ -174,7 +253,8 @@ def arguments(file: DockerFile, *, before: DockerFile | None = None) -> dict[str
 def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
     """Return a text as a DockerFile; raise as `docker_file` does.
 
-    `known`: unlet made the text itself, so no child process checks whether the parser ends.
+    `known`: unlet made the text itself, so no child process checks whether the parser
+    ends.
     """
     return DockerFile(text, name=name, known=known)
 
@@ -182,7 +262,8 @@ def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
 def docker_file(content: bytes, *, name: str) -> DockerFile:
     """Parse and recognise the file; `name` is its name in messages.
 
-    Raise NixSyntaxError with the place, LayoutError for a different kind of file, ToolkitError for other bytes.
+    Raise NixSyntaxError with the place, LayoutError for a different kind of file,
+    ToolkitError for other bytes.
     """
     files.check_content(name, content)
     return file_of(content.decode(), name=name)
@@ -190,7 +271,11 @@ def docker_file(content: bytes, *, name: str) -> DockerFile:
 
 def newest(versions: Iterable[str | None]) -> str | None:
     """Return the highest of the versions."""
-    return max((version for version in versions if version is not None), key=ordered, default=None)
+    return max(
+        (version for version in versions if version is not None),
+        key=ordered,
+        default=None,
+    )
 
 
 def ordered(version: str) -> Version:

@@ -22,8 +22,9 @@ A security wrapper called rootlesskit wins only where the package has none in fr
 to the user's `package`. This one wins with each, and no other program takes it for its own.
 """
 
-# Many systems have a wrapper of this name by hand. Capabilities of two definitions are joined by a comma, which setcap
-# refuses, and then NixOS makes no security wrapper at all: hence the default.
+# Many systems have a wrapper of this name by hand. Capabilities of two definitions are
+# joined by a comma, which setcap refuses, and then NixOS makes no security wrapper at
+# all: hence the default.
 _BLOCK = """\
 # dockerd-rootless looks for a program of this name before it takes
 # rootlesskit, which the package may have in front of PATH.
@@ -36,7 +37,10 @@ security.wrappers.{wrapper} = {library}mkIf {condition} {{
 }};"""
 
 # A module that writes out `lib.` is younger than `getExe'`, which is of 2023.
-_PROGRAMS = {"lib.": 'lib.getExe\' pkgs.rootlesskit "rootlesskit"', "": '"${pkgs.rootlesskit}/bin/rootlesskit"'}
+_PROGRAMS = {
+    "lib.": 'lib.getExe\' pkgs.rootlesskit "rootlesskit"',
+    "": '"${pkgs.rootlesskit}/bin/rootlesskit"',
+}
 
 _MODELS = ("setSocketVariable", "enable")
 _MODEL = re.compile(
@@ -56,8 +60,9 @@ _MODEL = re.compile(
 def add_option(text: str, *, name: str, option: str, description: str) -> str:
     """Return the module with a boolean option `option`, false by default, that adds the security wrapper.
 
-    `description` is Markdown, with roles such as {command}`…`, in lines. Raise LayoutError if the module is not
-    understood, or already has such an option or wrapper.
+    `description` is Markdown, with roles such as {command}`…`, in lines. Raise
+    LayoutError if the module is not understood, or already has such an option or
+    wrapper.
     """
     tree = parsed(text, name=name)
     options = _set_at(tree, f"options.{OPTIONS}")
@@ -67,12 +72,20 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
         raise LayoutError(f"{name}:1: is not a module that takes 'pkgs'")
     model, added = _like(options, option, description)
     condition = f"{prefix}.{option}"
-    block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=condition, program=_PROGRAMS[library])
-    return apply(text, [_after(model, added, gap="\n\n"), _into_configuration(body, block)])
+    block = _BLOCK.format(
+        wrapper=WRAPPER,
+        library=library,
+        condition=condition,
+        program=_PROGRAMS[library],
+    )
+    return apply(
+        text, [_after(model, added, gap="\n\n"), _into_configuration(body, block)]
+    )
 
 
 _RUN = re.compile(
-    r"""^(?P<margin>[ ]*)machine\.succeed\(\s*"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""", re.MULTILINE
+    r"""^(?P<margin>[ ]*)machine\.succeed\(\s*"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""",
+    re.MULTILINE,
 )
 PUBLISHED = "--name=privileged --publish=80:80"
 
@@ -80,11 +93,20 @@ PUBLISHED = "--name=privileged --publish=80:80"
 def publish(text: str, *, name: str, option: str) -> str | None:
     """Return the test of rootless docker with `option` enabled: a container publishes port 80.
 
-    None if no machine enables docker in one line, or no `machine.succeed("… docker run …")` exists.
+    None if no machine enables docker in one line, or no `machine.succeed("… docker run
+    …")` exists.
     """
     tree = parsed(text, name=name)
-    enabled = [node for node in tree.nodes if node.kind == "binding" and full_path(node).endswith(f"{OPTIONS}.enable")]
-    scripts = [node for node in tree.nodes if node.kind == "indented_string_expression" and _RUN.search(node.text)]
+    enabled = [
+        node
+        for node in tree.nodes
+        if node.kind == "binding" and full_path(node).endswith(f"{OPTIONS}.enable")
+    ]
+    scripts = [
+        node
+        for node in tree.nodes
+        if node.kind == "indented_string_expression" and _RUN.search(node.text)
+    ]
     if len(enabled) != 1 or len(scripts) != 1 or not is_first(text, enabled[0].start):
         return None
     (switch,), (script,) = enabled, scripts
@@ -97,36 +119,64 @@ def publish(text: str, *, name: str, option: str) -> str | None:
     comment = f"{run['margin']}# Ports below 1024 need the security wrapper.\n"
     statement = f"\n\n{comment}{run[0].replace(run['command'], published)}".rstrip("\n")
     key = switch.children[0].text.removesuffix("enable") + option
-    return apply(text, [_after(switch, f"{key} = true;", gap="\n"), Edit(ending, ending, statement)])
+    return apply(
+        text,
+        [_after(switch, f"{key} = true;", gap="\n"), Edit(ending, ending, statement)],
+    )
 
 
 def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
     for binding in statements(options, "binding"):
         known = path(binding)
         if known == option or "privileged" in known.lower():
-            raise LayoutError(f"{tree.name}:{binding.line}: the option '{known}' is already there")
+            raise LayoutError(
+                f"{tree.name}:{binding.line}: the option '{known}' is already there"
+            )
     for node in tree.nodes:
-        if node.kind == "binding" and "security.wrappers" in full_path(node) and "rootlesskit" in node.text:
-            raise LayoutError(f"{tree.name}:{node.line}: a security wrapper for rootlesskit is already there")
+        if (
+            node.kind == "binding"
+            and "security.wrappers" in full_path(node)
+            and "rootlesskit" in node.text
+        ):
+            raise LayoutError(
+                f"{tree.name}:{node.line}: a security wrapper for rootlesskit is "
+                "already there"
+            )
 
 
 def _set_at(tree: Tree, path: str) -> Node:
     """Return the attribute set that is bound at a path, through sets in sets."""
     for node in tree.nodes:
-        if node.kind == "binding" and full_path(node) == path and value(node).kind == "attrset_expression":
+        if (
+            node.kind == "binding"
+            and full_path(node) == path
+            and value(node).kind == "attrset_expression"
+        ):
             return value(node)
     raise LayoutError(f"{tree.name}: has no attribute set '{path}'")
 
 
 def _configuration(tree: Tree) -> tuple[Node, str, str]:
     """Return the set that `config` is where docker is enabled, `lib.` or "" before `mkIf`, and where `.enable` is."""
-    binding = next((node for node in tree.nodes if node.kind == "binding" and full_path(node) == "config"), None)
+    binding = next(
+        (
+            node
+            for node in tree.nodes
+            if node.kind == "binding" and full_path(node) == "config"
+        ),
+        None,
+    )
     if binding is None:
         raise LayoutError(f"{tree.name}: binds no 'config'")
     *words, body = call(value(binding))
-    found = re.fullmatch(r"((?:lib\.)?)mkIf (\w+)\.enable", " ".join(word.text for word in words))
+    found = re.fullmatch(
+        r"((?:lib\.)?)mkIf (\w+)\.enable", " ".join(word.text for word in words)
+    )
     if found is None or body.kind != "attrset_expression":
-        raise LayoutError(f"{tree.name}:{binding.line}: 'config' is not of the form 'mkIf cfg.enable {{ … }}'")
+        raise LayoutError(
+            f"{tree.name}:{binding.line}: 'config' is not of the form 'mkIf "
+            f"cfg.enable {{ … }}'"
+        )
     return body, found[1], found[2]
 
 
@@ -139,7 +189,10 @@ def _like(options: Node, option: str, description: str) -> tuple[Node, str]:
             string = Edit(*found.span("description"), f"\n{lines}\n{found['closing']}")
             return model, apply(model.text, [Edit(*found.span("name"), option), string])
     tree = options.tree
-    raise LayoutError(f"{tree.name}:{options.line}: has no option '{_MODELS[0]}' or '{_MODELS[1]}' of a known form")
+    raise LayoutError(
+        f"{tree.name}:{options.line}: has no option '{_MODELS[0]}' or '{_MODELS[1]}' "
+        "of a known form"
+    )
 
 
 def _after(binding: Node, added: str, *, gap: str) -> Edit:
@@ -147,7 +200,10 @@ def _after(binding: Node, added: str, *, gap: str) -> Edit:
     text = binding.tree.text
     behind = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?=\n|\Z)").match(text, binding.end)
     if behind is None or not is_first(text, binding.start):
-        raise LayoutError(f"{binding.tree.name}:{binding.line}: '{path(binding)}' is not alone on its line")
+        raise LayoutError(
+            f"{binding.tree.name}:{binding.line}: '{path(binding)}' is not alone on "
+            "its line"
+        )
     return Edit(behind.end(), behind.end(), f"{gap}{_margin(binding)}{added}")
 
 
@@ -161,8 +217,16 @@ def _into_configuration(body: Node, block: str) -> Edit:
     bindings = statements(body, "binding")
     if not bindings:
         raise LayoutError(f"{body.tree.name}:{body.line}: 'config' is empty")
-    first = next((index for index, binding in enumerate(bindings) if path(binding).startswith("systemd.")), None)
-    # The one in front of it; itself where it is the first, the last where there is none.
+    first = next(
+        (
+            index
+            for index, binding in enumerate(bindings)
+            if path(binding).startswith("systemd.")
+        ),
+        None,
+    )
+    # The one in front of it; itself where it is the first, the last where there is
+    # none.
     beside = bindings[max(first - 1, 0) if first is not None else -1]
     margin = _margin(beside) if is_first(body.tree.text, beside.start) else ""
     indented = textwrap.indent(block, margin).removeprefix(margin)
@@ -177,25 +241,34 @@ def _into_configuration(body: Node, block: str) -> Edit:
 _SECTION = re.compile(r"## .*\{#sec-release-\d\d\.\d\d-notable-changes\}\s*")
 _HEADING = re.compile(r"#{1,2} ")
 _ITEM = re.compile(r"([-*]) +\S")
-_HIDDEN = re.compile(r"^[ \t]*(```+|~~~+).*?^[ \t]*\1[`~]*[ \t]*$|<!--.*?-->", re.MULTILINE | re.DOTALL)
-_PLACEHOLDER = re.compile(r"[-*] +Create the first release note entry in this section!?\s*")
+_HIDDEN = re.compile(
+    r"^[ \t]*(```+|~~~+).*?^[ \t]*\1[`~]*[ \t]*$|<!--.*?-->", re.MULTILINE | re.DOTALL
+)
+_PLACEHOLDER = re.compile(
+    r"[-*] +Create the first release note entry in this section!?\s*"
+)
 
 
 def add_note(text: str, item: str, *, name: str) -> str:
     """Return release notes with `item`, one line without its bullet, in the middle of the notable changes.
 
-    Upstream asks for this place, since additions at the end conflict. The item replaces upstream's placeholder in an
-    empty section. Raise LayoutError if there is no such section, or it already has the item.
+    Upstream asks for this place, since additions at the end conflict. The item replaces
+    upstream's placeholder in an empty section. Raise LayoutError if there is no such
+    section, or it already has the item.
     """
     lines = text.split("\n")
     start, end, items = section(text, name=name)
     # More may follow in it than this time.
     first = item.partition(". ")[0]
-    there = next((index for index, line in enumerate(lines) if line[2:].startswith(first)), None)
+    there = next(
+        (index for index, line in enumerate(lines) if line[2:].startswith(first)), None
+    )
     if there is not None:
         raise LayoutError(f"{name}:{there + 1}: the item is already there")
     if not items:
-        place = 1 + max(index for index in range(start - 1, end) if lines[index].strip())
+        place = 1 + max(
+            index for index in range(start - 1, end) if lines[index].strip()
+        )
         lines[place:place] = ["", f"- {item}"]
         return "\n".join(lines)
     place = items[len(items) // 2]
@@ -217,5 +290,9 @@ def section(text: str, *, name: str) -> tuple[int, int, list[int]]:
     for index in headings:
         if _SECTION.fullmatch(lines[index]) is not None:
             end = next((other for other in headings if other > index), len(lines))
-            return index + 1, end, [line for line in range(index + 1, end) if _ITEM.match(lines[line])]
+            return (
+                index + 1,
+                end,
+                [line for line in range(index + 1, end) if _ITEM.match(lines[line])],
+            )
     raise LayoutError(f"{name}: has no section of notable changes")

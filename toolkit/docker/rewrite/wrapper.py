@@ -1,7 +1,7 @@
 """Find the shell command in moby's install phase that makes the dockerd-rootless wrapper, and rootlesskit in its PATH.
 
-Only what nixpkgs writes is followed: a list in the command itself, or in an attribute of moby that the command names.
-Anything else is unknown, and Nix decides.
+Only what nixpkgs writes is followed: a list in the command itself, or in an attribute
+of moby that the command names. Anything else is unknown, and Nix decides.
 """
 
 import re
@@ -46,7 +46,10 @@ class Invocation(Struct, frozen=True, kw_only=True):
     def flags(self) -> list[tuple[str, range]]:
         """Each `--prefix PATH : value` and `--suffix PATH : value`: its kind, and the value's offsets in the file."""
         found = FLAG.finditer(self.text)
-        return [(flag[1], range(self.start + flag.start(2), self.start + flag.end(2))) for flag in found]
+        return [
+            (flag[1], range(self.start + flag.start(2), self.start + flag.end(2)))
+            for flag in found
+        ]
 
     def kind_at(self, offset: int) -> str | None:
         """Return the kind of the flag whose value the offset is in."""
@@ -63,8 +66,8 @@ class Use(Struct, frozen=True, kw_only=True):
 class Placement(Struct, frozen=True, kw_only=True):
     """Where rootlesskit stands in the wrapper's PATH.
 
-    `command` makes bin/dockerd-rootless. If the place is UNKNOWN, `obscure` is a use that may get into the PATH, or a
-    script that may make the wrapper.
+    `command` makes bin/dockerd-rootless. If the place is UNKNOWN, `obscure` is a use
+    that may get into the PATH, or a script that may make the wrapper.
     """
 
     where: PathPlace
@@ -76,41 +79,76 @@ class Placement(Struct, frozen=True, kw_only=True):
 
 def placement(file: DockerFile) -> Placement:
     """Return the wrapper's flag that rootlesskit ends up in."""
-    scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
-    command = next((each for string, script in scripts.items() for each in _invocations(string, script)), None)
+    scripts = {
+        node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS
+    }
+    command = next(
+        (
+            each
+            for string, script in scripts.items()
+            for each in _invocations(string, script)
+        ),
+        None,
+    )
     if command is None:
-        made = (string for string, script in scripts.items() if _WRAPS.search(script) and _MADE.search(script))
+        made = (
+            string
+            for string, script in scripts.items()
+            if _WRAPS.search(script) and _MADE.search(script)
+        )
         maker = next(made, None)
-        return Placement(where=PathPlace.NO_WRAPPER if maker is None else PathPlace.UNKNOWN, obscure=maker)
+        return Placement(
+            where=PathPlace.NO_WRAPPER if maker is None else PathPlace.UNKNOWN,
+            obscure=maker,
+        )
     uses: list[Use] = []
     for node in _uses(file):
         use = _use(file, command, node, scripts)
         if use is None or (use.kinds and not any(use.kinds)):
             return Placement(where=PathPlace.UNKNOWN, obscure=node)
         uses += [use] if use.kinds else []
-    kinds = [kind for kind in ("prefix", "suffix") if any(kind in use.kinds for use in uses)]
+    kinds = [
+        kind for kind in ("prefix", "suffix") if any(kind in use.kinds for use in uses)
+    ]
     where = PathPlace(" and ".join(kinds) or PathPlace.ABSENT)
     return Placement(where=where, command=command, uses=tuple(uses))
 
 
 def _uses(file: DockerFile) -> list[Node]:
     """Return where the package is used: by its name, or taken out of a set by an attribute of that name."""
-    selections = [node.child("attrpath") for node in file.tree.root.walk() if node.kind == "select_expression"]
-    taken = [path for path in selections if path is not None and path.text == PREFIX_ENTRY]
-    return [reference.node for reference in file.references if reference.name == PREFIX_ENTRY] + taken
+    selections = [
+        node.child("attrpath")
+        for node in file.tree.root.walk()
+        if node.kind == "select_expression"
+    ]
+    taken = [
+        path for path in selections if path is not None and path.text == PREFIX_ENTRY
+    ]
+    return [
+        reference.node
+        for reference in file.references
+        if reference.name == PREFIX_ENTRY
+    ] + taken
 
 
-def _use(file: DockerFile, command: Invocation, node: Node, scripts: Mapping[Node, str]) -> Use | None:
+def _use(
+    file: DockerFile, command: Invocation, node: Node, scripts: Mapping[Node, str]
+) -> Use | None:
     """Return what becomes of a use; None if it may get into a script in another way."""
     if command.string.contains(node):
         return Use(node=node, kinds=frozenset([command.kind_at(node.start)]))
     builder = command.string.enclosing(*_SETS) or file.tree.root
-    used = {reference.name for reference in file.references if builder.contains(reference.node)} - {PREFIX_ENTRY}
+    used = {
+        reference.name
+        for reference in file.references
+        if builder.contains(reference.node)
+    } - {PREFIX_ENTRY}
     owners = [owner for owner in node.ancestors() if not owner.contains(command.string)]
     names = {name for owner in owners for name in _names(owner, node)}
     is_own = any(owner.kind in _OWNERS and builder.contains(owner) for owner in owners)
     if names & used:
-        # What a let, a default or a recursive set has is made of it wherever that is used.
+        # What a let, a default or a recursive set has is made of it wherever that is
+        # used.
         return None
     mentions = [
         (string, string.start + match.start())
@@ -119,15 +157,25 @@ def _use(file: DockerFile, command: Invocation, node: Node, scripts: Mapping[Nod
         for match in _VARIABLE.finditer(script)
         if match[1] in names
     ]
-    kinds = {command.kind_at(offset) if string is command.string else None for string, offset in mentions}
+    kinds = {
+        command.kind_at(offset) if string is command.string else None
+        for string, offset in mentions
+    }
     return Use(node=node, kinds=frozenset(kinds))
 
 
 def _names(owner: Node, node: Node) -> set[str]:
-    """Return the names that a binding, a default or an `inherit` gives; for `env.path = …`, the shell knows both."""
+    """Return the names that a binding, a default or an `inherit` gives.
+
+    For `env.path = …`, the shell knows both.
+    """
     if owner.kind == "binding":
         path = owner.child("attrpath")
-        return {name for part in path.children if (name := static_name(part)) is not None} if path else set()
+        return (
+            {name for part in path.children if (name := static_name(part)) is not None}
+            if path
+            else set()
+        )
     if owner.kind == "formal":
         return {owner.children[0].text}
     return {node.text} if owner.kind == "inherit" else set()
@@ -137,18 +185,29 @@ def _script(string: Node) -> str:
     """Return the string's text, with its quotes, and what is no shell in it, replaced: `${…}` and lines of comment."""
     text = list(string.text)
     for child in (string.children[0], string.children[-1]):
-        text[child.start - string.start : child.end - string.start] = "\n" * (child.end - child.start)
+        text[child.start - string.start : child.end - string.start] = "\n" * (
+            child.end - child.start
+        )
     for child in string.children:
         if child.kind == "interpolation":
-            text[child.start - string.start : child.end - string.start] = "\x01" * (child.end - child.start)
+            text[child.start - string.start : child.end - string.start] = "\x01" * (
+                child.end - child.start
+            )
     return _COMMENT.sub(lambda match: "\x01" * len(match[0]), "".join(text))
 
 
 def _invocations(string: Node, script: str) -> Iterator[Invocation]:
-    """Yield the commands of a script that make bin/dockerd-rootless; in `"…"`, which has other escapes, none."""
+    """Yield the commands of a script that make bin/dockerd-rootless.
+
+    In `"…"`, which has other escapes, none.
+    """
     if string.kind != "indented_string_expression":
         return
     # A shell line with its continuation lines.
     for match in re.finditer(r"(?:[^\n]*\\\n)*[^\n]+", script):
-        if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", match[0]) and WRAPPER.search(match[0]):
-            yield Invocation(string=string, start=string.start + match.start(), text=match[0])
+        if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", match[0]) and WRAPPER.search(
+            match[0]
+        ):
+            yield Invocation(
+                string=string, start=string.start + match.start(), text=match[0]
+            )

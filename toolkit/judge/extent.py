@@ -30,6 +30,7 @@ _UPDATING = re.compile(
 
 class Extent:
     """The attributes to evaluate for the differences between two sides; what is found is collected on the way.
+
     On the systems of `everything`, these are all attributes of the set.
     """
 

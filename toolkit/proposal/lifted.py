@@ -474,6 +474,7 @@ def _failed(
     allowed: Allowance,
 ) -> Derivations:
     """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing.
+
     One that has no time left is asked nothing more.
     """
     before, after = trees

@@ -29,6 +29,7 @@ from pathlib import Path, PurePosixPath
 from msgspec.structs import replace
 
 from toolkit import process
+from toolkit.asking.trials import Derivations, Effect, LiftQuestion, ask, command
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.judge import ground
@@ -43,16 +44,7 @@ from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
-from toolkit.proposal.lifted import (
-    UNREACHED,
-    Derivations,
-    Effect,
-    LiftQuestion,
-    LiftVerdict,
-    ask,
-    command,
-    joint_verdict,
-)
+from toolkit.proposal.lifted import UNREACHED, LiftVerdict, joint_verdict
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
 from toolkit.sources import trees

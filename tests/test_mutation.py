@@ -13,7 +13,13 @@ DATA = tomllib.loads((ROOT / "tests/mutation.toml").read_text())
 
 def test_each_room_has_modules_and_tests() -> None:
     percents = {name: room["percent"] for name, room in DATA["rooms"].items()}
-    assert percents == {"lift": 95, "proposal": 90, "judge": 90, "rewrite": 90}
+    assert percents == {
+        "lift": 95,
+        "proposal": 90,
+        "judge": 90,
+        "asking": 90,
+        "rewrite": 90,
+    }
     for room in DATA["rooms"].values():
         assert all(list(ROOT.glob(pattern)) for pattern in room["modules"])
         assert all((ROOT / place).exists() for place in room["tests"])

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests import specimens
-from tests.asking import docker, propose, proved
+from tests.dockers import docker, propose, proved
 from tests.progress import Steps
 from toolkit import sources
 from toolkit.cache import VARIABLE

@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests import specimens
-from tests.asking import docker, propose, proved
 from tests.clones import commit_all
 from tests.docker.conftest import drafted, source_at
+from tests.dockers import docker, propose, proved
 from tests.progress import Steps
 from tests.proposal.nixpkgs import ALONE
 from toolkit import specimen

@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct
 
 from tests import specimens
-from tests.asking import docker, propose
+from tests.dockers import docker, propose
 from tests.mutants import BATCHES, Mutant, marks, mutant, numbers, refused, sizes
 from tests.progress import Steps
 from toolkit import files

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.asking import docker
 from tests.docker.conftest import drafted
+from tests.dockers import docker
 from tests.progress import Steps
 from toolkit.docker.overlay_kinds import overlay_files
 from toolkit.errors import RefusalError, UsageError

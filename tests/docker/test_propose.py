@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests import designs, specimens
-from tests.asking import docker, propose
 from tests.clones import commit_all, git
+from tests.dockers import docker, propose
 from tests.progress import Steps
 from toolkit.docker import TARGET
 from toolkit.docker.proposals import DROP_WARNING

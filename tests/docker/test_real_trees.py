@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.asking import docker, propose
 from tests.docker.conftest import TREE
+from tests.dockers import docker, propose
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit.errors import LayoutError

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from toolkit.asking.packages import ENDS, MISSING, THROWS, Answer
 from toolkit.judge import values
-from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Kind, Weight
 from toolkit.judge.subject import THREW, Compared

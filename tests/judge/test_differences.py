@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from toolkit.judge.asking import ENDS, FUNCTION, MISSING, PACKAGE, SET, THROWS, Answer
+from toolkit.asking.packages import (
+    ENDS,
+    FUNCTION,
+    MISSING,
+    PACKAGE,
+    SET,
+    THROWS,
+    Answer,
+)
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.fixed_outputs import UNNAMED, fetches, refetched

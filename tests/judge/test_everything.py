@@ -10,8 +10,16 @@ from msgspec.structs import replace
 from tests.judge.test_specimen import ALL, BOARD, LIB, NATIVE, NOTES, change, in_copy
 from tests.progress import Steps
 from toolkit import process, specimen
+from toolkit.asking.packages import (
+    ENDS,
+    MISSING,
+    PACKAGE,
+    THROWS,
+    Answer,
+    Question,
+    ask,
+)
 from toolkit.judge import JudgeRequest, judge
-from toolkit.judge.asking import ENDS, MISSING, PACKAGE, THROWS, Answer, Question, ask
 from toolkit.judge.differences import Judgement, Kind, Weight
 from toolkit.model import Progress, Silence
 from toolkit.nix import limits

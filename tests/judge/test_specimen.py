@@ -13,10 +13,11 @@ from msgspec import Struct, field
 
 from tests.judge.edits import Edit, Step, edited, file_edits
 from toolkit import process, specimen
+from toolkit.asking import packages
+from toolkit.asking.packages import Question
 from toolkit.cache import VARIABLE
 from toolkit.judge import (
     JudgeRequest,
-    asking,
     audience,
     extent,
     ground,
@@ -26,7 +27,6 @@ from toolkit.judge import (
     record,
     sides,
 )
-from toolkit.judge.asking import Question
 from toolkit.judge.differences import (
     Difference,
     Expectation,
@@ -144,8 +144,8 @@ def second(
             nixos=False,
             every_reference=every,
             progress=Silence(),
-            times=asking.Times(),
-            allowed=limits.Allowance(asking.seconds(nixos=False)),
+            times=packages.Times(),
+            allowed=limits.Allowance(packages.seconds(nixos=False)),
         )
         return Extent(both, systems).judged()
 
@@ -348,16 +348,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     If it has another hosted-runner than the specimen, `after` is one of them.
     """
     found: list[set[str]] = []
-    first = asking.ask
+    first = packages.ask
 
     def watched(
         root: Path,
         system: str,
         questions: Sequence[Question],
         **more: Any,  # noqa: ANN401
-    ) -> list[asking.Answer]:
+    ) -> list[packages.Answer]:
         names = {
-            ("reader " if each.parts == asking.FEW else "") + ".".join(each.path)
+            ("reader " if each.parts == packages.FEW else "") + ".".join(each.path)
             for each in questions
         }
         is_after = (root / RUNNER).read_bytes() != (
@@ -872,7 +872,7 @@ def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(
 def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
     question = Question(path=("notes-server",))
     one, many = (
-        asking.command(
+        packages.command(
             specimen.path(), NATIVE, dict.fromkeys(range(count), question), nixos=False
         ).env
         for count in (1, 24)
@@ -975,10 +975,10 @@ def test_only_a_question_begins_the_time_of_an_attribute() -> None:
             marks.append(mark)
             return super().execute(command, things, mark=mark)
 
-    (answer,) = asking.ask(
+    (answer,) = packages.ask(
         specimen.path(), NATIVE, [Question(path=("notes-server",))], allowed=Marks(60)
     )
-    assert answer.kind == asking.PACKAGE
+    assert answer.kind == packages.PACKAGE
     (mark,) = marks
     assert mark.endswith(": question")
 
@@ -986,7 +986,7 @@ def test_only_a_question_begins_the_time_of_an_attribute() -> None:
 def test_attributes_that_end_nix_have_one_time_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(asking, "_ENDING_SECONDS", 0.001)
+    monkeypatch.setattr(packages, "_ENDING_SECONDS", 0.001)
     edits: Edits = {
         NOTES: ('version = "4.2.0"', "version = { }.gone"),
         BOARD: ('version = "', 'version = "1'),

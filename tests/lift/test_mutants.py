@@ -14,11 +14,12 @@ import pytest
 
 from tests.mutants import BATCHES, Mutant, marks, mutant, numbers, refused, sizes
 from toolkit import files, specimen
+from toolkit.asking.trials import LiftQuestion, ask
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.nix import program
-from toolkit.proposal.lifted import LiftQuestion, ask, verdict
+from toolkit.proposal.lifted import verdict
 
 SYSTEM = "x86_64-linux"
 NAME = "package.nix"

@@ -7,12 +7,13 @@ from msgspec.structs import replace
 
 from tests.lift.texts import lifted, package
 from tests.proposal.cases import lift_case
+from toolkit.asking.trials import LiftQuestion
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
 from toolkit.proposal.claims import capture_safe
 from toolkit.proposal.judged import Judging
-from toolkit.proposal.lifted import Asking, LiftQuestion
+from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Stage
 from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree

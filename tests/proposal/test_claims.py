@@ -9,6 +9,13 @@ from msgspec.structs import replace
 from tests.proposal.cases import lift_case
 from tests.proposal.nixpkgs import Nixpkgs
 from toolkit import specimen
+from toolkit.asking.trials import (
+    ChangedMethod,
+    Derivations,
+    Effect,
+    LiftQuestion,
+    Method,
+)
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
@@ -21,14 +28,7 @@ from toolkit.proposal.claims import (
     source_follows,
 )
 from toolkit.proposal.judged import Judging
-from toolkit.proposal.lifted import (
-    Asking,
-    ChangedMethod,
-    Derivations,
-    Effect,
-    LiftQuestion,
-    Method,
-)
+from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Stage, Subject
 from toolkit.sources import changes
 from toolkit.sources.changes import Change

@@ -5,14 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.proposal.nixpkgs import copied
+from toolkit.asking.trials import ChangedMethod, Derivations, Effect, LiftQuestion, ask
 from toolkit.nix import limits
-from toolkit.proposal.lifted import (
-    ChangedMethod,
-    Derivations,
-    Effect,
-    LiftQuestion,
-    ask,
-)
 
 SYSTEM = "x86_64-linux"
 PACKAGES = """

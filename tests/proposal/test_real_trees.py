@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.trees import trees
-from toolkit.proposal.lifted import LiftQuestion, ask
+from toolkit.asking.trials import LiftQuestion, ask
 
 SYSTEM = "x86_64-linux"
 

@@ -8,13 +8,14 @@ from msgspec.structs import replace
 
 from tests.proposal.cases import lift_case
 from tests.proposal.nixpkgs import Nixpkgs
+from toolkit.asking.trials import FOLLOW, LiftQuestion
 from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Depth, SourceRequest, Tier
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.judged import Judging
-from toolkit.proposal.lifted import FOLLOW, Asking, LiftQuestion
+from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Stage
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree

@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from tests.reach.conftest import NIXPKGS, Apart, left, statuses
 from toolkit import process
+from toolkit.asking.session import EvaluationError
 from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import stores
 from toolkit.nix.derivations import digest
 from toolkit.reach.effects import Outcome, Reach
-from toolkit.reach.session import EvaluationError
 
 NEW = 'fetch { name = "new"; hash = hash "c"; }'
 

@@ -8,7 +8,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from msgspec.structs import replace
 
-from toolkit.judge.asking import Answer
+from toolkit.asking.packages import Answer
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.subject import Compared

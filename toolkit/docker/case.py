@@ -10,6 +10,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from toolkit import inside, process
+from toolkit.asking.trials import LiftQuestion, command
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, demotion_of
@@ -31,7 +32,6 @@ from toolkit.nix import program
 from toolkit.proposal import judged, prove
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LiftQuestion, command
 from toolkit.proposal.requests import Request
 from toolkit.sources import changes, stand_in, trees
 from toolkit.sources.stand_in import Surroundings

@@ -5,8 +5,8 @@ import time
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit.asking.packages import Times, seconds
 from toolkit.judge import ground
-from toolkit.judge.asking import Times, seconds
 from toolkit.judge.differences import Judgement, StepVerdict
 from toolkit.judge.extent import Extent
 from toolkit.judge.sides import Sides

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from toolkit.asking.packages import FEW, FUNCTION, PACKAGE, SET, Question
 from toolkit.judge import mapping, readers
-from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
 from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import Gap
 from toolkit.judge.made import OF_SETS

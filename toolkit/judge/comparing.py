@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from toolkit.asking.packages import ENDS, MISSING, SET, THROWS, Answer, called
 from toolkit.judge import fixed_outputs
-from toolkit.judge.asking import ENDS, MISSING, SET, THROWS, Answer, called
 from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.overriding import follows, overrides
 from toolkit.judge.subject import HASHES, THREW, Compared, Found, Own

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from toolkit.asking.packages import ENDS, PACKAGE, THROWS, Answer, Question, called
 from toolkit.judge import comparing
-from toolkit.judge.asking import ENDS, PACKAGE, THROWS, Answer, Question, called
 from toolkit.judge.differences import Gap, Kind, Weight
 from toolkit.judge.made import MOST_DEEP
 from toolkit.judge.mapping import AttrPath

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
+from toolkit.asking.packages import PACKAGE, THROWS, Question
 from toolkit.judge import comparing, everything, mapping
-from toolkit.judge.asking import PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight

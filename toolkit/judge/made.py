@@ -8,8 +8,16 @@ from posixpath import dirname
 
 from msgspec.structs import replace
 
+from toolkit.asking.packages import (
+    ENDS,
+    FUNCTION,
+    PACKAGE,
+    SET,
+    THROWS,
+    Answer,
+    Question,
+)
 from toolkit.judge import mapping, tokens, versions
-from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Answer, Question
 from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import Gap
 from toolkit.judge.mapping import AttrPath

@@ -6,8 +6,7 @@ from functools import cached_property, partial
 
 from msgspec.structs import replace
 
-from toolkit.judge import comparing, fixed_outputs
-from toolkit.judge.asking import (
+from toolkit.asking.packages import (
     ELSEWHERE,
     ENDS,
     MISSING,
@@ -19,6 +18,7 @@ from toolkit.judge.asking import (
     Question,
     called,
 )
+from toolkit.judge import comparing, fixed_outputs
 from toolkit.judge.changed import ChangedText, given
 from toolkit.judge.differences import Difference, Gap, Kind, Weight
 from toolkit.judge.mapping import AttrPath, Map, shortest

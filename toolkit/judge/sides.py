@@ -12,9 +12,7 @@ from msgspec import Struct, field, structs
 from msgspec.structs import replace
 
 from toolkit import documents, process
-from toolkit.cache import default_cache
-from toolkit.git.reading import TreeFile
-from toolkit.judge.asking import (
+from toolkit.asking.packages import (
     FILES,
     MISSING,
     NATIVE,
@@ -25,6 +23,8 @@ from toolkit.judge.asking import (
     is_unreached,
     why_not,
 )
+from toolkit.cache import default_cache
+from toolkit.git.reading import TreeFile
 from toolkit.judge.ground import Ground
 from toolkit.model import Progress
 from toolkit.nix import limits, program

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS
+from toolkit.asking.packages import ELSEWHERE, FUNCTION, PACKAGE, PARTS
 from toolkit.judge.differences import Gap
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record

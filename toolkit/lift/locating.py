@@ -17,8 +17,8 @@ from posixpath import normpath
 from msgspec import Struct
 
 from toolkit import documents, inside, process
+from toolkit.asking.questions import bisected, sealed_command
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix.questions import bisected, sealed_command
 from toolkit.shipped import EXPRESSIONS
 
 PACKAGES = PurePosixPath("pkgs")

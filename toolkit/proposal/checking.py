@@ -10,10 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, sources
+from toolkit.asking.packages import seconds
 from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
 from toolkit.judge import SYSTEMS, judge
-from toolkit.judge.asking import seconds
 from toolkit.judge.differences import Judgement
 from toolkit.model import (
     Commit,

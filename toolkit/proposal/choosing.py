@@ -11,6 +11,7 @@ from shlex import quote
 from msgspec import Struct
 
 from toolkit import inside, sources
+from toolkit.asking.trials import FOLLOW, LiftQuestion, why_not
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.judge import ground
 from toolkit.lift.defaults import LiftChoice, ways
@@ -22,14 +23,7 @@ from toolkit.nix import program
 from toolkit.proposal import judged, recipes, texts
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import (
-    FOLLOW,
-    LIFTED,
-    NO_FUNCTION,
-    Asking,
-    LiftQuestion,
-    why_not,
-)
+from toolkit.proposal.lifted import LIFTED, NO_FUNCTION, Asking
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command

@@ -7,6 +7,14 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from toolkit.asking.trials import (
+    FOLLOW,
+    Derivations,
+    Effect,
+    LiftQuestion,
+    command,
+    recall,
+)
 from toolkit.judge import ground
 from toolkit.lift.candidates import OVERRIDE, method_name
 from toolkit.lift.layer import PREVIOUS
@@ -19,17 +27,7 @@ from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import (
-    FOLLOW,
-    LIFTED,
-    Asking,
-    Derivations,
-    Effect,
-    LiftQuestion,
-    command,
-    recall,
-    verdict,
-)
+from toolkit.proposal.lifted import LIFTED, Asking, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct, field
 
 from toolkit import confined, inside
+from toolkit.asking.trials import Effect, LiftQuestion, ask, why_not
 from toolkit.errors import ToolkitError
 from toolkit.lift.candidates import (
     FileBindings,
@@ -17,7 +18,6 @@ from toolkit.lift.candidates import (
 from toolkit.nix import limits
 from toolkit.nix.derivations import version_of
 from toolkit.nix.limits import sealed
-from toolkit.proposal.lifted import Effect, LiftQuestion, ask, why_not
 from toolkit.proposal.target import find_target
 
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")

@@ -7,8 +7,8 @@ from functools import cached_property
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit.asking.packages import FEW
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
-from toolkit.judge.asking import FEW
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Silence
 from toolkit.proposal.prove import Finding

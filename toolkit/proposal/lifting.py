@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from msgspec.structs import replace
 
 from toolkit import inside
+from toolkit.asking.trials import LiftQuestion
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.judge import ground
@@ -33,7 +34,7 @@ from toolkit.proposal.choosing import LiftCase, Opened, series_in
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Leaf
-from toolkit.proposal.lifted import Asking, LiftQuestion
+from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Claim, Subject
 from toolkit.proposal.requests import CheckRequest, Request, command
 from toolkit.proposal.target import Target, find_target

@@ -8,14 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
-from toolkit.lift.candidates import OVERRIDE, candidates, question_name
-from toolkit.nix.attributes import spine
-from toolkit.nix.scope import bound_names
-from toolkit.nix.tree import parsed
-from toolkit.parallel import side_by_side
-from toolkit.proposal.lifted import (
-    TOGETHER,
-    Asking,
+from toolkit.asking.trials import (
     ChangedMethod,
     Derivations,
     Effect,
@@ -23,6 +16,12 @@ from toolkit.proposal.lifted import (
     command,
     recall,
 )
+from toolkit.lift.candidates import OVERRIDE, candidates, question_name
+from toolkit.nix.attributes import spine
+from toolkit.nix.scope import bound_names
+from toolkit.nix.tree import parsed
+from toolkit.parallel import side_by_side
+from toolkit.proposal.lifted import TOGETHER, Asking
 from toolkit.proposal.prove import Finding
 
 FORMS = (

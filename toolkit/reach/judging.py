@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from msgspec.structs import replace
 
+from toolkit.asking.session import EvaluationError
 from toolkit.model import Progress
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
@@ -15,7 +16,6 @@ from toolkit.reach.instead import Names
 from toolkit.reach.listing import Listing, status_of
 from toolkit.reach.others import Others
 from toolkit.reach.overridden import Overridden
-from toolkit.reach.session import EvaluationError
 from toolkit.reach.sets import ScopedPath, Sets, called, listed
 from toolkit.reach.sources import is_own
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from toolkit.asking.session import EvaluationError
 from toolkit.nix.program import quoted
 from toolkit.reach.answers import Listed, Named, Overlay, OverlaySource, SetOption
 from toolkit.reach.effects import Outcome, Override
-from toolkit.reach.session import EvaluationError
 from toolkit.reach.sets import Sets, listed
 
 _HOOKED = {

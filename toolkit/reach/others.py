@@ -5,6 +5,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from toolkit.asking.session import EvaluationError
 from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.program import quoted
 from toolkit.nix.stores import own
@@ -14,7 +15,6 @@ from toolkit.reach.answers import Listed, Pair
 from toolkit.reach.effects import Brought, Left
 from toolkit.reach.instead import Names, Way
 from toolkit.reach.overridden import Call, Overridden
-from toolkit.reach.session import EvaluationError
 from toolkit.reach.sets import ScopedPath, Sets, called, listed
 
 

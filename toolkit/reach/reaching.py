@@ -15,6 +15,7 @@ from toolkit.model import Progress, Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.nix.limits import sealed
 from toolkit.proposal import proposing, registry
+from toolkit.proposal.overlays import STEPS_ASIDE
 from toolkit.proposal.requests import Request, command
 from toolkit.reach import sources
 from toolkit.reach.answers import OverlaySource
@@ -192,7 +193,13 @@ def _on(
             lookup = scratch / "nixpkgs"
             lookup.symlink_to(root)
         sets = around.enter_context(
-            Sets(_EXPRESSION, arguments, lookup=lookup, seconds=seconds)
+            Sets(
+                _EXPRESSION,
+                arguments,
+                lookup=lookup,
+                seconds=seconds,
+                notice=STEPS_ASIDE,
+            )
         )
 
         def bring(package: str) -> Brought | None:

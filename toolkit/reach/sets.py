@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from toolkit.asking.session import EvaluationError, Session
 from toolkit.nix.program import quoted
 from toolkit.reach.answers import Listed, Overlay, Place
 from toolkit.reach.effects import Replacement
-from toolkit.reach.session import EvaluationError, Session
 
 
 class Sets(Session):

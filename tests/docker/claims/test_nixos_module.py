@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
-from tests.asking import docker, proved
 from tests.docker.conftest import drafted, source_of
+from tests.dockers import docker, proved
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit.docker import module

@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests import designs
-from tests.asking import proved
 from tests.docker.conftest import Draft, source_of
 from tests.docker.spoiled import using
+from tests.dockers import proved
 from tests.progress import Steps
 from tests.proposal.nixpkgs import ALONE
 from toolkit.docker import builder

@@ -7,8 +7,8 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests.asking import docker
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
+from tests.dockers import docker
 from tests.progress import Steps
 from toolkit.contribution import Contribution, PullRequest, Removed
 from toolkit.pr import BranchOrder, contributions

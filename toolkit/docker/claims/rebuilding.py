@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit.asking.trials import Derivations, LiftQuestion, ask, command, recall
 from toolkit.docker import PREFIX_ENTRY, PathPlace, install_phase
 from toolkit.docker.case import DockerCase, spread
 from toolkit.docker.expressions import EXPRESSIONS
@@ -15,14 +16,7 @@ from toolkit.errors import NotRunError
 from toolkit.nix import stores
 from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.parallel import side_by_side
-from toolkit.proposal.lifted import (
-    TOGETHER,
-    Derivations,
-    LiftQuestion,
-    ask,
-    command,
-    recall,
-)
+from toolkit.proposal.lifted import TOGETHER
 from toolkit.proposal.prove import Finding
 from toolkit.text import few
 

@@ -2,8 +2,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from toolkit.asking.questions import bisected
 from toolkit.errors import CommandError, LimitError
-from toolkit.nix.questions import bisected
 
 
 class Asking:

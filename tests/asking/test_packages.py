@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import process, specimen
-from toolkit.judge.asking import Question, Times, ask, called, why_not
+from toolkit.asking.packages import Question, Times, ask, called, why_not
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 

@@ -25,7 +25,6 @@ from toolkit.nix.limits import bounded, is_sealed, memory, raised_by, restrict
 from toolkit.nix.program import reason
 from toolkit.nix.stores import own, remote
 from toolkit.process import Command
-from toolkit.proposal.overlays import STEPS_ASIDE
 
 _SETTINGS = {
     "fsync-metadata": "false",
@@ -103,11 +102,14 @@ class Session:
         *,
         lookup: Path,
         seconds: float,
+        notice: str = "unlet",
     ) -> None:
         """Answers may take so many seconds together, from `begin` on.
 
-        `lookup` is what `<nixpkgs>` stands for.
+        `lookup` is what `<nixpkgs>` stands for. Warnings that begin with `notice` are
+        kept.
         """
+        self._notice = notice
         # What is evaluated cannot know it, and so not answer for us.
         sign = secrets.token_hex(8)
         self._answer, self._end = f"trace: {sign}@", f"{sign}@end"
@@ -198,10 +200,12 @@ class Session:
                 answer = line.removeprefix(self._answer)
             else:
                 said.append(line[:_MOST_CHARACTERS])
-                if (found := line.partition(f"warning: {STEPS_ASIDE}")[2]) and len(
+                if (found := line.partition(f"warning: {self._notice}")[2]) and len(
                     self.warnings
                 ) < _MOST_LINES:
-                    self.warnings.setdefault(f"{STEPS_ASIDE}{found[:_MOST_CHARACTERS]}")
+                    self.warnings.setdefault(
+                        f"{self._notice}{found[:_MOST_CHARACTERS]}"
+                    )
         if answer is None:
             stderr = "\n".join(said)
             if _CUT in stderr:

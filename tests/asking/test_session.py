@@ -10,12 +10,12 @@ import pytest
 
 from tests.reach.conftest import NIXPKGS, SYSTEM
 from toolkit import process
+from toolkit.asking.session import EvaluationError, Session
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.reach import reaching
 from toolkit.reach.effects import Outcome, Reach
 from toolkit.reach.reaching import ReachRequest, reach
-from toolkit.reach.session import EvaluationError, Session
 
 EXPRESSION = Path(reaching.__file__).parents[1] / "expressions/reach.nix"
 

@@ -19,10 +19,10 @@ from msgspec import Struct, field, structs
 from msgspec.structs import replace
 
 from toolkit import documents
+from toolkit.asking.questions import MARK, bisected, new_mark, sealed_command
 from toolkit.errors import CommandError, LimitError
 from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance, Budget
-from toolkit.nix.questions import MARK, bisected, new_mark, sealed_command
 from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
 

@@ -29,6 +29,11 @@ def new_mark() -> str:
     return f"unlet-{secrets.token_hex(8)}:"
 
 
+def in_tree(reason: str) -> str:
+    """Name the files of a tree as the tree does."""
+    return re.sub(r"/\S+/(?=pkgs/)", "", reason)
+
+
 def sealed_command(  # noqa: PLR0913 - an expression, and its limits
     expression: Path,
     arguments: Mapping[str, str],

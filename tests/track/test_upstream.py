@@ -4,9 +4,9 @@ import pytest
 
 from tests.forge.server import Forge
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
+from toolkit.sources.places import ALL_PACKAGES
 from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
-from toolkit.track.upstream import TOP
 
 Ask = Callable[..., TrackAnswer]
 
@@ -47,7 +47,7 @@ def test_file_that_binds_docker_gen_is_found_where_it_is_called(
         "inherit (callPackage ../docker-engine { }) docker_29;\n  docker-gone = "
         "callPackage ../docker/gone.nix { };\n"
     )
-    nixpkgs.commit("docker: call", f"final: {{\n  {called}}}\n", path=str(TOP))
+    nixpkgs.commit("docker: call", f"final: {{\n  {called}}}\n", path=str(ALL_PACKAGES))
     found = ref(ask(where, "master"), "master")
     assert (str(found.path), found.state) == (
         "pkgs/docker-engine/default.nix",
@@ -79,7 +79,7 @@ def test_file_that_is_gone_and_branch_that_is_none_keep_no_other_from_its_answer
     nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
 ) -> None:
     nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: drop", "{ }\n", path=str(TOP))
+    nixpkgs.commit("docker: drop", "{ }\n", path=str(ALL_PACKAGES))
     answer = ask(where, "master", "nobody", "staging")
     assert ref(answer, "master").state is State.UNKNOWN
     assert "the file is gone" in (ref(answer, "master").reason or "")

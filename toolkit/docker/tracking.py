@@ -9,11 +9,12 @@ from toolkit.docker import PACKAGE, TARGET, evaluating, meaning
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
+from toolkit.sources.places import called_files, called_paths
 from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, Reading
-from toolkit.track.upstream import File, FoundFile, Reader, all_packages, called
+from toolkit.track.upstream import File, FoundFile, Reader, all_packages
 
-_CALL = re.compile(r"callPackages?\s+(\.{1,2}/[\w./+-]*(?:docker|moby)[\w./+-]*)")
+_OWN = re.compile("docker|moby")
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
@@ -38,8 +39,9 @@ class DockerFiles:
                 if not any(map(_may_bind, there)):
                     paths = [
                         path
-                        for call in _CALL.findall(all_packages(read))
-                        for path in called(call)
+                        for call in called_paths(all_packages(read))
+                        if _OWN.search(call)
+                        for path in called_files(call)
                     ]
                     there += filter(_may_bind, _files(read, paths))
             except ToolkitError:

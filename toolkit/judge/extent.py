@@ -20,6 +20,7 @@ from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW
 from toolkit.nix import limits
 from toolkit.parallel import beside
+from toolkit.sources.places import BY_NAME, by_name, is_package
 from toolkit.text import few
 
 _MOST_NAMES = 24
@@ -123,7 +124,7 @@ class Extent:
 
     def _broken(self, file: ChangedText) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
-        name = mapping.by_name(file.path) or file.path
+        name = by_name(file.path) or file.path
         what = "its file is not Nix any more"
         return self.record.subject(name, self.native).differs(
             Kind.EVALUATION, Weight.REGRESSION, what, None, file.error
@@ -196,7 +197,7 @@ class Extent:
             return
         # Not all that stdenv is made with is found by names.
         may_be_in_stdenv = self.record.serious and not all(
-            mapping.by_name(file.path) for file in special
+            by_name(file.path) for file in special
         )
         if may_be_in_stdenv and not self.record.is_same(("stdenv",)):
             reason = "differs, and with it all that is made with it: --all"
@@ -214,7 +215,7 @@ class Extent:
         is_known = (
             names
             and len(names) <= FEW_READERS
-            and all(mapping.by_name(file.path) for file in changed)
+            and all(by_name(file.path) for file in changed)
         )
         with ExitStack() as stack:
             if is_known:
@@ -338,8 +339,8 @@ class Extent:
             self.record.packages(own),
             self.record.packages(made - own),
         )
-        owner = [path for path in packages if path[0] == mapping.by_name(file.path)]
-        if owner and mapping.is_package(file.path):
+        owner = [path for path in packages if path[0] == by_name(file.path)]
+        if owner and is_package(file.path):
             return
         others = [path for path in packages if path not in owner]
         if (
@@ -395,7 +396,7 @@ class Extent:
             and (
                 file.path in tables
                 or (
-                    file.path.startswith(mapping.BY_NAME)
+                    file.path.startswith(f"{BY_NAME}/")
                     and None in {file.before, file.after}
                 )
             )
@@ -415,9 +416,7 @@ class Extent:
 
     def _is_unnamed(self, file: ChangedText) -> bool:
         """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
-        is_beside = mapping.by_name(file.path) is not None and not mapping.is_package(
-            file.path
-        )
+        is_beside = by_name(file.path) is not None and not is_package(file.path)
         return is_beside and not any(
             each.is_named(file.path) for each in self.record.maps
         )

@@ -22,6 +22,7 @@ from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import Gap
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
+from toolkit.sources.places import by_name
 from toolkit.text import counted, few
 
 _DARWIN, _OTHER_DARWIN = "aarch64-darwin", "x86_64-darwin"
@@ -270,7 +271,7 @@ class Made:
         path = PurePosixPath(file.path)
         if (
             path.suffix != ".nix"
-            or mapping.by_name(file.path) is not None
+            or by_name(file.path) is not None
             or file.path.startswith(mapping.TOP)
         ):
             return set()

@@ -16,21 +16,21 @@ from posixpath import dirname
 
 from toolkit import inside
 from toolkit.judge import literals, tokens
+from toolkit.sources import places
 from toolkit.sources.changes import MOST
 from toolkit.sources.trees import NixpkgsTree
 
 AttrPath = tuple[str, ...]
 _Named = tuple[str, frozenset[AttrPath]]
 
-TOP = "pkgs/top-level/"
-ALL_PACKAGES = f"{TOP}all-packages.nix"
-ALIASES = f"{TOP}aliases.nix"
+TOP = f"{places.TOP}/"
+ALL_PACKAGES = str(places.ALL_PACKAGES)
+ALIASES = str(places.ALIASES)
 PERSONS: Mapping[str, AttrPath] = {
     "maintainers/maintainer-list.nix": ("lib", "maintainers"),
     "maintainers/team-list.nix": ("lib", "teams"),
 }
 """The lists of maintainers, and where they are."""
-BY_NAME = "pkgs/by-name/"
 TESTS = "nixos/tests/"
 
 _TABLES = frozenset(
@@ -154,7 +154,7 @@ class Map:
                 continue
             seen.add(state)
             current, suffixes = state
-            if (named := by_name(current)) is not None:
+            if (named := places.by_name(current)) is not None:
                 found |= {(named, *suffix) for suffix in suffixes}
             if (families := self._families(current)) is not None:
                 lasts = {last for suffix in suffixes for last in (suffix, suffix[-1:])}
@@ -285,11 +285,11 @@ class Map:
         }
         for other in sorted(direct):
             yield other, names, ()
-        if direct or file.startswith(TOP) or is_package(file):
+        if direct or file.startswith(TOP) or places.is_package(file):
             return
         path = PurePosixPath(file)
         # A package of pkgs/by-name is a directory with all that it has.
-        least = 4 if file.startswith(BY_NAME) else 2
+        least = 4 if file.startswith(f"{places.BY_NAME}/") else 2
         around = [
             directory for directory in path.parents if len(directory.parts) >= least
         ]
@@ -362,18 +362,3 @@ def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
         for path in paths
         for made in _MAKERS.get(path[0], [path[:1]])
     }
-
-
-def is_package(file: str) -> bool:
-    """Return whether pkgs/by-name calls the file as a package."""
-    return (
-        by_name(file) is not None
-        and file.count("/") == 4  # noqa: PLR2004 - pkgs/by-name/xx/name/package.nix
-        and file.endswith("/package.nix")
-    )
-
-
-def by_name(file: str) -> str | None:
-    """Return the package in pkgs/by-name whose directory contains a file."""
-    parts = file.split("/")
-    return parts[3] if file.startswith(BY_NAME) and len(parts) > 4 else None  # noqa: PLR2004 - pkgs/by-name/xx/name/file

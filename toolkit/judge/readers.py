@@ -13,6 +13,7 @@ from toolkit.judge import mapping, tokens
 from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
+from toolkit.sources.places import by_name
 
 _TABLES = {mapping.ALL_PACKAGES, mapping.ALIASES}
 _MOST_NAMES = 400
@@ -155,7 +156,7 @@ def _made_from(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> frozenset[AttrPath]:
     """Return what a file may be in, one package for one of pkgs/by-name, and what is made in it where it has names."""
-    name = mapping.by_name(file)
+    name = by_name(file)
     if name is not None and file.endswith("/package.nix"):
         return frozenset({(name,)})
     return places.reached(file, _named(places, file, found))[0]

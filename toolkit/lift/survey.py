@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import re
 import resource
 import signal
 import threading
@@ -20,12 +19,12 @@ from toolkit import inside, landlock, process
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.inside import EntryKind
 from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
-from toolkit.lift.locating import PACKAGES, CalledNames, locate
+from toolkit.lift.locating import locate
 from toolkit.lift.shape import read
 from toolkit.nix import limits
 from toolkit.nix.tree import parsed, readable
+from toolkit.sources.places import PACKAGES, CalledNames, called_names, has_let
 
-_LET = re.compile(rb"\blet\b")
 _CHUNK = 8
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AT_ONCE = 200
@@ -98,7 +97,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
             f"{root}: has no directory '{PACKAGES}'",
             hint="--nixpkgs requires a nixpkgs tree",
         )
-    names = CalledNames.of(root)
+    names = called_names(root)
     if packages:
         places = dict.fromkeys(
             str(place) for name in packages for place in _places(root, names, name)
@@ -223,7 +222,7 @@ def read_files(
         except ToolkitError:
             yield SurveyedFile(path=path, readable=False)
             continue
-        if _LET.search(content) is None:
+        if not has_let(content):
             continue
         try:
             texts[path] = content.decode()

@@ -17,6 +17,7 @@ from toolkit.inside import EntryKind
 from toolkit.model import Source
 from toolkit.nix.program import quoted
 from toolkit.proposal.target import Target
+from toolkit.sources import places
 
 OWN = "# Made for nixpkgs "
 """How a line begins in the head of an overlay of unlet's own."""
@@ -148,7 +149,7 @@ def files(
     """
     package, file = target.package, target.file
     directory = file.parent
-    if file.parts[1:2] != ("by-name",) or not inside.is_file(
+    if places.by_name(file) is None or not inside.is_file(
         root, directory / "package.nix"
     ):
         return {}

@@ -17,7 +17,6 @@ from toolkit import inside, patches
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs, final_package
-from toolkit.lift.locating import CalledNames
 from toolkit.lift.survey import files_of
 from toolkit.model import Proposal
 from toolkit.nix import limits
@@ -25,6 +24,7 @@ from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_targets
 from toolkit.report import pull_request
 from toolkit.report.pull_request import StepText
+from toolkit.sources.places import called_names
 
 _SUFFIX = ".toml"
 _SLOW_SECONDS = 0.3
@@ -217,7 +217,7 @@ def _changing(
 
     With a maintainer, only their packages.
     """
-    names, left = CalledNames.of(root), limits.seconds(limits.TOGETHER_SECONDS)
+    names, left = called_names(root), limits.seconds(limits.TOGETHER_SECONDS)
     maintained = re.compile(
         rf"\bmaintainers\s*=(?:\s*with\s+[\w.]+;)?[^;]*?(?<![\w-]){re.escape(maintainer)}(?![\w-])".encode()
     )

@@ -12,18 +12,16 @@ from toolkit import inside
 from toolkit.errors import LayoutError, ToolkitError, only, tried
 from toolkit.lift.bindings import BindingKind
 from toolkit.lift.locating import (
-    PACKAGES,
     SYSTEMS,
-    CalledNames,
     Location,
     locate,
     owners,
     siblings,
 )
 from toolkit.lift.survey import survey
+from toolkit.sources.places import ALIASES, called_names
 
 _FILE = ".nix"
-_ALIASES = PACKAGES / "top-level" / "aliases.nix"
 _MOST = 8 << 20
 
 
@@ -85,7 +83,7 @@ def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError
 
 
 def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
-    names = CalledNames.of(root)
+    names = called_names(root)
     if (path := _as_file(root, name)) is not None:
         return _written_in(root, path, names.package(path))
     places = names.places(root, name)
@@ -159,7 +157,7 @@ def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
             package=package, file=file, systems=place.systems, broken=place.broken
         )
     other = locate(root, [likely]).get(likely)
-    if other is not None or CalledNames.of(root).known(file) is None:
+    if other is not None or called_names(root).known(file) is None:
         fact = "no attribute path leads to a package that is written here"
         if other is None:
             raise LayoutError(f"{file}: {fact}")
@@ -192,7 +190,7 @@ def _as_file(root: Path, name: str) -> PurePosixPath | None:
 
 def _alias(root: Path, name: str) -> str | None:
     try:
-        text = inside.read(root, _ALIASES, most=_MOST).decode(errors="replace")
+        text = inside.read(root, ALIASES, most=_MOST).decode(errors="replace")
     except ToolkitError:
         return None
     found = re.search(rf"^  {re.escape(name)} = ([^;]*);", text, re.MULTILINE)

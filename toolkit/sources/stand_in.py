@@ -21,15 +21,12 @@ from toolkit.errors import ToolkitError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
+from toolkit.sources.places import ALIASES, ALL_PACKAGES, TOP, by_name
 from toolkit.sources.trees import NixpkgsTree
 
 KIND = "stand-ins"
 
-_TOP = PurePosixPath("pkgs/top-level")
-_ALL_PACKAGES, _ALIASES, _NAMES = (
-    _TOP / name for name in ("all-packages.nix", "aliases.nix", "stand-ins.json")
-)
-_BY_NAME = PurePosixPath("pkgs/by-name")
+_NAMES = TOP / "stand-ins.json"
 _LIBRARY = PurePosixPath("lib")
 
 
@@ -126,13 +123,13 @@ def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:
         **kept,
         **{own / name: file for name, file in around.beside.items()},
         around.target: TreeFile(content=around.content),
-        _ALL_PACKAGES: TreeFile(
-            content=_listing(kept[_ALL_PACKAGES].content.decode(), around).encode()
+        ALL_PACKAGES: TreeFile(
+            content=_listing(kept[ALL_PACKAGES].content.decode(), around).encode()
         ),
         # No release of the specimen's, and nothing that the file itself names.
-        _ALIASES: TreeFile(
+        ALIASES: TreeFile(
             content=_without(
-                kept[_ALIASES].content.decode(), (*around.exported, *own_names)
+                kept[ALIASES].content.decode(), (*around.exported, *own_names)
             ).encode()
         ),
         _NAMES: TreeFile(content=json.dumps(names).encode()),
@@ -141,7 +138,7 @@ def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:
 
 def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
     """Return whether a file of the specimen's can be called: one that takes a release needs that."""
-    if _BY_NAME not in path.parents:
+    if by_name(path) is None:
         return True
     stem = re.escape(around.target.parent.name)
     taken = re.findall(rf"\b{stem}_\d+\b", _specimen()[path].content.decode())
@@ -151,7 +148,7 @@ def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
 def _listing(text: str, around: Surroundings) -> str:
     """Return all-packages.nix with the attributes that the file makes, and the newest under the package's own name."""
     called = re.escape(
-        f"inherit (callPackage {relpath(around.target.parent, _TOP)} {{ }})"
+        f"inherit (callPackage {relpath(around.target.parent, TOP)} {{ }})"
     )
     listed = "".join(f"    {name}\n" for name in around.exported)
     text = re.sub(

@@ -16,7 +16,7 @@ from toolkit.model import Progress, Source
 from toolkit.nix import limits
 from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Methods, part, working_methods
-from toolkit.sources import trees
+from toolkit.sources import places, trees
 from toolkit.track.memory import Memory
 from toolkit.track.readings import (
     EVALUATION,
@@ -28,19 +28,15 @@ from toolkit.track.readings import (
     overall,
 )
 from toolkit.track.upstream import (
-    TOP,
     Content,
     File,
     FoundFile,
     NoPackageError,
     Reader,
     all_packages,
-    called,
 )
 
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
-_CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
-_LET = re.compile(rb"\blet\b")
 
 _STATES = {
     Overridable.YES: State.FIXED,
@@ -67,9 +63,7 @@ class Package:
         self, package: str, names: Sequence[str], memory: Memory, progress: Progress
     ) -> None:
         self.package = package
-        self.target = PurePosixPath(
-            "pkgs/by-name", package[:2].lower(), package, "package.nix"
-        )
+        self.target = places.by_name_file(package)
         self.names = tuple(names)
         self._memory = memory
         self._progress = progress
@@ -83,13 +77,13 @@ class Package:
             path.parent / name[2:].decode()
             for name in dict.fromkeys(_BESIDE.findall(found[1]))
         ]
-        if beside and not _LET.search(found[1]):
+        if beside and not places.has_let(found[1]):
             others = zip(beside, read(beside), strict=True)
             path, found = next(
                 (
                     (place, each)
                     for place, each in others
-                    if each is not None and _LET.search(each[1])
+                    if each is not None and places.has_let(each[1])
                 ),
                 (path, found),
             )
@@ -97,17 +91,17 @@ class Package:
 
     def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
         """Return the file that all-packages.nix has the package from, by text."""
-        bound = re.search(
-            rf"^ *{re.escape(self.package)} *=(.*)", all_packages(read), re.MULTILINE
-        )
+        bound = places.bound_value(all_packages(read), self.package)
         if bound is None:
             raise NoPackageError(f"there is no package '{self.package}'")
-        call = _CALL.match(bound[1])
-        places = called(call[1]) if call is not None else []
-        for place, found in zip(places, read(places), strict=True):
-            if found is not None:
-                return place, found
-        raise ToolkitError(f"'{TOP}' does not show in which file '{self.package}' is")
+        path = places.called_path(bound)
+        files = places.called_files(path) if path is not None else []
+        for file, content in zip(files, read(files), strict=True):
+            if content is not None:
+                return file, content
+        raise ToolkitError(
+            f"'{places.ALL_PACKAGES}' does not show in which file '{self.package}' is"
+        )
 
     def settle(self, contents: Sequence[bytes]) -> None:
         """Use all packages in the lets of these files as the relevant names, unless some were given."""

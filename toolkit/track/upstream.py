@@ -4,7 +4,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -16,13 +15,12 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
+from toolkit.sources.places import ALL_PACKAGES
 from toolkit.track.answer import RefKind
 from toolkit.track.readings import Reading
 
 Content: TypeAlias = tuple[Oid, bytes]
 Reader: TypeAlias = Callable[[Sequence[PurePosixPath]], Sequence[Content | None]]
-
-TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 
 
 class WantedRef(Struct, frozen=True):
@@ -195,19 +193,9 @@ def all_packages(read: Reader) -> str:
 
     Raise ToolkitError if there is none.
     """
-    (found,) = read([TOP])
+    (found,) = read([ALL_PACKAGES])
     if found is None:
         raise ToolkitError(
-            f"there is no branch, tag or commit of this name, or it has no '{TOP}'"
+            f"there is no branch, tag or commit of this name, or it has no '{ALL_PACKAGES}'"
         )
     return found[1].decode(errors="replace")
-
-
-def called(path: str) -> list[PurePosixPath]:
-    """Return the files that `callPackage` may mean by a path in all-packages.nix."""
-    place = PurePosixPath(normpath(TOP.parent / path))
-    return (
-        [place]
-        if place.suffix == ".nix"
-        else [place / "default.nix", place / "package.nix"]
-    )

@@ -159,6 +159,26 @@ def parameter(text: str) -> str:
     return with_formals(without_definitions(text, names), formals).replace(_TODO, "")
 
 
+def args_let(text: str) -> str:
+    """Leave them in the let, where an argument that dockerGen does not name goes before.
+
+    The releases say by null that they have none.
+    """
+    for name in COMPONENTS:
+        old = value(text, name)
+        given = f"if args.{name} or null != null then args.{name} else {old}"
+        text = replaced(text, f" {name} = {old};", f" {name} = {given};")
+    return with_any_arguments(given_null(text)).replace(_TODO, "")
+
+
+def args_or(text: str) -> str:
+    """Leave them in the let, where an argument goes before, and an attribute before moby's."""
+    for name in COMPONENTS:
+        old = value(text, name)
+        text = replaced(text, f" {name} = {old};", f" {name} = args.{name} or ({old});")
+    return with_final(with_any_arguments(text)).replace(_TODO, "")
+
+
 DESIGNS: dict[str, Callable[[str], str]] = {
     "move": move,
     "hidden": hidden,
@@ -167,6 +187,8 @@ DESIGNS: dict[str, Callable[[str], str]] = {
     "sentinel": sentinel,
     "override-attrs": override_attrs,
     "component-overrides": component_overrides,
+    "args-let": args_let,
+    "args-or": args_or,
     "parameter": parameter,
 }
 
@@ -191,6 +213,8 @@ METHODS: dict[str, Callable[[str], tuple[str, ...]]] = {
     "component-overrides": lambda _: (
         "override { componentOverrides = { NAME = …; }; }",
     ),
+    "args-let": lambda _: _ARGUMENT,
+    "args-or": lambda name: _ATTRIBUTE if name == "moby" else _ARGUMENT,
     "parameter": lambda _: _ARGUMENT,
 }
 """What works after each design, by component, as one writes it."""
@@ -259,8 +283,20 @@ def hiding(text: str, names: Iterable[str]) -> str:
 def nulls(text: str) -> str:
     """Give dockerGen parameters of the components' names, which each release sets to null."""
     text = with_formals(text, COMPONENTS)
-    text = replaced(text, "  dockerGen =\n    {", "  dockerGen =\n    args@{")
+    return given_null(
+        replaced(text, "  dockerGen =\n    {", "  dockerGen =\n    args@{")
+    )
+
+
+def given_null(text: str) -> str:
+    """Have each release set the arguments of the components' names to null."""
     given = "".join(f"      {name} = null;\n" for name in COMPONENTS)
     return text.replace(
         "callPackage dockerGen {\n", f"callPackage dockerGen {{\n{given}"
     )
+
+
+def with_any_arguments(text: str) -> str:
+    """Let dockerGen take any argument."""
+    text = replaced(text, "  dockerGen =\n    {", "  dockerGen =\n    args@{")
+    return replaced(text, "    }:\n    let\n", "      ...\n    }:\n    let\n")

@@ -1,4 +1,4 @@
-"""Eight ways to lift the components, and whether `check --patch`, `track` sees in each what it does."""
+"""Ways to lift the components, and whether `check --patch` and `track` see what each does."""
 
 import subprocess
 from pathlib import Path
@@ -21,7 +21,9 @@ from toolkit.track.readings import Overridable, State
 from toolkit.track.refs import TrackRequest, track
 
 TREES = [pytest.param(specimen.path(), id="specimen"), *trees(having="pkgs/by-name")]
-OF_ATTRIBUTES = ("move", "both", "final-small")
+BY_ATTRIBUTES = ("move", "both", "final-small")
+IN_PART_BEFORE = ("move", "both", "args-or")
+"""The designs whose method is one that reached a part of the uses before."""
 CAPTURED = "parameter"
 """The design that takes a component from the package set."""
 ASKED = ("exact-change", "overridable", "compatible", "capture-safe")
@@ -67,10 +69,10 @@ def test_patch_passes_and_its_method_is_named(
     )
     shown = found["overridable"].found or ""
     assert shown.startswith(
-        "by overrideAttrs " if name in OF_ATTRIBUTES else "by override { "
+        "by overrideAttrs " if name in BY_ATTRIBUTES else "by override { "
     )
     assert shown.endswith(
-        "(before: in part)" if name in OF_ATTRIBUTES[:2] else "(before: none)"
+        "(before: in part)" if name in IN_PART_BEFORE else "(before: none)"
     )
 
 

@@ -9,6 +9,7 @@ from toolkit.docker.meaning import sentence
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import (
     DockerFile,
+    arguments,
     component,
     docker_file,
     locked,
@@ -101,6 +102,16 @@ def test_a_parameter_or_a_function_may_replace_what_a_let_binds(
 ) -> None:
     assert locked(file("29.6"))
     assert not locked(file_of(sub(pattern, new)))
+
+
+def test_arguments_that_no_parameter_names_are_read() -> None:
+    uses = sub(r"runc\.overrideAttrs", "args.componentOverrides.docker-runc or runc")
+    named = sub(r"dockerGen =\n    \{", "dockerGen =\n    args@{", text=uses)
+    unnamed = sub(r"^    \}:\n    let", "      ...\n    }:\n    let", text=named)
+    moby = {text: arguments(file_of(text))["moby"] for text in (uses, named, unnamed)}
+    assert moby == {uses: (), named: (), unnamed: ("moby", "componentOverrides")}
+    assert locked(file_of(named))
+    assert not locked(file_of(unnamed))
 
 
 def attributes(text: str) -> list[str]:

@@ -6,7 +6,7 @@ function with a set pattern.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from packaging.version import Version
@@ -14,7 +14,7 @@ from packaging.version import Version
 from toolkit import files
 from toolkit.docker import COMPONENTS
 from toolkit.errors import LayoutError
-from toolkit.lift.shape import read
+from toolkit.lift.shape import read, selection
 from toolkit.lift.style import Style
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import bound_names, formals
@@ -66,6 +66,28 @@ class DockerFile:
             for path, node in bound
             if len(path) == 1 and node.kind == "binding"
         }
+
+    @property
+    def takes_any(self) -> bool:
+        """Whether dockerGen takes arguments that it does not name, as `args@{ a, ... }` does."""
+        pattern = self.function.child("formals")
+        return pattern is not None and pattern.child("ellipses") is not None
+
+    def unnamed(self) -> tuple[str, ...]:
+        """Return the arguments that dockerGen takes by `args.NAME` alone."""
+        names = (
+            name
+            for use in self.references
+            if use.scope is not None
+            and use.scope.node is self.function
+            and self.formals[use.name].kind == "identifier"
+            for name in selection(use.node)
+        )
+        return tuple(
+            dict.fromkeys(
+                name for name in names if self.takes_any and name not in self.formals
+            )
+        )
 
     def at(self, node: Node) -> str:
         """Return `file:line:column` of a node, for messages."""
@@ -206,47 +228,45 @@ def component(file: DockerFile, name: str) -> Component:
 def locked(file: DockerFile) -> bool:
     """Return whether the bindings in dockerGen's let appear impossible to replace.
 
-    That is so if no parameter exists for them, and no function below the let, such as
+    That is so if no argument exists for them, and no function below the let, such as
     one of final attributes.
     """
-    functions = any(
-        node.kind == "function_expression" for node in spine(file.function)[-1].walk()
-    )
-    return not (
-        functions
-        or any({*names} - {component} for component, names in arguments(file).items())
-    )
+    below = spine(file.function)[-1].walk()
+    if file.takes_any or any(node.kind == "function_expression" for node in below):
+        return False
+    return not any({*names} - {part} for part, names in arguments(file).items())
 
 
 def arguments(
     file: DockerFile, *, before: DockerFile | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each component the parameters that may override it: that of its name, and those made for it.
+    """Return for each component the arguments that may override it: that of its name, and those made for it.
 
-    The latter have the component's name or "component" in theirs, and a default unless
-    they are new since `before`.
+    The latter have the component's name or "component" in theirs. They have a default,
+    are no parameter, or are new since `before`.
     """
     known = (before or file).formals
-    made = [
-        (name, name.replace("-", "").lower())
+    parameters = [
+        name
         for name, formal in file.formals.items()
         if formal.kind == "formal" and (len(formal.children) > 1 or name not in known)
     ]
-    stems = {
-        component: (component.removeprefix("docker-"), "component")
-        for component in COMPONENTS
-    }
-    return {
-        component: (
-            *((component,) if component in file.formals else ()),
-            *(
-                name
-                for name, plain in made
-                if name != component and any(word in plain for word in words)
-            ),
-        )
-        for component, words in stems.items()
-    }
+    made = (*parameters, *file.unnamed())
+    return {part: (*_own(file, part), *_made_for(part, made)) for part in COMPONENTS}
+
+
+def _own(file: DockerFile, component: str) -> tuple[str, ...]:
+    """Return the argument of a component's name, if there can be one."""
+    return (component,) if file.takes_any or component in file.formals else ()
+
+
+def _made_for(component: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield those of the names that have a component's, or "component", in them."""
+    words = (component.removeprefix("docker-"), "component")
+    for name in names:
+        plain = name.replace("-", "").lower()
+        if name != component and any(word in plain for word in words):
+            yield name
 
 
 @lru_cache(maxsize=16)

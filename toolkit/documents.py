@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -103,13 +104,17 @@ def read_toml(
     Raise ToolkitError for bytes that are not TOML, and as `read` does.
     """
     try:
-        return convert(
-            _formed(tomllib.loads(content.decode()), form), kind, document=document
-        )
+        return convert(_formed(_toml(content), form), kind, document=document)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{document}: not TOML: {error}") from error
     except RecursionError as error:
         raise ToolkitError(f"{document}: is nested too deep") from error
+
+
+# A run reads some files a dozen times, each time with other words in them.
+@lru_cache(maxsize=32)
+def _toml(content: bytes) -> object:
+    return tomllib.loads(content.decode())
 
 
 def _wrong(document: str, error: msgspec.ValidationError) -> ToolkitError:

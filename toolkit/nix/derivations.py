@@ -17,10 +17,17 @@ from typing import cast
 from toolkit import inside
 from toolkit.errors import ToolkitError
 
-_HEAD = re.compile(rb"Derive\(\[(.*?)\],\[(.*?)\],\[(.*?)\],\"", re.DOTALL)
 _PATH = re.compile(r"/nix/store/[0-9a-z]{32}-[\w+.?=-]+\.drv")
-_STRING = rb'"((?:[^"\\]|\\.)*)"'
+_TEXT = rb'(?:[^"\\]|\\.)*'
+_STRING = rb'"(%b)"' % _TEXT
 _OUTPUT = re.compile(rb"\(" + rb",".join([_STRING] * 4) + rb"\)", re.DOTALL)
+# The outputs, of which each has a name, a path, how it is hashed, and the hash; the
+# inputs; the files (Nix, src/libstore/derivations.cc).
+_OUTPUTS = rb'\("%b"(?:,"%b"){3}\)' % (_TEXT, _TEXT)
+_HEAD = re.compile(
+    rb'Derive\(\[(%b(?:,%b)*)\],\[(.*?)\],\[(.*?)\],"' % (_OUTPUTS, _OUTPUTS),
+    re.DOTALL,
+)
 _INPUT = re.compile(rb'\("([^"]+\.drv)",')
 _SOURCE = re.compile(r"/(nix/store/[0-9a-z]{32}-[\w+.?=-]+)")
 _VARIABLE = re.compile(rb"\(" + _STRING + rb"," + _STRING + rb"\)", re.DOTALL)
@@ -45,8 +52,8 @@ class Derivation:
         self.inputs = tuple(found.decode() for found in _INPUT.findall(head[2]))
         found = [tuple(map(_text, each)) for each in _OUTPUT.findall(head[1])]
         self.outputs = {name: place for name, place, _, _ in found}
-        self.hash = next((digest for _, _, _, digest in found), "")
-        """The hash of a fixed output, in hexadecimal digits; empty for another derivation."""
+        self.hash = next((digest for *_, digest in found if digest), "")
+        """The hash of a fixed output in hexadecimal, "impure" for an impure one, else ""."""
 
     @cached_property
     def environment(self) -> dict[str, str]:

@@ -4,7 +4,6 @@ Builds are sandboxed and never wait for a substituter, since none has these outp
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from msgspec import Struct
 from toolkit import landlock, process
 from toolkit.environment import BUILDING, of
 from toolkit.errors import ToolkitError
+from toolkit.nix.derivations import Derivation
 from toolkit.nix.limits import is_sealed, restrict
 from toolkit.nix.stores import STORE, environment, own, physical, remote, written
 from toolkit.process import Command
@@ -23,12 +23,6 @@ OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
 _KEEPING = ("--read-write-mode", "--option", "fsync-metadata", "false")
 _BUILD_SECONDS = "300"
-
-# A derivation begins with its outputs: name, path, how it is hashed, and the hash,
-# "impure" for one that is not fixed but has the network all the same (Nix,
-# src/libstore/derivations.cc).
-_OUTPUT_HASH = re.compile(rb'\("[^"\\]*","[^"\\]*","[^"\\]*","([^"\\]*)"\)')
-_OUTPUTS = re.compile(rb"Derive\(\[(%b(?:,%b)*)\],\[" % ((_OUTPUT_HASH.pattern,) * 2))
 
 
 class Tools(Struct, frozen=True, kw_only=True):
@@ -200,8 +194,7 @@ def require_no_network(derivations: Sequence[Path]) -> None:
     one, `__json`.
     """
     for path in sorted(requisites(*derivations)):
-        outputs = _OUTPUTS.match(physical(path).read_bytes())
-        if outputs is None or any(_OUTPUT_HASH.findall(outputs[1])):
+        if Derivation(path.name, physical(path).read_bytes()).hash:
             raise ToolkitError(
                 f"{path.name[33:]}: is not built, since a fixed-output derivation can "
                 "use the network"

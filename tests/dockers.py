@@ -33,4 +33,4 @@ def propose(request: Request, *, progress: Progress) -> Report:
 def proved(
     case: DockerCase, names: Collection[str] = (), *, progress: Progress
 ) -> tuple[Proof, ...]:
-    return prove.run(catalogue.of(case), case, names, progress=progress)
+    return prove.run(catalogue.claims(case), case, names, progress=progress)

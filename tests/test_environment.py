@@ -24,7 +24,7 @@ GIVEN = cases.read(__file__, dict[str, list[str]])
 @pytest.mark.parametrize("purpose", LISTS)
 def test_purpose_has_its_names_alone(purpose: str) -> None:
     given = dict.fromkeys(GIVEN, "/x")
-    kept = environment.of(
+    kept = environment.variables(
         SERVICES if purpose == "SERVICES" else getattr(environment, purpose),
         among=given,
     )
@@ -43,7 +43,11 @@ def test_path_has_no_entry_that_depends_on_the_directory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", "/a::.:bin:/b")
-    assert environment.of(environment.TOOLS)["PATH"] == environment.path() == "/a:/b"
+    assert (
+        environment.variables(environment.TOOLS)["PATH"]
+        == environment.path()
+        == "/a:/b"
+    )
 
 
 def test_sealed_nix_has_no_program_and_no_cache(

@@ -124,7 +124,7 @@ def _run(
         str(end),
     )
     framed = b"".join(_LENGTH.pack(len(content)) + content for content in contents)
-    kept = environment.of(environment.PARSING)
+    kept = environment.variables(environment.PARSING)
     with process.echoing(lambda _: None):
         return process.run(argv, env=kept, stdin=framed, ok=None, within=own)
 

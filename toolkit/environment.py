@@ -103,7 +103,7 @@ TOKEN = (
 """The program that prints the user's token."""
 
 
-def of(
+def variables(
     names: Sequence[str],
     more: Mapping[str, str] | None = None,
     *,

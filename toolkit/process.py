@@ -70,7 +70,7 @@ class Command(Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     cwd: Path | None = None
     env: Mapping[str, str] = field(
-        default_factory=lambda: environment.of(environment.TOOLS)
+        default_factory=lambda: environment.variables(environment.TOOLS)
     )
     """The whole environment, see `toolkit.environment`."""
     stdin: bytes | None = None

@@ -184,7 +184,7 @@ def test_a_change_that_reaches_everything_is_judged_and_kept() -> None:
     edits = {LIB: ("    # lists\n", "    unlet = 1;\n")}
     assert all_of(edits, of_all=False).unknown
     found = all_of(edits)
-    assert (found.unknown, found.everything, found.of(Weight.REGRESSION)) == (
+    assert (found.unknown, found.everything, found.weighing(Weight.REGRESSION)) == (
         (),
         (NATIVE,),
         (),

@@ -930,7 +930,7 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
         judgement = judge(
             theirs, JudgeRequest(systems=(NATIVE, "static")), progress=Silence()
         )
-    assert (judgement.unknown, judgement.of(Weight.REGRESSION)) == ((), ())
+    assert (judgement.unknown, judgement.weighing(Weight.REGRESSION)) == ((), ())
     assert "notes-server" in judgement.reached[NATIVE]
     met = {
         (each.attribute, each.system, each.reference) for each in judgement.unanswered

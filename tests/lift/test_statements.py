@@ -83,9 +83,9 @@ DEFINITION = "# why\n    ui = f {\n      a = ''\n        text\n      '';\n    };
 
 def test_a_definition_is_written_for_another_column_with_its_comment() -> None:
     moved = MovedDefinition(name="ui", text=DEFINITION, column=4, place="x.nix:1:1")
-    assert moved.at(4) == DEFINITION
-    assert moved.at(2) == DEFINITION.replace("\n  ", "\n")
-    assert moved.at(6, prefix="passthru.") == (
+    assert moved.written(4) == DEFINITION
+    assert moved.written(2) == DEFINITION.replace("\n  ", "\n")
+    assert moved.written(6, prefix="passthru.") == (
         "# why\n      passthru.ui = f {\n        a = ''\n          text\n        "
         "'';\n      };"
     )
@@ -93,7 +93,9 @@ def test_a_definition_is_written_for_another_column_with_its_comment() -> None:
     assert above == "# why\n  "
     assert value == " f {\n    a = ''\n      text\n    '';\n  }"
     with pytest.raises(NixSyntaxError, match=r"^x.nix:1:1:1:"):
-        MovedDefinition(name="ui", text="ui = {", column=0, place="x.nix:1:1").at(2)
+        MovedDefinition(name="ui", text="ui = {", column=0, place="x.nix:1:1").written(
+            2
+        )
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 import pytest
 
-from toolkit.lift.style import WIDTH, Style, filled
+from toolkit.lift.style import WIDTH, Style, filled, pattern_style
 from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import Tree
 
 
 def style(function: str) -> Style:
     binding = bound_names(Tree(f"rec {{ f ={function}; }}", name="x.nix").root)["f"]
-    return Style.of(
+    return pattern_style(
         binding,
         next(node for node in binding.walk() if node.kind == "function_expression"),
     )

@@ -165,7 +165,7 @@ def test_text_of_both_steps_has_at_most_150_words_too(
     ids, base = (Oid("a" * 40), Oid("b" * 40)), Oid("c" * 40)
     both = _designed(report, strategy, demotion)
     commits = [
-        replace(commit, subject=TEXTS.of(step).subject)
+        replace(commit, subject=TEXTS.step(step).subject)
         for commit, step in zip(both.proposal.commits, both.proposal.steps, strict=True)
     ]
     named = replace(both, proposal=replace(both.proposal, commits=tuple(commits)))
@@ -238,7 +238,7 @@ def test_the_reason_of_each_step_is_in_the_background(report: Report) -> None:
     whole = _background(report)
     assert whole.startswith("## Why\n\n")
     assert [
-        step.name for step in report.proposal.steps if TEXTS.of(step).why in whole
+        step.name for step in report.proposal.steps if TEXTS.step(step).why in whole
     ] == ["lift", "demote"]
     assert "## Why" not in _background(_designed(report, None, None))
 

@@ -19,7 +19,7 @@ from typing import IO, Self, TypeVar
 from msgspec.structs import replace
 
 from toolkit import documents, process
-from toolkit.environment import BUILDING, of
+from toolkit.environment import BUILDING, variables
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.limits import bounded, is_sealed, memory, raised_by, restrict
 from toolkit.nix.program import reason
@@ -131,7 +131,7 @@ class Session:
         argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
         # A fetch heeds SIGTERM at once, a function that runs does not.
         command = Command(
-            argv=argv, env=of(BUILDING, {"NIX_REMOTE": remote(own())}), grace=0.5
+            argv=argv, env=variables(BUILDING, {"NIX_REMOTE": remote(own())}), grace=0.5
         )
         within = command if is_sealed() else bounded(command, memory(_MEBIBYTES))
         sealed = restrict(within, expression.parent, writes=(own(),))

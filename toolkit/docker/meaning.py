@@ -50,7 +50,7 @@ def read(content: bytes) -> Reading:
     """
     name = TARGET.name
     try:
-        return of(docker_file(content, name=name))
+        return reading(docker_file(content, name=name))
     except LayoutError:
         reason = f"{STRANGE}nothing in it is bound to a function {layout.GENERATOR}"
     except ToolkitError as error:
@@ -151,7 +151,7 @@ def _strange(file: DockerFile, place: Placement) -> str | None:
     return None
 
 
-def of(file: DockerFile) -> Reading:
+def reading(file: DockerFile) -> Reading:
     """Return the meaning of a parsed file."""
     releases = file.releases()
     newest = layout.newest(releases.values())

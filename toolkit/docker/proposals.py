@@ -23,7 +23,7 @@ from toolkit.docker import (
 )
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
-from toolkit.docker.claims import catalogue as claims
+from toolkit.docker.claims import catalogue
 from toolkit.docker.overlay_kinds import overlay_files, rewrap
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import refuse, rewrite
@@ -118,7 +118,7 @@ class DockerProposals(Leaf[DockerCase]):
 
     def claims(self, series: DockerCase) -> tuple[Claim[DockerCase], ...]:
         """Return the claims about docker."""
-        return claims.of(series)
+        return catalogue.claims(series)
 
     def overlay_files(self, series: DockerCase) -> Mapping[str, TreeFile]:
         """Return docker's patched directory as an overlay.
@@ -254,7 +254,7 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
         _require_closed(file, chosen)
         raise
     messages, contents = (
-        [plan().of(step) for step in chosen],
+        [plan().step(step) for step in chosen],
         [text.encode() for text in texts],
     )
     proposal = Proposal(
@@ -300,7 +300,7 @@ def _foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     before, after = (
         docker_file(content, name=name) for content in (found.content, patched)
     )
-    places = [meaning.place_of(meaning.of(file)) for file in (before, after)]
+    places = [meaning.place_of(meaning.reading(file)) for file in (before, after)]
     if PathPlace.UNKNOWN in places:
         places = [
             meaning.place_of(reading)

@@ -28,7 +28,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     """
     name = file.tree.name
     design, demotion = design_of(steps), demotion_of(steps)
-    refuse(meaning.of(file), {step.name for step in steps}, name=name)
+    refuse(meaning.reading(file), {step.name for step in steps}, name=name)
     if not file.releases():
         raise LayoutError(
             f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes"
@@ -57,7 +57,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
         why = f"design '{design}' does not fit this file ({fact})"
-        raise RefusalError(f"{file.at(file.binding)}: {why}") from error
+        raise RefusalError(f"{file.binding.location}: {why}") from error
     _require_comments(file, after)
     return tuple(texts)
 
@@ -89,7 +89,7 @@ def _require_comments(before: DockerFile, after: DockerFile) -> None:
     for comment in lost_comments(before.tree, after.tree):
         if not TODO.search(comment.text):
             raise RefusalError(
-                f"{before.at(comment)}: this comment would be lost: the code around "
+                f"{comment.location}: this comment would be lost: the code around "
                 "it is rewritten, not moved"
             )
 
@@ -117,6 +117,6 @@ def without_todo(file: DockerFile) -> str:
                 "put an empty line, or code, between the TODO and the comment "
                 "that should stay"
             )
-            raise RefusalError(f"{file.at(comment)}: {fact}", hint=hint)
+            raise RefusalError(f"{comment.location}: {fact}", hint=hint)
         edits.append(Edit(*line.span(), ""))
     return apply(file.text, edits)

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from toolkit import process
-from toolkit.environment import TOOLS, of
+from toolkit.environment import TOOLS, variables
 from toolkit.errors import CommandError, ToolkitError, reason_of
 
 PORT_START = Path("sys/net/ipv4/ip_unprivileged_port_start")
@@ -208,7 +208,7 @@ def service() -> Service:
 
 def _show(properties: str, *units: str) -> dict[str, str]:
     argv = ["systemctl", "--user", "show", *units, "--property", properties]
-    text = process.run(argv, env=of(SERVICES), timeout=_SECONDS).text
+    text = process.run(argv, env=variables(SERVICES), timeout=_SECONDS).text
     return {
         name: value
         for name, _, value in (line.partition("=") for line in text.splitlines())

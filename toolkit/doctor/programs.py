@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit import files, process
 from toolkit.doctor.machine import SERVICES
-from toolkit.environment import of
+from toolkit.environment import variables
 from toolkit.errors import CommandError, ToolkitError, reason_of
 
 SETUID = 7
@@ -142,7 +142,7 @@ def try_version(program: Path) -> Trial:
         # With it NixOS' security wrapper prints which capabilities it passes on.
         done = process.run(
             [str(program), "--version"],
-            env=of(SERVICES, {"WRAPPER_DEBUG": "1"}),
+            env=variables(SERVICES, {"WRAPPER_DEBUG": "1"}),
             ok=None,
             timeout=_TRIAL_SECONDS,
         )

@@ -10,7 +10,7 @@ import shlex
 from msgspec import Struct
 
 from toolkit import process
-from toolkit.environment import TOKEN, of
+from toolkit.environment import TOKEN, variables
 from toolkit.errors import ToolkitError, UsageError
 
 _VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -79,7 +79,7 @@ def _output(words: list[str], what: str) -> str:
     It is not echoed, and what it says of a failure is not told.
     """
     with process.echoing(lambda _: None):
-        done = process.run(words, env=of(TOKEN), ok=None, timeout=_SECONDS)
+        done = process.run(words, env=variables(TOKEN), ok=None, timeout=_SECONDS)
     if done.status != 0:
         raise ToolkitError(f"{what}: '{words[0]}' ended with status {done.status}")
     line = done.text.partition("\n")[0].strip()

@@ -116,7 +116,7 @@ def hermetic(*, date: int | None = None) -> Mapping[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
     }
-    return environment.of(environment.TOOLS, {**sealed, **when, **_PLAIN})
+    return environment.variables(environment.TOOLS, {**sealed, **when, **_PLAIN})
 
 
 def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
@@ -131,7 +131,7 @@ def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
     for name, value in {**_READING, **(settings or {})}.items():
         named |= {f"GIT_CONFIG_KEY_{count}": name, f"GIT_CONFIG_VALUE_{count}": value}
         count += 1
-    return environment.of(
+    return environment.variables(
         environment.READING,
         {
             **named,
@@ -153,7 +153,7 @@ def network() -> Mapping[str, str]:
         )
         if name not in os.environ
     }
-    return environment.of(
+    return environment.variables(
         environment.FETCHING,
         {**patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN},
     )
@@ -161,7 +161,7 @@ def network() -> Mapping[str, str]:
 
 def contributing() -> Mapping[str, str]:
     """Return git's environment for adding a branch to a user's clone."""
-    return environment.of(
+    return environment.variables(
         environment.COMMITTING, {**_ALONE, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     )
 

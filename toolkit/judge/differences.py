@@ -125,7 +125,9 @@ class Judgement(Struct, frozen=True, kw_only=True):
     def rebuilds(self) -> dict[str, int]:
         """The number of attributes that are built differently, by system; what throws is not built."""
         changes = [
-            each for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION
+            each
+            for each in self.weighing(Weight.CHANGE)
+            if each.kind is Kind.DERIVATION
         ]
         built = {
             (each.system, each.attribute)
@@ -163,7 +165,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
         }
         return tuple(system for system in self.systems if system in everywhere)
 
-    def of(self, weight: Weight) -> tuple[Difference, ...]:
+    def weighing(self, weight: Weight) -> tuple[Difference, ...]:
         """Return the differences of this weight."""
         return tuple(each for each in self.differences if each.weight is weight)
 
@@ -171,11 +173,11 @@ class Judgement(Struct, frozen=True, kw_only=True):
 def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
     """Return 1 for a regression or a failed expectation, 3 if that is unknown."""
     built = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
-    wrong = [*judgement.of(Weight.REGRESSION)]
+    wrong = [*judgement.weighing(Weight.REGRESSION)]
     if expectation is not None:
         wrong += [
             each
-            for each in judgement.of(Weight.CHANGE)
+            for each in judgement.weighing(Weight.CHANGE)
             if expectation is Expectation.SAME or each.kind in built
         ]
     if wrong:

@@ -9,7 +9,7 @@ from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan
-from toolkit.lift.wanted import at, home
+from toolkit.lift.wanted import home
 from toolkit.nix.attributes import SETS
 from toolkit.nix.edit import Edit
 from toolkit.nix.scope import GLOBALS, Reference, look_up
@@ -43,7 +43,7 @@ def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
         construction.argument,
     )
     raise RefusalError(
-        f"{at(place)}: '{names[0]}' does not mean the package's final attributes here"
+        f"{place.location}: '{names[0]}' does not mean the package's final attributes here"
     )
 
 
@@ -93,7 +93,7 @@ def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edi
         )
         if new in taken or whole is not None:
             raise RefusalError(
-                f"{at(function)}: '{name}' does not mean the package's final "
+                f"{function.location}: '{name}' does not mean the package's final "
                 "attributes here"
             )
         around, body = function.parent, function.children[-1]
@@ -169,7 +169,7 @@ def require_meanings(planned: LiftPlan) -> None:
         by_set = there.scope is not None and there.scope.node.index in sets
         if not by_set and not same_meaning(use, planned.shape.bindings[owner], place):
             raise RefusalError(
-                f"{at(use.node)}: '{use.name}' means something different where "
+                f"{use.node.location}: '{use.name}' means something different where "
                 f"'{owner}' has to go"
             )
     for name in planned.names:
@@ -180,7 +180,7 @@ def require_meanings(planned: LiftPlan) -> None:
             scope is None or scope.names[name] is not planned.shape.bindings[name]
         ):
             raise RefusalError(
-                f"{at(place)}: '{name}' does not mean the same here as in the let"
+                f"{place.location}: '{name}' does not mean the same here as in the let"
             )
 
 

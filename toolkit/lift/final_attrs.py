@@ -13,7 +13,7 @@ from toolkit.lift.recursion import recursive
 from toolkit.lift.rewriting import Lifted, carry_out, with_parameter
 from toolkit.lift.shape import read, selection
 from toolkit.lift.statements import StatementEdit
-from toolkit.lift.wanted import at, construction
+from toolkit.lift.wanted import construction
 from toolkit.nix.edit import Edit, apply, is_first
 from toolkit.nix.scope import formals
 from toolkit.nix.tree import Node, parsed
@@ -40,7 +40,7 @@ def _without_rec(text: str, *, name: str) -> Lifted:
     call = construction(shape)
     if not recursive(call):
         raise LayoutError(
-            f"{at(call.argument)}: the package's attributes are no 'rec' set",
+            f"{call.argument.location}: the package's attributes are no 'rec' set",
             hint="nothing to propose",
         )
     return carry_out(LiftPlan(shape=shape, construction=call))
@@ -79,7 +79,9 @@ def final_package(text: str, *, name: str) -> str:
             "no test uses an argument "
             f"'{own}'{', but to override it' * bool(parameters and tested)}"
         )
-        raise LayoutError(f"{at(call.argument)}: {fact}", hint="nothing to propose")
+        raise LayoutError(
+            f"{call.argument.location}: {fact}", hint="nothing to propose"
+        )
     if recursive(call):
         return final_package(_without_rec(text, name=name).text, name=name)
     final = call.final.children[0].text if call.final is not None else PARAMETER

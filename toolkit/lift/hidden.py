@@ -15,8 +15,7 @@ from toolkit.lift.capture import mention, same_meaning
 from toolkit.lift.planning import require_plain
 from toolkit.lift.shape import Shape
 from toolkit.lift.statements import after, extent, removals
-from toolkit.lift.style import Style
-from toolkit.lift.wanted import at
+from toolkit.lift.style import Style, pattern_style
 from toolkit.nix.attributes import value
 from toolkit.nix.edit import Edit, apply, indentation, shifted
 from toolkit.nix.scope import binding_names, formals, look_up
@@ -53,7 +52,7 @@ class CalledFunction(Struct, frozen=True, kw_only=True):
     @property
     def style(self) -> Style:
         """The form in which the function is written."""
-        return Style.of(self.binding, self.function)
+        return pattern_style(self.binding, self.function)
 
 
 def called(shape: Shape) -> CalledFunction:
@@ -68,7 +67,7 @@ def called(shape: Shape) -> CalledFunction:
             "the function is not called in its own file, and callPackage would "
             "fill new parameters"
         )
-        raise LayoutError(f"{at(function)}: {fact}")
+        raise LayoutError(f"{function.location}: {fact}")
     (name,) = binding_names(binding)
     calls: list[Node] = []
     for use in shape.references:
@@ -84,7 +83,7 @@ def called(shape: Shape) -> CalledFunction:
                 or call.children[0].text != "callPackage"
             ):
                 raise LayoutError(
-                    f"{at(use.node)}: {name} is used other than by 'callPackage {name}'"
+                    f"{use.node.location}: {name} is used other than by 'callPackage {name}'"
                 )
             calls.append(call)
     return CalledFunction(
@@ -129,7 +128,9 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
         node = shape.bindings[name]
         require_plain(shape, name)
         if name in parameters:
-            raise RefusalError(f"{at(node)}: '{name}' hides a parameter of that name")
+            raise RefusalError(
+                f"{node.location}: '{name}' hides a parameter of that name"
+            )
         for use in shape.references:
             if (
                 node.contains(use.node)
@@ -137,7 +138,7 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
                 and not same_meaning(use, node, of.pattern)
             ):
                 raise RefusalError(
-                    f"{at(use.node)}: '{use.name}' means something different among "
+                    f"{use.node.location}: '{use.name}' means something different among "
                     "the parameters"
                 )
     return [name for name in shape.bindings if name in moved]
@@ -190,13 +191,13 @@ def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
     shape, binding, caller = of.shape, of.binding, of.caller
     if (taken := mention(shape.tree.root, caller)) is not None:
         raise RefusalError(
-            f"{at(taken)}: the name '{caller}', which the rewrite would introduce, is "
+            f"{taken.location}: the name '{caller}', which the rewrite would introduce, is "
             "in use here"
         )
     for name in ("callPackage", "lib"):
         if look_up(name, binding).scope is None:
             raise RefusalError(
-                f"{at(binding)}: '{name}' is not among the arguments of the file"
+                f"{binding.location}: '{name}' is not among the arguments of the file"
             )
     yield from (Edit(call.start, call.end, caller) for call in of.calls)
     indent = indentation(shape.tree.text, binding.start)

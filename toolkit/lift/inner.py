@@ -39,7 +39,9 @@ def _joined(let: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]
         if is_first(text, last.start)
         else indentation(text, let.start) + 2
     )
-    written = "".join(f"\n\n{' ' * margin}{each.at(margin)}" for each in definitions)
+    written = "".join(
+        f"\n\n{' ' * margin}{each.written(margin)}" for each in definitions
+    )
     yield Edit(after(last), after(last), written)
 
 
@@ -54,7 +56,9 @@ def _new(
         else indentation(tree.text, function.start) + 2
     )
     start, line = " " * margin, f"\n{' ' * margin}"
-    written = "\n\n".join(f"{start}  {each.at(margin + 2)}" for each in definitions)
+    written = "\n\n".join(
+        f"{start}  {each.written(margin + 2)}" for each in definitions
+    )
     above = f"let\n{written}{line}in{line}"
     if own_line:
         yield Edit(inner.start, inner.start, above)

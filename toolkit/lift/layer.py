@@ -12,7 +12,6 @@ from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import LiftPlan
 from toolkit.lift.shape import BuilderCall, bound, path_of
 from toolkit.lift.statements import MovedDefinition
-from toolkit.lift.wanted import at
 from toolkit.nix.attributes import inherited
 from toolkit.nix.edit import Edit, indentation
 from toolkit.nix.scope import Reference
@@ -32,10 +31,12 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
             (use for use in planned.shape.references if use.name == PREVIOUS), None
         )
     ) is not None:
-        raise RefusalError(f"{at(taken.node)}: '{PREVIOUS}' already has a meaning here")
+        raise RefusalError(
+            f"{taken.node.location}: '{PREVIOUS}' already has a meaning here"
+        )
     if planned.shape.inner:
         raise RefusalError(
-            f"{at(call)}: a name means something different in the set of attributes"
+            f"{call.location}: a name means something different in the set of attributes"
         )
     found: dict[int, Node] = {}
     for index in planned.rerouted:
@@ -53,7 +54,7 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
         )
         if node is None:
             raise RefusalError(
-                f"{at(place)}: is not within an attribute of the package"
+                f"{place.location}: is not within an attribute of the package"
             )
         found[node.index] = node
     leaving = tuple(node for _, node in sorted(found.items()))
@@ -67,7 +68,7 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
         {*kept, PASSTHRU}
     ):
         raise RefusalError(
-            f"{at(call)}: what uses a lifted binding is a part of an attribute, which "
+            f"{call.location}: what uses a lifted binding is a part of an attribute, which "
             "would stay"
         )
     for use in planned.shape.references:
@@ -79,7 +80,7 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
             and _is_of(construction, use)
         ):
             raise RefusalError(
-                f"{at(use.node)}: '{use.name}' is used here, and has to leave the "
+                f"{use.node.location}: '{use.name}' is used here, and has to leave the "
                 "builder's call"
             )
     return leaving
@@ -113,7 +114,7 @@ def around(
     call = planned.construction.call
     indent = indentation(call.tree.text, call.start)
     column = indent + 6
-    parts = [definition.at(column) for _, definition in layered]
+    parts = [definition.written(column) for _, definition in layered]
     if additions:
         there = (
             ""

@@ -19,7 +19,7 @@ from toolkit.lift.statements import (
     is_spaced,
     source,
 )
-from toolkit.lift.wanted import at, home
+from toolkit.lift.wanted import home
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, moves
 from toolkit.nix.scope import static_name
@@ -51,7 +51,7 @@ class Additions(Struct, frozen=True, kw_only=True):
     def lines(self, indent: int) -> str:
         """Write them as lines at a column, starting with a line feed and without a final one."""
         items = [inherit(self.names, indent)] if self.names else []
-        items += [definition.at(indent) for definition in self.definitions]
+        items += [definition.written(indent) for definition in self.definitions]
         apart = "\n\n" if any("\n" in item for item in items) else "\n"
         return "\n" + apart.join(" " * indent + item for item in items)
 
@@ -106,7 +106,7 @@ def add(
         inherits[node.index].dropped.add(PASSTHRU)
         text = f"{PASSTHRU} = {source(node)}.passthru // {additions.open(0)};"
         inherits[node.index].behind.append(
-            MovedDefinition(name=PASSTHRU, text=text, column=0, place=at(node))
+            MovedDefinition(name=PASSTHRU, text=text, column=0, place=node.location)
         )
     elif node.kind == "binding" and (expression := value(node)).kind in _OPERANDS:
         indent = indentation(node.tree.text, node.start)
@@ -117,7 +117,7 @@ def add(
         )
     else:
         raise RefusalError(
-            f"{at(node)}: passthru is computed, and not written out as a set"
+            f"{node.location}: passthru is computed, and not written out as a set"
         )
 
 
@@ -142,7 +142,7 @@ def _new(into: Node, additions: Additions) -> Edit:
         not additions.names and len(additions.definitions) == 1 and "\n" in into.text
     )
     written = (
-        additions.definitions[0].at(indent, prefix=f"{PASSTHRU}.")
+        additions.definitions[0].written(indent, prefix=f"{PASSTHRU}.")
         if alone
         else f"{PASSTHRU} = {additions.whole(indent)};"
     )
@@ -195,7 +195,7 @@ def _dotted(node: Node, additions: Additions) -> Edit:
     indent = column(node.tree.text, start)
     items = [f"{PASSTHRU}.{name} = {name};\n" for name in additions.names]
     items += [
-        f"{definition.at(indent, prefix=f'{PASSTHRU}.')}\n\n"
+        f"{definition.written(indent, prefix=f'{PASSTHRU}.')}\n\n"
         for definition in additions.definitions
     ]
     return Edit(start, start, "".join(f"{item}{' ' * indent}" for item in items))

@@ -22,7 +22,7 @@ from toolkit.lift.bindings import (
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan, LiftWay
 from toolkit.lift.shape import BuilderCall, Shape, callee, path_of, result, selection
 from toolkit.lift.shape import construction as builder_call
-from toolkit.lift.wanted import at, construction, wanted
+from toolkit.lift.wanted import construction, wanted
 from toolkit.nix.attributes import inherited_from, inside, value
 from toolkit.nix.conditions import climb, guards
 from toolkit.nix.tree import Node
@@ -136,7 +136,7 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
                 f"'{name}' has to move, and is a function, which is no attribute "
                 "of a package"
             )
-            raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
+            raise RefusalError(f"{shape.bindings[name].location}: {fact}")
     planned = LiftPlan(
         shape=shape,
         construction=construction(shape),
@@ -167,7 +167,7 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
         what = " or ".join(follow or SHARED)
         _require_no_source_of_their_own(shape, lifted, follow)
         raise LayoutError(
-            f"{at(shape.body)}: nothing that moves takes {what} from where the "
+            f"{shape.body.location}: nothing that moves takes {what} from where the "
             "package takes it"
         )
     return planned
@@ -244,7 +244,9 @@ def _own(
     }:
         own -= stays
     if not own or not followed & {*shape.bindings} <= own:
-        raise RefusalError(f"{at(shape.body)}: what is followed has to stay in the let")
+        raise RefusalError(
+            f"{shape.body.location}: what is followed has to stay in the let"
+        )
     for name in own:
         require_plain(shape, name)
     return frozenset(own)
@@ -266,7 +268,7 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
     )
     if not any(use.node is root for use in shape.uses):
         raise RefusalError(
-            f"{at(node)}: '{name}' is inherited from an expression that uses a lifted "
+            f"{node.location}: '{name}' is inherited from an expression that uses a lifted "
             "binding"
         )
     return callee(source)
@@ -282,7 +284,7 @@ def require_plain(shape: Shape, name: str) -> None:
     """Raise RefusalError for a binding of several names, or of a nested attribute."""
     if not is_plain(node := shape.bindings[name]):
         raise RefusalError(
-            f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} "
+            f"{node.location}: '{name}' has to move, and is not bound by one plain '{name} "
             "= …;'"
         )
 
@@ -317,13 +319,13 @@ def _route(
             "or something different"
         )
         raise RefusalError(
-            f"{at(shape.bindings[name])}: {fact}",
+            f"{shape.bindings[name].location}: {fact}",
             hint=f"--as {quote(name)}=NAME gives it another name",
         )
     for path in ((PASSTHRU, attribute), (attribute,)):
         if (other := attributes.get(path)) is not None:
             raise RefusalError(
-                f"{at(other)}: the attribute '{'.'.join(path)}' differs from the "
+                f"{other.location}: the attribute '{'.'.join(path)}' differs from the "
                 f"let's '{name}'"
             )
     return AttributeRoute(path=(PASSTHRU, attribute))
@@ -350,7 +352,9 @@ def _require_distinct(planned: LiftPlan) -> None:
                 f"'{'.'.join(route.path)}'"
             )
             hint = f"--as {quote(name)}=NAME gives it another name"
-            raise RefusalError(f"{at(planned.shape.bindings[name])}: {fact}", hint=hint)
+            raise RefusalError(
+                f"{planned.shape.bindings[name].location}: {fact}", hint=hint
+            )
 
 
 def _require_all_within(planned: LiftPlan) -> None:
@@ -362,7 +366,7 @@ def _require_all_within(planned: LiftPlan) -> None:
         if use.node.index in planned.rerouted:
             if not argument.contains(use.node):
                 raise RefusalError(
-                    f"{at(use.node)}: the builder's call is itself made with "
+                    f"{use.node.location}: the builder's call is itself made with "
                     f"'{use.name}'"
                 )
         elif use.name in planned.moved and (
@@ -374,7 +378,7 @@ def _require_all_within(planned: LiftPlan) -> None:
                     f"'{use.name}' has to move, and is used here, where there are "
                     "no final attributes"
                 )
-                raise RefusalError(f"{at(use.node)}: {fact}")
+                raise RefusalError(f"{use.node.location}: {fact}")
 
 
 def _require_all_followed(planned: LiftPlan) -> None:
@@ -387,7 +391,7 @@ def _require_all_followed(planned: LiftPlan) -> None:
                 f"'{name}' is made with '{other}', which takes "
                 f"{' or '.join(planned.follows)} from the let"
             )
-            raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
+            raise RefusalError(f"{shape.bindings[other].location}: {fact}")
     # With the source goes the version; a version alone would be another one for half of
     # what is made of it.
     for other in (
@@ -404,7 +408,7 @@ def _require_all_followed(planned: LiftPlan) -> None:
                 f"an override of version would not reach '{other}', which stays "
                 "in the let"
             )
-            raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
+            raise RefusalError(f"{shape.bindings[other].location}: {fact}")
 
 
 def _require_whole(planned: LiftPlan) -> None:
@@ -441,7 +445,7 @@ def _require_whole(planned: LiftPlan) -> None:
                 f"{whole[use.name]} is made of '{use.name}', which an override of "
                 "that does not reach here"
             )
-            raise RefusalError(f"{at(use.node)}: {fact}")
+            raise RefusalError(f"{use.node.location}: {fact}")
 
 
 def _require_one(planned: LiftPlan) -> None:
@@ -463,7 +467,7 @@ def _require_one(planned: LiftPlan) -> None:
                 f"replace the one at {own.place} alone"
             )
             raise RefusalError(
-                f"{at(other)}: {fact}", hint="give one of them another name"
+                f"{other.location}: {fact}", hint="give one of them another name"
             )
     asserts = (
         node
@@ -481,7 +485,7 @@ def _require_one(planned: LiftPlan) -> None:
         use = waiting.pop()
         if use.name in planned.names:
             raise RefusalError(
-                f"{at(use.node)}: an assert reads '{use.name}' here, which no "
+                f"{use.node.location}: an assert reads '{use.name}' here, which no "
                 "override reaches"
             )
         waiting += (
@@ -511,7 +515,7 @@ def _require_no_source_of_their_own(
                 f"{' or '.join(follow)} of the package does not change the source "
                 f"of '{name}'"
             )
-            raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
+            raise RefusalError(f"{shape.bindings[name].location}: {fact}")
 
 
 def _require_all_there(planned: LiftPlan) -> None:
@@ -536,7 +540,7 @@ def _require_all_there(planned: LiftPlan) -> None:
             given = [*guards(use.node), *chain.from_iterable(around)]
             if not all(condition.is_among(given) for condition in needed[use.name]):
                 raise RefusalError(
-                    f"{at(use.node)}: '{use.name}' is used here even if the package "
+                    f"{use.node.location}: '{use.name}' is used here even if the package "
                     "has no such attribute"
                 )
 

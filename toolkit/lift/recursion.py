@@ -93,9 +93,7 @@ def unfold(
                 f"write its value there, or bind '{use.name}' in a let around the "
                 "package"
             )
-            raise RefusalError(
-                f"{use.node.tree.name}:{use.node.place}: {fact}", hint=hint
-            )
+            raise RefusalError(f"{use.node.location}: {fact}", hint=hint)
         if (edit := written_out(use)) is not None:
             edits.append(edit)
         else:
@@ -152,7 +150,7 @@ def written_out(use: Reference) -> Edit | None:
             f"'{attribute}' is made with 'pname', which is computed; nixpkgs "
             "wants it written out"
         )
-        raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
+        raise RefusalError(f"{use.node.location}: {fact}")
     if literal is None:
         return None
     return (

@@ -31,7 +31,6 @@ from toolkit.lift.statements import (
     extent,
     removals,
 )
-from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first
 from toolkit.nix.scope import static_name
@@ -218,7 +217,7 @@ def _require_comments(shape: Shape, new: str) -> None:
     """Raise RefusalError for a comment that a new text lacks."""
     if lost := lost_comments(shape.tree, parsed(new, name=shape.tree.name)):
         raise RefusalError(
-            f"{at(lost[0])}: this comment would be lost: the code around it is "
+            f"{lost[0].location}: this comment would be lost: the code around it is "
             "rewritten, not moved"
         )
 
@@ -473,7 +472,7 @@ def _behind(node: Node, moved: Sequence[MovedDefinition]) -> Edit:
     """Put definitions behind a binding: those of one line without a blank line before them."""
     margin = column(node.tree.text, node.start)
     written = [
-        definition.at(margin)
+        definition.written(margin)
         for definition in sorted(moved, key=lambda each: OWN.index(each.name))
     ]
     lines = "".join(
@@ -491,7 +490,7 @@ def _shown_as(planned: LiftPlan, name: str) -> MovedDefinition:
         name=name,
         text=f"{attribute} = {name};",
         column=0,
-        place=at(node),
+        place=node.location,
         offset=node.start,
     )
 

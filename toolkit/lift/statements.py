@@ -37,7 +37,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
     place: str
     offset: int = 0
 
-    def at(self, column: int, *, prefix: str = "") -> str:
+    def written(self, column: int, *, prefix: str = "") -> str:
         """Write it for another column, with a prefix before its name."""
         tree = parsed(f"{{{self.text}\n}}", name=self.place)
         written = shifted(tree, 1, 1 + len(self.text), column - self.column)
@@ -51,7 +51,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
 
         Return the comments above, and the text between `=` and `;`.
         """
-        written = self.at(column)
+        written = self.written(column)
         binding = self._binding(written)
         equals = next(child for child in binding.children if child.kind == "=")
         return written[: binding.start - 1], written[
@@ -291,4 +291,4 @@ class StatementEdit(Struct, frozen=True):
         for begin, group in groups.items():
             yield inherit(group, indent, begin)
         for definition in sorted(self.behind, key=lambda each: each.offset):
-            yield definition.at(indent)
+            yield definition.written(indent)

@@ -1,7 +1,5 @@
 """The form of a function with a set pattern, and new code in that form."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Sequence
@@ -98,21 +96,6 @@ class Style(StrEnum):
     NIXPKGS_FMT = "nixpkgs-fmt"
     OLD = "old"
 
-    @classmethod
-    def of(cls, binding: Node, function: Node) -> Style:
-        """Recognise the style from a binding whose value is a lambda with a set pattern."""
-        text = binding.tree.text
-        pattern = next(child for child in function.children if child.kind == "formals")
-        # By the majority, since a formatter may leave a comma on a line of its own
-        # behind a comment.
-        leading = len(re.findall(r"\n\s*,", pattern.text)) > len(
-            re.findall(r",[ \t]*(?:#[^\n]*)?\n", pattern.text)
-        )
-        broken = "\n" in text[binding.start : function.start]
-        if leading:
-            return cls.NIXPKGS_FMT if broken else cls.OLD
-        return cls.NIXFMT if broken else cls.ALEJANDRA
-
     @property
     def leads(self) -> bool:
         """Return whether a comma precedes its parameter."""
@@ -152,6 +135,19 @@ class Style(StrEnum):
     def comment(text: str, indent: int) -> str:
         """Write `text` as lines of comment at `indent`, wrapped at 80 columns."""
         return _wrapped(text, f"{' ' * indent}# ")
+
+
+def pattern_style(binding: Node, function: Node) -> Style:
+    """Recognise the style of a binding whose value is a lambda with a set pattern."""
+    pattern = next(child for child in function.children if child.kind == "formals")
+    # By the majority, since a formatter may leave a comma on a line of its own behind
+    # a comment.
+    leading = re.findall(r"\n\s*,", pattern.text)
+    trailing = re.findall(r",[ \t]*(?:#[^\n]*)?\n", pattern.text)
+    is_broken = "\n" in binding.tree.text[binding.start : function.start]
+    if len(leading) > len(trailing):
+        return Style.NIXPKGS_FMT if is_broken else Style.OLD
+    return Style.NIXFMT if is_broken else Style.ALEJANDRA
 
 
 def _wrapped(text: str, margin: str) -> str:

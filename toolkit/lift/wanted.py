@@ -49,7 +49,7 @@ def construction(shape: Shape) -> BuilderCall:
     """
     if not shape.functions:
         raise LayoutError(
-            f"{at(shape.tree.root)}: the file is not a function of its dependencies"
+            f"{shape.tree.root.location}: the file is not a function of its dependencies"
         )
     if (
         shape.construction is not None
@@ -59,11 +59,12 @@ def construction(shape: Shape) -> BuilderCall:
             f"the file ends in {what} by '{shape.construction.name}', which has "
             "no final attributes"
         )
-        raise LayoutError(f"{at(shape.body)}: {fact}", hint=_APART)
+        raise LayoutError(f"{shape.body.location}: {fact}", hint=_APART)
     if shape.construction is None:
         hint = _BY_HAND.get(shape.body.kind) if makes_one(shape.body) else None
         raise LayoutError(
-            f"{at(shape.body)}: the file does not end in one builder's call", hint=hint
+            f"{shape.body.location}: the file does not end in one builder's call",
+            hint=hint,
         )
     return shape.construction
 
@@ -75,7 +76,8 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """
     if shape.functions and not shape.lets:
         raise LayoutError(
-            f"{at(shape.tree.root)}: there is no 'let' around the package", hint=_FIND
+            f"{shape.tree.root.location}: there is no 'let' around the package",
+            hint=_FIND,
         )
     construction(shape)
     packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
@@ -89,7 +91,9 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
                 hint=hint,
             )
         if name not in shape.reached:
-            raise LayoutError(f"{at(binding)}: the package is not made with '{name}'")
+            raise LayoutError(
+                f"{binding.location}: the package is not made with '{name}'"
+            )
     lifted = tuple(names) or tuple(found.name for found in packages)
     if not lifted:
         fact = "no let around the package binds a package with a source of its own"
@@ -140,7 +144,8 @@ def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
         "has no user"
     )
     raise LayoutError(
-        f"{at(shape.bindings[names[0]])}: {fact}", hint=f"{hint} lifts it all the same"
+        f"{shape.bindings[names[0]].location}: {fact}",
+        hint=f"{hint} lifts it all the same",
     )
 
 
@@ -192,11 +197,6 @@ def _texts(shape: Shape, name: str) -> list[Node | None]:
         use.node.enclosing("string_expression", "indented_string_expression")
         for use in direct_uses(shape, name)
     ]
-
-
-def at(node: Node) -> str:
-    """Return `file:line:column` of a node, for messages."""
-    return f"{node.tree.name}:{node.place}"
 
 
 def home(construction: BuilderCall) -> Node:

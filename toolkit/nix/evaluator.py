@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from toolkit import landlock, process
-from toolkit.environment import BUILDING, of
+from toolkit.environment import BUILDING, variables
 from toolkit.errors import ToolkitError
 from toolkit.nix.derivations import Derivation
 from toolkit.nix.limits import is_sealed, restrict
@@ -47,7 +47,9 @@ def evaluate_command(
     """
     chosen = ("-A", attribute) if attribute is not None else ()
     store, env = (
-        (_KEEPING, of(BUILDING, {"NIX_REMOTE": remote(own())})) if keeps else _store()
+        (_KEEPING, variables(BUILDING, {"NIX_REMOTE": remote(own())}))
+        if keeps
+        else _store()
     )
     argv = (
         "nix-instantiate",
@@ -220,7 +222,7 @@ def tools() -> Tools:
 def _added(paths: Sequence[str], place: str | None) -> Sequence[str]:
     add = Command(
         argv=("nix-store", "--add", *paths),
-        env=of(BUILDING, {"NIX_REMOTE": place} if place is not None else {}),
+        env=variables(BUILDING, {"NIX_REMOTE": place} if place is not None else {}),
     )
     return process.execute(add).text.splitlines() if paths else []
 

@@ -18,9 +18,9 @@ from threading import BoundedSemaphore
 
 from msgspec.structs import replace
 
-from toolkit import landlock, process
+from toolkit import environment, landlock, process
 from toolkit.cache import default_cache
-from toolkit.environment import EVALUATING, of
+from toolkit.environment import EVALUATING
 from toolkit.landlock import Confinement
 from toolkit.process import Command, Completed, Pace
 
@@ -287,7 +287,7 @@ def restrict(
 
 def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     """Return the environment of a Nix that parses or evaluates strangers' files."""
-    return of(EVALUATING, CONFIGURATION, among=among)
+    return environment.variables(EVALUATING, CONFIGURATION, among=among)
 
 
 @cache

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote
 
 from toolkit import files, process
 from toolkit.cache import default_cache
-from toolkit.environment import BUILDING, of
+from toolkit.environment import BUILDING, variables
 from toolkit.errors import CommandError, ToolkitError
 
 STORE = Path("/nix/store")
@@ -28,7 +28,7 @@ def environment() -> Mapping[str, str]:
 
     Raise ToolkitError if there is none.
     """
-    return of(BUILDING, store_variables())
+    return variables(BUILDING, store_variables())
 
 
 @cache
@@ -157,7 +157,7 @@ def _make(state: Path, *, remote: str) -> None:
     with files.locked(state):
         if not schema.exists():
             process.run(
-                ["nix-store", "--init"], env=of(BUILDING, {"NIX_REMOTE": remote})
+                ["nix-store", "--init"], env=variables(BUILDING, {"NIX_REMOTE": remote})
             )
 
 
@@ -186,7 +186,7 @@ def _refusal() -> str | None:
         str(_NOWHERE),
     ]
     try:
-        process.run(question, env=of(BUILDING), timeout=_PATIENCE_SECONDS)
+        process.run(question, env=variables(BUILDING), timeout=_PATIENCE_SECONDS)
     except CommandError:
         return "the daemon does not serve this user"
     return None

@@ -83,6 +83,11 @@ class Node(Struct, eq=False):
         return self.tree.place(self.start)
 
     @property
+    def location(self) -> str:
+        """`file:line:column` of the node's start, for messages."""
+        return f"{self.tree.name}:{self.place}"
+
+    @property
     def line(self) -> int:
         """The line of the node's start, counted from 1."""
         return self.tree.text.count("\n", 0, self.start) + 1

@@ -142,7 +142,7 @@ def _made(
     ):
         return shop.recorded(fork, kept.commits[-1])
     requests = [replace(request, target=package) for package in kept.packages]
-    ground = grounds.at(
+    ground = grounds.branch_ground(
         clone, Base(name=str(fork), commit=fork), requests, progress=progress
     )
     oids = ground.committed(shop, grounds.messages(ground.commits, kept.trailers))

@@ -262,7 +262,7 @@ def find(
     if request.recipe is not None:
         root = trees.as_they_are(_source(clone, base), progress=progress)
         names = recipes.packages(request.recipe, root, names, order.maintainer)
-    return at(
+    return branch_ground(
         clone,
         base,
         [replace(request, target=name) for name in names],
@@ -270,7 +270,7 @@ def find(
     )
 
 
-def at(
+def branch_ground(
     clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progress
 ) -> BranchGround:
     """Return a base with the commits of requests; raise ToolkitError as `find` does."""

@@ -131,7 +131,7 @@ def _rows(differences: Sequence[Difference]) -> list[_Row]:
 
 def verdict(judgement: Judgement) -> str:
     """Return the verdict in one line: the differences, and the number of attributes."""
-    rows = {weight: len(_rows(judgement.of(weight))) for weight in Weight}
+    rows = {weight: len(_rows(judgement.weighing(weight))) for weight in Weight}
     counts = [counted(count, weight.value) for weight, count in rows.items() if count]
     files = counted(judgement.files, "file")
     asked = f"looked at {counted(judgement.asked, 'attribute')} of {files}"
@@ -151,7 +151,7 @@ def lines(
 ) -> Iterator[Line]:
     """Yield lines for people: the verdict, the differences, the commits, everything unknown or not covered."""
     tone = next(
-        (_TONES[weight] for weight in Weight if judgement.of(weight)), Tone.PROVEN
+        (_TONES[weight] for weight in Weight if judgement.weighing(weight)), Tone.PROVEN
     )
     if judgement.unknown and tone in {Tone.PROVEN, Tone.PLAIN}:
         tone = Tone.NOT_RUN

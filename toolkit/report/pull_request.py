@@ -74,7 +74,7 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     disclosure: str
     related: tuple[Related, ...] = ()
 
-    def of(self, step: Step) -> StepText:
+    def step(self, step: Step) -> StepText:
         """Return the text of a step with its design."""
         return next(
             each
@@ -164,7 +164,7 @@ def title(facts: DraftFacts, *others: DraftFacts) -> str:
             else f"{names[0]} and {len(others)} more: {rest}"
         )
     return (
-        facts.texts.of(proposal.steps[-1]).title
+        facts.texts.step(proposal.steps[-1]).title
         if len(proposal.commits) > 1
         else subject
     )
@@ -172,7 +172,7 @@ def title(facts: DraftFacts, *others: DraftFacts) -> str:
 
 def _sections(facts: DraftFacts) -> Iterator[str]:
     texts = facts.texts
-    said = [texts.of(step) for step in facts.report.proposal.steps]
+    said = [texts.step(step) for step in facts.report.proposal.steps]
     alone = len(said) == 1
     reasons = [
         *(text.paragraph for text in said),
@@ -200,7 +200,7 @@ def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
     """Yield the blocks of a text about the same change of several packages."""
     steps = packages[0].report.proposal.steps
     reasons = dict.fromkeys(
-        facts.texts.of(step).paragraph for facts in packages for step in steps
+        facts.texts.step(step).paragraph for facts in packages for step in steps
     )
     yield from reasons if len(reasons) == len(steps) else ()
     yield "\n".join(
@@ -246,4 +246,4 @@ def background(facts: DraftFacts) -> Iterator[str]:
     steps = facts.report.proposal.steps
     if steps:
         yield "## Why"
-        yield from (facts.texts.of(step).paragraph for step in steps)
+        yield from (facts.texts.step(step).paragraph for step in steps)

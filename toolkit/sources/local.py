@@ -11,7 +11,7 @@ from shlex import quote
 from msgspec.structs import replace
 
 from toolkit import files, inside, process
-from toolkit.environment import BUILDING, of
+from toolkit.environment import BUILDING, variables
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import reading
 from toolkit.git.reading import Located
@@ -95,7 +95,7 @@ def find_in_nix_path(name: str) -> Path:
 
     Raise ToolkitError if it is not in NIX_PATH.
     """
-    search, named = ("--find-file", name), of(BUILDING)
+    search, named = ("--find-file", name), variables(BUILDING)
     try:
         try:
             # A directory needs no store, and a store may be out of reach; a URL in

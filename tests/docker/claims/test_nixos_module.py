@@ -81,10 +81,10 @@ def test_proof_holds_for_what_is_written(layout: str, demotion: Demotion) -> Non
 
 def test_proof_is_there_only_for_the_commit() -> None:
     case = drafted().case()
-    names = [claim.name for claim in catalogue.of(case)]
+    names = [claim.name for claim in catalogue.claims(case)]
     assert names == [claim.name for claim in catalogue.CLAIMS]
     added = mailed(module.prepare(source_of("29.6")))
-    more = [claim.name for claim in catalogue.of(replace(case, added=added))]
+    more = [claim.name for claim in catalogue.claims(replace(case, added=added))]
     assert more == [*names, MODULE, f"{MODULE}-test"]
 
 

@@ -166,7 +166,7 @@ def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:
         "begins with"
     )
     assert refusal(text) == f"x.nix: {said}"
-    assert sentence(meaning.of(file_of(text))) == said
+    assert sentence(meaning.reading(file_of(text))) == said
 
 
 def test_file_without_moby_is_old_only_by_its_release() -> None:
@@ -215,7 +215,7 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
         "unknown": sub(r"^    let$", "    let\n      a = 1;\n    in\n    let"),
     }.items():
         with pytest.raises(LayoutError) as caught:
-            refuse(meaning.of(file_of(text)), {LIFT, DEMOTE}, name="x.nix")
+            refuse(meaning.reading(file_of(text)), {LIFT, DEMOTE}, name="x.nix")
         hints[name] = caught.value.hint
     assert hints == {
         "fixed": "there is nothing to propose",

@@ -52,7 +52,7 @@ def test_wrapper_that_is_made_otherwise_is_neither_missing_nor_fixed(
 ) -> None:
     text = command(new)
     at = place(text, needle)
-    found = meaning.of(file_of(text))
+    found = meaning.reading(file_of(text))
     assert meaning.place_of(found) == "unknown"
     assert f"x.nix: {sentence(found)}" == unknown(at) == refusal(text)
 

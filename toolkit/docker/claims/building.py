@@ -28,7 +28,7 @@ WRAPPER = Path("bin/dockerd-rootless")
 
 def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, and read PATH back."""
-    if meaning.place_of(meaning.of(case.before.file)) is PathPlace.NO_WRAPPER:
+    if meaning.place_of(meaning.reading(case.before.file)) is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
     arguments = dockers(
         case,

@@ -87,7 +87,7 @@ _OF_THE_MODULE: Claim[DockerCase] = Claim(
 _OF_TEXT = frozenset([*(claim.name for claim in form.CLAIMS), "update.sh"])
 
 
-def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
+def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the NixOS module's commit, and builds on request."""
     depth = case.request.depth
     own = narrowed(map(_evaluated, CLAIMS), depth.systems) if case.stages[1:] else ()

@@ -59,7 +59,7 @@ def overridable(case: DockerCase) -> Finding:
     is_new = (
         not any(found.works.values())
         and not found.failed()
-        and meaning.is_new(meaning.of(case.after.file))
+        and meaning.is_new(meaning.reading(case.after.file))
     )
     if finding.failures and is_new:
         return Finding(

@@ -54,20 +54,20 @@ def _find(file: DockerFile) -> tuple[Invocation, Use]:
     for use in place.uses:
         if use.node.parent is None or use.node.parent.kind != "list_expression":
             raise RefusalError(
-                f"{file.at(use.node)}: rootlesskit does not get into the script by a "
+                f"{use.node.location}: rootlesskit does not get into the script by a "
                 "list"
             )
     use, *more = place.uses
     if more:
         raise RefusalError(
-            f"{file.at(more[0].node)}: rootlesskit is in the prefix more than once"
+            f"{more[0].node.location}: rootlesskit is in the prefix more than once"
         )
     if use.kinds - {"prefix"}:
         fact = (
             "what has rootlesskit from here is used in the script outside of the "
             "wrapper's PATH flags too"
         )
-        raise RefusalError(f"{file.at(use.node)}: {fact}")
+        raise RefusalError(f"{use.node.location}: {fact}")
     return place.command, use
 
 
@@ -95,7 +95,7 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
     ):
         left = "nothing would be left in this list"
         raise RefusalError(
-            f"{file.at(element)}: {left}, and an empty PATH entry means the current "
+            f"{element.location}: {left}, and an empty PATH entry means the current "
             "directory"
         )
     index = listed.children.index(element)
@@ -106,7 +106,7 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
     ):
         if comment.kind == "comment" and "\n" not in file.text[slice(*gap)]:
             raise RefusalError(
-                f"{file.at(comment)}: this comment stands beside {element.text}, "
+                f"{comment.location}: this comment stands beside {element.text}, "
                 "which leaves the list"
             )
     line_start = file.text.rfind("\n", 0, element.start)
@@ -135,7 +135,7 @@ def _suffix(file: DockerFile, command: Invocation, use: Use) -> list[Edit]:
     """Append `--suffix PATH` to the wrapper's command, and say above it why."""
     if any(kind == "suffix" for kind, _ in command.flags):
         raise RefusalError(
-            f"{file.at(command.string)}: the wrapper has a PATH suffix already"
+            f"{command.string.location}: the wrapper has a PATH suffix already"
         )
     lines = command.text.split("\n")
     margin, last = (
@@ -161,7 +161,7 @@ def _path(file: DockerFile, command: Invocation, use: Use) -> str:
     made = node.parent
     if made is None or name_of(call(made)[0]) != "makeBinPath":
         raise RefusalError(
-            f"{file.at(use.node)}: this list is not an argument of makeBinPath"
+            f"{use.node.location}: this list is not an argument of makeBinPath"
         )
     for name in (
         *references_in(made.children[0]),
@@ -172,5 +172,5 @@ def _path(file: DockerFile, command: Invocation, use: Use) -> str:
                 f"'{name.name}' has no or another meaning at "
                 f"{command.string.place}, where the wrapper is made"
             )
-            raise RefusalError(f"{file.at(name.node)}: {fact}")
+            raise RefusalError(f"{name.node.location}: {fact}")
     return f"{made.children[0].text} {file.style.list(PREFIX_ENTRY)}"

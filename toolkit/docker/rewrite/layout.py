@@ -15,7 +15,7 @@ from toolkit import files
 from toolkit.docker import COMPONENTS
 from toolkit.errors import LayoutError
 from toolkit.lift.shape import read, selection
-from toolkit.lift.style import Style
+from toolkit.lift.style import pattern_style
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import bound_names, formals
 from toolkit.nix.tree import Node, parsed
@@ -47,7 +47,7 @@ class DockerFile:
         self.bindings: Mapping[str, Node] = (
             bound_names(self.shape.lets[0]) if self.shape.lets else {}
         )
-        self.style = Style.of(self.binding, self.function)
+        self.style = pattern_style(self.binding, self.function)
 
     @property
     def text(self) -> str:
@@ -88,10 +88,6 @@ class DockerFile:
                 name for name in names if self.takes_any and name not in self.formals
             )
         )
-
-    def at(self, node: Node) -> str:
-        """Return `file:line:column` of a node, for messages."""
-        return f"{self.tree.name}:{node.place}"
 
     def paths(self) -> tuple[str, ...]:
         """Return the files beside this one that it references, as written after `./`, without duplicates."""
@@ -196,7 +192,7 @@ class DockerFile:
                 fact = (
                     f"unknown layout: {GENERATOR} is not a function with a set pattern"
                 )
-                raise LayoutError(f"{self.at(binding)}: {fact}")
+                raise LayoutError(f"{binding.location}: {fact}")
             return binding
         raise LayoutError(
             f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import files, kernel
+from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.files import check_content, ensure_free, whole_directory
 
@@ -279,29 +279,6 @@ def test_what_was_there_comes_back_when_the_last_step_fails(tmp_path: Path) -> N
         building.rmdir()
     assert list(tmp_path.iterdir()) == [place]
     assert content_of(place)["old"] == "old"
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-def test_directories_change_places(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
-) -> None:
-    if not at_once:
-        monkeypatch.setattr(kernel, "function", dict[str, object]().get)
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        (tmp_path / name / name).touch()
-    files.exchange(tmp_path / "a", tmp_path / "b")
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
-        "a",
-        "a/b",
-        "b",
-        "b/a",
-    ]
-    files.exchange(tmp_path / "a", tmp_path / "c")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
-    with pytest.raises(FileNotFoundError):
-        files.exchange(tmp_path / "gone", tmp_path / "c")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
 
 
 @pytest.mark.skipif(

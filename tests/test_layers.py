@@ -37,10 +37,17 @@ def test_nothing_outside_of_docker_names_it() -> None:
     ] == []
 
 
+class Changing(Struct, frozen=True):
+    methods: list[str]
+    of_os: list[str]
+    own: dict[str, str]
+
+
 class Readers(Struct, frozen=True):
     reading: list[str]
     folders: list[str]
     own: dict[str, str]
+    changing: Changing
 
 
 READERS = cases.read(__file__, Readers)
@@ -88,6 +95,43 @@ def test_what_stands_below_a_strangers_root_has_one_reader() -> None:
         name: places for name, places in found.items() if name not in READERS.own
     } == {}
     assert set(READERS.own) - set(found) == set()
+
+
+def changes(path: Path) -> list[str]:
+    """Return where a module deletes, moves or links by a path, or changes a mode."""
+    tree = ast.parse(path.read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = [call for call in calls if _is_change(call)]
+    imports = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and "shutil" in ast.unparse(node)
+    ]
+    places = [f"{call.lineno}: {ast.unparse(call.func)}" for call in named]
+    return places + [f"{node.lineno}: {ast.unparse(node)}" for node in imports]
+
+
+def _is_change(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    name, owner = call.func.attr, ast.unparse(call.func.value)
+    if owner == "os":
+        return name in READERS.changing.of_os
+    # Of a text there are two: what goes, and what comes.
+    is_path = name == "replace" and len(call.args) == 1 and not call.keywords
+    return is_path or name in READERS.changing.methods
+
+
+def test_files_are_deleted_moved_and_linked_in_one_place() -> None:
+    found = {
+        str(path.relative_to(ROOT)): places
+        for path in sorted(ROOT.rglob("*.py"))
+        if (places := changes(path))
+    }
+    allowed = READERS.changing.own
+    assert {name: found[name] for name in found if name not in allowed} == {}
+    assert set(allowed) - set(found) == set()
 
 
 def test_every_folder_is_held_to_have_no_circle_of_imports() -> None:

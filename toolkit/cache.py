@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from toolkit import files, process
 from toolkit.errors import ToolkitError, reason_of
+from toolkit.writable import WritableRoot
 
 VARIABLE = "UNLET_CACHE_DIR"
 
@@ -122,7 +123,8 @@ class Cache(Struct, frozen=True):
             for path in sorted({*found} - _held, key=lambda path: path.stat().st_mtime):
                 with self._unused(f"{kind}-{path.name}") as is_unused:
                     if is_unused:
-                        path.rename(self._path(kind, key))
+                        root = WritableRoot(self.root)
+                        root.move(f"{kind}/{path.name}", f"{kind}/{key}")
                         return
 
     def use(self, kind: str) -> None:
@@ -159,18 +161,20 @@ class Cache(Struct, frozen=True):
 
         Raise ToolkitError as `obtain` does.
         """
-        path = self._path(kind, key) / name
+        entry = self._path(kind, key).relative_to(self.root)
         self.use(kind)
-        making = self.root / _MAKING / f"{name[:16]}-{os.urandom(4).hex()}"
+        making = f"{_MAKING}/{name[:16]}-{os.urandom(4).hex()}"
+        root = WritableRoot(self.root)
         try:
-            making.mkdir(parents=True)
-            (making / name).write_bytes(hashlib.sha256(content).digest() + content)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            (making / name).replace(path)
+            self.root.mkdir(parents=True, exist_ok=True)
+            digest = hashlib.sha256(content).digest()
+            root.write(f"{making}/{name}", digest + content)
+            root.make_directory(entry)
+            root.move(f"{making}/{name}", entry / name)
         except OSError as error:
             raise self.unwritable(error) from error
         finally:
-            files.remove(making)
+            root.delete(making)
 
     def entries(
         self, *but: str, known: Mapping[Path, int] | None = None
@@ -265,7 +269,7 @@ class Cache(Struct, frozen=True):
         ]
         deleted = tuple(entry for entry in entries if self._doom(entry))
         for path in _children(self.root / _DOOMED):
-            files.remove(path)
+            WritableRoot(self.root).delete(f"{_DOOMED}/{path.name}")
         return Cleaning(
             deleted=deleted,
             in_use=tuple(entry for entry in entries if entry not in deleted),
@@ -324,18 +328,17 @@ class Cache(Struct, frozen=True):
     def _make(self, path: Path, make: Callable[[Path], object]) -> None:
         if os.path.lexists(path):
             self._set_aside(path)
-        making = (
-            self.root
-            / _MAKING
-            / f"{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
-        )
+        entry = path.relative_to(self.root)
+        making = f"{_MAKING}/{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
+        root = WritableRoot(self.root)
         try:
-            making.mkdir(parents=True)
-            make(making)
-            path.parent.mkdir(exist_ok=True)
-            making.rename(path)
+            self.root.mkdir(parents=True, exist_ok=True)
+            root.make_directory(making)
+            make(self.root / making)
+            root.make_directory(entry.parent)
+            root.move(making, entry)
         finally:
-            files.remove(making)
+            root.delete(making)
 
     @contextmanager
     def locked(
@@ -372,9 +375,10 @@ class Cache(Struct, frozen=True):
                 return
 
     def _set_aside(self, path: Path) -> None:
-        doomed = self.root / _DOOMED
-        doomed.mkdir(exist_ok=True)
-        path.rename(doomed / f"{path.name}-{os.urandom(4).hex()}")
+        root = WritableRoot(self.root)
+        root.make_directory(_DOOMED)
+        aside = f"{_DOOMED}/{path.name}-{os.urandom(4).hex()}"
+        root.move(path.relative_to(self.root), aside)
 
 
 def default_cache() -> Cache:

@@ -17,10 +17,9 @@ from functools import partial
 from glob import escape
 from pathlib import Path
 from shlex import quote
-from shutil import rmtree
 
-from toolkit import kernel
 from toolkit.errors import ToolkitError, reason_of
+from toolkit.writable import WritableRoot
 
 # Thirty times the largest package file that was looked at; what is longer is some other
 # file.
@@ -212,13 +211,14 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
     ensure_free(destination, force=force)
     place = destination.resolve()
     _sweep(place.parent, f".{place.name}{_BUILDING}")
+    root = WritableRoot(place.parent)
     building = _sibling(place)
     try:
         building.mkdir()
         with locked(building):
             yield building
             ensure_free(destination, force=force)
-            exchange(building, place)
+            root.exchange(building.name, place.name)
     except OSError as error:
         hint = (
             "free some space, or write to another place"
@@ -229,7 +229,7 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
             f"{destination}: cannot be written: {reason_of(error)}", hint=hint
         ) from error
     finally:
-        remove(building)
+        root.delete(building.name)
 
 
 @contextmanager
@@ -244,7 +244,7 @@ def temporary() -> Generator[Path]:
         with locked(path):
             yield path
     finally:
-        remove(path)
+        WritableRoot(root).delete(path.name)
 
 
 def place_of(path: Path) -> Path:
@@ -282,15 +282,14 @@ def replace(path: Path, content: bytes) -> None:
     Raise as `place_of` does, and OSError.
     """
     path = place_of(path)
-    new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    root = WritableRoot(path.parent)
+    new = f".{path.name}.{os.urandom(4).hex()}"
     try:
-        new.write_bytes(content)
-        if path.exists():
-            new.chmod(path.stat().st_mode & 0o777)
-        new.replace(path)
+        mode = stat.S_IMODE(path.stat().st_mode) & 0o777 if path.exists() else None
+        root.write(new, content, mode=mode)
+        root.move(new, path.name)
     finally:
-        with suppress(OSError):
-            new.unlink()
+        root.delete(new)
 
 
 @contextmanager
@@ -330,28 +329,9 @@ def _sweep(parent: Path, prefix: str) -> None:
                     and time.time() - status.st_mtime > _FRESH_SECONDS
                 ):
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove(path)
+                    WritableRoot(parent).delete(path.name)
             finally:
                 os.close(handle)
-
-
-def remove(path: Path) -> None:
-    """Delete a directory with its content.
-
-    Ignore it if it is missing or cannot be deleted.
-
-    A KeyboardInterrupt is raised after the deletion.
-    """
-    try:
-        rmtree(path, ignore_errors=True)
-        # A name that is too long for the file system is the name of nothing.
-        with suppress(OSError):
-            if path.is_dir():
-                _open(path)
-                rmtree(path, ignore_errors=True)
-    except BaseException:
-        rmtree(path, ignore_errors=True)
-        raise
 
 
 def run_later(script: str, *arguments: str) -> None:
@@ -362,44 +342,6 @@ def run_later(script: str, *arguments: str) -> None:
     argv = ["sh", "-c", f"{{ {script}; }} &", "sh", *arguments]
     path = {"PATH": os.environ.get("PATH", os.defpath)}
     os.waitpid(os.posix_spawnp("sh", argv, path, file_actions=nowhere, setpgroup=0), 0)
-
-
-def _open(top: Path) -> None:
-    """Let its owner delete from a directory and from those in it: nobody may write to those of a Nix store."""
-    with suppress(OSError):
-        top.chmod(0o700)
-    for parent, names, _ in os.walk(top):
-        for path in (Path(parent, name) for name in names):
-            with suppress(OSError):
-                if not path.is_symlink():
-                    path.chmod(0o700)
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Exchange two directories.
-
-    If the other one does not exist, move the first one there.
-
-    On Linux (renameat2(2)), both places have a directory at every moment.
-    """
-    if not os.path.lexists(other):
-        one.rename(other)
-    elif (rename := kernel.function("renameat2")) is None or (
-        rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) != 0
-    ):
-        aside = _sibling(other)
-        try:
-            other.rename(aside)
-            one.rename(other)
-        except BaseException:
-            if aside.exists() and not other.exists():
-                aside.rename(other)
-            raise
-        aside.rename(one)
-
-
-_HERE, _EXCHANGE = -100, 2
-"""AT_FDCWD and RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)."""
 
 
 def _sibling(place: Path) -> Path:

@@ -88,7 +88,7 @@ class TestAnySituation:
         )
         assert (place / "big").exists() is whole
         assert git(place, "rev-parse", "HEAD") == str(later)
-        worktrees.remove(opened, branch=BRANCH, tip=later, path=place)
+        worktrees.remove(opened, branch=BRANCH, tip=later, worktree=on_branch(opened))
         assert snapshot(clone) == before
         assert objects(clone) >= had
         assert not (clone.common / "refs" / "heads" / BRANCH).exists()
@@ -331,14 +331,15 @@ class TestInterrupts:
             (clone.beside / "mine").write_text("mine\n")
         made = snapshot(clone)
         removal = (
-            f"worktrees.remove(clone, branch={BRANCH!r}, "
-            f"tip=Oid({str(commit)!r}), path=Path({str(clone.beside)!r}))"
+            f"worktrees.remove(clone, branch={BRANCH!r}, tip=Oid({str(commit)!r}), "
+            "worktree=worktrees.worktrees(clone)[1])"
         )
         interrupt(clone, command, when, removal, signal=signal)
         if signal == "KILL":
             # As far as it may have come with deleting.
             for path in clone.beside.parent.glob(f".{clone.beside.name}.*/*"):
-                if clone.git("branch", "--list", BRANCH) == "" and path.is_file():
+                is_deleted = clone.git("branch", "--list", BRANCH) == ""
+                if is_deleted and path.is_file() and path.name != ".git":
                     path.unlink()
             worktrees.recover(opened)
         stays = command == "update-ref -d" and when == "before"
@@ -347,7 +348,7 @@ class TestInterrupts:
             opened,
             branch=BRANCH,
             tip=commit if stays else None,
-            path=clone.beside if stays else None,
+            worktree=on_branch(opened) if stays else None,
         )
         assert snapshot(clone) == none
         assert not (clone.common / "worktrees").exists()

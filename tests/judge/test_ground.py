@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit import cache, files, specimen
+from toolkit import cache, specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import EXECUTABLE, LINK, TreeFile
 from toolkit.judge import ground
 from toolkit.model import Silence
 from toolkit.sources.trees import NixpkgsTree
+from toolkit.writable import WritableRoot
 
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
 NEW = PurePosixPath("pkgs/by-name/ne/new/package.nix")
@@ -175,8 +176,8 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(
     other = ground.edited(own, NOTES, b"{ }\n")
     assert (other.root / NOTES).read_bytes() == b"{ }\n"
     # Cleaning the cache deletes names, and opens directories for that alone.
-    files.remove(other.root)
-    files.remove(place.root)
+    WritableRoot(other.root.parent).delete(other.root.name)
+    WritableRoot(place.root.parent).delete(place.root.name)
     assert (
         file.read_bytes(),
         file.stat().st_mode,

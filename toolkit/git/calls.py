@@ -18,14 +18,13 @@ The objects of a repository are read by GitPython (`objects`).
 
 import os
 import re
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from toolkit import environment, files, inside, process
+from toolkit import environment, files, inside, process, writable
 from toolkit.errors import CommandError, FullError, ToolkitError
 from toolkit.git import messages
 
@@ -310,7 +309,7 @@ def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed
     settings = _filters(top)
     with files.temporary() as directory:
         if index.is_file():
-            shutil.copy2(index, directory / "index")
+            writable.copy(index, directory / "index")
         env = {**reading(settings), "GIT_INDEX_FILE": str(directory / "index")}
         # A clone's own settings of each submodule take precedence over that of all, and
         # a submodule has filters.

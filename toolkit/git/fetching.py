@@ -13,6 +13,7 @@ from toolkit.errors import (
 )
 from toolkit.git import calls, reading
 from toolkit.model import Oid
+from toolkit.writable import WritableRoot
 
 _FILTER = "--filter=blob:none"
 
@@ -87,7 +88,7 @@ def fetch(
     def run(*arguments: str, stdin: bytes | None = None) -> None:
         calls.run_network(into, *settings, "fetch", *how, *arguments, stdin=stdin)
 
-    files.remove(into)
+    WritableRoot(into.parent).delete(into.name)
     into.mkdir(parents=True)
     calls.init(into, bare=True)
     try:

@@ -13,6 +13,7 @@ from toolkit.git import calls, diffs, mailing, reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
 from toolkit.model import FileChange, Patch
+from toolkit.writable import WritableRoot
 
 
 class Stacked(Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ def outcome(
     """
     with files.temporary() as directory:
         for path, file in before.items():
-            reading.write_file(directory / path, file)
+            reading.write_file(WritableRoot(directory), path, file)
         try:
             calls.run_hermetic(
                 directory, "apply", *options, "-", stdin=patch, alone=True

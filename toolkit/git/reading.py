@@ -15,6 +15,7 @@ from toolkit import files, inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import calls
 from toolkit.model import Oid
+from toolkit.writable import WritableRoot
 
 _SUBMODULE = "160000"
 
@@ -350,15 +351,15 @@ def read_file(
     )
 
 
-def write_file(path: Path, file: TreeFile) -> None:
-    """Write a file or a link unless one exists, with its parent directories."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_file(root: WritableRoot, path: PurePosixPath | str, file: TreeFile) -> None:
+    """Write a file or a link with its parent directories; replace an older file.
+
+    Raise OSError as `WritableRoot` does, and for a link in place of something.
+    """
     if file.mode == LINK:
-        path.symlink_to(os.fsdecode(file.content))
+        root.link(path, os.fsdecode(file.content))
         return
-    path.write_bytes(file.content)
-    if file.mode == EXECUTABLE:
-        path.chmod(path.stat().st_mode | 0o111)
+    root.write(path, file.content, mode=0o755 if file.mode == EXECUTABLE else None)
 
 
 def blob_id(content: bytes) -> Oid:

@@ -13,15 +13,19 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit import files
+from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import calls, reading
 from toolkit.git.clone import Clone, branch_commit
 from toolkit.model import Oid
+from toolkit.writable import WritableRoot
 
 # A file in the git directory of a worktree. Unlike its path it stays when the worktree
 # is moved.
 _MARK = "unlet"
+_ENTRIES = "worktrees"
+_GIT = ".git"
+_LINE_BYTES = 1 << 16
 
 
 class Worktree(Struct, frozen=True, kw_only=True):
@@ -29,7 +33,8 @@ class Worktree(Struct, frozen=True, kw_only=True):
 
     `branch` is None if it has a commit checked out, as during a rebase. `made_for` is
     the branch for which `adding` created it, None if someone else did. `locked` is why
-    it must stay.
+    it must stay. `entry` is what git knows of it, a directory of the clone
+    (gitrepository-layout(5), worktrees); None for the clone's own.
     """
 
     path: Path
@@ -37,14 +42,15 @@ class Worktree(Struct, frozen=True, kw_only=True):
     branch: str | None
     made_for: str | None
     locked: str | None
+    entry: Path | None
 
 
 def worktrees(clone: Clone) -> tuple[Worktree, ...]:
-    """Return the worktrees of a clone, the main one first, including those whose directory is gone."""
+    """Return a clone's worktrees, its own first, and those whose directory is gone."""
     listed = calls.run_reading(
         clone.common, "worktree", "list", "--porcelain", "-z"
     ).names
-    marked = _marked(clone)
+    entries = _entries(clone)
     found: list[Worktree] = []
     for block in listed.removesuffix("\0").split("\0\0"):
         lines = (line.partition(" ") for line in block.strip("\0").split("\0"))
@@ -55,25 +61,64 @@ def worktrees(clone: Clone) -> tuple[Worktree, ...]:
                 path=path,
                 commit=Oid(head) if head.strip("0") else None,
                 branch=fields.get("branch", "").removeprefix("refs/heads/") or None,
-                made_for=marked.get(path),
+                made_for=_mark(entries.get(path)),
                 locked=fields.get("locked"),
+                entry=entries.get(path),
             )
         )
     return tuple(found)
 
 
-def _marked(clone: Clone) -> dict[Path, str]:
-    """Return the branches that worktrees were made for, by their paths."""
-    marked: dict[Path, str] = {}
-    for mark in clone.common.glob(f"worktrees/*/{_MARK}"):
-        with suppress(OSError):
+def _entries(clone: Clone) -> dict[Path, Path]:
+    """Return the directories in which git keeps what it knows, by the worktrees' paths."""
+    entries: dict[Path, Path] = {}
+    for name in WritableRoot(clone.common).names(_ENTRIES):
+        entry = clone.common / _ENTRIES / name
+        with suppress(ToolkitError):
             # It may be relative to where it stands, from git 2.48 on.
-            gitdir = os.fsdecode((mark.parent / "gitdir").read_bytes()).removesuffix(
-                "\n"
-            )
-            link = os.path.normpath(mark.parent / gitdir)
-            marked[Path(link).parent] = mark.read_text()
-    return marked
+            gitdir = _line(inside.read(entry, "gitdir", most=_LINE_BYTES))
+            entries[Path(os.path.normpath(entry / gitdir)).parent] = entry
+    return entries
+
+
+def _mark(entry: Path | None) -> str | None:
+    if entry is None or inside.link(entry, _MARK) is not None:
+        return None
+    mark = inside.find(entry, _MARK, most=_LINE_BYTES)
+    return None if mark is None else os.fsdecode(mark)
+
+
+def _line(content: bytes) -> str:
+    return os.fsdecode(content).removesuffix("\n")
+
+
+def is_of(directory: Path, entry: Path) -> bool:
+    """Return whether a directory is the worktree of an entry: its `.git` names it.
+
+    An entry alone may name anything, such as another clone.
+    """
+    if directory.is_symlink() or inside.link(directory, _GIT) is not None:
+        return False
+    try:
+        content = inside.read(directory, _GIT, most=_LINE_BYTES)
+    except ToolkitError:
+        return False
+    named = _line(content).removeprefix("gitdir: ")
+    return (directory / named).resolve() == entry.resolve()
+
+
+def require_own(clone: Clone, worktree: Worktree) -> None:
+    """Raise ToolkitError for a worktree that names another clone, or none.
+
+    One whose directory is gone passes.
+    """
+    path, entry = worktree.path, worktree.entry
+    if not os.path.lexists(path) or (entry is not None and is_of(path, entry)):
+        return
+    raise ToolkitError(
+        f"{path}: is no worktree of '{clone.top}': its '.git' does not name it",
+        hint=f"look at {entry or clone.common}, which names that place",
+    )
 
 
 @contextmanager
@@ -119,7 +164,7 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
         # An interrupt may come when git has done what it was told, hence all of it is
         # taken back.
         _ignore_failure(clone.common, "worktree", "remove", "--force", str(path))
-        files.remove(path)
+        WritableRoot(path.parent).delete(path.name)
         if not taken:
             _ignore_failure(
                 clone.common, "update-ref", "-d", f"refs/heads/{branch}", str(commit)
@@ -161,20 +206,23 @@ def move(worktree: Worktree, *, to: Oid) -> None:
         raise
 
 
-def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> None:
+def remove(
+    clone: Clone, *, branch: str, tip: Oid | None, worktree: Worktree | None
+) -> None:
     """Remove a worktree with all its changes, and a branch at `tip`.
 
-    None skips the one that is gone.
-
-    Removes both or neither. Raise ToolkitError if the branch is not at `tip`, or the
-    worktree cannot be moved.
+    None skips the one that is gone. Removes both or neither. Raise ToolkitError if the
+    branch is not at `tip`, or the worktree cannot be moved or is not the clone's.
     """
+    path = None if worktree is None else worktree.path
+    if worktree is not None:
+        require_own(clone, worktree)
     try:
         if path is not None and path.is_dir():
-            path.rename(_aside(path))
+            WritableRoot(path.parent).move(path.name, _aside(path).name)
         if tip is not None:
             _say(clone, "update-ref", "-d", f"refs/heads/{branch}", str(tip))
-        _finish(clone, branch, path)
+        _finish(clone, branch, worktree)
     except BaseException as error:
         # An interrupt may come when git has done what it was told.
         recover(clone)
@@ -191,26 +239,46 @@ def recover(clone: Clone) -> None:
     Complete those interrupted later.
     """
     for worktree in worktrees(clone):
-        branch, aside = worktree.branch or worktree.made_for, _aside(worktree.path)
-        if branch is None or worktree.path.exists():
+        branch = worktree.branch or worktree.made_for
+        if branch is None or os.path.lexists(worktree.path):
             continue
+        is_aside = _is_aside(worktree)
         if branch_commit(clone, branch) is None:
-            if aside.is_dir() or worktree.made_for is not None:
-                _finish(clone, branch, worktree.path)
-        elif aside.is_dir():
-            aside.rename(worktree.path)
+            if is_aside or worktree.made_for is not None:
+                _finish(clone, branch, worktree)
+        elif is_aside:
+            root = WritableRoot(worktree.path.parent)
+            root.move(_aside(worktree.path).name, worktree.path.name)
 
 
 def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.unlet-removed")
 
 
-def _finish(clone: Clone, branch: str, path: Path | None) -> None:
-    """Delete the rest of a branch and of its worktree; what git knows of the worktree goes last."""
+def _finish(clone: Clone, branch: str, worktree: Worktree | None) -> None:
+    """Delete the rest of a branch and of its worktree, and git's entry last."""
     _ignore_failure(clone.common, "config", "--remove-section", f"branch.{branch}")
-    if path is not None:
-        files.remove(_aside(path))
-        _say(clone, "worktree", "remove", "--force", str(path))
+    if worktree is not None:
+        if _is_aside(worktree):
+            _delete(_aside(worktree.path))
+        _say(clone, "worktree", "remove", "--force", str(worktree.path))
+
+
+def _is_aside(worktree: Worktree) -> bool:
+    """Return whether the place for a worktree that is removed has it, or its remains."""
+    aside = _aside(worktree.path)
+    if worktree.entry is None or aside.is_symlink() or not aside.is_dir():
+        return False
+    return is_of(aside, worktree.entry) or not inside.listed(aside)
+
+
+def _delete(aside: Path) -> None:
+    """Delete a worktree; until its end, its `.git` shows whose it is."""
+    root = WritableRoot(aside.parent)
+    for entry in inside.listed(aside):
+        if entry.path != _GIT:
+            root.delete(f"{aside.name}/{entry.path}")
+    root.delete(aside.name)
 
 
 def _say(clone: Clone, *arguments: str) -> None:

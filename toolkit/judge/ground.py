@@ -9,13 +9,13 @@ both at a time, has another directory for the tree after the change.
 import hashlib
 import os
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit import documents, files, inside
+from toolkit import documents, inside
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.git import reading
@@ -23,6 +23,7 @@ from toolkit.git.reading import TreeFile
 from toolkit.model import Progress
 from toolkit.sources import trees
 from toolkit.sources.trees import NixpkgsTree
+from toolkit.writable import WritableRoot
 
 _KIND = "grounds"
 _CHANGED = "changed-trees"
@@ -94,22 +95,12 @@ class Ground:
         inside.require_place(self.root, path)
         if inside.is_directory(self.root, path):
             raise ToolkitError(f"{path}: is a directory with other files")
-        reading.write_file(self.root / path, file)
+        reading.write_file(WritableRoot(self.root), path, file)
 
     def _remove(self, path: str) -> None:
         """Remove a file, and the directories that are empty then; what is below a link is not the tree's."""
-        if any(
-            inside.link(self.root, above) is not None
-            for above in PurePosixPath(path).parents
-        ):
-            return
-        place = self.root / path
-        if place.is_symlink() or place.is_file():
-            place.unlink()
-        above = place.parent
-        while above != self.root and above.is_dir() and not any(above.iterdir()):
-            above.rmdir()
-            above = above.parent
+        with suppress(OSError):
+            WritableRoot(self.root).prune(path)
 
     def _paths(self) -> list[str]:
         if not self._journal.exists():
@@ -124,14 +115,13 @@ class Ground:
         for path in paths:
             self._remove(path)
         for path in paths:
-            origin, place = self._base / path, self.root / path
+            origin = self._base / path
             # What stands below a directory that was another thing meanwhile has paths
             # of its own.
             if not os.path.lexists(origin) or inside.is_directory(self._base, path):
                 continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            trees.link_or_copy(origin, place)
-        files.remove(self._journal)
+            WritableRoot(self.root).adopt(path, origin)
+        WritableRoot(self._journal.parent).delete(self._journal.name)
 
 
 @contextmanager

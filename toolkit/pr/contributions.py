@@ -6,9 +6,10 @@ Its proposal, pull-request.md and record are in the clone's git directory, in
 
 import hashlib
 import os
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shlex import quote
 from urllib.parse import quote as quoted
 from urllib.parse import unquote
@@ -16,7 +17,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from toolkit import documents, files, patches
+from toolkit import documents, files, inside, patches
 from toolkit.contribution import Contribution, Removed
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
@@ -24,32 +25,33 @@ from toolkit.git import history, worktrees
 from toolkit.git.clone import Clone
 from toolkit.git.worktrees import Worktree
 from toolkit.model import Oid
+from toolkit.writable import WritableRoot
 
 TEXT = "pull-request.md"
 NEW_TEXT = "pull-request.new.md"
 
 _DIRECTORY = "unlet"
 _KEPT = "branch.json"
+_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{16}")
+"""The name of a directory that a killed run left, see `replacing`."""
 _SCHEMA = 3
 
 
 def place(common: Path, branch: str) -> Path:
-    """Return the directory of a branch's files, in the git directory that all worktrees share."""
-    return common / _DIRECTORY / quoted(branch, safe="")
+    """Return the directory of a branch's files, in the clone's git directory."""
+    return common / _below(branch)
+
+
+def _below(branch: str) -> PurePosixPath:
+    return PurePosixPath(_DIRECTORY, quoted(branch, safe=""))
 
 
 def known(common: Path) -> tuple[Contribution, ...]:
     """Return the records of all branches, by name."""
-    with suppress(FileNotFoundError):
-        names = sorted(
-            unquote(path.name)
-            for path in (common / _DIRECTORY).iterdir()
-            if not path.name.startswith(".")
-        )
-        return tuple(
-            found for name in names if (found := read(common, name)) is not None
-        )
-    return ()
+    names = WritableRoot(common).names(_DIRECTORY)
+    branches = sorted(unquote(name) for name in names if not name.startswith("."))
+    records = (read(common, branch) for branch in branches)
+    return tuple(record for record in records if record is not None)
 
 
 def read(common: Path, branch: str) -> Contribution | None:
@@ -57,12 +59,12 @@ def read(common: Path, branch: str) -> Contribution | None:
 
     Raise ToolkitError for a damaged file.
     """
-    path = place(common, branch) / _KEPT
-    if not path.exists():
+    path = _below(branch) / _KEPT
+    if (content := inside.find(common, path)) is None:
         return None
     try:
         return documents.read_versioned(
-            files.read(path), Contribution, schema=_SCHEMA, document=str(path)
+            content, Contribution, schema=_SCHEMA, document=str(common / path)
         )
     except documents.BrokenError as error:
         raise ToolkitError(
@@ -83,14 +85,17 @@ def digest(content: bytes) -> str:
 
 def edited_text(common: Path, contribution: Contribution) -> bytes | None:
     """Return pull-request.md if someone has edited it, else None."""
-    with suppress(FileNotFoundError):
-        content = (place(common, contribution.branch) / TEXT).read_bytes()
-        return content if digest(content) != contribution.text else None
-    return None
+    content = inside.find(common, _below(contribution.branch) / TEXT)
+    if content is None or digest(content) == contribution.text:
+        return None
+    return content
 
 
 class DirectoryReplacement(Struct):
-    """A directory under construction at `building`, which replaces the one at `place` once it is `put` there."""
+    """A directory under construction, which replaces the one at `place`.
+
+    It is in the same directory, at `building`, until it is `put` in its place.
+    """
 
     place: Path
     building: Path
@@ -98,8 +103,21 @@ class DirectoryReplacement(Struct):
 
     def take_place(self) -> None:
         """Exchange the new directory with the old one."""
-        files.exchange(self.building, self.place)
+        self._exchange()
         self.put = True
+
+    def give_way(self) -> None:
+        """Undo `take_place`, if it was called, and delete the new directory."""
+        if self.put:
+            self._exchange()
+
+    def delete(self) -> None:
+        """Delete what is at `building`: an older directory, or an unfinished one."""
+        WritableRoot(self.building.parent).delete(self.building.name)
+
+    def _exchange(self) -> None:
+        root = WritableRoot(self.place.parent)
+        root.exchange(self.building.name, self.place.name)
 
 
 @contextmanager
@@ -129,27 +147,26 @@ def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
     Raise ToolkitError for an OSError in the block, such as a full disk; see also
     `alone`.
     """
-    there = place(common, branch)
+    root, there = WritableRoot(common), place(common, branch)
     # Of another length than what `files.whole_directory` takes for left behind.
     replacement = DirectoryReplacement(
         there, there.with_name(f".{there.name}.{os.urandom(8).hex()}")
     )
     with alone(common):
         try:
-            there.parent.mkdir(exist_ok=True)
-            replacement.building.mkdir()
+            _require_directory(common)
+            root.make_directory(replacement.building.relative_to(common))
             yield replacement
         except BaseException as error:
-            if replacement.put:
-                files.exchange(there, replacement.building)
+            replacement.give_way()
             if isinstance(error, OSError):
                 raise ToolkitError(
                     f"{error.filename or there}: cannot be written: {error.strerror}"
                 ) from error
             raise
         finally:
-            files.remove(replacement.building)
-            _remove_empty(there.parent)
+            replacement.delete()
+            _prune(root)
 
 
 def recover(common: Path) -> None:
@@ -157,28 +174,43 @@ def recover(common: Path) -> None:
 
     Do nothing while another run of unlet is active in the clone.
     """
-    if not (common / _DIRECTORY).is_dir():
+    root = WritableRoot(common)
+    unfinished = [
+        (name, match[1])
+        for name in root.names(_DIRECTORY)
+        if (match := _UNFINISHED.fullmatch(name)) is not None
+    ]
+    if not unfinished:
         return
     with suppress(ToolkitError), alone(common):
-        for aside in (common / _DIRECTORY).glob(".*.*"):
-            there = aside.with_name(aside.name[1:].rpartition(".")[0])
-            if (aside / _KEPT).is_file() and not (there / _KEPT).is_file():
-                files.remove(there)
-                aside.rename(there)
+        for aside, name in unfinished:
+            old, new = f"{_DIRECTORY}/{aside}", f"{_DIRECTORY}/{name}"
+            is_whole = inside.is_file(common, f"{old}/{_KEPT}")
+            if is_whole and not inside.is_file(common, f"{new}/{_KEPT}"):
+                root.delete(new)
+                root.move(old, new)
             else:
-                files.remove(aside)
-        _remove_empty(common / _DIRECTORY)
+                root.delete(old)
+        _prune(root)
 
 
 def forget(common: Path, branch: str) -> None:
     """Delete a branch's files in .git/unlet."""
-    files.remove(place(common, branch))
-    _remove_empty(common / _DIRECTORY)
+    root = WritableRoot(common)
+    root.delete(_below(branch))
+    _prune(root)
 
 
-def _remove_empty(directory: Path) -> None:
+def _prune(root: WritableRoot) -> None:
     with suppress(OSError):
-        directory.rmdir()
+        root.prune(_DIRECTORY)
+
+
+def _require_directory(common: Path) -> None:
+    place = common / _DIRECTORY
+    if os.path.lexists(place) and (place.is_symlink() or not place.is_dir()):
+        fact = "is not a directory of unlet's own"
+        raise ToolkitError(f"{place}: {fact}", hint="move it away")
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -282,8 +314,8 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
             raise ToolkitError(
                 f"{lost}, which would be lost", hint="--force removes it anyway"
             )
+        worktrees.remove(clone, branch=name, tip=found.tip, worktree=worktree)
         path = worktree.path if worktree is not None else None
-        worktrees.remove(clone, branch=name, tip=found.tip, path=path)
         forget(clone.common, name)
     return Removed(clone=clone.top, branch=name, worktree=path, commit=found.tip)
 

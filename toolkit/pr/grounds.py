@@ -37,6 +37,7 @@ from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message, pull_request
 from toolkit.sources import trees
+from toolkit.writable import WritableRoot
 
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
@@ -103,7 +104,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
                 not (is_alone or order.force)
                 and (fact := _objection(report)) is not None
             ):
-                files.remove(building)
+                WritableRoot(replacement.building).delete(name)
                 raise RefusalError(fact)
             made[series.target] = series, report
             return report

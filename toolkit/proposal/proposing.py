@@ -31,6 +31,7 @@ from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request, command
 from toolkit.report import pull_request, report
 from toolkit.sources import TEMPLATE, recorded
+from toolkit.writable import WritableRoot
 
 UNPROVEN = "nothing is proven of it yet"
 """The warning in the report of an overlay that is written before its proofs have run."""
@@ -101,7 +102,7 @@ def drafted(chosen: S, at: Path) -> S:
     """Return the chosen commits as git writes them, and write their overlay to `at`, if one is possible."""
     overlay = leaf_for(chosen).overlay_files(chosen)
     for name, file in overlay.items():
-        reading.write_file(at / name, file)
+        reading.write_file(WritableRoot(at.parent), f"{at.name}/{name}", file)
     return replace(mailed(chosen), overlay=at if overlay else None)
 
 
@@ -193,7 +194,7 @@ def overlay(
     try:
         return write(proven=True)
     except ToolkitError:
-        files.remove(request.out)
+        WritableRoot(request.out.resolve().parent).delete(request.out.resolve().name)
         raise
 
 

@@ -17,6 +17,7 @@ from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.git.reading import Located
 from toolkit.model import Oid, Progress, Source
+from toolkit.writable import WritableRoot
 
 _KIND = "commits"
 _TREE = "tree"
@@ -109,7 +110,7 @@ def checked_out(
         repository, tree = directory / "repository", directory / _TREE
         located = locate(repository)
         found = reading.export(located.repository, located.commit, wanted.paths, tree)
-        files.remove(repository)
+        WritableRoot(directory).delete(repository.name)
         if not inside.exists(tree, wanted.target):
             hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
             raise ToolkitError(

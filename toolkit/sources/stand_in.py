@@ -23,6 +23,7 @@ from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
 from toolkit.sources.places import ALIASES, ALL_PACKAGES, TOP, by_name
 from toolkit.sources.trees import NixpkgsTree
+from toolkit.writable import WritableRoot
 
 KIND = "stand-ins"
 
@@ -94,7 +95,7 @@ def write(around: Surroundings, directory: Path) -> None:
 
 def _write(files: Mapping[PurePosixPath, TreeFile], directory: Path) -> None:
     for path, file in files.items():
-        reading.write_file(directory / path, file)
+        reading.write_file(WritableRoot(directory), path, file)
 
 
 def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:

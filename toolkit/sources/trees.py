@@ -9,17 +9,15 @@ directories it would not: Nix follows a link before a path relative to what it r
 import hashlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from toolkit import files, inside, process
+from toolkit import inside, process, writable
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError, UsageError, without_passwords
 from toolkit.git import fetching, reading
@@ -28,6 +26,7 @@ from toolkit.model import Oid, Progress, Source, SourceRequest
 from toolkit.nix import stores
 from toolkit.parallel import side_by_side
 from toolkit.sources import local, resolve
+from toolkit.writable import WritableRoot
 
 KIND = "whole-trees"
 
@@ -230,7 +229,7 @@ def _of_commit(
         progress.step(f"checking out {commit.short}")
         held = source.repository or fetched
         entries = reading.export(held, commit, [PurePosixPath()], into)
-        files.remove(fetched)
+        WritableRoot(into.parent).delete(fetched.name)
         _require_parts(into, source.origin)
         _seal(
             into,
@@ -278,7 +277,7 @@ def _seal(root: Path, links: Sequence[str], progress: Progress) -> None:
         progress.step(f"leaving out {fact}")
         (root.parent / _LEFT_OUT).write_bytes(os.fsencode(f"left out {fact}"))
     for path in out:
-        (root / path).unlink()
+        WritableRoot(root).delete(path)
 
 
 def _require_parts(root: Path, origin: str) -> None:
@@ -294,7 +293,7 @@ def copy(root: Path, into: Path, *, link: bool) -> None:
 
     With `link` its files are hard links if file system and owner allow that.
     """
-    put = link_or_copy if link else partial(shutil.copy2, follow_symlinks=False)
+    put = link_or_copy if link else writable.copy
     waiting = [(str(root), str(into))]
     while waiting:
         here, there = waiting.pop()
@@ -316,4 +315,4 @@ def link_or_copy(path: Path | str, place: Path | str) -> None:
     try:
         os.link(path, place, follow_symlinks=False)
     except OSError:
-        shutil.copy2(path, place, follow_symlinks=False)
+        writable.copy(path, place)

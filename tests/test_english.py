@@ -32,6 +32,7 @@ TEXTS = sorted(
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/*.md"),
         *ROOT.glob("patches/*.toml"),
+        *ROOT.glob("patches/**/*.jinja"),
         *ROOT.glob("toolkit/cli/*.py"),
     }
 )

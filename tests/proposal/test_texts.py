@@ -18,7 +18,7 @@ from toolkit.model import (
     Status,
     Step,
 )
-from toolkit.proposal.texts import message, pull_request_texts
+from toolkit.proposal.texts import LiftProof, message, pull_request_texts
 from toolkit.report.pull_request import DraftFacts, Texts, draft
 
 STEP = Step(name="lift", design="move")
@@ -71,9 +71,7 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
         "Name the frontend in updateScript, so that nix-update updates its hash, too."
         in body(change)
     )
-    texts = pull_request_texts(
-        ("app",), message(("app",), change), STEP, change, None, bumps=True
-    )
+    texts = bumped(change)
     assert "so that nix-update updates its hash, too" in texts.steps[0].why
     two = replace(change, updated=("frontend", "backend"))
     assert (
@@ -99,9 +97,7 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     assert_parses(f"{{ lib, app }}: {usage.removesuffix(chr(10) + chr(96) * 3)}")
     assert not said_of(("app",), change).steps[0].usage
     npm = replace(change, downloads=(("npmDeps",), ("ui", "npmDeps")))
-    texts = pull_request_texts(
-        ("app",), message(("app",), npm), STEP, npm, None, bumps=True
-    )
+    texts = bumped(npm)
     assert "app.overrideAttrs (final: old: {" in texts.steps[0].usage
     assert (
         "  npmDeps = "
@@ -112,17 +108,9 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     more = replace(
         change, downloads=(*change.downloads, ("passthru", "docs", "cargoDeps"))
     )
-    assert (
-        not pull_request_texts(
-            ("app",), message(("app",), more), STEP, more, None, bumps=True
-        )
-        .steps[0]
-        .usage
-    )
+    assert not bumped(more).steps[0].usage
     rust = replace(change, downloads=(("ui", "cargoDeps"),))
-    texts = pull_request_texts(
-        ("app",), message(("app",), rust), STEP, rust, None, bumps=True
-    )
+    texts = bumped(rust)
     vendored = (
         f"cargoDeps.overrideAttrs (deps: {{ vendorStaging = "
         f"deps.vendorStaging.{fetched} }});"
@@ -133,17 +121,23 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     )
     # The source is a part that unpacks one.
     unpacked = replace(change, downloads=(("src", "src"),))
-    texts = pull_request_texts(
-        ("app",), message(("app",), unpacked), STEP, unpacked, None, bumps=True
-    )
+    texts = bumped(unpacked)
     assert (
         f'…";\n  src = old.src.overrideAttrs (part: {{ src = part.src.{fetched} }});\n}})'
         in texts.steps[0].usage
     )
 
 
+def bumped(change: Lifted) -> Texts:
+    """Return the texts of a lift whose package has been built with new hashes."""
+    proof = LiftProof(bumps=True)
+    return pull_request_texts(("app",), message(("app",), change), STEP, change, proof)
+
+
 def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
-    return pull_request_texts(packages, message(packages, change), STEP, change, None)
+    return pull_request_texts(
+        packages, message(packages, change), STEP, change, LiftProof()
+    )
 
 
 def body(change: Lifted) -> str:

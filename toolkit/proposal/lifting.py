@@ -38,6 +38,7 @@ from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Claim, Subject
 from toolkit.proposal.requests import CheckRequest, Request, command
 from toolkit.proposal.target import Target, find_target
+from toolkit.proposal.texts import LiftProof
 from toolkit.report.pull_request import Texts
 from toolkit.sources import changes, trees
 from toolkit.sources.changes import ChangeRequest
@@ -176,18 +177,19 @@ class Lifts(Leaf[LiftCase]):
                 if all(mark in one.marks for one in answers)
             }
         )
-        return texts.pull_request_texts(
-            series.opened.target.packages,
-            series.commits[-1],
-            series.steps[-1],
-            series.lifted,
-            series.opened.recipe,
-            [f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks],
-            "" if SYSTEMS[0] in found else next(iter(found), ""),
+        proof = LiftProof(
+            permits=tuple(f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks),
+            system="" if SYSTEMS[0] in found else next(iter(found), ""),
             bumps=bool(found)
             and all(
                 answer.bump is not None and answer.bump.works for answer in answers
             ),
+        )
+        packages, recipe = series.opened.target.packages, series.opened.recipe
+        if recipe is not None:
+            return texts.lift_texts(packages, proof, recipe.steps)
+        return texts.pull_request_texts(
+            packages, series.commits[-1], series.steps[-1], series.lifted, proof
         )
 
     def deepened(self, series: LiftCase, *, progress: Progress) -> LiftCase:

@@ -1,12 +1,14 @@
-"""The texts about a lift: patches/lift.toml with the packages' names."""
+"""The texts about a lift: which sentences of patches/lift/ they have, and in which order."""
 
 import re
 import textwrap
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import product, takewhile
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from functools import cache, partial
+from itertools import takewhile
 
-from msgspec.structs import replace
+from msgspec import Struct
 
 from toolkit import patches
 from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
@@ -14,495 +16,394 @@ from toolkit.lift.candidates import method_name
 from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Message, Step
-from toolkit.proposal.recipes import Recipe
-from toolkit.report import pull_request
+from toolkit.proposal.bumping import bump
+from toolkit.report import pull_request, templates
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
 from toolkit.report.pull_request import StepText, Texts
+from toolkit.report.templates import MOST_LISTED, Part, called, listed, sentence
 
-_NOUNS = frozenset(
-    [
-        *(
-            "agent",
-            "backend",
-            "cli",
-            "client",
-            "core",
-            "daemon",
-            "dashboard",
-            "frontend",
-            "generator",
-            "server",
-        ),
-        *("service", "ui", "website", "webui"),
-    ]
-)
-"""Names of bindings that are nouns: one says "the frontend"."""
+_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
+"""The words in front of nixpkgs' template, and of what each text has: the proof, the disclosure, a line to fill in."""
+
+_say = partial(sentence, "lift/sentences")
 
 
-class _Lift(Texts, frozen=True, kw_only=True):
+class Kind(StrEnum):
+    """The kinds of parts, by their templates in patches/lift/, in the order of a message."""
+
+    FOLLOWS = "follows"
+    FETCHED = "fetched"
+    REFETCHED = "refetched"
+    HIDDEN = "hidden"
+    PART = "part"
+    SHOWN = "shown"
+
+    @property
+    def takes(self) -> bool:
+        """Whether the part takes attributes of the package from then on."""
+        return self in {Kind.FOLLOWS, Kind.FETCHED, Kind.REFETCHED}
+
+
+_KINDS = {
+    Reachability.HIDDEN: Kind.HIDDEN,
+    Reachability.SHOWN: Kind.SHOWN,
+    Reachability.PARTIAL: Kind.PART,
+}
+
+
+class PartGroup(Struct, frozen=True, kw_only=True):
+    """Parts of one kind, and what the sentences about them differ by.
+
+    They stand in `place` of passthru, empty if some are attributes of the package.
+    `follows` is all that they take from the package, `shared` what each of them takes
+    of source and version. `uses` are the attributes that they are in, none if there are
+    many. An override of a source reaches `reached` from then on.
+    """
+
+    kind: Kind
+    parts: tuple[Part, ...]
+    place: str
+    follows: tuple[str, ...]
+    shared: tuple[str, ...]
+    uses: tuple[str, ...]
+    reached: tuple[str, ...]
+    moves: bool
+    inner: bool
+
+    @property
+    def renamed(self) -> list[str]:
+        """The names of the bindings that differ from those of the attributes."""
+        return [part.name for part in self.parts if part.name != part.attribute]
+
+    def text(self, macro: str, *arguments: object) -> str:
+        """Return a sentence of the kind's own template."""
+        return sentence(f"lift/{self.kind}", macro, self, *arguments)
+
+
+class LiftSentences(Struct, frozen=True, kw_only=True):
+    """What is said of a lift as a whole: each empty if it is not so."""
+
+    hashed: str
+    along: str
+    own: str
+    inner: str
+    updated: str
+    apart: str
+    left: str
+    unfolded: str
+    recursive: str
+
+
+class _Shipped(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """patches/lift.toml; `motives` are by package."""
 
-    shorter: str
-    shortest: str
-    others: str
-    also: str
-    along: str
-    through: str
-    usage: str
-    own: str
-    recursive: str
-    unfolded: str
-    left: str
-    hashed: str
-    updated: str
-    bump: str
-    apart: str
-    inner: str
+    disclosure: str
+    proven: dict[str, str]
     motives: dict[str, str]
-
-
-_MOST_PLACES = 4
-
-_FOLLOWING = ("follows", "fetched", "refetched")
-_ORDER = (*_FOLLOWING, "hidden", "part", "shown")
-_ALL = "all uses"
-_OVERRIDES = {"follows": "overrides reach"}
-_SORTS = {
-    Reachability.HIDDEN: "hidden",
-    Reachability.SHOWN: "shown",
-    Reachability.PARTIAL: "part",
-}
 
 
 def message(packages: Sequence[str], lifted: Lifted) -> Message:
     """Return the commit message; `packages` are all packages of the file."""
     groups = _groups(lifted)
-    sorts = {sort for sort, _ in groups}
-    main = next(
-        (sort for sort in _FOLLOWING if sort in sorts),
-        "hidden" if len(sorts) > 1 else groups[0][0],
+    main = _main(groups, lifted)
+    taking = [group.text("body") for group in groups if group.kind.takes]
+    others = [group.text("body") for group in groups if not group.kind.takes]
+    facts = _sentences(lifted, main)
+    # What is taken needs the hash, if anything is.
+    first, second = (taking, others) if taking else (others, [])
+    body = _joined(
+        *first,
+        facts.hashed,
+        *second,
+        facts.along,
+        facts.own,
+        facts.inner,
+        facts.updated,
+        facts.apart,
+        facts.left,
+        facts.unfolded or facts.recursive,
     )
-    names = list(lifted.follows if main in _FOLLOWING else lifted.states)
-    words = {
-        **_words(lifted, names),
-        "overrides": _OVERRIDES.get(main, "overrideAttrs replace"),
-    }
-    parts = [lifted.methods[name][-1] for name in names]
-    if main == "part" and (
-        reached := _reached(lifted, [lifted.methods[name] for name in names])
-    ):
-        words, parts = (
-            {
-                **words,
-                "overrides": f"overrides of {_listed(parts)} reach",
-                "some": _ALL,
-            },
-            reached,
-        )
-    subjects = _subjects(main, words, packages, parts)
-    if main == "follows" and not words["main"]:
-        del subjects[:2]
-    bodies = [_text(sort, _words(lifted, some)).body for sort, some in groups]
-    if lifted.along:
-        bodies.append(_along(words, lifted))
-    said = _read(words)
-    if words["hashed"] and lifted.follows:
-        bodies.insert(
-            sum(sort in _FOLLOWING for sort, _ in groups) or len(groups), said.hashed
-        )
-    more = (
-        (said.own, lifted.own),
-        (said.inner, lifted.inner),
-        (said.updated, lifted.updated),
-        (said.apart, lifted.apart),
-    )
-    rec = said.unfolded if lifted.unfolded else said.recursive
-    bodies += [
-        text
-        for text, holds in (*more, (said.left, lifted.left), (rec, lifted.recursive))
-        if holds
-    ]
-    body = " ".join(" ".join(bodies).split())
     return Message(
-        subject=next(
-            (subject for subject in subjects if len(subject) <= SUBJECT_WIDTH),
-            subjects[-1],
-        ),
+        subject=_subject(packages, main),
         body=textwrap.fill(
             body, BODY_WIDTH, break_long_words=False, break_on_hyphens=False
         ),
-        proven=_text(main, words).proven,
+        proven=_shipped().proven,
     )
 
 
-def _subjects(
-    sort: str, words: Mapping[str, str], packages: Sequence[str], parts: Sequence[str]
-) -> list[str]:
-    """Return subjects, each shorter than those before it: from one that names all to one that names a single part."""
-    prefixes = {"packages": ", ".join(packages)}, {"packages": _braced(packages)}
-    counts = range(len(parts) - 1, (len(parts) - 1) // 2, -1)
-    some = [
-        _listed(parts),
-        ", ".join(parts),
-        *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts),
+def _subject(packages: Sequence[str], main: PartGroup) -> str:
+    """Return the first subject that is short enough, else the shortest one."""
+    prefixes = ", ".join(packages), _braced(packages)
+    subjects = [
+        f"{prefix}: {change}" for change in _changes(main) for prefix in prefixes
     ]
-    count = (
-        [f"{len(parts)} of its parts"]
-        if len(parts) > 1 and words["some"] != _ALL
-        else []
-    )
-    main = [words["some"]] if sort == "follows" and words["main"] else []
-    sources = [SHARED[0]] if words["main"] == _listed(SHARED) else []
-    return [
-        *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
-        *(
-            _text(sort, {**words, **prefix, "main": source}).subject
-            for source in sources
-            for prefix in prefixes
-        ),
-        *(
-            _read({**words, **prefix, "parts": parts}).shorter
-            for parts in some
-            for prefix in prefixes
-        ),
-        *(
-            _text(sort, {**words, **prefix, "parts": parts}).subject
-            for parts in main
-            for prefix in prefixes
-        ),
-        *(
-            _read({**words, **prefix, "parts": parts}).shorter
-            for parts in count
-            for prefix in prefixes
-        ),
-        *(_read({**words, **prefix}).shortest for prefix in prefixes),
-    ]
+    fitting = (subject for subject in subjects if len(subject) <= SUBJECT_WIDTH)
+    return next(fitting, subjects[-1])
+
+
+def _changes(main: PartGroup) -> Iterator[str]:
+    """Yield what a subject says, from all parts by their names to a single one without."""
+    names = listed(called(main.parts))
+    follows = main.kind is Kind.FOLLOWS
+    if main.shared or not follows:
+        yield main.text("subject", names, main.shared)
+    if len(main.shared) > 1:
+        yield main.text("subject", names, main.shared[:1])
+    parts = main.reached or tuple(part.attribute for part in main.parts)
+    some, count = _say("some", main), len(parts)
+    yield main.text("shorter", listed(parts))
+    yield main.text("shorter", ", ".join(parts))
+    for few in range(count - 1, (count - 1) // 2, -1):
+        yield main.text("shorter", _say("most", parts, few))
+    if follows and main.shared:
+        yield main.text("subject", some, main.shared)
+    if count > 1 and not main.reached:
+        yield main.text("shorter", _say("counted", parts))
+    yield main.text("shorter", some)
 
 
 def motive(packages: Sequence[str]) -> str | None:
     """Return the issue that requests a lift of one of the packages, None if none is known."""
-    motives = _read().motives
+    motives = _shipped().motives
     return next((motives[name] for name in packages if name in motives), None)
 
 
-def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of them
-    packages: Sequence[str],
-    message: Message,
-    step: Step,
-    lifted: Lifted,
-    recipe: Recipe | None,
-    permits: Sequence[str] = (),
-    system: str = "",
-    *,
-    bumps: bool = False,
-) -> Texts:
-    """Return the texts of pull-request.md; a recipe's come from its steps.
+class LiftProof(Struct, frozen=True, kw_only=True):
+    """What Nix has shown of a lift that its pull request says.
 
     Without the variables `permits`, Nix refuses to evaluate the packages; `system` is
     one of the few systems that evaluate them. `bumps`: a new version with new hashes
     has been tried, and reaches the build.
     """
-    texts = replace(
-        _read(), compared=tuple(packages), permits=tuple(permits), system=system
-    )
-    if recipe is not None:
-        return replace(texts, steps=recipe.steps)
-    asked = motive(packages) or ""
-    whole = " ".join(message.body.split())
-    # An override of a part that had no effect, as it was tried.
-    none = (
-        name
-        for name, state in lifted.states.items()
-        if state is not Reachability.PARTIAL
-    )
-    part = next((name for name in none if name not in lifted.follows), None)
-    override = method_name(lifted.methods[part]) if part is not None else ""
-    usage = (
-        _read({"package": packages[0], "override": override}).usage if override else ""
-    )
-    more = [
-        *permits,
-        *[f"Related: {asked}"] * bool(asked),
-        *[f"--argstr system {system}"] * bool(system),
-    ]
-    left = (
-        _WORDS
-        - _FIXED_WORDS
-        - len(packages) * _PACKAGE_WORDS
-        - len(" ".join(more).split())
-    )
-    short, others = _why(lifted)
-    words = _words(lifted, [*lifted.follows])
-    said = _read(words)
-    hashed = said.hashed if words["hashed"] and lifted.follows else ""
-    updated = said.updated if lifted.updated else ""
-    along = _along(words, lifted) if lifted.along else ""
-    recs = (
-        [said.unfolded] * bool(lifted.unfolded) + [said.recursive]
-        if lifted.recursive
-        else []
-    )
-    own = said.own if lifted.own else ""
-    inner = said.inner if lifted.inner else ""
-    apart = said.apart if lifted.apart else ""
-    every = product((along, ""), (apart, ""), (hashed, ""), (*recs, ""), (own, ""))
-    shorter = (
-        " ".join(
-            filter(
-                None,
-                (short, inner, third, updated, others, first, second, last, fourth),
-            )
-        )
-        for first, second, third, fourth, last in every
-    )
-    choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
-    why, usage = next(
-        (each for each in choices if len(" ".join(each).split()) <= left), choices[-1]
-    )
-    usage = "\n\n".join(
-        filter(None, (usage, _bump(packages[0], lifted) if bumps else ""))
-    )
+
+    permits: tuple[str, ...] = ()
+    system: str = ""
+    bumps: bool = False
+
+
+def pull_request_texts(
+    packages: Sequence[str],
+    message: Message,
+    step: Step,
+    lifted: Lifted,
+    proof: LiftProof,
+) -> Texts:
+    """Return the texts of a lift's pull-request.md."""
+    request = motive(packages) or ""
+    notes = [*proof.permits]
+    if request:
+        notes.append(f"Related: {request}")
+    if proof.system:
+        notes.append(f"--argstr system {proof.system}")
+    fixed = _FIXED_WORDS + len(packages) * _PACKAGE_WORDS
+    space = _WORDS - fixed - _count(*notes)
+    whole, usage = " ".join(message.body.split()), _usage(packages[0], lifted)
+    blocks = [usage]
+    if _count(whole, usage) > space:
+        blocks = []
+        if _count(whole) > space:
+            whole = _shortened(lifted, space)
+    lines = bump(packages[0], lifted.downloads) if proof.bumps else ()
+    if lines:
+        blocks.append(templates.block("lift/sentences", "bump", lines).strip())
     text = StepText(
         name=step.name,
         subject=message.subject,
         body=message.body,
-        why=why,
-        usage=usage,
-        motive=asked,
+        why=whole,
+        usage="\n\n".join(filter(None, blocks)),
+        motive=request,
     )
-    return replace(texts, steps=(text,))
+    return lift_texts(packages, proof, (text,))
 
 
-_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
-"""The words in front of the template, and of what each text has: the proof, the disclosure, a line to fill in."""
+def lift_texts(
+    packages: Sequence[str], proof: LiftProof, steps: Sequence[StepText]
+) -> Texts:
+    """Return the texts of a pull request that has these steps."""
+    return Texts(
+        steps=tuple(steps),
+        compared=tuple(packages),
+        permits=proof.permits,
+        system=proof.system,
+        disclosure=_shipped().disclosure,
+    )
 
 
-_MOST_LINES = 8
-"""Lines of an override that a reviewer reads."""
+def _usage(package: str, lifted: Lifted) -> str:
+    """Return an override of a part that had no effect before, empty if all had."""
+    idle = (
+        lifted.methods[name]
+        for name, state in lifted.states.items()
+        if state is not Reachability.PARTIAL and name not in lifted.follows
+    )
+    path = next(idle, None)
+    return _say("usage", package, method_name(path)) if path is not None else ""
 
 
-def _bump(package: str, lifted: Lifted) -> str:
-    """Return an override by another version and the hashes that it needs.
+def _shortened(lifted: Lifted, space: int) -> str:
+    """Return the message's body without what is only about how it is done.
 
-    Empty if that is too long.
+    Further sentences are there as far as the words have space, the important ones
+    first.
     """
-    own = [path[0] for path in lifted.downloads if len(path) == 1]
-    given = "final: old" if "npmDeps" in own else "old"
-    # The source may itself be a part.
-    own = own if any(path[0] == "src" for path in lifted.downloads) else ["src", *own]
-    lines = [f"{package}.overrideAttrs ({given}: {{", '  version = "…";']
-    # buildNpmPackage downloads for the src of its arguments.
-    lines += [
-        f"  {rehashed(name, 'old', more='inherit (final) src; ' * (name == 'npmDeps'))}"
-        for name in own
-    ]
-    parts = [
-        (path, rehashed(path[-1], "part")) for path in lifted.downloads if len(path) > 1
-    ]
-    for place in dict.fromkeys(path[:-2] for path, _ in parts):
-        within = [
-            f"{path[-2]} = old.{'.'.join(path[:-1])}.overrideAttrs ({holder}: {{ "
-            f"{change} }});"
-            for path, change in parts
-            if path[:-2] == place
-            for holder in ["part" if "part." in change else "_"]
+    groups = _groups(lifted)
+    facts = _sentences(lifted, _main(groups, lifted))
+    first, *more = groups
+    sentences = {
+        "body": first.text("body"),
+        "inner": facts.inner,
+        "updated": facts.updated,
+        "others": _others(lifted, more),
+    }
+    optional = (
+        ("along", facts.along),
+        ("apart", facts.apart),
+        ("hashed", facts.hashed),
+        ("rec", facts.unfolded or facts.recursive),
+        ("rec", facts.recursive),
+        ("own", facts.own),
+    )
+    for place, text in optional:
+        if place not in sentences and _count(*sentences.values(), text) <= space:
+            sentences[place] = text
+    return _joined(*(sentences.get(place, "") for place in _PLACES))
+
+
+_PLACES = (
+    "body",
+    "inner",
+    "hashed",
+    "updated",
+    "others",
+    "along",
+    "apart",
+    "own",
+    "rec",
+)
+"""The order of a pull request's sentences."""
+
+
+def _others(lifted: Lifted, groups: Sequence[PartGroup]) -> str:
+    """Return what is said of the parts of all kinds but the first."""
+    texts = []
+    for macro, takes in (("also", True), ("others", False)):
+        names = [
+            part.name
+            for group in groups
+            if group.kind.takes is takes
+            for part in group.parts
         ]
-        if place:
-            within = [
-                f"{place[0]} = old.{place[0]} // {{",
-                *(f"  {line}" for line in within),
-                "};",
-            ]
-        lines += [f"  {line}" for line in within]
-    lines.append("})")
-    is_plain = len({path[:-1] for path, _ in parts}) == len(parts) and all(
-        len(path) <= len("abc") for path, _ in parts
-    )
-    return (
-        _read({"code": "\n".join(lines)}).bump
-        if parts and is_plain and len(lines) <= _MOST_LINES
-        else ""
-    )
+        if names:
+            texts.append(_say(macro, _group(lifted, Kind.HIDDEN, names)))
+    return _joined(*texts)
 
 
-def rehashed(name: str, holder: str, lib: str = "lib", more: str = "") -> str:
-    """Return the binding that gives a download another hash, and `more`."""
-    change = f"_: {{ {more}outputHash = {lib}.fakeHash; }}"
-    if name in {"outputHash", "vendorHash"}:
-        return f"{name} = {lib}.fakeHash;"
-    if name == "cargoDeps":
-        change = (
-            f"deps: {{ vendorStaging = deps.vendorStaging.overrideAttrs ({change}); }}"
-        )
-    return f"{name} = {holder}.{name}.overrideAttrs ({change});"
+def _count(*texts: str) -> int:
+    return len(" ".join(texts).split())
 
 
-def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
-    """Return the bindings of which the same is said, each group behind the sort of that."""
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    hashed = {part for parts in lifted.hashed.values() for part in parts}
-    along = {path[-1] for path in lifted.along.values()}
-    for name, state in lifted.states.items():
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
+
+
+def _groups(lifted: Lifted) -> list[PartGroup]:
+    """Return the parts by what is said of them, in the order of the sentences."""
+    groups: dict[tuple[Kind, tuple[str, ...]], list[str]] = defaultdict(list)
+    for name in lifted.states:
         follows = lifted.follows.get(name, ())
-        # What is fetched by hash is what it was, whichever version it is called.
-        is_fetched = "src" not in follows and not (
-            lifted.inner or hashed.isdisjoint({name, lifted.methods[name][-1], *along})
-        )
-        is_shown = not follows or (is_fetched and state is Reachability.PARTIAL)
-        fetched = "refetched" if state is Reachability.SHOWN else "fetched"
-        following = fetched if is_fetched else "follows"
         shared = tuple(attribute for attribute in follows if attribute in SHARED)
-        groups[_SORTS[state] if is_shown else following, shared].append(name)
-    return [
-        (sort, names)
-        for (sort, _), names in sorted(
-            groups.items(), key=lambda group: _ORDER.index(group[0][0])
-        )
-    ]
+        groups[_kind(lifted, name), shared].append(name)
+    order = [*Kind]
+    kinds = sorted(groups, key=lambda group: order.index(group[0]))
+    return [_group(lifted, kind, groups[kind, shared]) for kind, shared in kinds]
 
 
-def _why(lifted: Lifted) -> tuple[str, str]:
-    """Return the message's body without what is only about how it is done, and what is said of other parts."""
-    (sort, names), *more = _groups(lifted)
-    also = [name for sort, some in more if sort in _FOLLOWING for name in some]
-    others = [name for sort, some in more if sort not in _FOLLOWING for name in some]
-    said = [_read(_words(lifted, also)).also] * bool(also) + [
-        _read(_words(lifted, others)).others
-    ] * bool(others)
-    return _text(sort, _words(lifted, names)).paragraph, " ".join(said)
+def _kind(lifted: Lifted, name: str) -> Kind:
+    state, follows = lifted.states[name], lifted.follows.get(name, ())
+    if not follows:
+        return _KINDS[state]
+    fetched = {part for parts in lifted.hashed.values() for part in parts}
+    along = {path[-1] for path in lifted.along.values()}
+    # What is fetched by hash is what it was, whichever version it is called.
+    is_fetched = fetched & {name, lifted.methods[name][-1], *along}
+    if "src" in follows or lifted.inner or not is_fetched:
+        return Kind.FOLLOWS
+    if state is Reachability.PARTIAL:
+        return Kind.PART
+    return Kind.REFETCHED if state is Reachability.SHOWN else Kind.FETCHED
 
 
-def _along(words: Mapping[str, str], lifted: Lifted) -> str:
+def _main(groups: Sequence[PartGroup], lifted: Lifted) -> PartGroup:
+    """Return the parts that the subject is about: those that take attributes, else all."""
+    kinds = dict.fromkeys(group.kind for group in groups)
+    first = next(iter(kinds))
+    if first.takes:
+        return _group(lifted, first, [*lifted.follows])
+    return _group(lifted, Kind.HIDDEN if len(kinds) > 1 else first, [*lifted.states])
+
+
+def _group(lifted: Lifted, kind: Kind, names: Sequence[str]) -> PartGroup:
+    parts = tuple(Part(name=name, path=lifted.methods[name]) for name in names)
+    taken = [lifted.follows.get(name, ()) for name in names]
+    uses = [lifted.used.get(name, ()) for name in names]
+    used = tuple(dict.fromkeys(attribute for each in uses for attribute in each))
+    is_source = {part.attribute for part in parts} <= {*OWN}
+    reached = tuple(path[-1] for path in lifted.along.values())
+    return PartGroup(
+        kind=kind,
+        parts=parts,
+        place=_place([part.path for part in parts]),
+        follows=tuple(dict.fromkeys(name for each in taken for name in each)),
+        shared=tuple(name for name in SHARED if all(name in each for each in taken)),
+        uses=used if all(uses) and len(used) < MOST_LISTED else (),
+        reached=reached if kind is Kind.PART and is_source else (),
+        moves={*names} <= {*lifted.moved},
+        inner=lifted.inner,
+    )
+
+
+def _sentences(lifted: Lifted, main: PartGroup) -> LiftSentences:
+    """Return what else is said of a lift."""
+    hashes = _hashes(lifted) if lifted.follows else []
+    takes_source = any("src" in names for names in lifted.follows.values())
+    source = "source" if takes_source and not lifted.fetched else "version"
+    own = sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))
+    updated = [Part(name=name, path=(*name.split("."),)) for name in lifted.updated]
+    apart = [Part(name=name, path=lifted.methods[name]) for name in lifted.apart]
+    taken = dict.fromkeys(name for names in lifted.apart.values() for name in names)
+    is_package = re.search(r"\brec \{", lifted.text) is not None
+    unfolded = lifted.unfolded if lifted.recursive else ()
+    return LiftSentences(
+        hashed=_say("hashed", source, hashes, lifted.fetched) if hashes else "",
+        along=_along(lifted),
+        own=_say("own", own) if own else "",
+        inner=_say("inner", main, lifted.hashed) if lifted.inner else "",
+        updated=_say("updated", updated) if updated else "",
+        apart=_say("apart", [*taken], apart) if apart else "",
+        left=_say("left", lifted.left) if lifted.left else "",
+        unfolded=_say("unfolded", is_package, unfolded, lifted.places)
+        if unfolded
+        else "",
+        recursive=_say("recursive", is_package, lifted.dropped)
+        if lifted.recursive
+        else "",
+    )
+
+
+def _along(lifted: Lifted) -> str:
     """Return which attributes a package gets beside the parts, or had without effect."""
     place = _place([*lifted.along.values()])
-    too = (
-        ", too" if place in {_place([path]) for path in lifted.methods.values()} else ""
-    )
-    said = _read({**words, "too": too, "place": place})
-    return " ".join(
-        [said.along] * bool(words["along"]) + [said.through] * bool(words["through"])
-    )
-
-
-def _text(sort: str, words: Mapping[str, str]) -> StepText:
-    return next(each for each in _read(words).steps if each.design == sort)
-
-
-def _read(words: Mapping[str, str] | None = None) -> _Lift:
-    return pull_request.read(patches.shipped() / "lift.toml", _Lift, names=words)
-
-
-def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
-    methods = [lifted.methods[name] for name in names]
-    called = _called(methods)
-    bound = [
-        _introduced(each, name, path)
-        for each, name, path in zip(called, names, methods, strict=True)
+    is_same = place in {_place([path]) for path in lifted.methods.values()}
+    parts = {name: Part(name=name, path=path) for name, path in lifted.along.items()}
+    new = [
+        part.introduced for name, part in parts.items() if name not in lifted.through
     ]
-    many = len(called) > 1
-    them, definitions = (
-        ("them", "their definitions") if many else ("it", "its definition")
-    )
-    place = "the function of finalAttrs" if lifted.inner else _place(methods)
-    moves = {*names} <= {*lifted.moved}
-    others = [name for name in names if name != lifted.methods[name][-1]]
-    parts = _listed(called)
-    followed = {
-        attribute: None for name in names for attribute in lifted.follows.get(name, ())
-    }
-    capital = _listed(bound)
-    along = [*lifted.along.items()]
-    uses = [lifted.used.get(name, ()) for name in names]
-    used = (
-        list(dict.fromkeys(attribute for each in uses for attribute in each))
-        if all(uses)
-        else []
-    )
-    return {
-        "unfolded": _listed(lifted.unfolded),
-        "places": _few(lifted.places),
-        "follow": "follow" if len(lifted.places) > 1 else "follows",
-        "Use": "Drop" if lifted.dropped else "Use finalAttrs instead of",
-        "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
-        "hashed": _hashes(lifted),
-        "needs": "also needs" if lifted.fetched else "may also need",
-        "updated": _listed(_called([part.split(".") for part in lifted.updated])),
-        "hashes": "their hashes" if len(lifted.updated) > 1 else "its hash",
-        "left": _few(lifted.left),
-        "apart": _listed(
-            list(
-                dict.fromkeys(
-                    attribute for each in lifted.apart.values() for attribute in each
-                )
-            )
-        ),
-        "those": _listed(_called([lifted.methods[name] for name in lifted.apart])),
-        "source": "source" if "src" in followed and not lifted.fetched else "version",
-        "parts": parts,
-        "Parts": capital[:1].upper() + capital[1:]
-        if capital.startswith("the ")
-        else capital,
-        "attributes": _listed(list(followed)),
-        "main": _listed(
-            [
-                each
-                for each in SHARED
-                if all(each in lifted.follows.get(name, ()) for name in names)
-            ]
-        ),
-        "definitions": definitions,
-        "place": place,
-        "Show": f"Move {definitions} into {place}"
-        if moves
-        else f"Expose {them} in passthru",
-        "along": _listed(
-            [
-                _introduced(path[-1], name, path)
-                for name, path in along
-                if name not in lifted.through
-            ]
-        ),
-        "those_along": "it" if len(along) - len(lifted.through) == 1 else "them",
-        "through": _listed(
-            [path[-1] for name, path in along if name in lifted.through]
-        ),
-        "own": _listed(
-            sorted(
-                lifted.own, key=lambda name: OWN.index(name if name in OWN else "src")
-            )
-        ),
-        "uses": _listed(_reached(lifted, methods)) or _ALL,
-        "some": "its parts" if many else "a part",
-        "them": them,
-        "used": _listed(used)
-        if used and len(used) < _MOST_PLACES
-        else f"all that uses {them}",
-        "called": f", as {_listed(others)}," if others else "",
-        "Take": f"Move {definitions} into {place}, and take {them}"
-        if moves
-        else f"Take {them}",
-        "Follow": f"Move {definitions} into {place}, and take"
-        if moves or not lifted.inner
-        else "Take",
-        "or_hash": f" or {'their' if many else 'its'} hash" if lifted.hashed else "",
-        "is": "are" if many else "is",
-    }
-
-
-def _introduced(called: str, name: str, path: tuple[str, ...]) -> str:
-    """Return what a part is called, with the name of its binding if that is another one."""
-    return called if name == path[-1] or len(path) == 1 else f"{called} ({name})"
-
-
-def _reached(lifted: Lifted, methods: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return what an override of the package's source reaches from then on.
-
-    Nothing of other parts.
-    """
-    return (
-        [path[-1] for path in lifted.along.values()]
-        if {path[-1] for path in methods} <= {*OWN}
-        else []
+    shown = [part.attribute for name, part in parts.items() if name in lifted.through]
+    return _joined(
+        _say("along", new, place, is_same) if new else "",
+        _say("through", shown) if shown else "",
     )
 
 
@@ -514,55 +415,31 @@ _SET = {
 """The attributes that override downloads whose builder takes them from its arguments."""
 
 
-def _hashes(lifted: Lifted) -> str:
-    """Return what a new source needs new hashes for, in words.
-
-    Nothing if there are none.
-    """
-    own = [
-        *["src"] * lifted.fetched,
-        *(path[0] for path in lifted.downloads if len(path) == 1),
-    ]
+def _hashes(lifted: Lifted) -> list[str]:
+    """Return the attributes that a new source needs new hashes for."""
+    own = [path[0] for path in lifted.downloads if len(path) == 1]
+    names = ["src", *own] if lifted.fetched else own
     within = {path[-2:] for path in lifted.downloads}
-    parts = [
-        part
-        if made == "outputHash" or (made == part and (part, made) not in within)
-        else f"{part}.{made}"
-        for made, names in lifted.hashed.items()
-        for part in names
-    ]
-    places = [name.rpartition(".") for name in (*own, *parts)]
-    found = [f"{around}{dot}{_SET.get(made, made)}" for around, dot, made in places]
-    return (
-        f"{'new hashes' if len(found) > 1 else 'a new hash'} for {_listed(found)}"
-        if found
-        else ""
-    )
-
-
-def _called(paths: Sequence[Sequence[str]]) -> list[str]:
-    """Return what parts are called in a sentence."""
-    return [f"the {path[-1]}" if path[-1] in _NOUNS else path[-1] for path in paths]
+    for download, parts in lifted.hashed.items():
+        for part in parts:
+            is_part = download == part and (part, download) not in within
+            is_whole = download == "outputHash" or is_part
+            names.append(part if is_whole else f"{part}.{download}")
+    places = [name.rpartition(".") for name in names]
+    return [f"{around}{dot}{_SET.get(name, name)}" for around, dot, name in places]
 
 
 def _place(paths: Sequence[tuple[str, ...]]) -> str:
+    """Return the set that attributes are in: passthru or one of its own, empty for the package's."""
     if any(path[0] != PASSTHRU for path in paths):
-        return "the package's attributes"
+        return ""
     sets = {path[:-1] for path in paths}
     return ".".join(*sets) if len(sets) == 1 else PASSTHRU
 
 
-def _listed(words: Sequence[str]) -> str:
-    return (
-        f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
-    )
-
-
-def _few(names: Sequence[str]) -> str:
-    """Return what `_listed` does, and no more than _MOST_PLACES words."""
-    return _listed(
-        names if len(names) <= _MOST_PLACES else (*names[: _MOST_PLACES - 1], "others")
-    )
+@cache
+def _shipped() -> _Shipped:
+    return pull_request.read(patches.shipped() / "lift.toml", _Shipped)
 
 
 def _braced(packages: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.nix.tree import Node, parsed
-from toolkit.proposal.texts import rehashed
+from toolkit.proposal.bumping import rehashed
 from toolkit.reach.answers import Place, SetOption
 from toolkit.reach.effects import Left
 from toolkit.reach.overridden import Call, Overridden

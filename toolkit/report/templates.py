@@ -1,0 +1,115 @@
+"""Render the sentences in `patches/`: a template is a module of macros, one for a sentence."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import patches
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_NOUNS = {
+    "agent",
+    "backend",
+    "cli",
+    "client",
+    "core",
+    "daemon",
+    "dashboard",
+    "frontend",
+    "generator",
+    "server",
+    "service",
+    "ui",
+    "website",
+    "webui",
+}
+"""Names of parts that are nouns: one says "the frontend"."""
+
+MOST_LISTED = 4
+"""The most names of a list in a sentence."""
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A part of a package: the name of its binding, and the path of its attribute."""
+
+    name: str
+    path: tuple[str, ...]
+
+    @property
+    def attribute(self) -> str:
+        """The last name of the path."""
+        return self.path[-1]
+
+    @property
+    def introduced(self) -> str:
+        """The attribute, and the binding if that has another name."""
+        is_known = self.name == self.attribute or len(self.path) == 1
+        return self.attribute if is_known else f"{self.attribute} ({self.name})"
+
+
+def sentence(template: str, macro: str, *arguments: object) -> str:
+    """Return what a macro of `patches/TEMPLATE.jinja` makes, on one line."""
+    return " ".join(block(template, macro, *arguments).split())
+
+
+def block(template: str, macro: str, *arguments: object) -> str:
+    """Return what a macro of `patches/TEMPLATE.jinja` makes, with its line breaks."""
+    folder, _, name = template.rpartition("/")
+    macros = _environment(folder).get_template(f"{name}.jinja").module
+    return str(getattr(macros, macro)(*arguments))
+
+
+@cache
+def _environment(folder: str) -> "Environment":
+    # Commands that propose nothing start without it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=FileSystemLoader(patches.shipped() / folder),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - a commit message is no HTML
+    )
+    filters = (agree, called, capital, few, introduced, listed)
+    environment.filters.update({each.__name__: each for each in filters})
+    return environment
+
+
+def agree(words: Sequence[object], one: str, many: str) -> str:
+    """Return the form that goes with the number of `words`."""
+    return many if len(words) > 1 else one
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return `a`, `a and b`, or `a, b and c`."""
+    *most, last = words or ("",)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def few(words: Sequence[str]) -> str:
+    """Return the words as `listed` does, all after the third as `others`."""
+    if len(words) > MOST_LISTED:
+        words = (*words[: MOST_LISTED - 1], "others")
+    return listed(words)
+
+
+def called(parts: Sequence[Part]) -> list[str]:
+    """Return the names of parts in a sentence."""
+    return [f"{_article(part)}{part.attribute}" for part in parts]
+
+
+def introduced(parts: Sequence[Part]) -> list[str]:
+    """Return the names of parts, with those of their bindings if these differ."""
+    return [f"{_article(part)}{part.introduced}" for part in parts]
+
+
+def _article(part: Part) -> str:
+    return "the " if part.attribute in _NOUNS else ""
+
+
+def capital(words: str) -> str:
+    """Return the beginning of a sentence; a part's own name keeps its form."""
+    return f"T{words[1:]}" if words.startswith("the ") else words

@@ -81,7 +81,7 @@ class PartGroup(Struct, frozen=True, kw_only=True):
 
 
 class LiftSentences(Struct, frozen=True, kw_only=True):
-    """What is said of a lift as a whole: each empty if it is not so."""
+    """The sentences about a lift as a whole; one that does not hold is empty."""
 
     hashed: str
     along: str
@@ -170,7 +170,7 @@ def motive(packages: Sequence[str]) -> str | None:
 
 
 class LiftProof(Struct, frozen=True, kw_only=True):
-    """What Nix has shown of a lift that its pull request says.
+    """The results of Nix that the text of a pull request depends on.
 
     Without the variables `permits`, Nix refuses to evaluate the packages; `system` is
     one of the few systems that evaluate them. `bumps`: a new version with new hashes

@@ -62,8 +62,9 @@ def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
     )
 
 
+@pytest.mark.parametrize("shown", ["", "inherit (web-ui) npmDeps; "])
 def test_behind_the_overlay_what_is_downloaded_gets_another_hash(
-    unlet: Unlet, tree: Path
+    unlet: Unlet, tree: Path, shown: str
 ) -> None:
     deps = """npmDeps = stdenv.mkDerivation {
       pname = "notes-server-deps";
@@ -80,6 +81,8 @@ def test_behind_the_overlay_what_is_downloaded_gets_another_hash(
     )
     edit(tree, "sourceRoot", deps)
     edit(tree, "buildInputs", own)
+    # What passthru only shows is no attribute of the derivation.
+    edit(tree, "updateScript =", f"{shown}updateScript =")
     source = 'prev.notes-server.src.overrideAttrs { name = "new"; outputHash = prev.lib.fakeHash; }'
     override = f'notes-server = prev.notes-server.overrideAttrs {{ version = "5.0.0"; src = {source}; }};'
     (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")

@@ -135,16 +135,27 @@ let
       member = elemAt path (length path - 1);
       kernel = match "linux(_[a-z0-9_]+)?" first;
       versioned = match "(.*[^_0-9])_[0-9_]+" first;
-    in
-    filter (other: other != path && drvAt other plain == drvAt path plain) (
-      if length path > 1 then
+      interpreter = match "(.+)Packages" first;
+      # Each version's packages are those of its own interpreter.
+      own =
+        if interpreter != null then
+          [ [ (head interpreter) "pkgs" member ] ]
+        else if elemAt path 1 == "pkgs" then
+          [ [ "${first}Packages" member ] ]
+        else
+          [ ];
+      default =
         if match "python3[0-9]*(Packages)?" first == null then
           [ ]
         else
           [
             [ "python3Packages" member ]
             [ "python3" "pkgs" member ]
-          ]
+          ];
+    in
+    filter (other: other != path && drvAt other plain == drvAt path plain) (
+      if length path > 1 then
+        default ++ filter (other: !elem other default) own
       else if kernel != null then
         [ [ "linuxPackages${toString kernel}" "kernel" ] ]
       else if versioned != null then
@@ -159,10 +170,12 @@ let
     let
       parts = package.passthru or { };
       isDownload = value: isPackage value && (value ? outputHash || value ? vendorStaging);
+      # What a package only shows in its passthru is no attribute that an override of it can change.
+      isSet = holder: name: name == "goModules" || holder.drvAttrs ? ${name};
       of =
         path: holder:
         map (name: path ++ [ (if name == "goModules" then "vendorHash" else name) ]) (
-          filter (name: guarded false (isDownload (holder.${name} or null))) names
+          filter (name: guarded false (isSet holder name && isDownload (holder.${name} or null))) names
         );
       # Other names would be code where an override names them.
       isName = part: match "[A-Za-z_][A-Za-z0-9_'-]*" part != null;

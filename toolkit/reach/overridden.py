@@ -184,7 +184,9 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     def mentions(self, name: str) -> bool:
         """Return whether the build names a variable: in another one, in its script, or in a setup hook."""
-        pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+        word = re.escape(name)
+        # A shell's `${NAME-}` reads it, too.
+        pattern = re.compile(rf"(?<![\w-]){word}(?![\w-])|\$\{{{word}(?!\w)")
         texts = [
             value for other, value in self.new.environment.items() if other != name
         ]

@@ -140,6 +140,7 @@ let
       }:
       lib.fix (lib.extends (lib.composeExtensions self.haskell.packageOverrides overrides) pythonPackages)
     ) { };
+    python39Packages = self.python39.pkgs;
     python39 = python [ (_: super: { base = super.base.overrideAttrs { release = "3.9"; }; }) ];
 
     named = mkDerivation {
@@ -538,6 +539,12 @@ let
       version = "1.0";
       nativeBuildInputs = [ (mkDerivation { pname = "python-imports-check-hook"; version = "1.0"; }) ];
       propagatedBuildInputs = [ ];
+    };
+    # A setup hook, which reads a variable with a default.
+    switch = mkDerivation {
+      pname = "switch";
+      version = "1.0";
+      buildCommand = "cp ${builtins.toFile "switch.sh" "test \"\${dontSwitch-}\""} $out";
     };
     # It runs a setup hook that another one propagates, and one of stdenv's.
     hooked = mkDerivation {

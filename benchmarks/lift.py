@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import process
@@ -44,9 +45,10 @@ from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
-from toolkit.proposal.lifted import UNREACHED, LiftVerdict, joint_verdict
+from toolkit.proposal.lifted import joint_verdict
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
+from toolkit.report.lifts import LiftFault, LiftOutcome
 from toolkit.sources import trees
 
 BUILDERS = (
@@ -70,6 +72,16 @@ CANARIES = (
     "ffmpeg",
 )
 """What many packages are made with: where one of these is broken, so are they."""
+
+
+NOT_ASKED = "not asked"
+
+
+class TrialVerdict(Struct, frozen=True, kw_only=True):
+    """The outcome of a trial, a LiftOutcome or NOT_ASKED, and its reason."""
+
+    outcome: str
+    why: str
 
 
 def main() -> int:
@@ -160,14 +172,14 @@ def _carry_out(
 ) -> tuple[
     dict[PurePosixPath, Lifted],
     dict[PurePosixPath, Design],
-    dict[PurePosixPath, LiftVerdict],
+    dict[PurePosixPath, TrialVerdict],
 ]:
     """Make `finalAttrs` of each outer `rec`.
 
     An override of the version must reach the source.
     """
     made: dict[PurePosixPath, Lifted] = {}
-    verdicts: dict[PurePosixPath, LiftVerdict] = {}
+    verdicts: dict[PurePosixPath, TrialVerdict] = {}
     for file, text in texts.items():
         try:
             new = final_attrs(text, name=str(file))
@@ -180,7 +192,9 @@ def _carry_out(
         root, {file: (targets[file], each) for file, each in made.items()}, options
     )
     lifted = {
-        file: each for file, each in made.items() if verdicts[file].outcome == "lifted"
+        file: each
+        for file, each in made.items()
+        if verdicts[file].outcome == LiftOutcome.LIFTED
     }
     return lifted, dict.fromkeys(lifted, Design.STAY), verdicts
 
@@ -193,14 +207,14 @@ def _lift(
 ) -> tuple[
     dict[PurePosixPath, Lifted],
     dict[PurePosixPath, Design],
-    dict[PurePosixPath, LiftVerdict],
+    dict[PurePosixPath, TrialVerdict],
 ]:
     """Try the designs in turn.
 
     Return what was lifted, by which design, and what was said of each file.
     """
     lifted: dict[PurePosixPath, Lifted] = {}
-    verdicts: dict[PurePosixPath, LiftVerdict] = {}
+    verdicts: dict[PurePosixPath, TrialVerdict] = {}
     chosen: dict[PurePosixPath, Design] = {}
     choice = LiftChoice(
         design=Design(options.design) if options.design else None,
@@ -222,7 +236,7 @@ def _lift(
             root, {file: (targets[file], each) for file, each in made.items()}, options
         ).items():
             verdicts[file] = said
-            if said.outcome == "lifted":
+            if said.outcome == LiftOutcome.LIFTED:
                 lifted[file], chosen[file] = made[file], tries[file][number].design
     return lifted, chosen, verdicts
 
@@ -231,7 +245,7 @@ def _ways(
     text: str,
     choice: LiftChoice,
     file: PurePosixPath,
-    verdicts: dict[PurePosixPath, LiftVerdict],
+    verdicts: dict[PurePosixPath, TrialVerdict],
 ) -> list[LiftWay]:
     try:
         return list(ways(text, choice, name=str(file)))
@@ -240,9 +254,10 @@ def _ways(
         return []
 
 
-def _refused(error: ToolkitError) -> LiftVerdict:
-    return LiftVerdict(
-        outcome="refused", why=re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip()
+def _refused(error: ToolkitError) -> TrialVerdict:
+    return TrialVerdict(
+        outcome=LiftOutcome.REFUSED,
+        why=re.sub(r"^\S+?:(\d+:\d+: )?", "", error.message).strip(),
     )
 
 
@@ -263,7 +278,7 @@ def _prove(
     root: Path,
     made: Mapping[PurePosixPath, tuple[Target, Lifted]],
     options: argparse.Namespace,
-) -> dict[PurePosixPath, LiftVerdict]:
+) -> dict[PurePosixPath, TrialVerdict]:
     """Ask about all in one tree.
 
     What is not as it was there is asked again in a tree where it alone has changed.
@@ -303,13 +318,15 @@ def _prove(
 
 def _settled(answers: Sequence[Derivations]) -> bool:
     said = joint_verdict(answers)
-    return said is not None and said.why != UNREACHED
+    return said is not None and said.fault is not LiftFault.UNREACHED
 
 
-def _final(answers: Sequence[Derivations]) -> LiftVerdict:
-    return joint_verdict(answers) or LiftVerdict(
-        outcome="not asked", why="the unchanged package evaluates on no system"
-    )
+def _final(answers: Sequence[Derivations]) -> TrialVerdict:
+    said = joint_verdict(answers)
+    if said is None:
+        why = "the unchanged package evaluates on no system"
+        return TrialVerdict(outcome=NOT_ASKED, why=why)
+    return TrialVerdict(outcome=said.outcome, why=said.why)
 
 
 def _ask(
@@ -397,17 +414,17 @@ def _places(before: Path, after: Path, package: str) -> set[PurePosixPath]:
 
 
 def _report(
-    verdicts: Mapping[PurePosixPath, LiftVerdict],
+    verdicts: Mapping[PurePosixPath, TrialVerdict],
     targets: Mapping[PurePosixPath, Target],
     options: argparse.Namespace,
 ) -> None:
     total = len(verdicts)
-    for outcome in ("lifted", "refused", "failed", "not asked"):
+    for outcome in (*LiftOutcome, NOT_ASKED):
         count = sum(each.outcome == outcome for each in verdicts.values())
         print(f"{outcome:9} {count:4} {100 * count / max(total, 1):5.1f} %")
     reasons: dict[tuple[str, str], list[PurePosixPath]] = defaultdict(list)
     for file, said in verdicts.items():
-        if said.outcome != "lifted":
+        if said.outcome != LiftOutcome.LIFTED:
             reasons[said.outcome, re.sub(r"'[^']*'", "'…'", said.why)].append(file)
     for (outcome, why), those in sorted(
         reasons.items(), key=lambda item: -len(item[1])
@@ -421,7 +438,7 @@ def _read(
     targets: Mapping[PurePosixPath, Target],
     texts: Mapping[PurePosixPath, str],
     lifted: Mapping[PurePosixPath, Lifted],
-    verdicts: Mapping[PurePosixPath, LiftVerdict],
+    verdicts: Mapping[PurePosixPath, TrialVerdict],
 ) -> None:
     """Print how long the messages are, and how many of the files with a part that could follow have one that does."""
     words = [

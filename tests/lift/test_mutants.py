@@ -20,6 +20,7 @@ from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.nix import program
 from toolkit.proposal.lifted import verdict
+from toolkit.report.lifts import LiftOutcome
 
 SYSTEM = "x86_64-linux"
 NAME = "package.nix"
@@ -177,6 +178,6 @@ def test_mutants_keep_their_derivations_or_are_refused(
     wrong = [
         (question.package[0], made[0], found.why)
         for question, made, found in zip(questions, lifted, said, strict=True)
-        if found is not None and found.outcome == "failed"
+        if found is not None and found.outcome is LiftOutcome.FAILED
     ]
     assert wrong == [], tmp_path

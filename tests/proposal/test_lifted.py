@@ -15,17 +15,8 @@ from toolkit.asking.trials import (
     Method,
     ask,
 )
-from toolkit.proposal.lifted import (
-    IN_PART,
-    LIFTED,
-    NO_FUNCTION,
-    UNFOLLOWED,
-    UNREACHED,
-    Asking,
-    LiftVerdict,
-    joint_verdict,
-    verdict,
-)
+from toolkit.proposal.lifted import Asking, joint_verdict, verdict
+from toolkit.report.lifts import LIFTED, LiftFault, LiftOutcome, LiftVerdict
 
 WORKS = Method(there=True, named=True, effect=Effect.WORKS)
 ABSENT = Method(there=False)
@@ -50,50 +41,67 @@ def method(
 
 GOOD = method()
 FAULTS = [
-    (answer(GOOD, after="/b.drv"), "failed", "the derivation differs"),
-    (answer(GOOD, after=None), "failed", "the derivation differs"),
-    (answer(GOOD, method(ABSENT)), "failed", "the attribute is not there"),
-    (answer(method(ABSENT)), "failed", "no part is in passthru"),
+    (answer(GOOD, after="/b.drv"), LiftFault.DIFFERS),
+    (answer(GOOD, after=None), LiftFault.DIFFERS),
+    (answer(GOOD, method(ABSENT)), LiftFault.NOT_THERE),
+    (answer(method(ABSENT)), LiftFault.ABSENT),
     (
         answer(GOOD, method(before=Method(there=False, named=True))),
-        "refused",
-        "a different attribute of the package has the name",
+        LiftFault.HIDES,
     ),
     (
         answer(GOOD, method(Method(there=True, effect=Effect.PARTLY))),
-        "refused",
-        IN_PART,
+        LiftFault.IN_PART,
     ),
     (
         answer(GOOD, method(Method(there=True, effect=Effect.PARTLY, shown=True))),
-        "refused",
-        IN_PART,
+        LiftFault.IN_PART,
     ),
     (
         answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE))),
-        "refused",
-        UNREACHED,
+        LiftFault.UNREACHED,
     ),
     (
         answer(GOOD, method(Method(there=True, effect=Effect.UNKNOWN))),
-        "refused",
-        UNREACHED,
+        LiftFault.UNREACHED,
     ),
-    (answer(GOOD, method(src=True, version=False)), "refused", UNFOLLOWED),
+    (answer(GOOD, method(src=True, version=False)), LiftFault.UNFOLLOWED),
 ]
 
 
-@pytest.mark.parametrize(("found", "outcome", "why"), FAULTS)
-def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) -> None:
-    assert verdict(found) == LiftVerdict(outcome=outcome, why=why)
-    said = joint_verdict([answer(GOOD), found])
-    assert said == (
-        LIFTED
-        if why in {UNREACHED, "no part is in passthru"}
-        else LiftVerdict(outcome=outcome, why=why)
-    )
-    assert joint_verdict([found, answer(GOOD)]) == said
-    assert joint_verdict([found]) == LiftVerdict(outcome=outcome, why=why)
+@pytest.mark.parametrize(("found", "fault"), FAULTS)
+def test_each_fault_has_its_verdict(found: Derivations, fault: LiftFault) -> None:
+    wrong = LiftVerdict(fault=fault)
+    assert verdict(found) == wrong
+    is_local = fault in {LiftFault.UNREACHED, LiftFault.ABSENT}
+    joint = LIFTED if is_local else wrong
+    assert joint_verdict([answer(GOOD), found]) == joint
+    assert joint_verdict([found, answer(GOOD)]) == joint
+    assert joint_verdict([found]) == wrong
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (LiftFault.DIFFERS, LiftOutcome.FAILED),
+        (LiftFault.ABSENT, LiftOutcome.FAILED),
+        (LiftFault.NOT_JUDGED, LiftOutcome.FAILED),
+        (LiftFault.HIDES, LiftOutcome.REFUSED),
+        (LiftFault.IN_PART, LiftOutcome.REFUSED),
+        (LiftFault.UNREACHED, LiftOutcome.REFUSED),
+        (LiftFault.UNFOLLOWED, LiftOutcome.REFUSED),
+        (LiftFault.NO_FUNCTION, LiftOutcome.REFUSED),
+    ],
+)
+def test_each_fault_has_its_outcome(fault: LiftFault, outcome: LiftOutcome) -> None:
+    assert LiftVerdict(fault=fault).outcome is outcome
+
+
+def test_a_verdict_gives_its_reason_with_the_error_of_nix() -> None:
+    assert LIFTED.why == ""
+    assert LiftVerdict(fault=LiftFault.DIFFERS).why == "the derivation differs"
+    late = LiftVerdict(fault=LiftFault.NOT_JUDGED, error="still running")
+    assert late.why == "the changed package was not judged: still running"
 
 
 def test_what_is_right_is_lifted_and_what_did_not_evaluate_before_is_not_judged() -> (
@@ -113,14 +121,14 @@ def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:
     broken = Derivations(
         methods={}, error="no such thing, at /x/y/pkgs/by-name/a.nix:1:2"
     )
-    why = "once changed, it does not evaluate: no such thing, at pkgs/by-name/a.nix:1:2"
-    assert verdict(broken) == LiftVerdict(outcome="failed", why=why)
+    error = "no such thing, at pkgs/by-name/a.nix:1:2"
+    assert verdict(broken) == LiftVerdict(fault=LiftFault.NOT_EVALUATED, error=error)
     late = Derivations(methods={}, error="still running after 60 s", limited=True)
-    why = "the changed package was not judged: still running after 60 s"
-    assert verdict(late) == LiftVerdict(outcome="failed", why=why)
+    assert verdict(late) == LiftVerdict(
+        fault=LiftFault.NOT_JUDGED, error="still running after 60 s"
+    )
     function = Derivations(methods={}, error="expected a set but found a function")
-    assert verdict(function) == LiftVerdict(outcome="refused", why=NO_FUNCTION)
-    assert NO_FUNCTION == "the builder takes no function of the final attributes"
+    assert verdict(function) == LiftVerdict(fault=LiftFault.NO_FUNCTION)
 
 
 def test_further_systems_are_asked_about_the_change_alone(nixpkgs: Nixpkgs) -> None:

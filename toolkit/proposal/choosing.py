@@ -23,11 +23,12 @@ from toolkit.nix import program
 from toolkit.proposal import judged, recipes, texts
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LIFTED, NO_FUNCTION, Asking
+from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
 from toolkit.proposal.target import Target, find_targets
+from toolkit.report.lifts import LIFTED, LiftFault, LiftOutcome
 from toolkit.sources import changes, trees
 from toolkit.sources.trees import NixpkgsTree
 
@@ -294,20 +295,16 @@ def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase
                 f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
             )
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
-        if (
-            verdict.outcome == "lifted"
-            and (useless := _useless(found, asking)) is not None
-        ):
+        if verdict == LIFTED and (useless := _useless(found, asking)) is not None:
             refusal = useless
             continue
-        if verdict.outcome == "lifted" or (
-            choice_of(found).design is not None and verdict.outcome == "failed"
-        ):
+        is_named = choice_of(found).design is not None
+        if verdict == LIFTED or (is_named and verdict.outcome is LiftOutcome.FAILED):
             return chosen
         refusal = RefusalError(f"{target.file}: {verdict.why}")
         if asking.late:
             raise refusal
-        if verdict.why == NO_FUNCTION:
+        if verdict.fault is LiftFault.NO_FUNCTION:
             break
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
@@ -408,6 +405,6 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
     steps = [Step(name=each.name, design=each.rewrite) for each in recipe.steps]
     chosen = series_in(found, steps, commits, Lifted(text=text, methods={}), tree)
     verdict = chosen.asking.judged()
-    if verdict is not None and verdict.why == NO_FUNCTION:
+    if verdict is not None and verdict.fault is LiftFault.NO_FUNCTION:
         raise RefusalError(f"{found.target.file}: {verdict.why}")
     return chosen

@@ -27,8 +27,9 @@ from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LIFTED, Asking, verdict
+from toolkit.proposal.lifted import Asking, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
+from toolkit.report.lifts import LIFTED
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
 

@@ -20,48 +20,18 @@ from toolkit.asking.trials import (
 )
 from toolkit.nix import limits, program
 from toolkit.parallel import side_by_side
-
-UNREACHED, ABSENT = (
-    "a replacement of a part changes nothing that is built",
-    "no part is in passthru",
-)
-"""The messages about a lift without effect on the systems that were tried; it may have one elsewhere."""
-_ELSEWHERE = frozenset([UNREACHED, ABSENT])
-IN_PART = (
-    "an override reaches a part of the uses alone: the replaced package is "
-    "still built in"
-)
-UNFOLLOWED = (
-    "an override of src or version does not reach what takes it from the package"
-)
-NO_FUNCTION = "the builder takes no function of the final attributes"
-
-
-class LiftVerdict(Struct, frozen=True, kw_only=True):
-    """The outcome of a lift: `lifted`, `refused` because it cannot be right, or `failed`, and why."""
-
-    outcome: str
-    why: str = ""
-
-
-LIFTED = LiftVerdict(outcome="lifted")
+from toolkit.report.lifts import LIFTED, LiftFault, LiftVerdict
 
 
 def joint_verdict(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
-    verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
-    wrong = next(
-        (
-            found
-            for found in verdicts
-            if found.outcome != "lifted" and found.why not in _ELSEWHERE
-        ),
-        None,
-    )
-    return wrong or next(
-        (found for found in verdicts if found.outcome == "lifted"),
-        verdicts[0] if verdicts else None,
-    )
+    known = [found for answer in answers if (found := verdict(answer)) is not None]
+    wrong = (each for each in known if each != LIFTED and not each.is_local)
+    if (first := next(wrong, None)) is not None:
+        return first
+    if LIFTED in known:
+        return LIFTED
+    return known[0] if known else None
 
 
 def verdict(answer: Derivations) -> LiftVerdict | None:
@@ -70,38 +40,38 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     None if the package did not evaluate before, so nothing can be concluded.
     """
     if answer.error is not None:
-        if program.GOT_FUNCTION in answer.error:
-            return LiftVerdict(outcome="refused", why=NO_FUNCTION)
-        fact = (
-            "the changed package was not judged"
-            if answer.limited
-            else "once changed, it does not evaluate"
-        )
-        return LiftVerdict(outcome="failed", why=f"{fact}: {in_tree(answer.error)}")
+        return _failure(answer, answer.error)
     if answer.before is None:
         return None
+    return LiftVerdict(fault=next(_faults(answer), None))
+
+
+def _failure(answer: Derivations, error: str) -> LiftVerdict:
+    """Return the verdict on a package that does not evaluate once it is changed."""
+    if program.GOT_FUNCTION in error:
+        return LiftVerdict(fault=LiftFault.NO_FUNCTION)
+    fault = LiftFault.NOT_JUDGED if answer.limited else LiftFault.NOT_EVALUATED
+    return LiftVerdict(fault=fault, error=in_tree(error))
+
+
+def _faults(answer: Derivations) -> Iterator[LiftFault]:
+    """Yield what is wrong with a lift, the worst first."""
     methods = answer.methods.values()
-    there = [method.after.there for method in methods]
-    faults = {
-        ("failed", "the derivation differs"): answer.after != answer.before,
-        ("failed", "the attribute is not there" if any(there) else ABSENT): not all(
-            there
-        ),
-        ("refused", "a different attribute of the package has the name"): any(
-            method.hides for method in methods
-        ),
-        ("refused", IN_PART): any(
-            method.after.effect is Effect.PARTLY for method in methods
-        ),
-        ("refused", UNREACHED): not all(method.after.has_effect for method in methods),
-        ("refused", UNFOLLOWED): not all(
-            reached for method in methods for reached in method.follows.values()
-        ),
-    }
-    outcome, why = next(
-        (fault for fault, holds in faults.items() if holds), ("lifted", "")
-    )
-    return LiftVerdict(outcome=outcome, why=why)
+    present = [method.after.there for method in methods]
+    effects = [method.after.effect for method in methods]
+    follows = [reached for method in methods for reached in method.follows.values()]
+    if answer.after != answer.before:
+        yield LiftFault.DIFFERS
+    if not all(present):
+        yield LiftFault.NOT_THERE if any(present) else LiftFault.ABSENT
+    if any(method.hides for method in methods):
+        yield LiftFault.HIDES
+    if Effect.PARTLY in effects:
+        yield LiftFault.IN_PART
+    if not all(method.after.has_effect for method in methods):
+        yield LiftFault.UNREACHED
+    if not all(follows):
+        yield LiftFault.UNFOLLOWED
 
 
 TOGETHER = 2
@@ -181,7 +151,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         said: LiftVerdict | None = None
         for end in range(TOGETHER, len(self.systems) + TOGETHER, TOGETHER):
             said = joint_verdict([*self.answers(self.systems[:end]).values()])
-            if said is not None and said.why not in _ELSEWHERE:
+            if said is not None and not said.is_local:
                 break
         return said
 

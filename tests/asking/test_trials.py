@@ -46,6 +46,7 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(
     }
     assert json.loads(given.pop("questions")) == [
         {
+            "number": 0,
             "package": ["a", "b"],
             "methods": {"ui": ["passthru", "ui"]},
             "shown": [["passthru", "x"]],
@@ -56,6 +57,7 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(
             "compared": True,
         },
         {
+            "number": 1,
             "package": ["c"],
             "methods": {},
             "shown": [],

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from tests.judge.edits import Edit, Step, edited, file_edits
 from toolkit import process, specimen
 from toolkit.asking import packages
-from toolkit.asking.packages import Question
+from toolkit.asking.packages import Question, Scope
 from toolkit.cache import VARIABLE
 from toolkit.judge import (
     JudgeRequest,
@@ -351,8 +351,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     first = packages.ask
 
     def watched(
-        root: Path,
-        system: str,
+        scope: Scope,
         questions: Sequence[Question],
         **more: Any,  # noqa: ANN401
     ) -> list[packages.Answer]:
@@ -360,11 +359,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
             ("reader " if each.parts == packages.FEW else "") + ".".join(each.path)
             for each in questions
         }
-        is_after = (root / RUNNER).read_bytes() != (
+        is_after = (scope.root / RUNNER).read_bytes() != (
             specimen.path() / RUNNER
         ).read_bytes()
         found.append(names | ({"after"} if is_after else set()))
-        return first(root, system, questions, **more)
+        return first(scope, questions, **more)
 
     monkeypatch.setattr(sides, "ask", watched)
     return found
@@ -872,9 +871,9 @@ def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(
 def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
     question = Question(path=("notes-server",))
     one, many = (
-        packages.command(
-            specimen.path(), NATIVE, dict.fromkeys(range(count), question), nixos=False
-        ).env
+        Scope(root=specimen.path(), system=NATIVE)
+        .evaluation(dict.fromkeys(range(count), question))
+        .command.env
         for count in (1, 24)
     )
     assert (
@@ -976,7 +975,9 @@ def test_only_a_question_begins_the_time_of_an_attribute() -> None:
             return super().execute(command, things, mark=mark)
 
     (answer,) = packages.ask(
-        specimen.path(), NATIVE, [Question(path=("notes-server",))], allowed=Marks(60)
+        Scope(root=specimen.path(), system=NATIVE),
+        [Question(path=("notes-server",))],
+        allowed=Marks(60),
     )
     assert answer.kind == packages.PACKAGE
     (mark,) = marks

@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,12 @@ from msgspec import Struct, field, structs
 from msgspec.structs import replace
 
 from toolkit import documents
-from toolkit.asking.questions import MARK, bisected, new_mark, sealed_command
+from toolkit.asking.conversation import Conversation, Thing, key
+from toolkit.asking.places import HERE, Place, Task
+from toolkit.asking.questions import MARK, Evaluation
 from toolkit.errors import CommandError, LimitError
 from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance, Budget
-from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
 
 EXPRESSION = EXPRESSIONS / "judge.nix"
@@ -143,48 +143,64 @@ class Answer(Struct, frozen=True, kw_only=True):
         return {part: self.ends[part] for part in self.limited}
 
 
-def command(  # noqa: PLR0913 - the arguments of the expression
-    root: Path,
-    system: str,
-    questions: Mapping[int, Question],
-    *,
-    nixos: bool = False,
-    mark: str = MARK,
-    loud: bool = False,
-    hashed: bool = False,
-) -> Command:
-    """Return the sealed command that evaluates the questions with these numbers, each with its own time limit.
+class Scope(Struct, frozen=True, kw_only=True):
+    """A tree, a system, and how and where its attributes are evaluated.
 
-    Nix prints a `mark` and the number before each question and each answer. If
-    `hashed`, no question ends another.
+    With `nixos` NixOS tests as well. If `hashed`, the answers are those of the whole
+    set: without aliases, and with hashes of most parts.
     """
-    asked = (
-        {"number": number, **structs.asdict(each), "given": dict(each.given)}
-        for number, each in questions.items()
-    )
-    arguments = {
-        "sign": mark,
-        "tree": str(root),
-        "system": system,
-        # One variable of a program has at most 128 KiB.
-        "questions": json.dumps(
-            [
-                {name: value for name, value in each.items() if value not in ((), {})}
-                for each in asked
-            ]
-        ),
-        "nixos": "yes" if nixos else "",
-        "loud": "yes" if loud else "",
-        "hashed": "yes" if hashed else "",
-    }
-    count = inf if nixos else len(questions)
-    if hashed:
-        return sealed_command(
-            EXPRESSION, arguments, count, attribute="chunk", seconds=inf, searches=True
+
+    root: Path
+    system: str
+    nixos: bool = False
+    hashed: bool = False
+    place: Place = HERE
+
+    @property
+    def seconds(self) -> float:
+        """The time limit of each attribute, in all evaluations about it."""
+        return seconds(nixos=self.nixos)
+
+    def evaluation(
+        self, questions: Mapping[int, Question], *, mark: str = MARK, loud: bool = False
+    ) -> Evaluation:
+        """Return the evaluation of the questions with these numbers.
+
+        Nix prints a `mark` and the number before each question and each answer. If
+        `loud`, what throws ends it.
+        """
+        asked = (
+            {"number": number, **structs.asdict(each), "given": dict(each.given)}
+            for number, each in questions.items()
         )
-    return sealed_command(
-        EXPRESSION, arguments, count, attribute="answers", seconds=_SECONDS
-    )
+        arguments = {
+            "sign": mark,
+            "tree": str(self.root),
+            "system": self.system,
+            # One variable of a program has at most 128 KiB.
+            "questions": json.dumps(
+                [
+                    {
+                        name: value
+                        for name, value in each.items()
+                        if value not in ((), {})
+                    }
+                    for each in asked
+                ]
+            ),
+            "nixos": "yes" if self.nixos else "",
+            "loud": "yes" if loud else "",
+            "hashed": "yes" if self.hashed else "",
+        }
+        return Evaluation(
+            expression=EXPRESSION,
+            arguments=arguments,
+            count=inf if self.nixos else len(questions),
+            attribute="chunk" if self.hashed else "answers",
+            # In the whole set no question ends another.
+            searches=self.hashed,
+            seconds=inf if self.hashed else _SECONDS,
+        )
 
 
 class Times:
@@ -225,221 +241,205 @@ def seconds(*, nixos: bool) -> float:
     return max(limits.seconds(), _SECONDS) if nixos else limits.seconds()
 
 
-def ask(  # noqa: PLR0913 - the question, and what is known from before it
-    root: Path,
-    system: str,
+def ask(
+    scope: Scope,
     questions: Sequence[Question],
     *,
-    nixos: bool = False,
-    hashed: bool = False,
     times: Times | None = None,
     allowed: Allowance | None = None,
     heard: Callable[[], None] | None = None,
 ) -> list[Answer]:
-    """Evaluate attributes of the tree at `root` on a system, and return the answers in order.
+    """Evaluate attributes, and return the answers in order.
 
-    `hashed` answers are those of the whole set: without aliases, and with hashes of
-    most parts. Attributes whose time is up are added to `times`. The time of an
-    attribute, alone or with others, is subtracted from its `allowed` time. `heard` is
-    called after each answer.
+    Attributes whose time is up are added to `times`. The time of an attribute, alone or
+    with others, is subtracted from its `allowed` time. `heard` is called after each
+    answer.
     """
     times = Times() if times is None else times
-    allowed = limits.allowance(seconds(nixos=nixos)) if allowed is None else allowed
-    known = {
-        path: each
-        for (where, path), each in times.late.items()
-        if where in {system, NATIVE}
+    allowed = limits.allowance(scope.seconds) if allowed is None else allowed
+    late = {
+        path: answer
+        for (system, path), answer in times.late.items()
+        if system in {scope.system, NATIVE}
     }
-    conversation = _Conversation(
-        root=root,
-        system=system,
-        nixos=nixos,
-        hashed=hashed,
-        times=times,
-        allowed=allowed,
-        tell=heard,
-    )
+    conversation = _Conversation(scope, times, allowed, tell=heard)
     answers = iter(
         conversation.ask(
-            [question for question in questions if question.path not in known]
+            [question for question in questions if question.path not in late]
         )
     )
-    return [known.get(question.path) or next(answers) for question in questions]
+    return [late.get(question.path) or next(answers) for question in questions]
 
 
-class _Conversation(Struct, kw_only=True):
+class _End(Struct, frozen=True, kw_only=True):
+    """Why an evaluation ended, and the part or the value that ended it."""
+
+    reason: str
+    limited: bool
+    late: bool
+    part: str | None
+    value: str | None
+
+
+class _Conversation(Conversation[Question, Answer]):
     """Questions about one tree on one system, and what Nix has answered so far."""
 
-    root: Path
-    system: str
-    nixos: bool
-    hashed: bool
-    times: Times
-    allowed: Allowance
-    tell: Callable[[], None] | None
-    mark: str = field(default_factory=new_mark)
-    arrived: set[str] = field(default_factory=set[str])
-    heard: dict[Question, Answer] = field(default_factory=dict["Question", "Answer"])
-    broken: dict[tuple[str, ...], str] = field(
-        default_factory=dict[tuple[str, ...], str]
-    )
+    def __init__(
+        self,
+        scope: Scope,
+        times: Times,
+        allowed: Allowance,
+        *,
+        tell: Callable[[], None] | None,
+    ) -> None:
+        super().__init__(scope.system, allowed, scope.place)
+        self._scope = scope
+        self._times = times
+        self._tell = tell
+        self._arrived: set[str] = set()
+        self._broken: dict[tuple[str, ...], str] = {}
 
-    def ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers in the order of the questions."""
-        answers = zip(
-            questions, bisected(self._together, questions, mark=self.mark), strict=True
+    def evaluation(self, questions: Mapping[int, Question]) -> Evaluation:
+        """Return the evaluation of some questions, in the time that is left."""
+        return replace(
+            self._scope.evaluation(questions, mark=self.mark), most=self._times.left
         )
-        return [
-            self._alone(question, answer)
-            if isinstance(answer, CommandError)
-            else answer
-            for question, answer in answers
-        ]
 
-    def _together(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers of one evaluation.
+    def thing(self, question: Question) -> Thing:
+        """Return the attribute on the system."""
+        return self.system, question.path
 
-        Raise CommandError if a question ends it.
-        """
-        left = {
-            number: each
-            for number, each in enumerate(questions)
-            if each not in self.heard
-        }
-        if left:
-            asking = command(
-                self.root,
-                self.system,
-                left,
-                nixos=self.nixos,
-                mark=self.mark,
-                hashed=self.hashed,
-            )
-            things = [(self.system, each.path) for each in left.values()]
-            began, seconds = time.monotonic(), self.times.left
-            if seconds <= 0:
+    def together(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return the answers of one evaluation, or those so far once time is up."""
+        began = time.monotonic()
+        if self._times.left <= 0:
+            return self._so_far(questions)
+        try:
+            return super().together(questions)
+        except CommandError as error:
+            is_over = self._times.left <= 0
+            if not (self._scope.hashed or program.reached_limit(error)):
+                self._times.ending.spend(time.monotonic() - began)
+                is_over |= self._times.ending.left <= 0 and len(questions) > 1
+            if is_over:
                 return self._so_far(questions)
-            asking = replace(asking, on_stderr=partial(self._hear, questions))
-            asking = replace(asking, timeout=min(asking.timeout or seconds, seconds))
-            try:
-                self.allowed.execute(asking, things, mark=f"{self.mark} question")
-            except CommandError as error:
-                is_over = self.times.left <= 0
-                if not (self.hashed or program.reached_limit(error)):
-                    self.times.ending.spend(time.monotonic() - began)
-                    is_over |= self.times.ending.left <= 0 and len(questions) > 1
-                if is_over:
-                    return self._so_far(questions)
-                raise
-        return [
-            self.heard.get(
-                each, Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})
-            )
-            for each in questions
-        ]
+            raise
+
+    def answer(self, question: Question) -> Answer:
+        """Return the answer; `nix search` passes over one whose evaluation fails."""
+        return self.heard.get(
+            key(question), Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})
+        )
 
     def _so_far(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers that Nix has given; no others are waited for."""
         return [
-            self.heard.get(each) or _limited(each.parts or ALL, limits.no_time())
-            for each in questions
+            self.heard.get(key(question))
+            or _limited(question.parts or ALL, limits.no_time())
+            for question in questions
         ]
 
-    def _hear(self, questions: Sequence[Question], line: str) -> None:
-        """Take the answer that a line of Nix has, if it has one.
+    def note(self, fact: str) -> None:
+        """Take the name of an argument that is used by the question at hand."""
+        kind, _, name = fact.partition(" ")
+        if kind == "question":
+            self._arrived = set()
+        elif kind == "arrives":
+            self._arrived = {*self._arrived, name}
 
-        A second one has further parts.
-        """
-        if (
-            found := re.match(rf"trace: {self.mark} (question|arrives) (\S+)", line)
-        ) is not None:
-            self.arrived = {*self.arrived, found[2]} if found[1] == "arrives" else set()
-        elif (
-            found := re.match(rf"trace: {self.mark} answer (\d+) ", line)
-        ) is not None:
-            question, known = (
-                questions[int(found[1])],
-                self.heard.get(questions[int(found[1])]),
-            )
-            parts = documents.read(
-                line[found.end() :], dict[str, Any], document="Nix's answer"
-            )
-            reached = parts.get("override", {}).get("override", {}).get("reached", {})
-            reached |= dict.fromkeys(reached.keys() & self.arrived, True)
-            self.heard[question] = Answer(
-                kind=parts.pop("kind"),
-                parts={**known.parts, **parts} if known else parts,
-            )
-            if self.tell is not None and known is None:
-                self.tell()
-
-    def _alone(self, question: Question, error: CommandError) -> Answer:
-        """Return the answer to a question that ends the evaluation: the part that does is left out."""
-        limited, ending = program.reached_limit(error), self.times.ending
-        reason = (
-            program.at_limit(error) if limited else program.reason(error)
-        ).replace(f"{self.root}/", "")
-        if self.hashed:
-            # Its first part may have been heard.
-            known = self.heard.get(question)
-            return known or Answer(
-                kind=ENDS, ends={PACKAGE: reason}, limited=(PACKAGE,) if limited else ()
-            )
-        wanted = question.parts or ALL
-        parts = re.findall(rf"{self.mark} (question|part) ([\w-]+)", error.stderr)[-1:]
-        at = parts[0][1] if parts and parts[0][0] == "part" else None
-        values = re.findall(rf"{self.mark} value (\S+)", error.stderr)
-        is_worth = (
-            not limited and ending.left > 0 and self.broken.get(question.path) != reason
+    def read(self, question: Question, answer: str) -> None:
+        """Take an answer; a second one has further parts."""
+        known = self.heard.get(key(question))
+        parts = documents.read(answer, dict[str, Any], document="Nix's answer")
+        reached = parts.get("override", {}).get("override", {}).get("reached", {})
+        reached |= dict.fromkeys(reached.keys() & self._arrived, True)
+        self.heard[key(question)] = Answer(
+            kind=parts.pop("kind"), parts={**known.parts, **parts} if known else parts
         )
-        if (
-            at in _OF_VALUES
-            and values
-            and is_worth
-            and len(question.leaving) < _MOST_LEFT_OUT
-        ):
-            # The innermost value that is shown first is a part of those around it.
-            (rest,) = self.ask(
-                [replace(question, leaving=(*question.leaving, values[-1]))]
+        if self._tell is not None and known is None:
+            self._tell()
+
+    def alone(self, question: Question, error: CommandError) -> Answer:
+        """Return the answer to a question that ends the evaluation: the part that does is left out."""
+        end = self._end(question, error)
+        if self._scope.hashed:
+            # Its first part may have been heard.
+            limited = (PACKAGE,) if end.limited else ()
+            return self.heard.get(key(question)) or Answer(
+                kind=ENDS, ends={PACKAGE: end.reason}, limited=limited
             )
-            of = "passthru" if at == "fixed-output" else at
-            if at == "functions":
+        is_worth = (
+            not end.limited
+            and self._times.ending.left > 0
+            and self._broken.get(question.path) != end.reason
+            and len(question.leaving) < _MOST_LEFT_OUT
+        )
+        if end.value is not None and is_worth:
+            return self._without_value(question, end, end.value)
+        return self._without_part(question, end)
+
+    def _end(self, question: Question, error: CommandError) -> _End:
+        """Return where an evaluation ended, and why."""
+        limited = program.reached_limit(error)
+        reason = program.at_limit(error) if limited else program.reason(error)
+        places = re.findall(rf"{self.mark} (question|part) ([\w-]+)", error.stderr)
+        part = next((name for kind, name in places[-1:] if kind == "part"), None)
+        values = re.findall(rf"{self.mark} value (\S+)", error.stderr)
+        return _End(
+            reason=reason.replace(f"{self._scope.root}/", ""),
+            limited=limited,
+            late=self._is_late(question, error),
+            part=part,
+            # The innermost value that is shown first is a part of those around it.
+            value=values[-1] if values and part in _OF_VALUES else None,
+        )
+
+    def _without_value(self, question: Question, end: _End, value: str) -> Answer:
+        """Return the answer without a value that ends Nix, and why it does."""
+        (rest,) = self.ask([replace(question, leaving=(*question.leaving, value))])
+        if end.part == "functions":
+            name = re.split(r"[(\[]", value)[0]
+            called = (
+                *rest.parts.get(end.part, ()),
+                *(part.removeprefix("functions.") for part in rest.ends),
+            )
+            if any(each.startswith((f"{name}(", f"{name}[")) for each in called):
                 # It was called in another way then.
-                name = re.split(r"[(\[]", values[-1])[0]
-                tried = (
-                    *rest.parts.get(at, ()),
-                    *(each.removeprefix("functions.") for each in rest.ends),
-                )
-                if any(each.startswith((f"{name}(", f"{name}[")) for each in tried):
-                    return rest
-            return replace(rest, ends={**rest.ends, f"{of}.{values[-1]}": reason})
-        ends = {at}
-        if at == "derivation" and not limited:
-            self.broken[question.path] = reason
+                return rest
+        whole = "passthru" if end.part == "fixed-output" else end.part
+        return replace(rest, ends={**rest.ends, f"{whole}.{value}": end.reason})
+
+    def _without_part(self, question: Question, end: _End) -> Answer:
+        """Return the answer without the part that ends Nix, or why there is none."""
+        parts = question.parts or ALL
+        ended = {end.part}
+        if end.part == "derivation" and not end.limited:
+            self._broken[question.path] = end.reason
             # Of what only reads it is enough that it no longer evaluates.
-            ends |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
-        left = tuple(part for part in wanted if at is not None and part not in ends)
-        if is_late := self._is_late(question, error):
-            reached = f"it reached the limit on {self.system}: {reason}"
-            self.times.late[self.system, question.path] = _limited(ALL, reached)
-        if at is None or left == wanted or not left or is_late:
+            ended |= {*_OF_DERIVATION, *(["passthru"] if parts == FEW else [])}
+        left = tuple(part for part in parts if part not in ended)
+        if end.late:
+            reason = f"it reached the limit on {self.system}: {end.reason}"
+            self._times.late[self.system, question.path] = _limited(ALL, reason)
+        if end.part is None or left == parts or not left or end.late:
             # An attribute whose time is up has none left for its other parts.
             return Answer(
                 kind=ENDS,
-                ends=dict.fromkeys(wanted, reason),
-                limited=wanted if limited else (),
+                ends=dict.fromkeys(parts, end.reason),
+                limited=parts if end.limited else (),
             )
-        if ending.left <= 0:
-            ended = {
-                part: limits.no_time() if part in left else reason for part in wanted
+        if self._times.ending.left <= 0:
+            reasons = {
+                part: limits.no_time() if part in left else end.reason for part in parts
             }
-            return Answer(kind=ENDS, ends=ended, limited=wanted if limited else left)
+            limited = parts if end.limited else left
+            return Answer(kind=ENDS, ends=reasons, limited=limited)
         (rest,) = self.ask([replace(question, parts=left)])
-        reasons = {part: reason for part in wanted if part in ends}
+        reasons = {part: end.reason for part in parts if part in ended}
         return replace(
             rest,
             ends={**rest.ends, **reasons},
-            limited=(*rest.limited, *([at] if limited else [])),
+            limited=(*rest.limited, *([end.part] if end.limited else [])),
         )
 
     def _is_late(self, question: Question, error: CommandError) -> bool:
@@ -460,13 +460,18 @@ def is_unreached(answer: Answer) -> bool:
     return answer.kind == ENDS and {*answer.ends.values()} == {limits.no_time()}
 
 
-def why_not(root: Path, system: str, path: tuple[str, ...], allowed: Allowance) -> str:
+def why_not(scope: Scope, path: tuple[str, ...], allowed: Allowance) -> str:
     """Return in one line why an attribute does not evaluate, within its remaining time."""
-    asking = command(
-        root, system, {0: Question(path=path, parts=("derivation",))}, loud=True
+    question = Question(path=path, parts=("derivation",))
+    task = Task(
+        evaluation=scope.evaluation({0: question}, loud=True),
+        things=[(scope.system, path)],
+        mark=MARK,
+        allowed=allowed,
+        on_line=lambda _: None,
     )
     try:
-        allowed.execute(asking, [(system, path)], mark=f"{MARK} question")
+        scope.place.execute(task)
     except CommandError as error:
-        return program.reason(error).replace(f"{root}/", "")
+        return program.reason(error).replace(f"{scope.root}/", "")
     return "it evaluates"

@@ -7,9 +7,11 @@ the mark, or blame another.
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.errors import CommandError, LimitError
@@ -34,42 +36,55 @@ def in_tree(reason: str) -> str:
     return re.sub(r"/\S+/(?=pkgs/)", "", reason)
 
 
-def sealed_command(  # noqa: PLR0913 - an expression, and its limits
-    expression: Path,
-    arguments: Mapping[str, str],
-    count: float,
-    *,
-    attribute: str | None = None,
-    keeps: bool = False,
-    seconds: float | None = None,
-    searches: bool = False,
-) -> Command:
-    """Return the sealed command that answers so many questions, each in the time of one evaluation.
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """A number of questions that one sealed evaluation of an expression answers.
 
-    All have at most so many `seconds`, or the time of one if the user allows it more.
-    With `searches`, the attribute is a set of questions, and one that fails ends no
-    other.
+    Each question has the time of one evaluation. All have at most so many `seconds`, or
+    the time of one if the user allows it more, and never over `most`. With `searches`, the attribute is a set
+    of questions, and one that fails ends no other. An evaluation that `keeps` its
+    derivations writes them to the user's own store.
     """
-    with limits.sealed():
-        if searches and attribute is not None:
-            asking = evaluator.search_command(expression, arguments, attribute)
-        else:
-            asking = evaluator.evaluate_command(
-                expression, arguments, attribute=attribute, keeps=keeps
+
+    expression: Path
+    arguments: Mapping[str, str]
+    count: float
+    attribute: str | None = None
+    keeps: bool = False
+    seconds: float = 0.0
+    most: float = inf
+    searches: bool = False
+
+    @property
+    def command(self) -> Command:
+        """The command that evaluates on this machine."""
+        with limits.sealed():
+            command = self._command()
+        return replace(
+            limits.bounded(command, limits.memory(), strictly=True),
+            timeout=min(self.longest, limits.left()),
+        )
+
+    @property
+    def longest(self) -> float:
+        """The time limit of all questions together, in seconds."""
+        one = limits.seconds()
+        return min(one * self.count, max(one, self.seconds), self.most)
+
+    def _command(self) -> Command:
+        if self.searches and self.attribute is not None:
+            return evaluator.search_command(
+                self.expression, self.arguments, self.attribute
             )
-            asking = replace(
-                asking,
-                argv=(
-                    *asking.argv,
-                    *(() if keeps else ("--readonly-mode",)),
-                    "--show-trace",
-                ),
-            )
-    one = limits.seconds()
-    return replace(
-        limits.bounded(asking, limits.memory(), strictly=True),
-        timeout=min(one * count, max(one, seconds or one), limits.left()),
-    )
+        command = evaluator.evaluate_command(
+            self.expression,
+            self.arguments,
+            attribute=self.attribute,
+            keeps=self.keeps,
+        )
+        options = (
+            ("--show-trace",) if self.keeps else ("--readonly-mode", "--show-trace")
+        )
+        return replace(command, argv=(*command.argv, *options))
 
 
 def bisected(

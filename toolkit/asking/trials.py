@@ -4,18 +4,18 @@ One evaluation examines many packages. An uncatchable error is the answer of one
 others are asked again.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from msgspec.structs import asdict, replace
 
-from toolkit import documents, files, inside, process
-from toolkit.asking.questions import MARK, bisected, in_tree, new_mark, sealed_command
-from toolkit.cache import default_cache
+from toolkit import documents, inside, process
+from toolkit.asking.conversation import Conversation, Thing, key
+from toolkit.asking.kept import Kept, fingerprint
+from toolkit.asking.questions import MARK, Evaluation, in_tree
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.inside import EntryKind
 from toolkit.nix import limits, program, stores
@@ -29,7 +29,7 @@ _FILES = (
     EXPRESSION,
     *(EXPRESSIONS / name for name in ("permitting.nix", "rehashed.nix")),
 )
-_KIND, _DOCUMENT = "lifts", "answer.json"
+_KIND = "lifts"
 
 # What a dozen packages of two whole trees may take, on a slow machine; one has what any
 # evaluation has.
@@ -161,27 +161,26 @@ class Derivations(Struct, frozen=True, kw_only=True):
     bump: Bump | None = None
 
 
-def command(  # noqa: PLR0913 - the arguments of the expression
+def evaluation(  # noqa: PLR0913 - the arguments of the expression
     before: Path,
     after: Path,
     system: str,
-    questions: Sequence[LiftQuestion],
+    questions: Mapping[int, LiftQuestion],
     overlay: Path | None = None,
     *,
     mark: str = MARK,
-    loud: bool = False,
-) -> Command:
-    """Return the sealed command that asks, with a mark before each question.
-
-    If `loud`, errors end it.
-    """
+) -> Evaluation:
+    """Return the evaluation of the questions with these numbers, with a mark before each."""
     asked = [
-        {name: value for name, value in asdict(each).items() if name != "table"}
+        {name: value for name, value in asdict(question).items() if name != "table"}
         | {
-            "package": each.package.split("."),
-            "follows": {name: each.follows.get(name, ()) for name in each.methods},
+            "number": number,
+            "package": question.package.split("."),
+            "follows": {
+                name: question.follows.get(name, ()) for name in question.methods
+            },
         }
-        for each in questions
+        for number, question in questions.items()
     ]
     arguments = {
         "sign": mark,
@@ -192,18 +191,31 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     }
     if overlay is not None:
         arguments["overlay"] = str(overlay.resolve())
-    if (
-        table := next(
-            (each.table for each in questions if each.table is not None), None
-        )
-    ) is not None:
-        arguments["table"] = str(table)
-    if loud:
-        arguments["loud"] = "yes"
-    keeps = any(each.methods for each in questions)
-    return sealed_command(
-        EXPRESSION, arguments, len(questions), keeps=keeps, seconds=_SECONDS
+    tables = [question.table for question in questions.values() if question.table]
+    if tables:
+        arguments["table"] = str(tables[0])
+    return Evaluation(
+        expression=EXPRESSION,
+        arguments=arguments,
+        count=len(questions),
+        keeps=any(question.methods for question in questions.values()),
+        seconds=_SECONDS,
     )
+
+
+def command(  # noqa: PLR0913 - as `evaluation`
+    before: Path,
+    after: Path,
+    system: str,
+    questions: Sequence[LiftQuestion],
+    overlay: Path | None = None,
+    *,
+    loud: bool = False,
+) -> Command:
+    """Return the sealed command that asks; if `loud`, errors end it."""
+    whole = evaluation(before, after, system, dict(enumerate(questions)), overlay)
+    arguments = {**whole.arguments, "loud": "yes"} if loud else whole.arguments
+    return structs.replace(whole, arguments=arguments).command
 
 
 def why_not(tree: Path, system: str, package: str) -> str:
@@ -233,40 +245,125 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     A package's time, alone or with others, is subtracted from its `allowed` time, by
     default that of one evaluation.
     """
+    pair = _Pair(before=before, after=after, system=system, overlay=overlay)
     allowed = limits.allowance() if allowed is None else allowed
-    mark = new_mark()
+    return _Conversation(pair, allowed).ask(questions)
 
-    def together(part: Sequence[LiftQuestion]) -> list[Derivations]:
-        things = [thing(system, each) for each in part]
-        done = allowed.execute(
-            command(before, after, system, part, overlay, mark=mark),
-            things,
-            mark=f"{mark} question",
-        )
-        known = DerivationStore(stores.own())
-        answers = documents.read(
-            done.stdout, list[Derivations], document="Nix's answer"
-        )
-        said = [
-            each
-            for each in ("insecure", "unfree")
-            if f"trace: {mark} {each}\n" in done.stderr
-        ]
-        answers = [
-            replace(each, marks=tuple(sorted({*each.marks, *said}))) for each in answers
-        ]
-        return [
-            _with_effects(question, answer, known)
-            for question, answer in zip(part, answers, strict=True)
-        ]
 
-    answers = zip(questions, bisected(together, questions, mark=mark), strict=True)
-    return [
-        _failed((before, after), system, question, answer, allowed)
-        if isinstance(answer, CommandError)
-        else answer
-        for question, answer in answers
-    ]
+class _Pair(Struct, frozen=True, kw_only=True):
+    """Two trees on a system, the second under an overlay."""
+
+    before: Path
+    after: Path
+    system: str
+    overlay: Path | None
+
+
+class _Conversation(Conversation[LiftQuestion, Derivations]):
+    """Questions about two trees on one system, and what Nix has answered so far."""
+
+    def __init__(self, pair: _Pair, allowed: Allowance) -> None:
+        super().__init__(pair.system, allowed)
+        self._pair = pair
+        self._refused: set[str] = set()
+
+    def evaluation(self, questions: Mapping[int, LiftQuestion]) -> Evaluation:
+        """Return the evaluation of some questions."""
+        pair = self._pair
+        return evaluation(
+            pair.before,
+            pair.after,
+            pair.system,
+            questions,
+            pair.overlay,
+            mark=self.mark,
+        )
+
+    def thing(self, question: LiftQuestion) -> Thing:
+        """Return the package on the system."""
+        return thing(self.system, question)
+
+    def together(self, questions: Sequence[LiftQuestion]) -> list[Derivations]:
+        """Return the answers of one evaluation, with the effects of the replacements."""
+        known = self.heard.keys() | ()
+        try:
+            super().together(questions)
+        finally:
+            store = DerivationStore(stores.own())
+            for question in questions:
+                if key(question) in self.heard.keys() - known:
+                    answer = self.answer(question)
+                    marks = tuple(sorted({*answer.marks, *self._refused}))
+                    self.heard[key(question)] = _with_effects(
+                        question, replace(answer, marks=marks), store
+                    )
+        return [self.answer(question) for question in questions]
+
+    def note(self, fact: str) -> None:
+        """Take the reason for which Nix would refuse a package."""
+        if fact in {"insecure", "unfree"}:
+            self._refused.add(fact)
+
+    def read(self, question: LiftQuestion, answer: str) -> None:
+        """Take an answer."""
+        self.heard[key(question)] = documents.read(
+            answer, Derivations, document="Nix's answer"
+        )
+
+    def alone(self, question: LiftQuestion, error: CommandError) -> Derivations:
+        """Return the answer to a question that ended the evaluation.
+
+        What the unchanged package does too says nothing. A question that has no time
+        left is asked nothing more.
+        """
+        if self.allowed.left(self.thing(question)) <= 0:
+            return _ended(error)
+        if self._pair.before != self._pair.after:
+            same = self._unchanged(replace(question, methods={}))
+            if same.limited or same.error is not None:
+                return same if same.limited else Derivations(methods={})
+        # Other things than the package may end Nix, changed or not: what they are is
+        # the judge's to compare.
+        less = (
+            replace(question, downloads=())
+            if question.downloads
+            else replace(question, shown=())
+        )
+        if less != question:
+            return self.ask([less])[0]
+        return self._by_method(question) or _ended(error)
+
+    def _unchanged(self, question: LiftQuestion) -> Derivations:
+        pair = replace(self._pair, after=self._pair.before, overlay=None)
+        (answer,) = _Conversation(pair, self.allowed).ask([question])
+        return answer
+
+    def _by_method(self, question: LiftQuestion) -> Derivations | None:
+        """Return the answer with a trial of each method alone: what an argument takes is known by a trial only, which may end Nix."""
+        tries = any(
+            path[0] in {"override", "table"} for path in question.methods.values()
+        )
+        if not tries or len(question.methods) < 2:  # noqa: PLR2004 - one is alone
+            return None
+        (plain,) = self.ask([replace(question, methods={})])
+        if plain.error is not None:
+            return None
+        alone = [
+            replace(question, methods={name: path})
+            for name, path in question.methods.items()
+        ]
+        methods = {
+            name: method
+            for answer in self.ask(alone)
+            for name, method in answer.methods.items()
+        }
+        return replace(plain, methods=methods)
+
+
+def _ended(error: CommandError) -> Derivations:
+    limited = program.reached_limit(error)
+    reason = program.at_limit(error) if limited else program.reason(error)
+    return Derivations(methods={}, error=reason, limited=limited)
 
 
 def recall(  # noqa: PLR0913 - as `ask`
@@ -284,25 +381,31 @@ def recall(  # noqa: PLR0913 - as `ask`
 
     The trees are those of the cache or a store, whose names change with their contents.
     """
-    tables = {each.table for each in questions if each.table is not None}
-    contents = [files.read(path) for path in (*_FILES, *sorted(tables))]
-    if overlay is not None:
-        paths = sorted(
-            each.path for each in inside.entries(overlay) if each.kind is EntryKind.FILE
-        )
-        contents += [path.encode() + inside.read(overlay, path) for path in paths]
-    key = hashlib.sha256(
-        repr((before, after, system, questions, program.version(), contents)).encode()
-    ).hexdigest()
-    if (known := default_cache().read(_KIND, key, _DOCUMENT)) is not None:
-        return documents.read(known, list[Derivations], document=_DOCUMENT)
-    answers = ask(before, after, system, questions, overlay, allowed=allowed)
-    if not any(answer.error is not None or answer.limited for answer in answers):
-        default_cache().keep(_KIND, key, _DOCUMENT, documents.write(answers))
-    return answers
+    tables = {question.table for question in questions if question.table is not None}
+    placed = (
+        {
+            path.path: inside.read(overlay, path.path)
+            for path in inside.entries(overlay)
+            if path.kind is EntryKind.FILE
+        }
+        if overlay is not None
+        else {}
+    )
+    facts = (before, after, system, sorted(placed.items()))
+    kept = Kept(
+        _KIND,
+        fingerprint(*facts, expression=(*_FILES, *sorted(tables))),
+        Derivations,
+        lasts=lambda answer: answer.error is None and not answer.limited,
+    )
+    new = [question for question in questions if key(question) not in kept.answers]
+    if new:
+        answers = ask(before, after, system, new, overlay, allowed=allowed)
+        kept.keep(dict(zip(map(key, new), answers, strict=True)))
+    return [kept.answers[key(question)] for question in questions]
 
 
-def thing(system: str, question: LiftQuestion) -> tuple[str, tuple[str, ...]]:
+def thing(system: str, question: LiftQuestion) -> Thing:
     """Return the key of a question's package in an Allowance.
 
     The judge uses the same.
@@ -374,59 +477,3 @@ def _loses(store: DerivationStore, before: str, after: str) -> bool:
     one, other = store.closure(before), store.closure(after)
     anew = {store[each].name for each in other - one}
     return any(store[each].name not in anew for each in one - other)
-
-
-def _failed(
-    trees: tuple[Path, Path],
-    system: str,
-    question: LiftQuestion,
-    error: CommandError,
-    allowed: Allowance,
-) -> Derivations:
-    """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing.
-
-    One that has no time left is asked nothing more.
-    """
-    before, after = trees
-    is_late = allowed.left(thing(system, question)) <= 0
-    if before != after and not is_late:
-        (same,) = ask(
-            before, before, system, [replace(question, methods={})], allowed=allowed
-        )
-        if same.limited or same.error is not None:
-            return same if same.limited else Derivations(methods={})
-    # Other things than the package may end Nix, changed or not: what they are is the
-    # judge's to compare.
-    less = (
-        replace(question, downloads=())
-        if question.downloads
-        else replace(question, shown=())
-    )
-    if less != question and not is_late:
-        return ask(before, after, system, [less], allowed=allowed)[0]
-    trials = any(path[0] in {"override", "table"} for path in question.methods.values())
-    if trials and len(question.methods) > 1 and not is_late:
-        # What an argument takes is known only by a trial, which may end Nix.
-        (plain,) = ask(
-            before, after, system, [replace(question, methods={})], allowed=allowed
-        )
-        if plain.error is None:
-            each = [
-                replace(question, methods={name: path})
-                for name, path in question.methods.items()
-            ]
-            found = ask(before, after, system, each, allowed=allowed)
-            return replace(
-                plain,
-                methods={
-                    name: method
-                    for one in found
-                    for name, method in one.methods.items()
-                },
-            )
-    limited = program.reached_limit(error)
-    return Derivations(
-        methods={},
-        error=program.at_limit(error) if limited else program.reason(error),
-        limited=limited,
-    )

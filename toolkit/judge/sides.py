@@ -1,40 +1,39 @@
 """The two sides of a comparison: a tree before and after the change, with Nix's answers, which are cached."""
 
-import hashlib
-import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, process
+from toolkit import process
+from toolkit.asking.conversation import key
+from toolkit.asking.kept import Kept, fingerprint
 from toolkit.asking.packages import (
     FILES,
     MISSING,
     NATIVE,
     Answer,
     Question,
+    Scope,
     Times,
     ask,
     is_unreached,
     why_not,
 )
-from toolkit.cache import default_cache
 from toolkit.git.reading import TreeFile
 from toolkit.judge.ground import Ground
 from toolkit.model import Progress
-from toolkit.nix import limits, program
+from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.parallel import side_by_side
 from toolkit.sources.trees import NixpkgsTree
 from toolkit.text import counted
 
 _KIND = "answers"
-_DOCUMENT = "answers.json"
 _EACH_MIB = 2048
 _MOST = 96
 """Attributes in one evaluation; what packages have in common is evaluated once in each."""
@@ -70,9 +69,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     times: Times
     allowed: Allowance
     """The time limit of each attribute on a system, on both sides."""
-    _kept: dict[str, dict[str, Answer]] = field(
-        default_factory=dict[str, "dict[str, Answer]"]
-    )
+    _kept: dict[str, Kept[Answer]] = field(default_factory=dict[str, Kept[Answer]])
     _foreseen: list[_Task] = field(default_factory=list[_Task])
 
     def foresee(self, system: str, questions: Callable[[], Sequence[Question]]) -> None:
@@ -114,22 +111,22 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     def was_there(self, system: str, question: Question) -> bool:
         """Return whether a question was answered before, and not by a missing attribute."""
-        answer = self._known(self.before, system).get(_key(question))
+        answer = self._known(self.before, system).answers.get(key(question))
         return answer is not None and answer.kind != MISSING
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
         """Return in one line why an attribute no longer evaluates."""
         with self.ground.holding(self.after) as root:
-            return why_not(root, system, path, self.allowed)
+            scope = Scope(root=root, system=system)
+            return why_not(scope, path, self.allowed)
 
     def again(self, system: str, question: Question) -> tuple[Answer, Answer]:
         """Answer a question in an evaluation of its own, since an error may depend on the order."""
         answers: list[Answer] = []
         for contents in (self.before, self.after):
             with self.ground.holding(contents) as root:
-                answers += ask(
-                    root, system, [question], nixos=self.nixos, allowed=self.allowed
-                )
+                scope = Scope(root=root, system=system, nixos=self.nixos)
+                answers += ask(scope, [question], allowed=self.allowed)
         return answers[0], answers[1]
 
     def needing(
@@ -183,7 +180,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             new = [
                 question
                 for question in questions
-                if _key(question) not in known[system]
+                if key(question) not in known[system].answers
             ]
             size = min(
                 _MOST_HASHED if self.hashed else _MOST,
@@ -224,31 +221,33 @@ class Sides(Struct, frozen=True, kw_only=True):
         if tasks:
             tell = self._telling(counts, what)
             with self.ground.holding(contents) as root, process.ending_together():
-                nix = partial(
-                    ask,
-                    root,
-                    nixos=self.nixos,
-                    hashed=self.hashed,
-                    times=self.times,
-                    allowed=self.allowed,
-                )
 
                 def answer(task: _Task) -> dict[str, Answer]:
                     system, questions = task[0], task[1]()
-                    answers = nix(system, questions, heard=partial(tell, system))
+                    answers = ask(
+                        self._scope(root, system),
+                        questions,
+                        times=self.times,
+                        allowed=self.allowed,
+                        heard=partial(tell, system),
+                    )
                     limited.update(system for each in answers if each.limited)
-                    return dict(zip(map(_key, questions), answers, strict=True))
+                    return dict(zip(map(key, questions), answers, strict=True))
 
+                found: dict[str, dict[str, Answer]] = defaultdict(dict)
                 for (system, _), answers in zip(
                     tasks, side_by_side(answer, tasks, jobs=jobs), strict=True
                 ):
-                    known[system].update(answers)
-            for system in {system for system, _ in tasks}:
-                self._keep(contents, system, known[system])
+                    found[system] |= answers
+            for system, answers in found.items():
+                known[system].keep(answers)
         return {
-            system: [known[system][_key(question)] for question in questions]
+            system: [known[system].answers[key(question)] for question in questions]
             for system, questions in asked.items()
         }
+
+    def _scope(self, root: Path, system: str) -> Scope:
+        return Scope(root=root, system=system, nixos=self.nixos, hashed=self.hashed)
 
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
         """Return what is called with the system of each attribute that is compared."""
@@ -273,53 +272,18 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     def _known(
         self, contents: Mapping[PurePosixPath, TreeFile | None], system: str
-    ) -> dict[str, Answer]:
-        key = self._key(contents, system)
-        if key not in self._kept:
-            content = default_cache().read(_KIND, key, _DOCUMENT) or b"{}"
-            self._kept[key] = documents.read(
-                content, dict[str, Answer], document=_DOCUMENT
-            )
-        return self._kept[key]
-
-    def _keep(
-        self,
-        contents: Mapping[PurePosixPath, TreeFile | None],
-        system: str,
-        answers: Mapping[str, Answer],
-    ) -> None:
-        # What ended at a limit may do with more, and another time.
-        content = documents.write(
-            {key: answer for key, answer in answers.items() if not answer.limited}
-        )
-        default_cache().keep(_KIND, self._key(contents, system), _DOCUMENT, content)
-
-    def _key(
-        self, contents: Mapping[PurePosixPath, TreeFile | None], system: str
-    ) -> str:
-        """Return the cache key of a tree, a system and a question."""
-        asked = hashlib.sha256(
-            b"".join(path.read_bytes() for path in FILES)
-        ).hexdigest()
-        facts = [
+    ) -> Kept[Answer]:
+        facts = (
             self.base.key,
             system,
             self.nixos,
             self.hashed,
-            str(program.version()),
             str(self.ground.root),
-            asked,
-        ]
-        digest = hashlib.sha256(json.dumps(facts).encode())
-        for path, file in sorted(contents.items()):
-            digest.update(f"\0{path}\0".encode())
-            digest.update(
-                f"{file.mode} {len(file.content)} ".encode() + file.content
-                if file is not None
-                else b"-"
+            sorted(contents.items()),
+        )
+        name = fingerprint(*facts, expression=FILES)
+        if name not in self._kept:
+            self._kept[name] = Kept(
+                _KIND, name, Answer, lasts=lambda answer: not answer.limited
             )
-        return digest.hexdigest()
-
-
-def _key(question: Question) -> str:
-    return json.dumps(structs.astuple(question))
+        return self._kept[name]

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 
 from toolkit import documents, process
-from toolkit.asking.questions import bisected, sealed_command
+from toolkit.asking.questions import Evaluation, bisected
 from toolkit.errors import CommandError
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources.places import called_names
@@ -81,7 +81,8 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
 def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
     names = json.dumps([package.split(".") for package in packages])
     given = {"tree": str(root), "names": names, "systems": json.dumps(SYSTEMS)}
-    done = process.execute(sealed_command(_EXPRESSION, given, len(packages)))
+    asking = Evaluation(expression=_EXPRESSION, arguments=given, count=len(packages))
+    done = process.execute(asking.command)
     return documents.read(done.stdout, list[_Location], document="Nix's answer")
 
 

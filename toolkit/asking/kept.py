@@ -1,0 +1,55 @@
+"""The cache of answers: those that depend on the same facts are one document."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from toolkit import documents, files
+from toolkit.cache import default_cache
+from toolkit.nix import program
+
+A = TypeVar("A")
+
+_DOCUMENT = "answers.json"
+
+
+def fingerprint(*facts: object, expression: Iterable[Path]) -> str:
+    """Return the key of answers that depend on these facts, on Nix and on an expression's files."""
+    contents = [files.read(path) for path in expression]
+    text = repr((*facts, str(program.version()), contents))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Kept(Generic[A]):
+    """The answers with one key, by the text of their questions."""
+
+    def __init__(
+        self, kind: str, key: str, answer: type[A], *, lasts: Callable[[A], bool]
+    ) -> None:
+        """Read the answers of the cache; only those that last are kept there.
+
+        What ended at a limit may do with more, and another time.
+        """
+        self._kind = kind
+        self._key = key
+        self._lasts = lasts
+        self.answers: dict[str, A] = {}
+        kept = default_cache().read(kind, key, _DOCUMENT)
+        if kept is not None:
+            answers = documents.read(kept, dict[str, object], document=_DOCUMENT)
+            self.answers = {
+                question: documents.convert(value, answer, document=_DOCUMENT)
+                for question, value in answers.items()
+            }
+
+    def keep(self, answers: Mapping[str, A]) -> None:
+        """Add answers."""
+        self.answers |= answers
+        lasting = {
+            question: answer
+            for question, answer in self.answers.items()
+            if self._lasts(answer)
+        }
+        content = documents.write(lasting)
+        default_cache().keep(self._kind, self._key, _DOCUMENT, content)

@@ -29,7 +29,7 @@ class Kept(Generic[A]):
     ) -> None:
         """Read the answers of the cache; only those that last are kept there.
 
-        What ended at a limit may do with more, and another time.
+        An evaluation that ended at a limit may end otherwise with a higher one.
         """
         self._kind = kind
         self._key = key

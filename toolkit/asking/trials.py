@@ -313,8 +313,8 @@ class _Conversation(Conversation[LiftQuestion, Derivations]):
     def alone(self, question: LiftQuestion, error: CommandError) -> Derivations:
         """Return the answer to a question that ended the evaluation.
 
-        What the unchanged package does too says nothing. A question that has no time
-        left is asked nothing more.
+        If the unchanged package ends it too, nothing can be concluded. A question
+        without remaining time is not asked again.
         """
         if self.allowed.left(self.thing(question)) <= 0:
             return _ended(error)

@@ -56,6 +56,30 @@ def test_a_regression_fails_whatever_is_expected(unlet: Unlet, clone: Path) -> N
     )
 
 
+FETCHING = """passthru = {
+    withPlugins = add: stdenv.mkDerivation {
+      name = "notes-server-with-plugins";
+      plugins = add { };
+      postInstall = "cp ${stdenv.mkDerivation {
+        name = "plugin-source";
+        url = "https://example.org/1.tar.gz";
+        outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        outputHashMode = "flat";
+      }} $out";
+    };"""
+
+
+def test_a_function_whose_package_is_fetched_differently_is_not_the_same(
+    unlet: Unlet, clone: Path
+) -> None:
+    edit(clone, "passthru = {", FETCHING)
+    git(clone, "commit", "--quiet", "--all", "--message=notes-server: plugins")
+    edit(clone, "1.tar.gz", "2.tar.gz")
+    done = unlet("check", "--uncommitted", "--expect", "same", *NATIVE)
+    assert done.returncode == 1
+    assert re.search("^change .* withPlugins.* same hash", done.stdout, re.MULTILINE)
+
+
 def test_a_range_has_a_line_for_each_commit(unlet: Unlet, clone: Path) -> None:
     edit(clone, "let\n", "# A comment.\nlet\n")
     git(clone, "commit", "--quiet", "--all", "--message=notes-server: comment")

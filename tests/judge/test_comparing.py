@@ -8,6 +8,7 @@ from toolkit.judge import values
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Kind, Weight
 from toolkit.judge.subject import THREW, Compared
+from toolkit.report.sentences import sentence
 
 SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 WHOLE = Answer(kind="derivation", parts={"position": None, "meta": {}})
@@ -66,7 +67,7 @@ def test_maintainers_are_told_once(
         )
         for those in (before, after)
     )
-    assert [each.what for each in compare(SUBJECT, one, other)] == [said]
+    assert [sentence(each) for each in compare(SUBJECT, one, other)] == [said]
 
 
 def test_what_ended_by_itself_does() -> None:
@@ -90,7 +91,7 @@ def test_a_package_that_ended_nix_and_does_not_now_has_changed(
         ended,
         Answer(kind="derivation", parts={"derivation": {"drv": drv}, "kinds": {}}),
     )
-    assert (found.weight, (found.what, found.before, found.after)) == (
+    assert (found.weight, (sentence(found), found.before, found.after)) == (
         Weight.CHANGE,
         said,
     )
@@ -110,9 +111,9 @@ def test_what_ends_nix_as_a_whole_did_so_in_one_of_its_values_too() -> None:
     )
     assert compare(SUBJECT, one, whole) == compare(SUBJECT, whole, one) == []
     assert [
-        each.what for each in compare(SUBJECT, Answer(kind="derivation"), whole)
+        sentence(each) for each in compare(SUBJECT, Answer(kind="derivation"), whole)
     ] == ["its passthru no longer evaluates"]
-    assert [each.what for each in compare(SUBJECT, one, other)] == [
+    assert [sentence(each) for each in compare(SUBJECT, one, other)] == [
         "its passthru.web no longer evaluates",
         "its passthru.go evaluates now",
     ]
@@ -123,12 +124,12 @@ def test_a_value_that_ends_nix_is_not_gone() -> None:
     after = Answer(
         kind="derivation", parts={"passthru": {"web": "1"}}, ends={"passthru.go": "no"}
     )
-    assert [each.what for each in compare(SUBJECT, before, after)] == [
+    assert [sentence(each) for each in compare(SUBJECT, before, after)] == [
         "its passthru.go no longer evaluates"
     ]
     without = Answer(kind="derivation", parts={"passthru": {"web": "1"}})
     (gone,) = compare(SUBJECT, after, without)
-    assert (gone.weight, gone.what) == (
+    assert (gone.weight, sentence(gone)) == (
         Weight.CHANGE,
         "its passthru.go is gone, and did not evaluate",
     )
@@ -150,7 +151,7 @@ def test_an_override_of_an_argument_that_is_gone_does_not_evaluate_now(
     before = Answer(kind="derivation", ends={"override.x=": "no"})
     after = Answer(kind="derivation", parts=parts)
     assert [
-        each.what
+        sentence(each)
         for each in compare(SUBJECT, before, after)
         if each.kind is Kind.EVALUATION
     ] == found
@@ -166,7 +167,7 @@ def test_what_is_lost_from_a_long_set_is_named() -> None:
         )
     )
     for now in (after, short):
-        assert [each.what for each in compare(SUBJECT, before, now)] == [
+        assert [sentence(each) for each in compare(SUBJECT, before, now)] == [
             "tests.b is gone"
         ]
 
@@ -184,7 +185,7 @@ def test_what_an_override_no_longer_sees_is_listed() -> None:
         for names in (("pname", "patches", "src"), ("pname",))
     )
     (found,) = compare(SUBJECT, before, after)
-    assert found.what == "overrideAttrs (old: …) no longer sees patches, src"
+    assert sentence(found) == "overrideAttrs (old: …) no longer sees patches, src"
 
 
 def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
@@ -203,7 +204,7 @@ def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
         )
 
     (found,) = compare(SUBJECT, answer("/nix/store/x.drv"), answer({"!": "throws"}))
-    assert (found.kind, found.what) == (Kind.EVALUATION, "no longer evaluates")
+    assert (found.kind, sentence(found)) == (Kind.EVALUATION, "no longer evaluates")
 
 
 @pytest.mark.parametrize(
@@ -229,9 +230,9 @@ def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(
     after = replace(before, ends={f"passthru.{name}": "no"})
     (found,) = compare(SUBJECT, before, after)
     assert (found.kind, found.weight, found.after) == (Kind.EVALUATION, weight, "no")
-    assert found.what == f"its passthru.{name} is new, and does not evaluate"
+    assert sentence(found) == f"its passthru.{name} is new, and does not evaluate"
     (found, *_) = compare(SUBJECT, there, after)
-    assert (found.weight, found.what) == (
+    assert (found.weight, sentence(found)) == (
         Weight.REGRESSION,
         f"its passthru.{name} no longer evaluates",
     )

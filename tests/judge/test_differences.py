@@ -15,9 +15,10 @@ from toolkit.asking.packages import (
 )
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Difference, Kind, Weight
-from toolkit.judge.fixed_outputs import UNNAMED, fetches, refetched
+from toolkit.judge.fixed_outputs import fetches, refetched
 from toolkit.judge.made import _is_whole  # pyright: ignore[reportPrivateUsage]
 from toolkit.judge.subject import THREW, Compared
+from toolkit.report.sentences import sentence
 
 WORST, CHANGE, LEAST = Weight
 FILES = dict.fromkeys(["pkgs/notes.nix"], ())
@@ -82,6 +83,10 @@ NOWHERE, THROWN, FAILS = (
     package(own(THREW, THREW)),
 )
 ENDED = Answer(kind=ENDS, ends={"names": "infinite recursion"})
+UNNAMED = (
+    "a fixed output among its inputs is made by a different derivation, and has the "
+    "same hash"
+)
 RECURSION = "recurseForDerivations differs: what is in it is built and found, or is not"
 THROWING = "its derivation throws, and would be built differently"
 ELSEWHERE = (
@@ -309,9 +314,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
 
 
 def told(found: Difference) -> str:
-    return (
-        f"{found.weight} {found.kind}: {found.what}: {found.before!r} → {found.after!r}"
-    )
+    return f"{found.weight} {found.kind}: {sentence(found)}: {found.before!r} → {found.after!r}"
 
 
 @pytest.mark.parametrize(("before", "after", "expected"), FOUND, ids=range(len(FOUND)))
@@ -430,13 +433,13 @@ def test_override_functions_come_and_go() -> None:
     gone, new = compare(
         SUBJECT, package(override={"a": {}}), package(override={"b": {}})
     )
-    assert (gone.weight, gone.what, gone.before, gone.after) == (
+    assert (gone.weight, sentence(gone), gone.before, gone.after) == (
         WORST,
         "a is gone",
         "a",
         None,
     )
-    assert (new.weight, new.what, new.before, new.after) == (
+    assert (new.weight, sentence(new), new.before, new.after) == (
         LEAST,
         "b is new",
         None,
@@ -450,7 +453,9 @@ def test_names_of_a_set_come_and_go_and_an_alias_is_called_so() -> None:
         for names in (["a", "b", "old"], ["b", "c"])
     )
     found = compare(SUBJECT, before, after)
-    assert [(each.attribute, each.kind, each.weight, each.what) for each in found] == [
+    assert [
+        (each.attribute, each.kind, each.weight, sentence(each)) for each in found
+    ] == [
         ("notes.a", Kind.REMOVED, WORST, "is no longer there"),
         ("notes.old", Kind.ALIAS, WORST, "is no longer there"),
         ("notes.c", Kind.ADDED, CHANGE, "is new"),
@@ -459,7 +464,7 @@ def test_names_of_a_set_come_and_go_and_an_alias_is_called_so() -> None:
         attribute="old", system="x86_64-linux", root="/tree", aliases={"old"}
     )
     (gone,) = compare(alias, package(), Answer(kind=MISSING))
-    assert (gone.kind, gone.weight, gone.what) == (
+    assert (gone.kind, gone.weight, sentence(gone)) == (
         Kind.ALIAS,
         WORST,
         "the alias is no longer there",
@@ -470,13 +475,13 @@ def test_output_that_is_lost_is_named_beside_the_rebuild() -> None:
     lost, rebuilt = compare(
         SUBJECT, package(), package(own(OTHER, OUT, outputs=["out"]))
     )
-    assert (lost.weight, lost.what, lost.before, lost.after) == (
+    assert (lost.weight, sentence(lost), lost.before, lost.after) == (
         WORST,
         "has lost the output dev",
         ["dev"],
         None,
     )
-    assert rebuilt.what == "is built differently"
+    assert sentence(rebuilt) == "is built differently"
 
 
 def test_what_follows_the_version_is_no_difference() -> None:
@@ -494,7 +499,7 @@ def test_what_follows_the_version_is_no_difference() -> None:
         )
 
     (found,) = compare(SUBJECT, versioned("1.0"), versioned("1.1"))
-    assert found.what == "1.0 → 1.1"
+    assert sentence(found) == "1.0 → 1.1"
 
 
 def test_a_link_that_stays_at_the_old_version_is_the_worst_and_a_text_that_is_emptied() -> (
@@ -575,12 +580,16 @@ def fetched(name: str, drv: str, patch: str) -> dict[str, Any]:
     }
 
 
+def refetch(before: list[Any], after: list[Any], *, same: bool = False) -> Difference:
+    """Return the one difference between fixed outputs."""
+    (weighed,) = fetches(before, after, same=same)
+    return SUBJECT.differs(weighed)
+
+
 def test_the_patches_of_a_fetch_count_by_their_content() -> None:
-    ((kind, weight, what, _, _),) = fetches(
-        SUBJECT, [fetched("src", DRV, "a")], [fetched("src", OTHER, "b")]
-    )
-    assert (kind, weight) == (Kind.FIXED_OUTPUT, WORST)
-    assert what.startswith(
+    found = refetch([fetched("src", DRV, "a")], [fetched("src", OTHER, "b")])
+    assert (found.kind, found.weight) == (Kind.FIXED_OUTPUT, WORST)
+    assert sentence(found).startswith(
         "src is fetched differently (patches) and its hash is as before"
     )
 
@@ -595,10 +604,8 @@ def test_a_fetch_that_has_the_hash_of_another_now_is_compared_with_that() -> Non
         }
 
     web, src = of("web", DRV, OUT, "w"), of("src", "/nix/store/s.drv", ONE, "s")
-    ((_, weight, what, _, _),) = fetches(
-        SUBJECT, [web, src], [of("src", OTHER, OUT, "w")]
-    )
-    assert (weight, what.partition(":")[0]) == (
+    found = refetch([web, src], [of("src", OTHER, OUT, "w")])
+    assert (found.weight, sentence(found).partition(":")[0]) == (
         WORST,
         "src is fetched differently (urls) and its hash is that of web",
     )
@@ -620,9 +627,9 @@ def test_a_command_with_the_hash_of_another_may_have_been_an_input_before(
         "drv": OTHER,
         "attributes": {"outputHash": "h", "buildPhase": "b"},
     }
-    ((_, weight, what, _, _),) = fetches(SUBJECT, [modules], [modules, part], same=same)
-    assert weight is weighed
-    assert what.startswith(
+    found = refetch([modules], [modules, part], same=same)
+    assert found.weight is weighed
+    assert sentence(found).startswith(
         "web.goModules has the hash of the one before, which is right if nothing in "
         "it differs: "
     )
@@ -631,19 +638,19 @@ def test_a_command_with_the_hash_of_another_may_have_been_an_input_before(
 def test_what_stands_beside_the_places_of_a_fetch_is_a_note() -> None:
     before, after = (fetched("src", drv, "a") for drv in (DRV, OTHER))
     after["attributes"]["env"] = {"PROXY": "1"}
-    ((_, weight, _, _, _),) = fetches(SUBJECT, [before], [after])
-    assert weight is LEAST
+    found = refetch([before], [after])
+    assert found.weight is LEAST
     for each in (before, after):
         del each["attributes"]["urls"]
-    ((_, weight, _, _, _),) = fetches(SUBJECT, [before], [after])
-    assert weight is WORST
+    found = refetch([before], [after])
+    assert found.weight is WORST
 
 
 def test_another_tag_is_another_revision() -> None:
     before, after = (fetched("src", drv, "a") for drv in (DRV, OTHER))
     before["attributes"]["rev"], after["attributes"]["tag"] = "1", "2"
-    ((_, _, what, _, _),) = fetches(SUBJECT, [before], [after])
-    assert what.startswith("src is fetched differently (rev) and")
+    found = refetch([before], [after])
+    assert sentence(found).startswith("src is fetched differently (rev) and")
 
 
 def test_of_a_fetch_that_differs_in_much_the_rest_is_not_named() -> None:
@@ -651,8 +658,10 @@ def test_of_a_fetch_that_differs_in_much_the_rest_is_not_named() -> None:
         fetched("src", drv, patch) for drv, patch in ((DRV, "a"), (OTHER, "b"))
     )
     before["attributes"] |= dict.fromkeys("abcd", 1)
-    ((_, _, what, _, _),) = fetches(SUBJECT, [before], [after])
-    assert what.startswith("src is fetched differently (patches, a, b, and more) and")
+    found = refetch([before], [after])
+    assert sentence(found).startswith(
+        "src is fetched differently (patches, a, b, and more) and"
+    )
 
 
 def test_a_function_that_is_gone_is_not_compared() -> None:

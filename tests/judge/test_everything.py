@@ -24,6 +24,7 @@ from toolkit.judge import JudgeRequest, judge
 from toolkit.judge.differences import Judgement, Kind, Weight
 from toolkit.model import Progress, Silence
 from toolkit.nix import limits
+from toolkit.report.sentences import sentence
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +219,7 @@ def test_what_differs_is_named_in_full_or_by_its_hashes(
 
     def told() -> set[tuple[str, Kind, Weight, str]]:
         return {
-            (each.attribute, each.kind, each.weight, each.what)
+            (each.attribute, each.kind, each.weight, sentence(each))
             for each in all_of(edits).differences
         }
 

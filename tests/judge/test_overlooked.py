@@ -21,6 +21,7 @@ from tests.judge.test_specimen import (
 from tests.progress import Steps
 from toolkit.judge import JudgeRequest, judge, versions
 from toolkit.judge.differences import Difference, Kind, Weight
+from toolkit.report.sentences import sentence
 
 __all__ = ["cache", "shared"]
 
@@ -31,7 +32,9 @@ def said(
     differences: tuple[Difference, ...], weight: Weight = Weight.REGRESSION
 ) -> set[tuple[str, str]]:
     return {
-        (each.attribute, each.what) for each in differences if each.weight is weight
+        (each.attribute, sentence(each))
+        for each in differences
+        if each.weight is weight
     }
 
 
@@ -79,7 +82,7 @@ def test_a_rebuild_hides_nothing_else() -> None:
         .replace("mainProgram", "program")
     )
     found = second({NOTES: before}, {NOTES: after}).differences
-    (jre,) = (each for each in found if each.what.startswith("jre"))
+    (jre,) = (each for each in found if sentence(each).startswith("jre"))
     assert (jre.weight, jre.kind, jre.before, jre.after) == (
         Weight.CHANGE,
         Kind.PASSTHRU,

@@ -40,6 +40,7 @@ from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits, program
 from toolkit.process import Command, Completed
 from toolkit.report import judgement as judgements
+from toolkit.report.sentences import sentence
 from toolkit.sources.changes import Change, ChangeStep
 from toolkit.sources.trees import NixpkgsTree
 
@@ -209,7 +210,8 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def shown(found: Iterable[Difference], form: str) -> list[str]:
     """Return what differs in the form of the tables, without the commands that are proposed."""
     texts = (
-        form.format(each, what=each.what.partition(": nix-build")[0]) for each in found
+        form.format(each, what=sentence(each).partition(": nix-build")[0])
+        for each in found
     )
     return sorted({*texts})
 
@@ -320,7 +322,8 @@ def test_what_is_refused_by_default_now_is_a_regression_unless_its_own_file_says
         each for each in second(first, then).differences if each.kind is Kind.EVALUATION
     ]
     assert sorted(
-        (each.attribute, each.weight.value, each.what.split(":")[-1]) for each in found
+        (each.attribute, each.weight.value, sentence(each).split(":")[-1])
+        for each in found
     ) == [
         ("case-0", "change", " it is broken"),
         ("case-1", "regression", " it is broken"),
@@ -495,7 +498,7 @@ def test_a_file_is_known_if_a_package_of_another_file_of_the_change_needs_it() -
             helper: f"{{ say = word: {told}; }} // {{ }}\n",
         }
         step = second(first, both)
-        assert [each.what for each in step.differences] == said
+        assert [sentence(each) for each in step.differences] == said
         assert step.unknown == ()
 
 
@@ -676,7 +679,7 @@ def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> Non
         Kind.EVALUATION,
         "notes-server",
     )
-    assert found.what == "its file is not Nix any more"
+    assert sentence(found) == "its file is not Nix any more"
     assert "undefined variable 'nobodyHasThis'" in str(found.after)
 
 
@@ -686,7 +689,7 @@ def test_files_that_were_no_nix_before_keep_none_that_is_not_any_more_from_being
     monkeypatch.setattr(program, "MOST_BROKEN", 1)
     judgement = second({BOARD: "{"}, {BOARD: source(BOARD), NOTES: "{"})
     assert "its file is not Nix any more" in {
-        each.what for each in judgement.differences
+        sentence(each) for each in judgement.differences
     }
 
 
@@ -699,7 +702,9 @@ def test_nix_is_asked_why_the_first_that_no_longer_evaluate_do_not(
         {NOTES: ("pname = ", f"{name}old = "), BOARD: ("pname = ", f"{name}old = ")}
     )
     broken = [
-        each for each in judgement.differences if each.what == "no longer evaluates"
+        each
+        for each in judgement.differences
+        if sentence(each) == "no longer evaluates"
     ]
     assert {each.attribute for each in broken} >= {"notes-server", "status-board"}
     assert ["gone" in str(each.after) for each in broken].count(True) == 1
@@ -1020,7 +1025,7 @@ def test_of_a_fetch_that_tells_most_is_shown_first() -> None:
     (found,) = (
         each for each in judgement.differences if each.kind is Kind.FIXED_OUTPUT
     )
-    assert found.what.startswith(
+    assert sentence(found).startswith(
         "src is fetched differently (urls, deepClone) and its hash is as before"
     )
     assert [
@@ -1105,7 +1110,7 @@ def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_calle
         first,
         dict.fromkeys(wrappers, WRAPPED.replace("priority = 4", "priority = -10")),
     )
-    assert {each.attribute[:6]: each.what for each in judgement.differences} == {
+    assert {each.attribute[:6]: sentence(each) for each in judgement.differences} == {
         f"case-{n}": f"{called}meta.priority differs"
         for n, called in enumerate(uses.values())
         if called is not None
@@ -1126,7 +1131,9 @@ def test_what_a_function_makes_is_compared_with_one_package_and_with_another_aga
     def said(old: str, new: str) -> list[str]:
         own = OWN
         differently = own.replace("passthru = {", text.replace(old, new))
-        return [each.what for each in second(first, {NOTES: differently}).differences]
+        return [
+            sentence(each) for each in second(first, {NOTES: differently}).differences
+        ]
 
     assert said("made (old ++ add { })", "made ([ ] ++ old ++ add { })") == []
     assert said("made (old ++ add { })", "made old") == [

@@ -8,7 +8,16 @@ import pytest
 from toolkit import specimen
 from toolkit.git.reading import TreeFile
 from toolkit.judge import SYSTEMS
-from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import (
+    Cause,
+    Difference,
+    Fact,
+    Gap,
+    Judgement,
+    Kind,
+    Place,
+    Weight,
+)
 from toolkit.model import SourceRequest
 from toolkit.proposal.judged import (
     META,
@@ -71,6 +80,9 @@ def answer(
     )
 
 
+CAUSES = {kind: Cause(fact=Fact.GONE, place=Place.META, name=kind) for kind in Kind}
+
+
 def differs(
     kind: Kind,
     attribute: str = "app",
@@ -84,7 +96,7 @@ def differs(
         system=on,
         kind=kind,
         weight=weight,
-        what=f"its {kind}",
+        cause=CAUSES[kind],
         before="old",
         after=to,
     )
@@ -115,7 +127,7 @@ def test_each_kind_of_difference_is_that_of_one_claim(
     for kind in Kind:
         finding = judging(answer(differs(kind))).kept(aspect)
         assert finding.failures == (
-            (f"app: its {kind} ({ONE})",) if kind in kinds else ()
+            (f"app: meta.{kind} is gone ({ONE})",) if kind in kinds else ()
         )
         assert (finding.covers, finding.commands) == (f"app on {ONE}", (COMMAND,))
 
@@ -130,10 +142,10 @@ def test_a_difference_is_one_line_with_its_systems_and_values() -> None:
     )
     finding = judging(found).kept(META, ["first"])
     assert finding.failures == (
-        f"app: its meta: old → new ({ONE}, {OTHER})",
-        f"app: its meta ({OTHER})",
+        f"app: meta.meta is gone: old → new ({ONE}, {OTHER})",
+        f"app: meta.meta is gone ({OTHER})",
     )
-    assert finding.evidence == ("first", f"app: its position ({ONE})")
+    assert finding.evidence == ("first", f"app: meta.position is gone ({ONE})")
     assert finding.covers == f"app on {ONE}, {OTHER}"
 
 
@@ -145,13 +157,13 @@ def test_readers_are_not_what_the_file_makes() -> None:
         readers={ONE: ("reader",)},
     )
     assert judging(found).kept(NO_REBUILD).failures == (
-        f"app.tests: its derivation ({ONE})",
-        f"gone: its evaluation ({ONE})",
+        f"app.tests: meta.derivation is gone ({ONE})",
+        f"gone: meta.evaluation is gone ({ONE})",
     )
     finding = judging(found).readers()
     assert (finding.covers, finding.failures) == (
         f"reader on {ONE}",
-        (f"reader: its derivation ({ONE})",),
+        (f"reader: meta.derivation is gone ({ONE})",),
     )
     alone = judging(answer()).readers()
     assert (alone.covers, alone.failures, alone.commands) == (
@@ -175,7 +187,7 @@ def test_what_stands_in_a_set_is_that_of_the_attribute_around_it() -> None:
         readers={ONE: ("set.other",)},
     )
     assert judging(found).kept(PASSTHRU).failures == (
-        f"set.app.tests: its passthru ({ONE})",
+        f"set.app.tests: meta.passthru is gone ({ONE})",
     )
 
 
@@ -190,7 +202,7 @@ def test_a_difference_fails_though_nothing_else_of_it_is_known() -> None:
     finding = judging(answer(differs(Kind.META), unknown=(gap,))).kept(META)
     assert (finding.covers, finding.failures, finding.not_run) == (
         "nothing",
-        (f"app: its meta ({ONE})",),
+        (f"app: meta.meta is gone ({ONE})",),
         None,
     )
 
@@ -250,7 +262,7 @@ def test_a_change_that_could_not_be_judged_as_a_whole_passes_nothing() -> None:
         )
         assert finding.commands == (COMMAND,)
     failed = judging(answer(differs(Kind.DERIVATION), unknown=(gap,))).kept(NO_REBUILD)
-    assert failed.failures == (f"app: its derivation ({ONE})",)
+    assert failed.failures == (f"app: meta.derivation is gone ({ONE})",)
     none = judging(answer(reached={})).kept(NO_REBUILD)
     assert none.not_run == "because no attribute is made from the changed files"
     assert (
@@ -300,7 +312,7 @@ def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not(
             system=ONE,
             kind=Kind.PASSTHRU,
             weight=Weight.CHANGE,
-            what=f"{name} has a different value",
+            cause=Cause(fact=Fact.DIFFERS, place=Place.PASSTHRU, name=name),
             before=script,
             after=after,
         )

@@ -10,14 +10,30 @@ from msgspec.structs import replace
 
 from toolkit.asking.packages import Answer
 from toolkit.judge.comparing import compare
-from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import (
+    Cause,
+    Difference,
+    Fact,
+    Gap,
+    Judgement,
+    Kind,
+    Place,
+    Weight,
+)
 from toolkit.judge.subject import Compared
 from toolkit.report import judgement as judgements
 from toolkit.report.markdown import plain
+from toolkit.report.sentences import sentence
 
 SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
+
+
+FAILS = Cause(fact=Fact.FAILS)
+TESTS_FAIL = Cause(fact=Fact.FAILS, place=Place.PARTS, names=("passthru.tests",))
+BUILT = Cause(fact=Fact.BUILT_DIFFERENTLY)
+PROGRAM_GONE = Cause(fact=Fact.GONE, place=Place.META, name="mainProgram")
 
 
 def judged(
@@ -40,7 +56,7 @@ def judged(
 def difference(
     attribute: str,
     kind: Kind,
-    what: str,
+    cause: Cause,
     system: str = SYSTEMS[1],
     **values: Any,  # noqa: ANN401 - JSON
 ) -> Difference:
@@ -50,7 +66,7 @@ def difference(
         system=system,
         kind=kind,
         weight=weight,
-        what=what,
+        cause=cause,
         **values,
     )
 
@@ -62,11 +78,9 @@ def lines(judgement: Judgement) -> list[str]:
 def test_one_reason_is_told_once() -> None:
     reason = "darwin.patch is missing"
     broken = [
-        difference("a", Kind.EVALUATION, "no longer evaluates", after=reason),
-        difference(
-            "b", Kind.EVALUATION, "its passthru.tests no longer evaluates", after=reason
-        ),
-        difference("c", Kind.EVALUATION, "no longer evaluates", after=reason),
+        difference("a", Kind.EVALUATION, FAILS, after=reason),
+        difference("b", Kind.EVALUATION, TESTS_FAIL, after=reason),
+        difference("c", Kind.EVALUATION, FAILS, after=reason),
     ]
     (line,) = (line for line in lines(judged(*broken)) if line.startswith("regression"))
     assert line.endswith(
@@ -86,7 +100,7 @@ def test_what_evaluates_now_an_argument_that_is_gone_and_another_line_have_no_va
     now = difference(
         "a",
         Kind.EVALUATION,
-        "evaluates now",
+        Cause(fact=Fact.EVALUATES_NOW),
         before="it throws",
         after="/nix/store/x",
         weight=Weight.CHANGE,
@@ -115,16 +129,14 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
     None
 ):
     built = [
-        difference(
-            name, Kind.DERIVATION, "is built differently", system, weight=Weight.CHANGE
-        )
+        difference(name, Kind.DERIVATION, BUILT, system, weight=Weight.CHANGE)
         for name, system in (("a", SYSTEMS[0]), ("b", SYSTEMS[0]), ("a", SYSTEMS[1]))
     ]
-    gone = difference("a", Kind.META, "meta.mainProgram is gone")
+    gone = difference("a", Kind.META, PROGRAM_GONE)
     throwing = difference(
         "d",
         Kind.DERIVATION,
-        "its derivation throws",
+        Cause(fact=Fact.WOULD_DIFFER),
         weight=Weight.CHANGE,
         before={},
         after={},
@@ -235,7 +247,7 @@ def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
     (found,) = compare(
         SUBJECT, Answer(kind="derivation"), Answer(kind="derivation", ends=ends)
     )
-    assert (found.what, found.after) == ("no longer evaluates", "no such file")
+    assert (sentence(found), found.after) == ("no longer evaluates", "no such file")
     own: dict[str, Any] = {
         "out": "o",
         "outputs": {},
@@ -254,6 +266,6 @@ def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
         )
         for drv in ("/nix/store/a.drv", throws)
     )
-    assert [each.what for each in compare(SUBJECT, before, after)] == [
+    assert [sentence(each) for each in compare(SUBJECT, before, after)] == [
         "no longer evaluates"
     ]

@@ -34,7 +34,109 @@ class Weight(StrEnum):
     NOTE = "note"
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class Place(StrEnum):
+    """What of an attribute differs, if not the attribute itself."""
+
+    ALIAS = "alias"
+    ARGUMENT = "argument"
+    ATTRIBUTE = "attribute"
+    FETCH = "fetch"
+    FILE = "file"
+    ITSELF = "itself"
+    META = "meta"
+    METHOD = "method"
+    OUTPUT = "output"
+    PARAMETER = "parameter"
+    PARTS = "parts"
+    PASSTHRU = "passthru"
+    RESULT = "result"
+    SEEN = "seen"
+
+
+class Fact(StrEnum):
+    """What has become of it: each has its sentence in toolkit/report/sentences.py."""
+
+    ANOTHER_PACKAGE = "another-package"
+    ANOTHER_TYPE = "another-type"
+    ANOTHER_TYPE_SEEN = "another-type-seen"
+    ANOTHER_VALUE = "another-value"
+    BUILT_DIFFERENTLY = "built-differently"
+    DEFAULT_GONE = "default-gone"
+    DEFAULT_NEW = "default-new"
+    DIFFERS = "differs"
+    EVALUATES_NOW = "evaluates-now"
+    FAILED_AND_GONE = "failed-and-gone"
+    FAILS = "fails"
+    FETCHED_DIFFERENTLY = "fetched-differently"
+    FETCH_KEEPS_HASH = "fetch-keeps-hash"
+    FETCH_OF_ARGUMENT = "fetch-of-argument"
+    FETCH_OF_INPUT = "fetch-of-input"
+    FETCH_UNNAMED = "fetch-unnamed"
+    FOLLOWS = "follows"
+    FOLLOWS_NO_MORE = "follows-no-more"
+    GIVES_ANOTHER = "gives-another"
+    GONE = "gone"
+    HASHES_DIFFER = "hashes-differ"
+    HASH_REWRITTEN = "hash-rewritten"
+    KEEPS = "keeps"
+    LOST = "lost"
+    NAMES_SUBPACKAGES = "names-subpackages"
+    NEW = "new"
+    NEW_AND_FAILS = "new-and-fails"
+    NOT_NIX = "not-nix"
+    NO_EFFECT = "no-effect"
+    NOW_HAS_EFFECT = "now-has-effect"
+    NOW_REACHES = "now-reaches"
+    OUTPUTS_LOST = "outputs-lost"
+    POSITION_LOST = "position-lost"
+    POSITION_MOVED = "position-moved"
+    POSITION_OUTSIDE = "position-outside"
+    REACHES_NO_MORE = "reaches-no-more"
+    RECURSES = "recurses"
+    REFUSED = "refused"
+    RENAMED = "renamed"
+    RESULT_LOST = "result-lost"
+    SAYS = "says"
+    SEEN_NEW = "seen-new"
+    SEEN_NO_MORE = "seen-no-more"
+    SOURCE_FOLLOWS_NAME = "source-follows-name"
+    THROWS = "throws"
+    THROWS_NOW = "throws-now"
+    TOOLS_DIFFER = "tools-differ"
+    VERSION = "version"
+    WOULD_DIFFER = "would-differ"
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """What differs of an attribute, as a value: the report makes its sentence.
+
+    `name` is that of the `place`, such as a value of meta. `within` is the call whose
+    result it is of, such as `withPlugins(x)`, and `trial` what an override is tried
+    with. `names` are the things that the fact counts, `other` is a second thing that it
+    is about. `renamed` fetches have another output.
+    """
+
+    fact: Fact
+    place: Place = Place.ITSELF
+    name: str = ""
+    within: str = ""
+    trial: str = ""
+    names: tuple[str, ...] = ()
+    other: str | None = None
+    renamed: bool = False
+
+
+class Weighed(Struct, frozen=True, kw_only=True):
+    """What differs, its weight, and the values before and after."""
+
+    kind: Kind
+    weight: Weight
+    cause: Cause
+    before: Any = None
+    after: Any = None
+
+
+class Difference(Weighed, frozen=True, kw_only=True):
     """A difference of an attribute on a system.
 
     `before` and `after` are JSON values.
@@ -42,11 +144,42 @@ class Difference(Struct, frozen=True, kw_only=True):
 
     attribute: str
     system: str
-    kind: Kind
-    weight: Weight
-    what: str
-    before: Any = None
-    after: Any = None
+
+
+def regression(
+    kind: Kind,
+    cause: Cause,
+    before: Any = None,  # noqa: ANN401 - JSON
+    after: Any = None,  # noqa: ANN401 - JSON
+) -> Weighed:
+    """Return a regression."""
+    return Weighed(
+        kind=kind, weight=Weight.REGRESSION, cause=cause, before=before, after=after
+    )
+
+
+def changed(
+    kind: Kind,
+    cause: Cause,
+    before: Any = None,  # noqa: ANN401 - JSON
+    after: Any = None,  # noqa: ANN401 - JSON
+) -> Weighed:
+    """Return a change."""
+    return Weighed(
+        kind=kind, weight=Weight.CHANGE, cause=cause, before=before, after=after
+    )
+
+
+def noted(
+    kind: Kind,
+    cause: Cause,
+    before: Any = None,  # noqa: ANN401 - JSON
+    after: Any = None,  # noqa: ANN401 - JSON
+) -> Weighed:
+    """Return a note."""
+    return Weighed(
+        kind=kind, weight=Weight.NOTE, cause=cause, before=before, after=after
+    )
 
 
 class Gap(Struct, frozen=True, kw_only=True):

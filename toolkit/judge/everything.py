@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from toolkit.asking.packages import ENDS, PACKAGE, THROWS, Answer, Question, called
+from toolkit.asking.packages import ENDS, PACKAGE, THROWS, Answer, Question
 from toolkit.judge import comparing
-from toolkit.judge.differences import Gap, Kind, Weight
+from toolkit.judge.differences import Cause, Fact, Gap, Kind, Place, changed, noted
 from toolkit.judge.made import MOST_DEEP
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
@@ -131,7 +131,6 @@ def _weigh(
     for name in _HASHED:
         if name in before and name in after and before[name] != after[name]:
             kind = Kind.PASSTHRU if name == "kinds" else Kind(name)
-            weight = Weight.NOTE if kind is Kind.POSITION else Weight.CHANGE
-            record.differences.append(
-                subject.differs(kind, weight, f"its {called(name)} differ")
-            )
+            weigh = noted if kind is Kind.POSITION else changed
+            cause = Cause(fact=Fact.HASHES_DIFFER, place=Place.PARTS, names=(name,))
+            record.differences.append(subject.differs(weigh(kind, cause)))

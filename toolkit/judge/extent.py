@@ -12,7 +12,18 @@ from toolkit.asking.packages import PACKAGE, THROWS, Question
 from toolkit.judge import comparing, everything, mapping
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
-from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import (
+    Cause,
+    Difference,
+    Fact,
+    Gap,
+    Judgement,
+    Kind,
+    Place,
+    Weight,
+    noted,
+    regression,
+)
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import SAMPLE, STATIC, Record
@@ -125,9 +136,9 @@ class Extent:
     def _broken(self, file: ChangedText) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
         name = by_name(file.path) or file.path
-        what = "its file is not Nix any more"
+        cause = Cause(fact=Fact.NOT_NIX, place=Place.FILE)
         return self.record.subject(name, self.native).differs(
-            Kind.EVALUATION, Weight.REGRESSION, what, None, file.error
+            regression(Kind.EVALUATION, cause, None, file.error)
         )
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
@@ -264,9 +275,9 @@ class Extent:
             there := mapping.shortest(reached & self.record.kinds.keys())
         ):
             subject = self.record.subject(".".join(there[0]), self.native)
-            what = "what its file says by throw, warn or trace differs"
+            cause = Cause(fact=Fact.SAYS, place=Place.FILE)
             self.record.differences.append(
-                subject.differs(Kind.EVALUATION, Weight.NOTE, what, *file.said)
+                subject.differs(noted(Kind.EVALUATION, cause, *file.said))
             )
 
     def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
@@ -293,11 +304,9 @@ class Extent:
                 if follows == [True, False] and pair[1].kind == PACKAGE:
                     other = ".".join(before[question.path])
                     subject = self.record.subject(".".join(question.path), self.native)
-                    what = (
-                        f"no longer is {other}: an overlay of {other} does not reach it"
-                    )
+                    cause = Cause(fact=Fact.RENAMED, other=other)
                     self.record.differences.append(
-                        subject.differs(Kind.OVERRIDE, Weight.REGRESSION, what)
+                        subject.differs(regression(Kind.OVERRIDE, cause))
                     )
 
     def _candidates(self, files: Sequence[ChangedText]) -> set[str]:
@@ -454,7 +463,7 @@ def _functions(file: ChangedText) -> set[AttrPath]:
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
     """Yield the differences, without what a package shows of another one that is named itself."""
     distinct = {
-        (each.attribute, each.system, each.kind, each.what): each
+        (each.attribute, each.system, each.kind, each.cause): each
         for each in differences
     }.values()
     built = {

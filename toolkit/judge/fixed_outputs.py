@@ -1,15 +1,22 @@
 """Fixed outputs with an old hash and new content, or made by a derivation that a text still names."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from toolkit.judge.differences import Kind, Weight
-from toolkit.judge.subject import HASHES, Compared, Found, with_strings
+from toolkit.judge.differences import (
+    Cause,
+    Fact,
+    Kind,
+    Place,
+    Weighed,
+    changed,
+    noted,
+    regression,
+)
+from toolkit.judge.subject import HASHES, with_strings
 from toolkit.judge.values import STORE
-
-REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 
 # How a fetch is run, and not what comes of it.
 _MANNERS = {
@@ -45,18 +52,11 @@ _TELLING = (
     "postFetch",
     "patches",
 )
-_MOST_SHOWN = 4
-
-UNNAMED = (
-    "a fixed output among its inputs is made by a different derivation, and "
-    "has the same hash"
-)
-"""The message about an output that no attribute holds: a text may name it, or an input may be made from it."""
 
 
 def fetches(
-    subject: Compared, before: list[Any], after: list[Any], *, same: bool = False
-) -> Iterator[Found]:
+    before: list[Any], after: list[Any], *, same: bool = False
+) -> Iterator[Weighed]:
     """Compare fixed outputs that keep a hash, not their derivation.
 
     A package that is `same` only shows new ones.
@@ -65,68 +65,84 @@ def fetches(
         [each for each in side if isinstance(each["drv"], str)]
         for side in (before, after)
     )
-    olds = {each["name"]: each for each in before}
-    by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
-    known = {each["drv"] for each in before}
-    neighbours = {each["attributes"].get("outputHash"): each for each in before}
+    olds = _Fetches(before)
     for new in after:
-        old = olds.get(new["name"])
+        old = olds.counterpart(new)
+        if old is not None and new["drv"] not in olds.derivations:
+            yield from _fetch_differs(old, new, same=same)
+
+
+class _Fetches:
+    """The fixed outputs of the old package, by what a new one may have in common."""
+
+    def __init__(self, fetches: Sequence[dict[str, Any]]) -> None:
+        self.derivations = {fetch["drv"] for fetch in fetches}
+        self._by_name = {fetch["name"]: fetch for fetch in fetches}
+        self._by_output = {
+            fetch["out"]: fetch for fetch in fetches if isinstance(fetch["out"], str)
+        }
+        self._by_hash = {_hash(fetch): fetch for fetch in fetches}
+
+    def counterpart(self, new: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the old fetch whose output or hash a new one keeps."""
+        old = self._by_name.get(new["name"])
         if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
-            old = by_output.get(new["out"]) or neighbours.get(
-                new["attributes"].get("outputHash")
-            )
-        if old is None or not _keeps_hash(old, new) or new["drv"] in known:
-            continue
-        attribute = ".".join(filter(None, (subject.attribute, new["name"])))
-        one, other = _fetch(old), _fetch(new)
-        names = sorted(
-            name
-            for name in one.keys() | other.keys()
-            if one.get(name) != other.get(name)
+            old = self._by_output.get(new["out"]) or self._by_hash.get(_hash(new))
+        return old if old is not None and _keeps_hash(old, new) else None
+
+
+def _fetch_differs(
+    old: dict[str, Any], new: dict[str, Any], *, same: bool
+) -> Iterator[Weighed]:
+    """Compare two fetches with the same output or hash."""
+    one, other = _fetch(old), _fetch(new)
+    is_renamed = old["out"] != new["out"]
+    has_place = one.get("urls") is not None
+    names = _serious(one, other, is_renamed=is_renamed)
+
+    def cause(fact: Fact, *telling: str) -> Cause:
+        return Cause(
+            fact=fact,
+            place=Place.FETCH,
+            name=new["name"],
+            names=telling,
+            other=old["name"] if old["name"] != new["name"] else None,
+            renamed=is_renamed,
         )
-        if (
-            {"url", "urls"}.isdisjoint(names)
-            and one.get("urls") is not None
-            and None in (one.get("rev"), other.get("rev"))
-        ):
-            # The same place under another name.
-            names = [name for name in names if name not in _REF]
-        is_renamed = old["out"] != new["out"]
-        manners = _MANNERS if one.get("urls") is None else _MANNERS | _BESIDE_PLACES
-        serious = [
-            name for name in names if name not in (_NAMES if is_renamed else manners)
-        ]
-        name = new["name"] or "it"
-        whose = (
-            "its hash is as before"
-            if old["name"] == new["name"]
-            else f"its hash is that of {old['name'] or 'it'}"
+
+    if names and is_renamed and not has_place:
+        weigh = noted if same else changed
+        yield weigh(Kind.FIXED_OUTPUT, cause(Fact.FETCH_KEEPS_HASH))
+    elif names:
+        ranked = _ranked(names)
+        values = ({name: side.get(name) for name in ranked} for side in (one, other))
+        yield regression(
+            Kind.FIXED_OUTPUT, cause(Fact.FETCHED_DIFFERENTLY, *ranked), *values
         )
-        again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
-        if serious and is_renamed and one.get("urls") is None:
-            what = (
-                f"{name} has the hash of the one before, which is right if "
-                f"nothing in it differs: {again}"
-            )
-            yield (Kind.FIXED_OUTPUT, NOTE if same else CHANGE, what, None, None)
-        elif serious:
-            what = (
-                f"{name} is fetched differently ({_telling(serious)}) and "
-                f"{whose}: {again}"
-            )
-            one, other = (
-                {name: each.get(name) for name in _ranked(serious)}
-                for each in (one, other)
-            )
-            yield (Kind.FIXED_OUTPUT, REGRESSION, what, one, other)
-        elif not is_renamed:
-            how = (
-                "its hash is written differently"
-                if _hashes(old) != _hashes(new)
-                else "the tools that fetch it differ"
-            )
-            what = f"{name} has a different derivation and the same output: {how}"
-            yield (Kind.FIXED_OUTPUT, NOTE, what, old["drv"], new["drv"])
+    elif not is_renamed:
+        is_rewritten = _hashes(old) != _hashes(new)
+        fact = Fact.HASH_REWRITTEN if is_rewritten else Fact.TOOLS_DIFFER
+        yield noted(Kind.FIXED_OUTPUT, cause(fact), old["drv"], new["drv"])
+
+
+def _serious(
+    one: dict[str, Any], other: dict[str, Any], *, is_renamed: bool
+) -> list[str]:
+    """Return the names of what may change what two fetches result in."""
+    names = {
+        name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
+    }
+    has_place = one.get("urls") is not None
+    if (
+        has_place
+        and {"url", "urls"}.isdisjoint(names)
+        and None in (one.get("rev"), other.get("rev"))
+    ):
+        # The same place under another name.
+        names -= _REF
+    if is_renamed:
+        return sorted(names - _NAMES)
+    return sorted(names - _MANNERS - (_BESIDE_PLACES if has_place else set()))
 
 
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
@@ -140,33 +156,27 @@ def refetched(before: list[Any], after: list[Any]) -> set[str]:
     return {part for name in names for part in (name, name.rpartition(".")[0])}
 
 
-def texts(before: list[Any], after: list[Any]) -> Iterator[Found]:
-    """Compare the store paths in a package's texts: the same outputs from different derivations."""
-    olds = {each["name"]: each for each in before}
+def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
+    """Compare the store paths in a package's texts.
+
+    A difference is the same output of a different derivation, which no attribute holds.
+    """
+    olds = {text["name"]: text for text in before}
     for new in after:
         old = olds.get(new["name"], {"derivations": [], "outputs": []})
         outputs = {
             STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]
         }
-        others = {
-            STORE.sub("", path): path
-            for path in {*new["derivations"]} - {*old["derivations"]}
-        }
-        for path in sorted({*old["derivations"]} - {*new["derivations"]}):
+        ours, theirs = ({*side["derivations"]} for side in (old, new))
+        others = {STORE.sub("", path): path for path in theirs - ours}
+        for path in sorted(ours - theirs):
             name = STORE.sub("", path)
-            if name in others and name.removesuffix(".drv") in outputs:
-                what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
-                yield (Kind.FIXED_OUTPUT, NOTE, what, path, others[name])
-
-
-def _telling(names: Collection[str]) -> str:
-    """Return the names that tell most, the same on systems that differ in others."""
-    ranked = _ranked(names)
-    return ", ".join(
-        ranked
-        if len(ranked) <= _MOST_SHOWN
-        else [*ranked[: _MOST_SHOWN - 1], "and more"]
-    )
+            output = name.removesuffix(".drv")
+            if name in others and output in outputs:
+                cause = Cause(
+                    fact=Fact.FETCH_UNNAMED, names=(new["name"],), other=output
+                )
+                yield noted(Kind.FIXED_OUTPUT, cause, path, others[name])
 
 
 def _ranked(names: Collection[str]) -> list[str]:
@@ -177,10 +187,13 @@ def _ranked(names: Collection[str]) -> list[str]:
     ]
 
 
+def _hash(fetch: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    return fetch["attributes"].get("outputHash")
+
+
 def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Return whether two fetches have one output, or one hash under two names."""
-    one, other = (each["attributes"].get("outputHash") for each in (old, new))
-    return bool(old["out"] == new["out"] or (one and one == other))
+    return bool(old["out"] == new["out"] or (_hash(old) and _hash(old) == _hash(new)))
 
 
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:

@@ -1,252 +1,237 @@
 """Compare overrides of a package before and after a change: their results and their inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from toolkit.judge.differences import Kind, Weight
-from toolkit.judge.subject import HASHES, THREW, Found, Own
+from msgspec import Struct
 
-REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
+from toolkit.judge.differences import (
+    Cause,
+    Fact,
+    Kind,
+    Place,
+    Weighed,
+    changed,
+    noted,
+    regression,
+)
+from toolkit.judge.subject import HASHES, THREW, Own
 
-_PROBES = {
-    "plain": "with nothing changed",
-    "probe": "with one more variable",
-    "check": "with doCheck = false",
-}
+_TRIALS = ("plain", "probe", "check")
+_FAILING = (None, THREW)
 
 
 def overrides(
     own: Own, before: dict[str, Any], after: dict[str, Any]
-) -> Iterator[Found]:
+) -> Iterator[Weighed]:
     """Yield the differences between a package's override functions."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            yield (Kind.OVERRIDE, REGRESSION, f"{name} is gone", name, None)
+            cause = Cause(fact=Fact.GONE, place=Place.METHOD, name=name)
+            yield regression(Kind.OVERRIDE, cause, name)
         elif name not in before:
-            yield (Kind.OVERRIDE, NOTE, f"{name} is new", None, name)
+            cause = Cause(fact=Fact.NEW, place=Place.METHOD, name=name)
+            yield noted(Kind.OVERRIDE, cause, None, name)
         elif isinstance(before[name], dict) and isinstance(after[name], dict):
-            one, other = before[name], after[name]
-            for probe, how in _PROBES.items():
-                if probe in one:
-                    opposite = (
-                        (one.get("checked"), other.get("checked"))
-                        if probe == "check"
-                        else (None, None)
-                    )
-                    yield from _probe(
-                        own, f"{name} {how}", (one[probe], other.get(probe)), opposite
-                    )
-            flags, others = one.get("flags", {}), other.get("flags", {})
-            for flag in sorted(flags.keys() & others.keys()):
-                switch, _, value = flag.partition(" = ")
-                against = f"{switch} = {'false' if value == 'true' else 'true'}"
-                opposite = (
-                    flags.get(against, {}).get("out"),
-                    others.get(against, {}).get("out"),
-                )
-                yield from _flag(
-                    own, f"override with {flag}", (flags[flag], others[flag]), opposite
-                )
-            yield from _old(own, name, (one.get("old"), other.get("old")))
-            yield from _lost(name, one.get("lost"), other.get("lost"))
-            yield from _arrivals(name, one.get("scripts", {}), other.get("scripts", {}))
-            # A package may be built without what it took before, but with no other
-            # stdenv.
-            reached = [each.get("reached", {}) for each in (one, other)]
-            if not own.same:
-                reached = [
-                    {each: side[each] for each in side if each.startswith("stdenv")}
-                    for side in reached
-                ]
-            yield from _arrivals(name, *reached)
+            yield from _method(own, name, before[name], after[name])
 
 
-def _old(own: Own, name: str, pair: tuple[Any, Any]) -> Iterator[Found]:
+def _method(
+    own: Own, name: str, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Weighed]:
+    """Compare one override function."""
+    for trial in _TRIALS:
+        if trial in before:
+            checked = trial == "check"
+            yield from _probe(
+                own,
+                _Trial(
+                    method=name,
+                    trial=trial,
+                    before=before[trial],
+                    after=after.get(trial),
+                    opposite_before=before.get("checked") if checked else None,
+                    opposite_after=after.get("checked") if checked else None,
+                ),
+            )
+    yield from _flags(own, before.get("flags", {}), after.get("flags", {}))
+    yield from _seen(own, name, before.get("old"), after.get("old"))
+    yield from _lost(name, before.get("lost"), after.get("lost"))
+    yield from _arrivals(name, before.get("scripts", {}), after.get("scripts", {}))
+    reached = [side.get("reached", {}) for side in (before, after)]
+    if not own.same:
+        # A package may be built without an earlier input, but with no other stdenv.
+        reached = [
+            {part: side[part] for part in side if part.startswith("stdenv")}
+            for side in reached
+        ]
+    yield from _arrivals(name, *reached)
+
+
+class _Trial(Struct, frozen=True, kw_only=True):
+    """The outputs of an override that was tried, and those of the opposite value."""
+
+    method: str
+    trial: str
+    before: Any
+    after: Any
+    opposite_before: Any
+    opposite_after: Any
+
+    def cause(self, fact: Fact) -> Cause:
+        """Return a cause that is about the trial."""
+        return Cause(fact=fact, place=Place.METHOD, name=self.method, trial=self.trial)
+
+
+def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
+    """Compare the output of an overridden package."""
+    before, after = trial.before, trial.after
+    if before in _FAILING:
+        if after not in _FAILING:
+            cause = trial.cause(Fact.EVALUATES_NOW)
+            yield noted(Kind.OVERRIDE, cause, before, after)
+    elif after in _FAILING:
+        yield regression(Kind.OVERRIDE, trial.cause(Fact.FAILS), before, after)
+    elif own.same:
+        if before != after:
+            cause = trial.cause(Fact.GIVES_ANOTHER)
+            yield regression(Kind.OVERRIDE, cause, before, after)
+    else:
+        yield from _effect(own, trial)
+
+
+def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
+    """Compare whether an override has an effect on a package that is built differently.
+
+    A value that is the default, or has become it, has none.
+    """
+    before, after = trial.before, trial.after
+    had, has = before != own.before["out"], after != own.after["out"]
+    was_default = trial.opposite_before not in (*_FAILING, own.before["out"])
+    is_default = trial.opposite_after not in (*_FAILING, own.after["out"])
+    if had and not has and not is_default:
+        cause = trial.cause(Fact.NO_EFFECT)
+        yield regression(Kind.OVERRIDE, cause, before, after)
+    elif has and not had and not was_default:
+        cause = trial.cause(Fact.NOW_HAS_EFFECT)
+        yield changed(Kind.OVERRIDE, cause, before, after)
+
+
+def _flags(
+    own: Own, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Weighed]:
+    """Compare a package that is made with another argument.
+
+    If its output is the same, what it is fetched from.
+    """
+    for flag in sorted(before.keys() & after.keys()):
+        switch, _, value = flag.partition(" = ")
+        opposite = f"{switch} = {'false' if value == 'true' else 'true'}"
+        old, new = before[flag], after[flag]
+        trial = _Trial(
+            method="override",
+            trial=flag,
+            before=old["out"],
+            after=new["out"],
+            opposite_before=before.get(opposite, {}).get("out"),
+            opposite_after=after.get(opposite, {}).get("out"),
+        )
+        yield from _probe(own, trial)
+        is_other = old["out"] == new["out"] and old["drv"] != new["drv"]
+        if is_other and own.before["drv"] == own.after["drv"]:
+            cause = Cause(fact=Fact.FETCH_OF_ARGUMENT, name="override", trial=flag)
+            yield changed(Kind.FIXED_OUTPUT, cause, old["drv"], new["drv"])
+
+
+def _seen(
+    own: Own,
+    name: str,
+    before: dict[str, str] | None,
+    after: dict[str, str] | None,
+) -> Iterator[Weighed]:
     """Compare the attributes that an override gets to see."""
-    before, after = pair
     if before is None or after is None:
         return
-    if lost := [
-        each
-        for each in sorted(before.keys() - after.keys() - HASHES)
-        if before[each] != "null"
-    ]:
-        weight = REGRESSION if own.same else CHANGE
-        yield (
-            Kind.OVERRIDE,
-            weight,
-            f"{name} (old: …) no longer sees {', '.join(lost)}",
-            lost,
-            None,
-        )
-    if new := sorted(after.keys() - before.keys() - HASHES):
-        yield (
-            Kind.OVERRIDE,
-            NOTE,
-            f"{name} (old: …) sees {', '.join(new)} too",
-            None,
-            new,
-        )
-    for each in sorted((before.keys() & after.keys()) - HASHES):
-        if before[each] != after[each]:
-            what = (
-                f"{name} (old: …) sees {each} as a {after[each]} instead of a "
-                f"{before[each]}"
+    gone = sorted(before.keys() - after.keys() - HASHES)
+    lost = tuple(attribute for attribute in gone if before[attribute] != "null")
+    if lost:
+        cause = Cause(fact=Fact.SEEN_NO_MORE, name=name, names=lost)
+        weigh = regression if own.same else changed
+        yield weigh(Kind.OVERRIDE, cause, [*lost])
+    if new := tuple(sorted(after.keys() - before.keys() - HASHES)):
+        cause = Cause(fact=Fact.SEEN_NEW, name=name, names=new)
+        yield noted(Kind.OVERRIDE, cause, None, [*new])
+    for attribute in sorted((before.keys() & after.keys()) - HASHES):
+        if before[attribute] != after[attribute]:
+            cause = Cause(
+                fact=Fact.ANOTHER_TYPE_SEEN,
+                place=Place.SEEN,
+                name=name,
+                other=attribute,
             )
-            yield (Kind.OVERRIDE, CHANGE, what, before[each], after[each])
+            yield changed(Kind.OVERRIDE, cause, before[attribute], after[attribute])
 
 
 def _lost(
     name: str, before: list[str] | None, after: list[str] | None
-) -> Iterator[Found]:
+) -> Iterator[Weighed]:
     """Compare the attributes of the package that an overridden one lacks."""
     if before is None or after is None:
         return
-    if more := sorted({*after} - {*before}):
-        yield (
-            Kind.OVERRIDE,
-            REGRESSION,
-            f"what {name} gives has lost {', '.join(more)}",
-            before,
-            after,
-        )
-    elif fewer := sorted({*before} - {*after}):
-        yield (
-            Kind.OVERRIDE,
-            NOTE,
-            f"{name} keeps {', '.join(fewer)} now",
-            before,
-            after,
-        )
+    more, fewer = sorted({*after} - {*before}), sorted({*before} - {*after})
+    if more:
+        cause = Cause(fact=Fact.RESULT_LOST, name=name, names=tuple(more))
+        yield regression(Kind.OVERRIDE, cause, before, after)
+    elif fewer:
+        cause = Cause(fact=Fact.KEEPS, name=name, names=tuple(fewer))
+        yield noted(Kind.OVERRIDE, cause, before, after)
 
 
 def _arrivals(
     name: str, before: dict[str, bool], after: dict[str, bool]
-) -> Iterator[Found]:
-    """Compare which scripts of the package an override may add something to, or which arguments it may replace."""
-    changed = [
-        each
-        for each in sorted(before.keys() & after.keys())
-        if before[each] != after[each]
+) -> Iterator[Weighed]:
+    """Compare which scripts an override may add to, or which arguments it may replace."""
+    differing = [
+        part
+        for part in sorted(before.keys() & after.keys())
+        if before[part] != after[part]
     ]
-    for was, weight, reaches in (
-        (True, REGRESSION, "no longer reaches"),
-        (False, NOTE, "now reaches"),
+    lost = tuple(part for part in differing if before[part])
+    new = tuple(part for part in differing if not before[part])
+    for names, weigh, fact in (
+        (lost, regression, Fact.REACHES_NO_MORE),
+        (new, noted, Fact.NOW_REACHES),
     ):
-        if names := ", ".join(each for each in changed if before[each] is was):
-            yield (
-                Kind.OVERRIDE,
-                weight,
-                f"{name} with {names} {reaches} the derivation",
-                None,
-                None,
-            )
+        if names:
+            cause = Cause(fact=fact, place=Place.RESULT, name=name, names=names)
+            yield weigh(Kind.OVERRIDE, cause)
 
 
 def follows(
     own: Own, before: dict[str, list[str]], after: dict[str, list[str]]
-) -> Iterator[Found]:
-    """Compare the reach of an override of one attribute or argument: other attributes, tests, the output."""
+) -> Iterator[Weighed]:
+    """Compare the reach of an override of one attribute or argument.
+
+    It may reach other attributes, tests, or the output.
+    """
     for key in sorted(before.keys() & after.keys()):
         function, _, name = key.rstrip("=").partition(".")
         lost, new = (
-            [each for each in one[key] if each not in other[key]]
+            tuple(part for part in one[key] if part not in other[key])
             for one, other in ((before, after), (after, before))
         )
-        if not own.same:
-            # What is built differently may be made with other attributes.
-            lost = [each for each in lost if each in {"src", "out"} or name == "tests"]
-        how = (
-            f"{function} with {'a' if name in {'version', 'pname'} else 'another'} "
-            f"{name}"
-        )
-        if name in {"passthru", "tests"}:
-            how, lost, new = (
-                function,
-                *([f"{name}.{each}" for each in those] for those in (lost, new)),
-            )
+        if not own.same and name != "tests":
+            # A package that is built differently may be made with other attributes.
+            lost = tuple(part for part in lost if part in {"src", "out"})
         if name == "pname":
-            what = (
-                f"{how} changes src now: a fork or a variant is fetched from elsewhere"
-            )
-            yield from ((Kind.OVERRIDE, CHANGE, what, None, None) for _ in new)
+            cause = Cause(fact=Fact.SOURCE_FOLLOWS_NAME, name=function, trial=name)
+            yield from (changed(Kind.OVERRIDE, cause) for _ in new)
             continue
-        for those, weight, reaches in (
-            (lost, REGRESSION, "no longer reaches"),
-            (new, NOTE, "now reaches"),
-        ):
-            names = ", ".join(
-                "the derivation" if each == "out" else each for each in those
-            )
-            what = (
-                f"{how} of {names} {reaches} the derivation"
-                if name == "passthru"
-                else f"{how} {reaches} {names}"
-            )
-            kept = (
-                "; a whole new passthru has to keep it"
-                if name == "passthru" and weight is NOTE
-                else ""
-            )
-            if those:
-                yield (Kind.OVERRIDE, weight, what + kept, None, None)
-
-
-def _flag(
-    own: Own,
-    what: str,
-    pair: tuple[dict[str, Any], dict[str, Any]],
-    opposite: tuple[Any, Any],
-) -> Iterator[Found]:
-    """Compare a package that is made with another argument; of one with the same output, what it is fetched from."""
-    before, after = pair
-    yield from _probe(own, what, (before["out"], after["out"]), opposite)
-    is_other = before["out"] == after["out"] and before["drv"] != after["drv"]
-    if is_other and own.before["drv"] == own.after["drv"]:
-        what = (
-            f"{what}: a fixed output is made by a different derivation, and has "
-            "the same hash"
+        sides: tuple[tuple[tuple[str, ...], Callable[..., Weighed], Fact], ...] = (
+            (lost, regression, Fact.FOLLOWS_NO_MORE),
+            (new, noted, Fact.FOLLOWS),
         )
-        yield (Kind.FIXED_OUTPUT, CHANGE, what, before["drv"], after["drv"])
-
-
-def _probe(
-    own: Own, what: str, pair: tuple[Any, Any], opposite: tuple[Any, Any]
-) -> Iterator[Found]:
-    """Compare the output of an overridden package.
-
-    `opposite` is that of the other value.
-    """
-    before, after = pair
-    failing = (None, THREW)
-    if before in failing:
-        if after not in failing:
-            yield (Kind.OVERRIDE, NOTE, f"{what} evaluates now", before, after)
-    elif after in failing:
-        yield (Kind.OVERRIDE, REGRESSION, f"{what} no longer evaluates", before, after)
-    elif own.same:
-        if before != after:
-            yield (
-                Kind.OVERRIDE,
-                REGRESSION,
-                f"{what} gives something else",
-                before,
-                after,
-            )
-    else:
-        had, has = before != own.before["out"], after != own.after["out"]
-        # What is the default, or has become it, has no effect.
-        was_default, is_default = (
-            other not in failing and other != side["out"]
-            for other, side in zip(opposite, (own.before, own.after), strict=True)
-        )
-        if had and not has and not is_default:
-            yield (
-                Kind.OVERRIDE,
-                REGRESSION,
-                f"{what} no longer has an effect",
-                before,
-                after,
-            )
-        elif has and not had and not was_default:
-            yield (Kind.OVERRIDE, CHANGE, f"{what} has an effect now", before, after)
+        for names, weigh, fact in sides:
+            if names:
+                cause = Cause(fact=fact, name=function, trial=name, names=names)
+                yield weigh(Kind.OVERRIDE, cause)

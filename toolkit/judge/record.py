@@ -18,12 +18,12 @@ from toolkit.asking.packages import (
     Question,
     called,
 )
-from toolkit.judge import comparing, fixed_outputs
+from toolkit.judge import comparing
 from toolkit.judge.changed import ChangedText, given
-from toolkit.judge.differences import Difference, Gap, Kind, Weight
+from toolkit.judge.differences import Difference, Fact, Gap, Kind, Weight
 from toolkit.judge.mapping import AttrPath, Map, shortest
 from toolkit.judge.sides import Sides
-from toolkit.judge.subject import THREW, Compared
+from toolkit.judge.subject import THREW, THROWN, Compared
 from toolkit.judge.values import labels
 
 STATIC = "static"
@@ -200,34 +200,37 @@ class Record:
         It may be a named fixed output, an input of one, or the program that fetches.
         `readers` explain nothing.
         """
-        fetches = [each for each in self.differences if each.kind is Kind.FIXED_OUTPUT]
+        fetches = [
+            difference
+            for difference in self.differences
+            if difference.kind is Kind.FIXED_OUTPUT
+        ]
         named = {
-            each.attribute
-            for each in fetches
-            if not each.what.startswith(fixed_outputs.UNNAMED)
+            difference.attribute
+            for difference in fetches
+            if difference.cause.fact is not Fact.FETCH_UNNAMED
         }
 
-        def is_unexplained(each: Difference) -> bool:
-            if (
-                not each.what.startswith(fixed_outputs.UNNAMED)
-                or each.attribute in readers
-            ):
+        def is_unexplained(difference: Difference) -> bool:
+            cause = difference.cause
+            if cause.fact is not Fact.FETCH_UNNAMED or difference.attribute in readers:
                 return False
-            inner = each.what.removeprefix(fixed_outputs.UNNAMED)
-            name = _VERSION.sub("", inner.rpartition(" names ")[2])
-            return (
-                not any(
-                    f"-{name}".endswith(f"-{each.rpartition('.')[2]}") for each in named
-                )
-                if inner
-                else not named
+            if cause.other is None:
+                return not named
+            output = f"-{_VERSION.sub('', cause.other)}"
+            return not any(
+                output.endswith(f"-{name.rpartition('.')[2]}") for name in named
             )
 
-        unexplained = {id(each) for each in fetches if is_unexplained(each)}
+        unexplained = {
+            id(difference) for difference in fetches if is_unexplained(difference)
+        }
         if unexplained and self.is_same(_FETCHED):
             self.differences[:] = [
-                replace(each, weight=Weight.CHANGE) if id(each) in unexplained else each
-                for each in self.differences
+                replace(difference, weight=Weight.CHANGE)
+                if id(difference) in unexplained
+                else difference
+                for difference in self.differences
             ]
 
     def is_inside(self, path: AttrPath) -> bool:
@@ -295,7 +298,7 @@ class Record:
             broken = (each.kind, each.weight, each.after) == (
                 Kind.EVALUATION,
                 Weight.REGRESSION,
-                comparing.THROWN,
+                THROWN,
             )
             is_explained = broken and known < _MOST_REASONS
             yield (

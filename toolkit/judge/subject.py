@@ -1,15 +1,18 @@
 """The attribute under comparison, and its own derivation before and after."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from msgspec import Struct, field
 
-from toolkit.judge.differences import Difference, Kind, Weight
+from toolkit.judge.differences import Difference, Weighed
 
 THREW = {"!": "throws"}
 """A value that throws, as judge.nix has it."""
 
+
+THROWN = "it throws"
+"""A value that throws, as a difference has it."""
 
 HASHES = frozenset(
     {
@@ -24,10 +27,6 @@ HASHES = frozenset(
     }
 )
 """How a hash is written, which has several forms; the output path has the one that counts."""
-
-
-Found: TypeAlias = tuple[Kind, Weight, str, Any, Any]
-"""A difference of an attribute: its kind and weight, a sentence, and the values before and after."""
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -45,23 +44,16 @@ class Compared(Struct, frozen=True, kw_only=True):
     )
     aliases: Collection[str] = ()
 
-    def differs(
-        self,
-        kind: Kind,
-        weight: Weight,
-        what: str,
-        before: Any = None,  # noqa: ANN401 - JSON
-        after: Any = None,  # noqa: ANN401 - JSON
-    ) -> Difference:
-        """Return a difference."""
+    def differs(self, weighed: Weighed) -> Difference:
+        """Return a difference of the attribute."""
         return Difference(
             attribute=self.attribute,
             system=self.system,
-            kind=kind,
-            weight=weight,
-            what=what,
-            before=self.shown(before),
-            after=self.shown(after),
+            kind=weighed.kind,
+            weight=weighed.weight,
+            cause=weighed.cause,
+            before=self.shown(weighed.before),
+            after=self.shown(weighed.after),
         )
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON

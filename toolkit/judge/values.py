@@ -2,35 +2,13 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeGuard, cast
 
 from toolkit.judge.subject import with_strings
-from toolkit.text import few
 
 STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
-_MOST_SHOWN = 6
 _MOST_TEXT = 60
-
-
-def what_differs(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the removed and added members of two lists or sets, and the members of long sets that differ."""
-    one, other = labels(old), labels(new)
-    if one is None or other is None:
-        return "differs"
-    gone, come = (
-        (Counter(those) - Counter(others)).elements()
-        for those, others in ((one, other), (other, one))
-    )
-    members = [*(f"− {each}" for each in gone), *(f"+ {each}" for each in come)]  # noqa: RUF001 - a minus
-    if members:
-        return few(members, _MOST_SHOWN)
-    if not (is_set(old) and is_set(new)):
-        return "is in another order" if one != other else "differs"
-    before, after = old.get("each", old), new.get("each", new)
-    differ = [name for name in one if before.get(name) != after.get(name)]
-    return f"differs in {few(differ)}" if differ else "differs"
 
 
 def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON

@@ -9,9 +9,18 @@ from msgspec.structs import replace
 
 from toolkit.asking.packages import FEW
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
-from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import (
+    Difference,
+    Fact,
+    Gap,
+    Judgement,
+    Kind,
+    Place,
+    Weight,
+)
 from toolkit.model import Silence
 from toolkit.proposal.prove import Finding
+from toolkit.report.sentences import sentence
 from toolkit.sources.changes import Change
 from toolkit.text import few
 
@@ -175,7 +184,8 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         is_script = (
             words
             and found.kind is Kind.PASSTHRU
-            and found.what.startswith("updateScript")
+            and found.cause.place is Place.PASSTHRU
+            and found.cause.name.partition(".")[0] == "updateScript"
         )
         before, after = found.before, found.after
         if (
@@ -184,11 +194,11 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
             and isinstance(after, list)
             and after == [*before, *words]
         ):
-            what = (
-                f"updateScript names {few(self.updated)} by --subpackage, as intended"
+            cause = replace(
+                found.cause, fact=Fact.NAMES_SUBPACKAGES, names=self.updated
             )
             return replace(
-                found, weight=Weight.NOTE, what=what, before=None, after=None
+                found, weight=Weight.NOTE, cause=cause, before=None, after=None
             )
         return found
 
@@ -229,7 +239,7 @@ def _lines(differences: Iterable[Difference]) -> Iterator[str]:
     for each in differences:
         shown = [str(value) for value in (each.before, each.after) if value is not None]
         values = f": {' → '.join(shown)}" if isinstance(each.after, str) else ""
-        systems.setdefault((each.attribute, f"{each.what}{values}"), []).append(
+        systems.setdefault((each.attribute, f"{sentence(each)}{values}"), []).append(
             each.system
         )
     for (attribute, what), where in systems.items():

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from toolkit import __version__, documents
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Proof, Status
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
+from toolkit.report.sentences import sentence
 from toolkit.text import counted, few
 
 SCHEMA = 2
@@ -48,13 +49,19 @@ def to_json(
             "asked": judgement.asked,
             "same": judgement.same,
             "differ": judgement.differ,
-            "changes": judgement.differences,
+            "changes": _told(judgement.differences),
             "unknown": judgement.unknown,
             "unanswered": judgement.unanswered,
             "not_covered": judgement.not_covered,
             "equal": judgement.equal,
             "everything": judgement.everything,
-            "commits": judgement.steps,
+            "commits": [
+                {
+                    **structs.asdict(step),
+                    "differences": _told(step.differences),
+                }
+                for step in judgement.steps
+            ],
             "rebuilds": judgement.rebuilds,
             "compared": judgement.compared,
             "maintainers": judgement.maintainers,
@@ -63,6 +70,14 @@ def to_json(
             "seconds": judgement.seconds,
         }
     )
+
+
+def _told(differences: Iterable[Difference]) -> list[dict[str, object]]:
+    """Return differences with a sentence for each."""
+    return [
+        {**structs.asdict(difference), "what": sentence(difference)}
+        for difference in differences
+    ]
 
 
 class _Row(Struct, frozen=True, kw_only=True):
@@ -91,7 +106,7 @@ class _Row(Struct, frozen=True, kw_only=True):
             )
         return (
             f"{self.who}: "
-            f"{self.first.what}{where}{f': {reason}' if reason else _values(self.first)}"
+            f"{sentence(self.first)}{where}{f': {reason}' if reason else _values(self.first)}"
         )
 
     @property
@@ -118,7 +133,9 @@ def _rows(differences: Sequence[Difference]) -> list[_Row]:
     together: defaultdict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for each in differences:
         reason = _reason(each) if each.weight is Weight.REGRESSION else None
-        together[each.weight.value, each.kind.value, reason or each.what].append(each)
+        together[each.weight.value, each.kind.value, reason or sentence(each)].append(
+            each
+        )
     return [
         _Row(
             first=those[0],
@@ -335,7 +352,7 @@ def to_comment(
     if minor:
         body.append(
             "- notes: "
-            f"{plain('; '.join(f'{row.who}: {row.first.what}' for row in minor[:_FEW]))}"
+            f"{plain('; '.join(f'{row.who}: {sentence(row.first)}' for row in minor[:_FEW]))}"
         )
     body += [
         f"- unknown: {plain(text)}" for text in [*_gaps(judgement.unknown)][:_GAPS]

@@ -1,0 +1,172 @@
+"""Compare how a package is built: its derivation, its refusals, and what its functions make."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from toolkit.judge.differences import (
+    Cause,
+    Fact,
+    Kind,
+    Place,
+    Weighed,
+    changed,
+    noted,
+    regression,
+)
+from toolkit.judge.showing import meta
+from toolkit.judge.subject import HASHES, THREW, THROWN, Compared, Own
+
+_REFUSALS = {
+    "broken": {"broken"},
+    "unfree": {"license"},
+    "insecure": {"knownVulnerabilities"},
+    "unsupported": {"platforms", "badPlatforms"},
+}
+"""Why nixpkgs refuses a package by default, as `meta` has it, and what sets that there."""
+
+
+def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
+    """Compare a derivation; `fixed` are the differences of its fixed outputs."""
+    ends = _ends(own)
+    if ends is not None:
+        yield ends
+        return
+    yield from fixed
+    before, after = own.before, own.after
+    if before["drv"] == THREW:
+        yield from _would_differ(own)
+    elif before["drv"] == after["drv"]:
+        return
+    elif not own.same:
+        lost = tuple(name for name in before["outputs"] if name not in after["outputs"])
+        if lost:
+            cause = Cause(fact=Fact.OUTPUTS_LOST, names=lost)
+            yield regression(Kind.DERIVATION, cause, [*lost])
+        cause = _version(own) or Cause(fact=Fact.BUILT_DIFFERENTLY)
+        yield changed(Kind.DERIVATION, cause, before["drv"], after["drv"])
+    elif not fixed:
+        cause = Cause(fact=Fact.FETCH_UNNAMED)
+        yield noted(Kind.FIXED_OUTPUT, cause, before["drv"], after["drv"])
+
+
+def _ends(own: Own) -> Weighed | None:
+    """Return that a derivation, or its output, evaluates on one side only."""
+    for name, place in (("drv", Place.ITSELF), ("out", Place.OUTPUT)):
+        old, new = own.before[name], own.after[name]
+        if new == THREW != old:
+            cause = Cause(fact=Fact.FAILS, place=place)
+            return regression(Kind.EVALUATION, cause, old, THROWN)
+        if old == THREW != new:
+            cause = Cause(fact=Fact.EVALUATES_NOW)
+            return changed(Kind.EVALUATION, cause, THROWN, new)
+    return None
+
+
+def _would_differ(own: Own) -> Iterator[Weighed]:
+    """Compare what a derivation that throws on both sides is made with."""
+    one, other = own.before["attributes"], own.after["attributes"]
+    names = tuple(
+        name
+        for name in sorted(one.keys() | other.keys())
+        if one.get(name) != other.get(name)
+    )
+    if names:
+        cause = _version(own) or Cause(fact=Fact.WOULD_DIFFER, names=names)
+        values = ({name: side.get(name) for name in names} for side in (one, other))
+        yield changed(Kind.DERIVATION, cause, *values)
+
+
+def _version(own: Own) -> Cause | None:
+    """Return the new version as the cause, if there is one."""
+    if not own.updated:
+        return None
+    versions = (str(side["version"]) for side in (own.before, own.after))
+    return Cause(fact=Fact.VERSION, names=tuple(versions))
+
+
+def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return why nixpkgs refuses a package now, unless it is configured to allow it."""
+    if own.before.get("drv") == THREW:
+        return []
+    reasons = [
+        name for name in _REFUSALS if after.get(name) is True and not before.get(name)
+    ]
+    is_other = (
+        "unsupported" not in after
+        and before.get("available") is True
+        and after.get("available") is False
+    )
+    return [*reasons, "unsupported"] if is_other else reasons
+
+
+def refused(
+    subject: Compared, reasons: Sequence[str], positions: tuple[Any, Any]
+) -> Iterator[Weighed]:
+    """Yield why a package is refused by default.
+
+    It is a change if the package's own file sets that, and else a regression.
+    """
+    files = (
+        subject.shown(position).rpartition(":")[0]
+        for position in positions
+        if isinstance(position, str)
+    )
+    words = {word for file in files for word in subject.files.get(file, ())}
+    for reason in reasons:
+        weigh = changed if words & _REFUSALS[reason] else regression
+        yield weigh(Kind.EVALUATION, Cause(fact=Fact.REFUSED, other=reason))
+
+
+def attributes(
+    own: Own, before: dict[str, str], after: dict[str, str]
+) -> Iterator[Weighed]:
+    """Compare the types of a derivation's attributes, and of its sources' ones.
+
+    With another derivation go attributes of it, and with a source its own.
+    """
+    both = before.keys() & after.keys()
+    for name in sorted(before.keys() | after.keys()):
+        source, _, inner = name.partition(".")
+        is_explained = not own.same and not (inner and source in both)
+        if name.rpartition(".")[2] in HASHES or is_explained:
+            continue
+        place = Place.ATTRIBUTE
+        if name not in after:
+            if before[name] != "null":
+                cause = Cause(fact=Fact.GONE, place=place, name=name)
+                yield regression(Kind.PASSTHRU, cause, before[name])
+        elif name in before and before[name] != after[name]:
+            cause = Cause(fact=Fact.ANOTHER_TYPE, place=place, name=name)
+            yield changed(Kind.PASSTHRU, cause, before[name], after[name])
+
+
+def functions(
+    outer: Own, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Weighed]:
+    """Compare the results of a package's functions that make a package on both sides.
+
+    A package that is built differently makes its results differ too.
+    """
+    for name in sorted(before.keys() & after.keys()):
+        old, new = before[name], after[name]
+        if not (old and new):
+            continue
+        own = Own(before=old["derivation"], after=new["derivation"])
+        is_explained = not outer.same and THREW not in (
+            own.before["drv"],
+            own.after["drv"],
+        )
+        built = () if is_explained else derivation(own, ())
+        yield from _within(name, built)
+        yield from _within(name, meta(own, old["meta"], new["meta"]))
+        if own.same and old["twice"] and new["twice"]:
+            twice = Own(before=old["twice"], after=new["twice"])
+            yield from _within(f"{name} twice", derivation(twice, ()))
+
+
+def _within(call: str, differences: Iterable[Weighed]) -> Iterator[Weighed]:
+    """Yield differences of what a call makes."""
+    for weighed in differences:
+        yield replace(weighed, cause=replace(weighed.cause, within=call))

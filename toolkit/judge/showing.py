@@ -1,0 +1,204 @@
+"""Compare what an attribute shows: meta, its position, passthru, and arguments."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from toolkit.judge.differences import (
+    Cause,
+    Fact,
+    Kind,
+    Place,
+    Weighed,
+    changed,
+    noted,
+    regression,
+)
+from toolkit.judge.subject import THREW, THROWN, Compared, Own
+from toolkit.judge.values import (
+    NOTHING,
+    STORE,
+    is_package,
+    is_set,
+    leaves,
+    names_in,
+    without_hashes,
+)
+
+_VERSIONED = {"name", "identifiers"}
+
+
+def meta(
+    own: Own,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    *,
+    refusals: Collection[str] = (),
+) -> Iterator[Weighed]:
+    """Compare the values of meta, but for what `refusals` and the version explain."""
+    explained = {*refusals, *(("available", "problems") if refusals else ())}
+    if before.get("maintainers") != after.get("maintainers"):
+        explained.add("nonTeamMaintainers")
+    for name in sorted((before.keys() | after.keys()) - explained):
+        if not name.endswith("Position"):
+            yield from _of_meta(own, name, before, after)
+
+
+def _of_meta(
+    own: Own, name: str, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Weighed]:
+    old, new = before.get(name), after.get(name)
+
+    def cause(fact: Fact) -> Cause:
+        return Cause(fact=fact, place=Place.META, name=name)
+
+    if name not in after:
+        yield regression(Kind.META, cause(Fact.GONE), old)
+    elif name not in before:
+        yield changed(Kind.META, cause(Fact.NEW), None, new)
+    elif old == new:
+        return
+    elif new == THREW:
+        yield regression(Kind.META, cause(Fact.THROWS), old, THROWN)
+    elif not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
+        weigh = regression if _is_worse(name, old, new, own) else changed
+        yield weigh(Kind.META, cause(Fact.DIFFERS), old, new)
+
+
+def _is_worse(name: str, old: Any, new: Any, own: Own) -> bool:  # noqa: ANN401 - JSON
+    """Return whether a value of meta has lost what it was for."""
+    if name == "available":
+        return bool(old) and not new
+    version = own.after.get("version")
+    if name in {"changelog", "homepage", "downloadPage"} and isinstance(version, str):
+        texts = isinstance(old, str) and isinstance(new, str) and bool(version)
+        return texts and str(own.before["version"]) in old and version not in new
+    return new in (None, "", [])
+
+
+def position(
+    subject: Compared,
+    before: Any,  # noqa: ANN401 - JSON
+    after: Any,  # noqa: ANN401 - JSON
+) -> Iterator[Weighed]:
+    """Compare the file that meta.position names."""
+    if before == after or not isinstance(before, str):
+        return
+    if not isinstance(after, str):
+        yield regression(Kind.POSITION, Cause(fact=Fact.POSITION_LOST), before)
+        return
+    old, new = (subject.shown(side).rpartition(":")[0] for side in (before, after))
+    if old != new and new in subject.files:
+        yield noted(Kind.POSITION, Cause(fact=Fact.POSITION_MOVED), before, after)
+    elif old != new:
+        cause = Cause(fact=Fact.POSITION_OUTSIDE)
+        yield regression(Kind.POSITION, cause, before, after)
+
+
+def passthru(
+    own: Own,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    *,
+    refetched: Collection[str] = (),
+) -> Iterator[Weighed]:
+    """Compare the values of passthru; `refetched` ones are told with the fetches."""
+    for name, old, new in leaves("", before, after):
+        if is_package(old) and is_package(new):
+            if old["out"] != new["out"] or name not in refetched:
+                yield from _packages(own, name, (old, new))
+        elif NOTHING in (old, new) or THREW in (old, new):
+            yield _come_or_gone(name, old, new)
+        else:
+            yield from _values(own, name, old, new)
+
+
+def _come_or_gone(name: str, old: Any, new: Any) -> Weighed:  # noqa: ANN401 - JSON
+    """Return that a value of passthru is on one side only, or throws on one."""
+
+    def cause(fact: Fact) -> Cause:
+        return Cause(fact=fact, place=Place.PASSTHRU, name=name)
+
+    if old is NOTHING:
+        return noted(Kind.PASSTHRU, cause(Fact.NEW), None, new)
+    if new is NOTHING:
+        return regression(Kind.PASSTHRU, cause(Fact.GONE), old)
+    if new == THREW:
+        return regression(Kind.PASSTHRU, cause(Fact.THROWS), old, THROWN)
+    return noted(Kind.PASSTHRU, cause(Fact.EVALUATES_NOW), THROWN, new)
+
+
+def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # noqa: ANN401 - JSON
+    """Compare two values of passthru, of which at most one is a package."""
+    if lost := sorted(names_in(old) - names_in(new)):
+        for inner in lost:
+            cause = Cause(fact=Fact.GONE, place=Place.PASSTHRU, name=f"{name}.{inner}")
+            yield regression(Kind.PASSTHRU, cause, old, new)
+        return
+    is_equally_built = own.same and own.after.get("out") != THREW
+    if is_equally_built or not _follows(own, old, new):
+        are_functions = is_set(old) and is_set(new) and "λ" in new
+        loses = are_functions and old.get("λ", {}).keys() - new["λ"].keys()
+        weigh = regression if loses else changed
+        cause = Cause(fact=Fact.DIFFERS, place=Place.PASSTHRU, name=name)
+        yield weigh(Kind.PASSTHRU, cause, old, new)
+
+
+def _packages(
+    own: Own, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> Iterator[Weighed]:
+    """Compare two packages that a package holds, but for what its own rebuild brings."""
+
+    def cause(fact: Fact) -> Cause:
+        return Cause(fact=fact, place=Place.PASSTHRU, name=name)
+
+    old, new = pair
+    if old["out"] == new["out"]:
+        if own.before.get("drv") == own.after.get("drv"):
+            fetch = cause(Fact.FETCH_OF_INPUT)
+            yield changed(Kind.FIXED_OUTPUT, fetch, old["drv"], new["drv"])
+    elif own.same:
+        built = cause(Fact.BUILT_DIFFERENTLY)
+        yield changed(Kind.PASSTHRU, built, old["drv"], new["drv"])
+    elif not _follows(own, old["out"], new["out"]):
+        outputs = (STORE.sub("", str(side["out"])) for side in pair)
+        yield changed(Kind.PASSTHRU, cause(Fact.ANOTHER_PACKAGE), *outputs)
+
+
+def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
+    """Return whether a value differs as the package's version or derivation does.
+
+    For a long one, which is shown by its hash, that has to show in what it is without
+    the hashes of store paths.
+    """
+    if is_set(old) and is_set(new) and "#" in old and "#" in new:
+        return not own.same and (own.updated or bool(old["bare"] == new["bare"]))
+    one, other = (old, new) if own.same else (without_hashes(old), without_hashes(new))
+    return bool(one == other) or own.follows(one, other)
+
+
+def arguments(
+    before: dict[str, bool], after: dict[str, bool], *, of_function: bool
+) -> Iterator[Weighed]:
+    """Compare the arguments of a function or of a package's override.
+
+    They are given by name, each with whether it has a default.
+    """
+    place = Place.PARAMETER if of_function else Place.ARGUMENT
+
+    def cause(fact: Fact, name: str) -> Cause:
+        return Cause(fact=fact, place=place, name=name)
+
+    for name in sorted(before.keys() - after.keys()):
+        yield regression(Kind.ARGUMENTS, cause(Fact.GONE, name), before[name])
+    for name in sorted(after.keys() - before.keys()):
+        weigh = regression if of_function and not after[name] else noted
+        yield weigh(Kind.ARGUMENTS, cause(Fact.NEW, name), None, after[name])
+    for name in sorted(before.keys() & after.keys()):
+        if before[name] == after[name]:
+            continue
+        fact, weigh = (
+            (Fact.DEFAULT_GONE, regression)
+            if before[name]
+            else (Fact.DEFAULT_NEW, noted)
+        )
+        yield weigh(Kind.ARGUMENTS, cause(fact, name), before[name], after[name])

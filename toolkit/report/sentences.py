@@ -1,0 +1,236 @@
+"""A difference in a sentence: one for each fact, with what of the attribute it is about."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from toolkit.asking.packages import called
+from toolkit.judge.differences import Cause, Difference, Fact, Place
+from toolkit.judge.values import is_set, labels
+from toolkit.text import few
+
+_MOST_MEMBERS = 6
+_MOST_TELLING = 4
+
+_TRIALS = {
+    "plain": "with nothing changed",
+    "probe": "with one more variable",
+    "check": "with doCheck = false",
+}
+
+_FETCH = (
+    "a fixed output among its inputs is made by a different derivation, and has the "
+    "same hash"
+)
+
+_SUBJECTS: Mapping[Place, str] = {
+    Place.ALIAS: "the alias",
+    Place.ARGUMENT: "the argument {name} of override",
+    Place.ATTRIBUTE: "the attribute {name}",
+    Place.META: "meta.{name}",
+    Place.OUTPUT: "its output",
+    Place.PARAMETER: "the argument {name}",
+    Place.PASSTHRU: "{name}",
+    Place.RESULT: "{name} with {names}",
+    Place.SEEN: "{name} (old: …) sees {other}",
+}
+
+_PREDICATES: Mapping[Fact, str] = {
+    Fact.ANOTHER_PACKAGE: "is another package",
+    Fact.ANOTHER_TYPE: "is a {after} instead of a {before}",
+    Fact.ANOTHER_TYPE_SEEN: "as a {after} instead of a {before}",
+    Fact.ANOTHER_VALUE: "has a different value",
+    Fact.BUILT_DIFFERENTLY: "is built differently",
+    Fact.DEFAULT_GONE: "no longer has a default",
+    Fact.DEFAULT_NEW: "now has a default",
+    Fact.EVALUATES_NOW: "evaluates now",
+    Fact.FAILED_AND_GONE: "is gone, and did not evaluate",
+    Fact.FAILS: "no longer evaluates",
+    Fact.FETCH_OF_ARGUMENT: (
+        "{name} with {trial}: a fixed output is made by a different derivation, and "
+        "has the same hash"
+    ),
+    Fact.FETCH_OF_INPUT: (
+        "has the same output, and a fixed output among its inputs a different "
+        "derivation"
+    ),
+    Fact.GIVES_ANOTHER: "gives something else",
+    Fact.GONE: "is gone",
+    Fact.HASHES_DIFFER: "differ",
+    Fact.HASH_REWRITTEN: (
+        "has a different derivation and the same output: its hash is written "
+        "differently"
+    ),
+    Fact.KEEPS: "{name} keeps {names} now",
+    Fact.LOST: "is no longer there",
+    Fact.NAMES_SUBPACKAGES: "names {names} by --subpackage, as intended",
+    Fact.NEW: "is new",
+    Fact.NEW_AND_FAILS: "is new, and does not evaluate",
+    Fact.NOT_NIX: "its file is not Nix any more",
+    Fact.NO_EFFECT: "no longer has an effect",
+    Fact.NOW_HAS_EFFECT: "has an effect now",
+    Fact.NOW_REACHES: "now reaches the derivation",
+    Fact.OUTPUTS_LOST: "has lost the output {names}",
+    Fact.POSITION_LOST: "meta.position is lost: nobody is asked for a review",
+    Fact.POSITION_MOVED: "meta.position is in another file of the change",
+    Fact.POSITION_OUTSIDE: (
+        "meta.position is in a file that the change does not touch: others are asked "
+        "for reviews"
+    ),
+    Fact.REACHES_NO_MORE: "no longer reaches the derivation",
+    Fact.RECURSES: (
+        "recurseForDerivations differs: what is in it is built and found, or is not"
+    ),
+    Fact.RENAMED: "no longer is {other}: an overlay of {other} does not reach it",
+    Fact.RESULT_LOST: "what {name} gives has lost {names}",
+    Fact.SAYS: "what its file says by throw, warn or trace differs",
+    Fact.SEEN_NEW: "{name} (old: …) sees {names} too",
+    Fact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
+    Fact.THROWS: "throws",
+    Fact.THROWS_NOW: "throws now",
+    Fact.TOOLS_DIFFER: (
+        "has a different derivation and the same output: the tools that fetch it differ"
+    ),
+    Fact.WOULD_DIFFER: "its derivation throws, and would be built differently: {names}",
+}
+
+
+def sentence(difference: Difference) -> str:
+    """Return what differs of an attribute, without the attribute and the values."""
+    cause = difference.cause
+    words = (cause.within, _subject(cause), _predicate(difference))
+    return " ".join(filter(None, words))
+
+
+def _subject(cause: Cause) -> str:
+    """Return what of the attribute a difference is about, "" for the attribute itself."""
+    if cause.place is Place.FETCH:
+        return cause.name or "it"
+    if cause.place is Place.PARTS:
+        return f"its {', '.join(dict.fromkeys(map(called, cause.names)))}"
+    if cause.place is Place.METHOD:
+        how = _TRIALS.get(cause.trial, f"with {cause.trial}" if cause.trial else "")
+        return f"{cause.name} {how}".strip()
+    form = _SUBJECTS.get(cause.place, "")
+    return form.format(name=cause.name, names=", ".join(cause.names), other=cause.other)
+
+
+def _predicate(difference: Difference) -> str:
+    cause = difference.cause
+    if (made := _PREDICATES_OF_VALUES.get(cause.fact)) is not None:
+        return made(difference)
+    return _PREDICATES[cause.fact].format(
+        name=cause.name,
+        names=", ".join(cause.names),
+        other=cause.other,
+        trial=cause.trial,
+        before=difference.before,
+        after=difference.after,
+    )
+
+
+def members(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
+    """Return the removed and added members of two lists or sets.
+
+    Of long sets with the same members, the ones that differ.
+    """
+    one, other = labels(old), labels(new)
+    if one is None or other is None:
+        return "differs"
+    gone = (Counter(one) - Counter(other)).elements()
+    come = (Counter(other) - Counter(one)).elements()
+    signed = [*(f"− {name}" for name in gone), *(f"+ {name}" for name in come)]  # noqa: RUF001 - a minus
+    if signed:
+        return few(signed, _MOST_MEMBERS)
+    if not (is_set(old) and is_set(new)):
+        return "is in another order" if one != other else "differs"
+    before, after = old.get("each", old), new.get("each", new)
+    differ = [name for name in one if before.get(name) != after.get(name)]
+    return f"differs in {few(differ)}" if differ else "differs"
+
+
+def _differs(difference: Difference) -> str:
+    return members(difference.before, difference.after)
+
+
+def _version(difference: Difference) -> str:
+    return " → ".join(difference.cause.names)
+
+
+def _refused(difference: Difference) -> str:
+    reason = difference.cause.other
+    where = " on this platform" if reason == "unsupported" else ""
+    return f"is refused by default now: it is {reason}{where}"
+
+
+def _fetch_again(difference: Difference) -> str:
+    """Return the command that fetches again."""
+    cause = difference.cause
+    attribute = ".".join(filter(None, (difference.attribute, cause.name)))
+    return f"nix-build -A {attribute}{'' if cause.renamed else ' --check'}"
+
+
+def _fetched_differently(difference: Difference) -> str:
+    cause = difference.cause
+    names = cause.names
+    if len(names) > _MOST_TELLING:
+        names = (*names[: _MOST_TELLING - 1], "and more")
+    whose = "as before" if cause.other is None else f"that of {cause.other or 'it'}"
+    return (
+        f"is fetched differently ({', '.join(names)}) and its hash is {whose}: "
+        f"{_fetch_again(difference)}"
+    )
+
+
+def _fetch_keeps_hash(difference: Difference) -> str:
+    return (
+        "has the hash of the one before, which is right if nothing in it differs: "
+        f"{_fetch_again(difference)}"
+    )
+
+
+def _fetch_unnamed(difference: Difference) -> str:
+    cause = difference.cause
+    if cause.other is None:
+        return _FETCH
+    return f"{_FETCH}: its {', '.join(cause.names)} names {cause.other}"
+
+
+def _follows(difference: Difference) -> str:
+    """Return what an override of one attribute or argument reaches, or no longer does."""
+    cause = difference.cause
+    is_new = cause.fact is Fact.FOLLOWS
+    reaches = "now reaches" if is_new else "no longer reaches"
+    names = ["the derivation" if name == "out" else name for name in cause.names]
+    if cause.trial in {"passthru", "tests"}:
+        names = [f"{cause.trial}.{name}" for name in cause.names]
+    if cause.trial == "passthru":
+        kept = "; a whole new passthru has to keep it" if is_new else ""
+        return f"{cause.name} of {', '.join(names)} {reaches} the derivation{kept}"
+    how = "" if cause.trial == "tests" else f" {_with_another(cause.trial)}"
+    return f"{cause.name}{how} {reaches} {', '.join(names)}"
+
+
+def _source_follows_name(difference: Difference) -> str:
+    cause = difference.cause
+    return (
+        f"{cause.name} {_with_another(cause.trial)} changes src now: a fork or a "
+        "variant is fetched from elsewhere"
+    )
+
+
+def _with_another(name: str) -> str:
+    return f"with {'a' if name in {'version', 'pname'} else 'another'} {name}"
+
+
+_PREDICATES_OF_VALUES: Mapping[Fact, Callable[[Difference], str]] = {
+    Fact.DIFFERS: _differs,
+    Fact.FETCHED_DIFFERENTLY: _fetched_differently,
+    Fact.FETCH_KEEPS_HASH: _fetch_keeps_hash,
+    Fact.FETCH_UNNAMED: _fetch_unnamed,
+    Fact.FOLLOWS: _follows,
+    Fact.FOLLOWS_NO_MORE: _follows,
+    Fact.REFUSED: _refused,
+    Fact.SOURCE_FOLLOWS_NAME: _source_follows_name,
+    Fact.VERSION: _version,
+}

@@ -77,7 +77,7 @@ def _moved(subject: Compared, before: Answer, after: Answer) -> Weighed:
 
 
 class _Ending(Struct, frozen=True, kw_only=True):
-    """What became of a part that ends Nix on one side, and Nix's reason."""
+    """A part that ends Nix on one side: its weight, the fact, and Nix's reason."""
 
     weight: Weight
     fact: Fact

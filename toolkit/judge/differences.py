@@ -35,7 +35,7 @@ class Weight(StrEnum):
 
 
 class Place(StrEnum):
-    """What of an attribute differs, if not the attribute itself."""
+    """The part of an attribute that differs, or the attribute itself."""
 
     ALIAS = "alias"
     ARGUMENT = "argument"
@@ -54,7 +54,7 @@ class Place(StrEnum):
 
 
 class Fact(StrEnum):
-    """What has become of it: each has its sentence in toolkit/report/sentences.py."""
+    """The fact of a difference; toolkit/report/sentences.py has its sentence."""
 
     ANOTHER_PACKAGE = "another-package"
     ANOTHER_TYPE = "another-type"
@@ -108,7 +108,7 @@ class Fact(StrEnum):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """What differs of an attribute, as a value: the report makes its sentence.
+    """The cause of a difference as a value, of which the report makes a sentence.
 
     `name` is that of the `place`, such as a value of meta. `within` is the call whose
     result it is of, such as `withPlugins(x)`, and `trial` what an override is tried
@@ -127,7 +127,7 @@ class Cause(Struct, frozen=True, kw_only=True):
 
 
 class Weighed(Struct, frozen=True, kw_only=True):
-    """What differs, its weight, and the values before and after."""
+    """A difference with its weight, and the values before and after."""
 
     kind: Kind
     weight: Weight

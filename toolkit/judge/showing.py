@@ -101,7 +101,7 @@ def passthru(
     *,
     refetched: Collection[str] = (),
 ) -> Iterator[Weighed]:
-    """Compare the values of passthru; `refetched` ones are told with the fetches."""
+    """Compare the values of passthru; `refetched` ones are among the fetches."""
     for name, old, new in leaves("", before, after):
         if is_package(old) and is_package(new):
             if old["out"] != new["out"] or name not in refetched:

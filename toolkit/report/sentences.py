@@ -132,7 +132,7 @@ def _predicate(difference: Difference) -> str:
 def members(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
     """Return the removed and added members of two lists or sets.
 
-    Of long sets with the same members, the ones that differ.
+    Two long sets with the same members have the ones that differ.
     """
     one, other = labels(old), labels(new)
     if one is None or other is None:

@@ -60,7 +60,7 @@ def test_what_is_locked_is_found_or_the_field_is_named(
         return
     found = {
         name: value
-        for name, value in msgspec.to_builtins(locks.read(path)).items()
+        for name, value in msgspec.to_builtins(locks.read(path), enc_hook=str).items()
         if value is not None
     }
     assert found == {

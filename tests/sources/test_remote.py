@@ -5,6 +5,7 @@ import resource
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -16,6 +17,8 @@ from toolkit import sources
 from toolkit.cache import VARIABLE, Cache
 from toolkit.errors import ToolkitError, UnreachableError
 from toolkit.model import Oid, Pin, Source, SourceRequest, Upstream
+from toolkit.sources import commits
+from toolkit.sources.commits import Wanted
 
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
 
@@ -207,7 +210,8 @@ def test_npins_gives_its_nixpkgs(
     resolve: Callable[..., Source], clone: Repository, url: str, tmp_path: Path
 ) -> None:
     first, third = clone.git("rev-parse", "v1^{}"), clone.git("rev-parse", "next")
-    repository = {"type": "Git", "url": url}
+    clone.git("config", "--global", f"url.{url}.insteadOf", "https://unlet.invalid/a")
+    repository = {"type": "Git", "url": "https://unlet.invalid/a"}
     pins = {
         "nixpkgs": {
             "type": "Git",
@@ -233,22 +237,26 @@ def test_npins_gives_its_nixpkgs(
     )
 
 
+@pytest.fixture
+def commit_of(target: PurePosixPath, progress: Steps) -> Callable[[str], Oid]:
+    """Ask a release for its commit; a lock file may name one by https only."""
+    return partial(
+        commits.commit_of,
+        wanted=Wanted(
+            target=target, paths=(), remote="", offline=False, progress=progress
+        ),
+    )
+
+
 def test_a_channels_release_says_its_commit(
-    resolve: Callable[..., Source], server: Remote, clone: Repository, tmp_path: Path
+    commit_of: Callable[[str], Oid], server: Remote, clone: Repository
 ) -> None:
     commit = clone.git("rev-parse", "next")
     place = server.root / "static" / f"nixos-25.11pre1.{commit[:12]}"
     place.mkdir(parents=True)
     (place / "git-revision").write_text(commit)
-    channel = {
-        "type": "Channel",
-        "name": "nixos-unstable",
-        "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz",
-    }
-    name = npins(tmp_path, nixpkgs={**channel, "hash": "x"})
-    source = resolve(nixpkgs=name)
-    assert source.content == b"{ docker = 2; }\n"
-    assert str(source.commit) == commit
+    release = f"{server.url}/static/{place.name}/nixexprs.tar.xz"
+    assert str(commit_of(release)) == commit
 
 
 @pytest.mark.parametrize(
@@ -260,23 +268,14 @@ def test_a_channels_release_says_its_commit(
     ],
 )
 def test_a_release_that_does_not_say_its_commit_is_an_error(
-    resolve: Callable[..., Source],
-    server: Remote,
-    tmp_path: Path,
-    said: str | None,
-    fact: str,
+    commit_of: Callable[[str], Oid], server: Remote, said: str | None, fact: str
 ) -> None:
     place = server.root / "static" / "nixos-25.11pre1.111111111111"
     place.mkdir(parents=True)
     if said is not None:
         (place / "git-revision").write_text(said)
-    channel = {
-        "type": "Channel",
-        "name": "x",
-        "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz",
-    }
     with pytest.raises(ToolkitError, match=rf"git-revision: {fact}"):
-        resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
+        commit_of(f"{server.url}/static/{place.name}/nixexprs.tar.xz")
 
 
 class Flood(Handler):
@@ -306,7 +305,7 @@ class Flood(Handler):
 
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "plain", "redirect"])
 def test_release_that_answers_without_an_end_is_bounded(
-    resolve: Callable[..., Source], tmp_path: Path, kind: str
+    commit_of: Callable[[str], Oid], kind: str
 ) -> None:
     handler: type[Flood] = type("Kind", (Flood,), {"kind": kind, "sent": 0})
     with running(handler) as server:
@@ -318,11 +317,7 @@ def test_release_that_answers_without_an_end_is_bounded(
         )
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(ToolkitError, match=fact):
-            resolve(
-                nixpkgs=npins(
-                    tmp_path, nixpkgs={"type": "Channel", "name": "x", "url": url}
-                )
-            )
+            commit_of(url)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10
     assert handler.sent < 64 << 20
 
@@ -333,7 +328,7 @@ def test_a_release_that_cannot_be_asked_is_an_error(
     channel = {
         "type": "Channel",
         "name": "x",
-        "url": "http://unlet.invalid/a.111111111111/nixexprs.tar.xz",
+        "url": "https://unlet.invalid/a.111111111111/nixexprs.tar.xz",
     }
     with pytest.raises(
         UnreachableError,

@@ -26,7 +26,7 @@ from typing import TypedDict, Unpack
 
 from toolkit import environment, files, inside, process, writable
 from toolkit.errors import CommandError, FullError, ToolkitError
-from toolkit.git import messages
+from toolkit.git import messages, urls
 
 # As in hermetic.gitconfig: who commits in repositories that live for a block.
 IDENTITY = "unlet <unlet@localhost.invalid>"
@@ -154,7 +154,13 @@ def network() -> Mapping[str, str]:
     }
     return environment.variables(
         environment.FETCHING,
-        {**patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN},
+        {
+            **patience,
+            "GIT_ALLOW_PROTOCOL": ":".join(urls.USERS),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GCM_INTERACTIVE": "never",
+            **_PLAIN,
+        },
     )
 
 

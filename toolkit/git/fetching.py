@@ -12,6 +12,7 @@ from toolkit.errors import (
     without_passwords,
 )
 from toolkit.git import calls, reading
+from toolkit.git.urls import RemoteUrl
 from toolkit.model import Oid
 from toolkit.writable import WritableRoot
 
@@ -34,6 +35,7 @@ def resolve_remote(url: str, rev: str) -> Oid:
     Raise ToolkitError for an unknown name and for a remote that does not answer.
     """
     reading.check_rev(rev)
+    url = RemoteUrl(url)
     # `^{}` is the commit of an annotated tag.
     names = (
         f"{rev}^{{}}",
@@ -77,6 +79,7 @@ def fetch(
     the remote does not answer.
     """
     reading.check_rev(rev)
+    url = RemoteUrl(url)
     settings = (
         "-c",
         f"remote.origin.url={url}",

@@ -277,7 +277,9 @@ def find(clone: Clone, branch: str | None) -> Standing:
 
 
 def require_apart(clone: Clone, found: Standing) -> None:
-    """Raise ToolkitError for a branch that the user's own checkout has."""
+    """Raise ToolkitError if the user's own checkout, or a stranger's, has the branch."""
+    if found.worktree is not None and found.worktree.entry is not None:
+        worktrees.require_own(clone, found.worktree)
     if (
         found.worktree is not None
         and found.worktree.path == worktrees.worktrees(clone)[0].path

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from toolkit import documents, files
 from toolkit.errors import ToolkitError, without_passwords
+from toolkit.git.urls import STRANGERS, RemoteUrl
 
 
 class AtCommit(Struct, frozen=True, kw_only=True):
@@ -25,7 +26,7 @@ class AtCommit(Struct, frozen=True, kw_only=True):
     one.
     """
 
-    url: str | None
+    url: RemoteUrl | None
     rev: str
     content: str | None = None
 
@@ -43,7 +44,7 @@ class AtRelease(Struct, frozen=True, kw_only=True):
     A file `git-revision` beside it names the commit.
     """
 
-    url: str
+    url: RemoteUrl
     content: str | None = None
 
 
@@ -109,12 +110,10 @@ def _input(locked: Mapping[str, Any], path: Path, place: str) -> Locked:
             "repo": str(repo),
             "rev": str(rev),
         }:
-            return AtCommit(
-                url=f"https://{locked.get('host') or 'github.com'}/{owner}/{repo}",
-                rev=rev,
-            )
+            host = locked.get("host") or "github.com"
+            return AtCommit(url=_url(f"https://{host}/{owner}/{repo}", place), rev=rev)
         case {"type": "git", "url": str(url), "rev": str(rev)}:
-            return AtCommit(url=url.removeprefix("git+"), rev=rev)
+            return AtCommit(url=_url(url.removeprefix("git+"), place), rev=rev)
         case {"type": "path", "path": str(there)}:
             return AtPath(path=path.parent / there)
         case {"type": "indirect", "id": "nixpkgs", "rev": str(rev)} | {
@@ -161,12 +160,13 @@ def _follow(
 def _pin(pin: Mapping[str, Any], place: str) -> Locked:
     match pin:
         case {"repository": {"type": "Git", "url": str(url)}, "revision": str(rev)}:
-            return AtCommit(url=url, rev=rev)
+            return AtCommit(url=_url(url, place), rev=rev)
         case {
             "repository": {"type": "GitHub", "owner": str(owner), "repo": str(repo)},
             "revision": str(rev),
         }:
-            return AtCommit(url=f"https://github.com/{owner}/{repo}", rev=rev)
+            url = _url(f"https://github.com/{owner}/{repo}", place)
+            return AtCommit(url=url, rev=rev)
         case {"type": "Tarball", "locked_url": str(url)} | {
             "type": "Channel" | "Tarball",
             "url": str(url),
@@ -193,6 +193,14 @@ def _unknown(place: str, pin: Mapping[str, Any], known: str) -> ToolkitError:
     return ToolkitError(f"{place}: {fact}", hint=f"known are {known}")
 
 
+def _url(url: str, place: str) -> RemoteUrl:
+    """Return a URL that the lock file has; raise ToolkitError for a protocol of others."""
+    try:
+        return RemoteUrl(url, protocols=STRANGERS)
+    except ToolkitError as error:
+        raise ToolkitError(f"{place}: {error.message}", hint=error.hint) from None
+
+
 def _tarball(url: str, place: str) -> Locked:
     """Return the commit that a tarball's URL holds, or the release that it is from."""
     try:
@@ -208,10 +216,10 @@ def _tarball(url: str, place: str) -> Locked:
         # https://HOST/OWNER/REPO/archive/COMMIT.tar.gz, as GitHub and those like it
         # have it
         project = re.fullmatch(r"/([^/]+/[^/]+?)(?:\.git)?/archive/.*", parts.path)
-        return AtCommit(
-            url=f"{parts.scheme}://{parts.netloc}/{project[1]}" if project else None,
-            rev=found[1],
-        )
+        if project is None:
+            return AtCommit(url=None, rev=found[1])
+        repository = f"{parts.scheme}://{parts.netloc}/{project[1]}"
+        return AtCommit(url=_url(repository, place), rev=found[1])
     if re.search(r"/nixexprs\.tar\.\w+$", parts.path):
-        return AtRelease(url=url)
+        return AtRelease(url=_url(url, place))
     raise ToolkitError(f"{place}: '{without_passwords(url)}' contains no commit")

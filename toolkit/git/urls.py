@@ -1,0 +1,50 @@
+"""URLs of repositories: which protocols git may use, by who wrote the URL.
+
+git starts a program for any other protocol: `git-remote-x` for `x::…` and `x://…`
+(gitremote-helpers(7)).
+"""
+
+import re
+from typing import Self
+
+from toolkit.errors import ToolkitError, without_passwords
+
+STRANGERS = ("https", "ssh", "git")
+"""What a file of a stranger's may name, such as a lock file."""
+
+USERS = (*STRANGERS, "http", "file")
+"""What a user may name."""
+
+
+class RemoteUrl(str):
+    """A URL, a path, or an address HOST:PATH of ssh, as git-fetch(1) has them.
+
+    Raise ToolkitError for a protocol that is not among the `protocols`.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, url: str, *, protocols: tuple[str, ...] = USERS) -> Self:
+        """Check the protocol, and that git takes the URL for no option."""
+        name = protocol(url)
+        if name not in protocols:
+            known = f"{', '.join(protocols[:-1])} and {protocols[-1]}"
+            shown = without_passwords(url)
+            place = "a path" if name == "file" else f"'{name}'"
+            raise ToolkitError(
+                f"{shown!r}: {place} is not a protocol that is used here",
+                hint=f"only {known} are; a directory is named with --nixpkgs",
+            )
+        if url.startswith("-") or not url.isprintable():
+            raise ToolkitError(f"{url!r}: is not a URL")
+        return super().__new__(cls, url)
+
+
+def protocol(url: str) -> str:
+    """Return the protocol that git would use: `file` for a path, `x::` for a helper."""
+    if (helper := re.match(r"[\w+.-]*::", url)) is not None:
+        return helper[0]
+    if (scheme := re.match(r"([^/:]*)://", url)) is not None:
+        return scheme[1].lower()
+    host, colon, _ = url.partition(":")
+    return "ssh" if colon and "/" not in host else "file"

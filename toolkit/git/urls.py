@@ -10,10 +10,10 @@ from typing import Self
 from toolkit.errors import ToolkitError, without_passwords
 
 STRANGERS = ("https", "ssh", "git")
-"""What a file of a stranger's may name, such as a lock file."""
+"""The protocols that a stranger's file may name, such as a lock file."""
 
 USERS = (*STRANGERS, "http", "file")
-"""What a user may name."""
+"""The protocols that a user may name."""
 
 
 class RemoteUrl(str):

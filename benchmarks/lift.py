@@ -39,8 +39,9 @@ from toolkit.lift.defaults import LiftChoice, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.locating import owners, siblings
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import lift
 from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program

@@ -4,12 +4,14 @@ A case begins with lines that start with `#`: behind `##` its name, which also t
 below have until the next one, then TOML with options of the rewrite and with what is
 expected of its value. The lines of the text follow; `-` begins those that go, `+` those
 that come. A header with `refusal` or `layout` has the message of that error, and its
-`hint` if any.
+`hint` if any. A field of a field stands in quotes, as "let.moved"; `none` names one that
+is None.
 """
 
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -39,8 +41,11 @@ class Case(Struct, frozen=True, kw_only=True):
             assert (
                 made if isinstance(made, str) else getattr(made, "text", None)
             ) == self.after
-            fields = {name: getattr(made, name) for name in self.expected}
-            assert json.decode(json.encode(fields, order="sorted")) == self.expected
+            expected = {**self.expected}
+            if none := expected.pop("none", None):
+                assert getattr(made, str(none)) is None
+            fields = {name: attrgetter(name)(made) for name in expected}
+            assert json.decode(json.encode(fields, order="sorted")) == expected
         else:
             with pytest.raises(RefusalError) as caught:
                 rewrite()

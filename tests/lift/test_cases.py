@@ -11,9 +11,10 @@ from tests.parsing import assert_parses
 from tests.rewrites import Case, cases
 from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs, final_package
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.passthru import with_subpackages
 from toolkit.lift.plan import LiftWay
-from toolkit.lift.rewriting import Lifted, lift, rewrite
+from toolkit.lift.rewriting import lift, rewrite
 from toolkit.lift.shape import read
 from toolkit.nix.attributes import value
 from toolkit.nix.scope import bound_names

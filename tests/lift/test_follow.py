@@ -6,8 +6,9 @@
 import pytest
 
 from toolkit.lift.defaults import LiftChoice, ways
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import lift
 
 APP = """\
 {{ buildApp, buildUi, fetchYarnDeps, fetchurl, lib, runCommand }}:
@@ -101,7 +102,7 @@ def test_a_source_that_stays_in_the_let_does_not_take_another_version() -> None:
     own = app().replace(
         "src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n'
     )
-    assert [followed(own, whole=whole).fetched for whole in (True, False)] == [
+    assert [followed(own, whole=whole).hashes.fetched for whole in (True, False)] == [
         True,
         False,
     ]
@@ -111,7 +112,7 @@ def test_a_hash_of_the_package_is_named_if_a_part_follows_it_and_one_of_a_source
     None
 ):
     text = app().replace("e = [", 'vendorHash = "";\n  e = [')
-    assert followed(text).downloads == (("vendorHash",),)
+    assert followed(text).hashes.downloads == (("vendorHash",),)
     both = (
         app()
         .replace('version = "1";', 'version = "1";\n  vendorHash = "";')
@@ -124,13 +125,13 @@ def test_a_hash_of_the_package_is_named_if_a_part_follows_it_and_one_of_a_source
         ),
         name="package.nix",
     )
-    assert (made.hashed, made.downloads) == ({}, (("vendorHash",),))
+    assert (made.hashes.parts, made.hashes.downloads) == ({}, (("vendorHash",),))
     nested = app(cache='fetchYarnDeps { hash = ""; }').replace(
         "ui = buildUi {", "ui = let web = src + web; in buildUi {"
     )
     assert followed(
         nested.replace("inherit version src;\n    cache", "src = web;\n    cache")
-    ).hashed == {"cache": ("ui",)}
+    ).hashes.parts == {"cache": ("ui",)}
 
 
 def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> (
@@ -140,9 +141,9 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
         "src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n'
     )
     assert own != app()
-    assert followed(own, whole=True).hashed == {}
+    assert followed(own, whole=True).hashes.parts == {}
     # The package's source takes the version with it, wherever it is written.
-    assert [followed(each, whole=True).fetched for each in (own, app())] == [
+    assert [followed(each, whole=True).hashes.fetched for each in (own, app())] == [
         True,
         False,
     ]
@@ -155,31 +156,36 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
         '  inherit pname version;\n  src = fetchurl { url = version; hash = ""; };',
     )
     fixed = inline.replace("url = version;", "")
-    assert [lift_version(each).fetched for each in (inline, fixed)] == [True, False]
+    assert [lift_version(each).hashes.fetched for each in (inline, fixed)] == [
+        True,
+        False,
+    ]
     cache = app(
         '  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache"
     )
     assert (
-        followed(cache).hashed
-        == followed(cache.replace("hash =", "sha256 =")).hashed
+        followed(cache).hashes.parts
+        == followed(cache.replace("hash =", "sha256 =")).hashes.parts
         == {"outputHash": ("cache",)}
     )
     more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
     part = app().replace(
         "inherit version src;\n    cache", f"inherit version;\n{more}    cache"
     )
-    assert followed(part).hashed == dict.fromkeys(
+    assert followed(part).hashes.parts == dict.fromkeys(
         ("src", "npmDeps", "cargoDeps", "outputHash"), ("ui",)
     )
     assert (
-        *followed(part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')).hashed,
+        *followed(
+            part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')
+        ).hashes.parts,
     ) == (
         "src",
         "cargoDeps",
         "outputHash",
     )
     inherited = part.replace('npmDepsHash = ""', "inherit npmDepsHash")
-    assert (*followed(inherited).hashed,) == (
+    assert (*followed(inherited).hashes.parts,) == (
         "src",
         "npmDeps",
         "cargoDeps",
@@ -188,28 +194,34 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     # A part may take something of the package, and its own source from elsewhere.
     other = 'src = fetchurl { hash = ""; };\n    patches = [ "${src}/a.patch" ];\n    npmDepsHash = "";\n    cache'
     assert (
-        followed(app().replace("inherit version src;\n    cache", other)).hashed == {}
+        followed(app().replace("inherit version src;\n    cache", other)).hashes.parts
+        == {}
     )
     for patches in ("patches", "cargoPatches"):
         patched = part.replace(
             'npmDepsHash = ""', f"{patches} = [ (fetchurl {{ hash = version; }}) ]"
         )
-        assert (*followed(patched).hashed,) == ("src", "cargoDeps", "outputHash")
+        assert (*followed(patched).hashes.parts,) == ("src", "cargoDeps", "outputHash")
     assert (
         followed(
             app().replace("    cache = null", "    hashed = [ ];\n    cache = null")
-        ).hashed
+        ).hashes.parts
         == {}
     )
     locked = part.replace(
         'outputHash = "";', "mitmCache = fetchurl { data = ./deps.json; };"
     )
-    assert (*followed(locked).hashed,) == ("src", "npmDeps", "cargoDeps", "mitmCache")
+    assert (*followed(locked).hashes.parts,) == (
+        "src",
+        "npmDeps",
+        "cargoDeps",
+        "mitmCache",
+    )
     # An override of what others of a rec set are made with does not reach these.
     inner = part.replace(
         'outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;'
     )
-    assert (*followed(inner.replace("g = gem;", "")).hashed,) == (
+    assert (*followed(inner.replace("g = gem;", "")).hashes.parts,) == (
         "src",
         "npmDeps",
         "cargoDeps",
@@ -217,23 +229,23 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     )
     recursive = inner.replace("buildUi {", "buildUi rec {")
     for read in ("g = gem;", "g = { inherit gem; };"):
-        assert (*followed(recursive.replace("g = gem;", read)).hashed,) == (
+        assert (*followed(recursive.replace("g = gem;", read)).hashes.parts,) == (
             "npmDeps",
             "cargoDeps",
         )
     for own in ("", "g = { gem }: gem;"):
-        assert (*followed(recursive.replace("g = gem;", own)).hashed,) == (
+        assert (*followed(recursive.replace("g = gem;", own)).hashes.parts,) == (
             "npmDeps",
             "cargoDeps",
             "gem",
         )
-    assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed][
+    assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashes.parts][
         1
     ] == "npmDeps"
     within = part.replace(
         'outputHash = "";', 'a = let gem = fetchurl { hash = ""; }; in gem;'
     )
-    assert (*followed(within).hashed,) == ("src", "npmDeps", "cargoDeps")
+    assert (*followed(within).hashes.parts,) == ("src", "npmDeps", "cargoDeps")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +263,6 @@ def test_nix_update_gets_the_parts_whose_downloads_it_knows(
     made = followed(
         text.replace("e = [", "passthru.updateScript = nix-update-script { };\n  e = [")
     )
-    assert made.hashed == {name: ("ui",)}
-    assert made.updated == updated
+    assert made.hashes.parts == {name: ("ui",)}
+    assert made.hashes.updated == updated
     assert ("--subpackage" in made.text) is bool(updated)

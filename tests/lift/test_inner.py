@@ -5,8 +5,9 @@ import pytest
 from tests.lift.texts import lifted
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.defaults import LiftChoice, ways
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import lift
 
 LET = """\
 { buildApp, buildUi, f, lib }:
@@ -69,7 +70,7 @@ def inner(text: str, *, whole: bool = False) -> Lifted:
         name="package.nix",
     )
     assert made.methods == {"ui": ("passthru", "ui")}
-    assert made.inner
+    assert made.let.inner
     return made
 
 
@@ -119,7 +120,11 @@ def test_what_the_part_does_not_need_stays_in_the_outer_let() -> None:
         LET.partition("\n\n  # It")[0]
         + "\nin\nbuildApp (\n  finalAttrs:\n  let\n    # It has"
     )
-    assert (made.moved, made.follows, made.along) == (("ui",), {"ui": FOLLOW}, {})
+    assert (made.let.moved, made.follows, made.let.along) == (
+        ("ui",),
+        {"ui": FOLLOW},
+        {},
+    )
 
 
 def test_a_set_on_lines_of_its_own_stays_where_it_is() -> None:
@@ -142,7 +147,7 @@ def test_the_parts_of_a_let_within_the_function_stay_there() -> None:
     assert made.text == expected.replace(
         "    meta", "    passthru = { inherit ui; };\n    meta"
     )
-    assert made.moved == ()
+    assert made.let.moved == ()
 
 
 def test_a_part_joins_the_let_within_the_function_with_what_is_made_with_it() -> None:
@@ -156,7 +161,7 @@ def test_a_part_joins_the_let_within_the_function_with_what_is_made_with_it() ->
         "comment.\n  ui = " in made.text
     )
     assert "\n\n  wrapped = { inherit ui; };\nin {" in made.text
-    assert made.moved == ("ui", "wrapped")
+    assert made.let.moved == ("ui", "wrapped")
 
 
 def test_another_name_is_that_of_the_attribute_and_of_the_part() -> None:

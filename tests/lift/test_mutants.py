@@ -16,8 +16,9 @@ from tests.mutants import BATCHES, Mutant, marks, mutant, numbers, refused, size
 from toolkit import files, specimen
 from toolkit.asking.trials import LiftQuestion, ask
 from toolkit.errors import ToolkitError
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import lift
 from toolkit.nix import program
 from toolkit.proposal.lifted import verdict
 from toolkit.report.lifts import LiftOutcome

@@ -6,8 +6,9 @@ Nix parses each result.
 import textwrap
 
 from tests.parsing import assert_parses
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import lift
 
 
 def lifted(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from toolkit.lift.rewriting import Lifted
+from toolkit.lift.outcome import Lifted
 from toolkit.model import Source
 from toolkit.proposal.choosing import LiftCase, Opened
 from toolkit.proposal.judged import Judging

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from tests.lift.texts import lifted, package
 from tests.proposal.cases import lift_case
 from toolkit.asking.trials import LiftQuestion
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import Design
-from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
 from toolkit.proposal.claims import capture_safe
 from toolkit.proposal.judged import Judging
@@ -57,9 +57,11 @@ def test_an_outer_name_that_the_new_parameter_takes_is_captured(
     text: str, parameter: str
 ) -> None:
     made = lifted(text)
-    assert made.parameter == parameter
+    assert made.let.parameter == parameter
     spoiled = replace(
-        made, text=made.text.replace(parameter, "finalAttrs"), parameter="finalAttrs"
+        made,
+        text=made.text.replace(parameter, "finalAttrs"),
+        let=replace(made.let, parameter="finalAttrs"),
     )
     said = ("'finalAttrs' has a different meaning after the change",)
     assert captured(text, spoiled.text, spoiled) == (said if text is OUTER else ())
@@ -84,11 +86,11 @@ def test_a_use_of_the_new_parameter_that_a_function_within_takes_is_captured(
     design: Design,
 ) -> None:
     made = lifted(PART, design=design)
-    assert (made.parameter, captured(PART, made.text, made)) == ("finalPackage", ())
+    assert (made.let.parameter, captured(PART, made.text, made)) == ("finalPackage", ())
     spoiled = replace(
         made,
         text=made.text.replace("finalPackage", "finalAttrs"),
-        parameter="finalAttrs",
+        let=replace(made.let, parameter="finalAttrs"),
     )
     assert captured(PART, spoiled.text, spoiled) == (
         "'finalAttrs' has a different meaning after the change",
@@ -115,11 +117,11 @@ def test_the_final_attributes_of_a_part_keep_their_meaning_by_another_name() -> 
     text += "in\n"
     text += "buildApp (finalAttrs: { inherit version; e = [ ui ]; })\n"
     made = lifted(text, "ui", design=Design.MOVE, follow=("version",))
-    assert (made.renamed, captured(text, made.text, made)) == (
+    assert (made.let.renamed, captured(text, made.text, made)) == (
         frozenset(["uiAttrs"]),
         (),
     )
-    kept = replace(made, renamed=frozenset())
+    kept = replace(made, let=replace(made.let, renamed=frozenset()))
     said = [
         f"'{name}' has a different meaning after the change"
         for name in ("finalAttrs", "uiAttrs")

@@ -17,7 +17,7 @@ from toolkit.asking.trials import (
     Method,
 )
 from toolkit.lift.final_attrs import final_attrs
-from toolkit.lift.rewriting import Lifted
+from toolkit.lift.outcome import Lifted
 from toolkit.model import SourceRequest
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.claims import (

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from tests.proposal.cases import lift_case
 from tests.proposal.nixpkgs import Nixpkgs
 from toolkit.asking.trials import FOLLOW, LiftQuestion
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import lift
 from toolkit.model import Depth, SourceRequest, Tier
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.claims import CLAIMS, of_builds
@@ -62,7 +63,7 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     ]
     systems = ("x86_64-linux",)
     methods = {
-        name: (FOLLOW, *path) if made.inner else path
+        name: (FOLLOW, *path) if made.let.inner else path
         for name, path in made.methods.items()
     }
     question = LiftQuestion(

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 
 from tests.parsing import assert_parses
 from toolkit.lift.bindings import Reachability
+from toolkit.lift.outcome import LetChange, Lifted, RecChange
 from toolkit.lift.plan import OWN
-from toolkit.lift.rewriting import Lifted
 from toolkit.model import (
     Commit,
     Message,
@@ -50,16 +50,32 @@ def lifted(
         methods={name: ("passthru", name) for name in names},
         follows=dict.fromkeys(follows, ("src", "version")),
         states=names,
-        own=own,
-        recursive=recursive,
+        let=LetChange(own=own),
+        rec=RecChange() if recursive else None,
     )
 
 
+def changed(change: Lifted, **fields: object) -> Lifted:
+    """Return a lift with other fields, each in the value that has it."""
+    for name, value in fields.items():
+        holders = {
+            holder: part
+            for holder in ("let", "hashes", "rec")
+            if name
+            in (part := getattr(change, holder) or RecChange()).__struct_fields__
+        }
+        for holder, part in holders.items():
+            change = replace(change, **{holder: replace(part, **{name: value})})
+        if not holders:
+            change = replace(change, **{name: value})
+    return change
+
+
 def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
-    change = replace(
+    change = changed(
         lifted(follows=("frontend",), own=("version", "src"), frontend=HIDDEN),
         fetched=True,
-        hashed={"npmDeps": ("frontend",)},
+        parts={"npmDeps": ("frontend",)},
         downloads=(("vendorHash",), ("passthru", "frontend", "npmDeps")),
         updated=("frontend",),
     )
@@ -73,7 +89,7 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     )
     texts = bumped(change)
     assert "so that nix-update updates its hash, too" in texts.steps[0].why
-    two = replace(change, updated=("frontend", "backend"))
+    two = changed(change, updated=("frontend", "backend"))
     assert (
         "Name the frontend and the backend in updateScript, so that nix-update "
         "updates their hashes, too." in body(two)
@@ -96,7 +112,7 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     ]
     assert_parses(f"{{ lib, app }}: {usage.removesuffix(chr(10) + chr(96) * 3)}")
     assert not said_of(("app",), change).steps[0].usage
-    npm = replace(change, downloads=(("npmDeps",), ("ui", "npmDeps")))
+    npm = changed(change, downloads=(("npmDeps",), ("ui", "npmDeps")))
     texts = bumped(npm)
     assert "app.overrideAttrs (final: old: {" in texts.steps[0].usage
     assert (
@@ -105,11 +121,11 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
         in texts.steps[0].usage
     )
     # Longer than a reviewer reads.
-    more = replace(
-        change, downloads=(*change.downloads, ("passthru", "docs", "cargoDeps"))
+    more = changed(
+        change, downloads=(*change.hashes.downloads, ("passthru", "docs", "cargoDeps"))
     )
     assert not bumped(more).steps[0].usage
-    rust = replace(change, downloads=(("ui", "cargoDeps"),))
+    rust = changed(change, downloads=(("ui", "cargoDeps"),))
     texts = bumped(rust)
     vendored = (
         f"cargoDeps.overrideAttrs (deps: {{ vendorStaging = "
@@ -120,7 +136,7 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
         in texts.steps[0].usage
     )
     # The source is a part that unpacks one.
-    unpacked = replace(change, downloads=(("src", "src"),))
+    unpacked = changed(change, downloads=(("src", "src"),))
     texts = bumped(unpacked)
     assert (
         f'…";\n  src = old.src.overrideAttrs (part: {{ src = part.src.{fetched} }});\n}})'
@@ -260,10 +276,10 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
 
 def test_of_each_part_it_is_said_what_it_follows() -> None:
     change = lifted(cli=HIDDEN, other=HIDDEN)
-    change = replace(
+    change = changed(
         change,
         follows={"cli": ("src", "version"), "other": ("src",)},
-        hashed={"npmDeps": ("cli", "other")},
+        parts={"npmDeps": ("cli", "other")},
     )
     assert subject(change) == "app: let overrides of src reach the cli and other"
     assert body(change) == (
@@ -274,26 +290,26 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
         "Move its definition into passthru, and take src from finalAttrs there. "
         "A new source may also need new hashes for cli.npmDeps and other.npmDeps."
     )
-    apart = replace(change, follows={"cli": ("version",), "other": ("src",)})
+    apart = changed(change, follows={"cli": ("version",), "other": ("src",)})
     assert subject(apart) == "app: let overrides reach cli and other"
 
 
 FOLLOWS = lifted(follows=("ui",), ui=HIDDEN)
-REC_SET = replace(FOLLOWS, recursive=True)
-UNFOLDED = replace(
+REC_SET = changed(FOLLOWS, rec=RecChange())
+UNFOLDED = changed(
     REC_SET,
-    unfolded=("version", "channel"),
+    names=("version", "channel"),
     places=("src", "meta.homepage"),
     text="x = rec { };",
 )
-MANY = replace(UNFOLDED, unfolded=("version",), places=("src", "a", "b", "c", "d"))
-ALONG = replace(FOLLOWS, along={"cache": ("passthru", "cache")}, own=("version",))
-SHOWN_ALONG = replace(
+MANY = changed(UNFOLDED, names=("version",), places=("src", "a", "b", "c", "d"))
+ALONG = changed(FOLLOWS, along={"cache": ("passthru", "cache")}, own=("version",))
+SHOWN_ALONG = changed(
     ALONG,
     along={"cache": ("passthru", "cache"), "web": ("passthru", "web")},
     through=("web",),
 )
-APART = replace(
+APART = changed(
     lifted(cli=HIDDEN, ui=HIDDEN), apart={"cli": ("src", "version"), "ui": ("version",)}
 )
 
@@ -302,7 +318,7 @@ APART = replace(
     ("change", "end"),
     [
         (
-            replace(FOLLOWS, own=("version", "src")),
+            changed(FOLLOWS, own=("version", "src")),
             "from finalAttrs there. Move version and src out of the let.",
         ),
         (REC_SET, "from finalAttrs there. Use finalAttrs instead of rec."),
@@ -315,17 +331,17 @@ APART = replace(
         ),
         (MANY, "so that src, a, b and others follow overrides of version."),
         (
-            replace(MANY, places=("src", "a", "b", "c")),
+            changed(MANY, places=("src", "a", "b", "c")),
             "that src, a, b and c follow overrides of version.",
         ),
-        (replace(MANY, places=("src",)), " src follows overrides of version."),
-        (replace(FOLLOWS, left=("lib",)), "finalAttrs there. Leave lib in the let."),
+        (changed(MANY, places=("src",)), " src follows overrides of version."),
+        (changed(FOLLOWS, left=("lib",)), "finalAttrs there. Leave lib in the let."),
         (
-            replace(FOLLOWS, left=tuple("abcd")),
+            changed(FOLLOWS, left=tuple("abcd")),
             "finalAttrs there. Leave a, b, c and d in the let.",
         ),
         (
-            replace(FOLLOWS, left=tuple("abcde")),
+            changed(FOLLOWS, left=tuple("abcde")),
             "finalAttrs there. Leave a, b, c and others in the let.",
         ),
         (
@@ -347,18 +363,18 @@ APART = replace(
             ),
         ),
         (
-            replace(SHOWN_ALONG, along={"web": ("passthru", "web")}),
+            changed(SHOWN_ALONG, along={"web": ("passthru", "web")}),
             (
                 "finalAttrs there. Define web, which passthru exposes, there, too. Move "
                 "version out of the let."
             ),
         ),
         (
-            replace(REC_SET, dropped=True, text="x = rec { };"),
+            changed(REC_SET, dropped=True, text="x = rec { };"),
             "finalAttrs there. Drop the package's rec.",
         ),
         (
-            replace(
+            changed(
                 ALONG, along={"path": ("path",), "env": ("passthru", "cache")}, own=()
             ),
             (
@@ -375,10 +391,10 @@ def test_the_body_names_what_else_leaves_the_let(change: Lifted, end: str) -> No
 def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> (
     None
 ):
-    change = replace(
+    change = changed(
         lifted(own=("version",), one=HIDDEN, two=HIDDEN),
         follows={"one": ("src", "version"), "two": ("src", "version", "patches")},
-        hashed={"npmDeps": ("one",), "deps": ("two",)},
+        parts={"npmDeps": ("one",), "deps": ("two",)},
     )
     assert body(change) == (
         "Overriding src, version and patches with overrideAttrs leaves one and two as "
@@ -395,10 +411,10 @@ def test_the_short_text_says_what_needs_a_hash_what_else_follows_and_what_does_n
     change = lifted(
         follows=("ui",), own=("version", "src"), recursive=True, ui=HIDDEN, other=HIDDEN
     )
-    change = replace(
+    change = changed(
         change,
-        hashed={"npmDeps": ("ui",)},
-        unfolded=("version",),
+        parts={"npmDeps": ("ui",)},
+        names=("version",),
         places=("src", "meta.homepage"),
     )
     assert (
@@ -413,7 +429,7 @@ def test_the_short_text_says_what_needs_a_hash_what_else_follows_and_what_does_n
     change = lifted(
         own=("version", "src"), recursive=True, one=HIDDEN, two=HIDDEN, three=SHOWN
     )
-    change = replace(
+    change = changed(
         change,
         follows={"one": ("src",), "two": ("src", "version")},
         apart={"three": ("version",)},
@@ -433,7 +449,7 @@ def test_the_short_text_says_what_needs_a_hash_what_else_follows_and_what_does_n
 
 def test_a_part_that_moves_or_gets_a_name_is_introduced_so() -> None:
     stays, moves = (
-        body(replace(lifted(ui=HIDDEN), moved=moved)) for moved in ((), ("ui",))
+        body(changed(lifted(ui=HIDDEN), moved=moved)) for moved in ((), ("ui",))
     )
     assert stays.endswith(
         "repeat all that uses it. Expose it in passthru, and take it from finalAttrs."
@@ -442,7 +458,7 @@ def test_a_part_that_moves_or_gets_a_name_is_introduced_so() -> None:
         "repeat all that uses it. Move its definition into passthru, and take it from "
         "finalAttrs."
     )
-    change = replace(lifted(drv=HIDDEN), methods={"drv": ("passthru", "client")})
+    change = changed(lifted(drv=HIDDEN), methods={"drv": ("passthru", "client")})
     assert subject(change) == "app: let overrideAttrs replace the client"
     assert body(change).startswith(
         "The client (drv) is bound in a let, so an override has to repeat"
@@ -453,11 +469,11 @@ def test_a_part_that_moves_or_gets_a_name_is_introduced_so() -> None:
 
 
 def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
-    change = replace(lifted(tree=PARTIAL), methods={"tree": ("src",)})
+    change = changed(lifted(tree=PARTIAL), methods={"tree": ("src",)})
     assert subject(change) == "app: let overrides of src reach all uses"
-    along = replace(change, along={"crates": ("passthru", "crates")})
+    along = changed(change, along={"crates": ("passthru", "crates")})
     assert subject(along) == "app: let overrides of src reach crates"
-    assert body(replace(along, moved=("tree",))).startswith(
+    assert body(changed(along, moved=("tree",))).startswith(
         "Replacing src with overrideAttrs changes only some uses, since others take "
         "it, as tree, from the let. Move "
         "its definition into the package's attributes, and take it from finalAttrs. "
@@ -468,15 +484,15 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
         name: ("passthru", name)
         for name in ("crates", "wrapper-of-all", "library-of-the-wrapper")
     }
-    assert message(("an-app",), replace(change, along=several)).subject == (
+    assert message(("an-app",), changed(change, along=several)).subject == (
         "an-app: let overrides of src reach crates, wrapper-of-all and 1 more"
     )
     (long,) = {
-        message(("a" * 30,), replace(change, along=those)).subject
+        message(("a" * 30,), changed(change, along=those)).subject
         for those in (several, {"c" * 30: ("c" * 30,)})
     }
     assert long == f"{'a' * 30}: let overrides of src reach all uses"
-    fetched = replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)})
+    fetched = changed(along, follows={"tree": ("version",)}, parts={"src": ("tree",)})
     assert subject(fetched) == "app: let overrides of src reach crates"
     assert body(fetched).startswith(
         "Replacing src with overrideAttrs changes only some uses"
@@ -498,24 +514,24 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
 def test_what_an_override_has_to_repeat_is_named_if_it_is_known_and_little(
     used: dict[str, tuple[str, ...]], repeated: str
 ) -> None:
-    said = body(replace(lifted(cli=HIDDEN, ui=HIDDEN), used=used))
+    said = body(changed(lifted(cli=HIDDEN, ui=HIDDEN), used=used))
     assert f"are bound in a let, so an override has to repeat {repeated} Expose" in said
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> (
     None
 ):
-    change = replace(REC_SET, hashed={"npmDeps": ("ui",)})
+    change = changed(REC_SET, parts={"npmDeps": ("ui",)})
     assert subject(change) == "app: let overrides of src and version reach the ui"
     assert "there. A new source may also need a new hash for ui.npmDeps. Use" in body(
         change
     )
-    some = replace(
+    some = changed(
         lifted(follows=("a", "b", "c"), a=HIDDEN, b=HIDDEN, c=HIDDEN),
-        hashed={"deps": ("a", "b")},
+        parts={"deps": ("a", "b")},
     )
     assert body(some).endswith("new hashes for a.deps and b.deps.")
-    alone = replace(change, follows={"ui": ("version",)})
+    alone = changed(change, follows={"ui": ("version",)})
     assert subject(alone) == "app: let overrideAttrs replace the ui"
     assert body(alone).startswith(
         "The ui is bound in a let, so an override has to repeat all that uses it. "
@@ -524,16 +540,16 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
         "take version from finalAttrs there. A new version may also need a new hash "
         "for ui.npmDeps." in body(alone)
     )
-    patched = replace(change, follows={"ui": ("src", "version", "patches")})
+    patched = changed(change, follows={"ui": ("src", "version", "patches")})
     assert subject(patched) == "app: let overrides of src and version reach the ui"
     assert body(patched).startswith(
         "Overriding src, version and patches with overrideAttrs leaves the ui as "
     )
-    assert "npmDeps" not in body(replace(change, follows={}))
+    assert "npmDeps" not in body(changed(change, follows={}))
     assert "may also need a new hash for ui. Use" in body(
-        replace(change, hashed={"ui": ("ui",)})
+        changed(change, parts={"ui": ("ui",)})
     )
-    long = replace(
+    long = changed(
         change, own=OWN, along={"one-of-several": ("passthru", "one-of-several")}
     )
     ends = (
@@ -541,7 +557,7 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
         "too, where overrides reach it."
     )
     assert paragraph(long).endswith(ends)
-    inner = replace(
+    inner = changed(
         lifted(one=SHOWN, two=SHOWN),
         methods={name: ("passthru", "deps", name) for name in ("one", "two")},
     )
@@ -551,25 +567,25 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
 
 
 def test_a_part_without_a_hash_follows_a_version_beside_one_that_is_fetched() -> None:
-    change = replace(
+    change = changed(
         lifted(ui=HIDDEN, notes=HIDDEN), follows={"ui": ("src",), "notes": ("version",)}
     )
-    said = message(("app",), replace(change, hashed={"npmDeps": ("ui",)}))
+    said = message(("app",), changed(change, parts={"npmDeps": ("ui",)}))
     assert "Overriding version with overrideAttrs leaves notes as before." in " ".join(
         said.body.split()
     )
-    cache = replace(
-        change, hashed={"src": ("source",)}, along={"source": ("passthru", "source")}
+    cache = changed(
+        change, parts={"src": ("source",)}, along={"source": ("passthru", "source")}
     )
     assert "notes is bound in a let" in " ".join(message(("app",), cache).body.split())
 
 
 def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None:
-    change = replace(
+    change = changed(
         lifted(ui=SHOWN),
         follows={"ui": ("version",)},
         moved=("ui",),
-        hashed={"src": ("ui",)},
+        parts={"src": ("ui",)},
     )
     assert subject(change) == "app: let overrides of the ui reach the build"
     assert body(change) == (
@@ -621,11 +637,11 @@ def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_pas
         "})` takes effect."
     )
     assert said_of(("app",), lifted(part=HIDDEN)).steps[0].usage == override
-    change = replace(
+    change = changed(
         lifted(part=SHOWN), methods={"part": ("passthru", "parts", "part")}
     )
     assert said_of(("app",), change).steps[0].usage == ""
-    change = replace(lifted(part=SHOWN), methods={"part": ("part",)})
+    change = changed(lifted(part=SHOWN), methods={"part": ("part",)})
     assert (
         "`app.overrideAttrs { part = …; }`" in said_of(("app",), change).steps[0].usage
     )
@@ -723,10 +739,10 @@ def test_the_pull_request_of_a_lift_has_at_most_80_words(
 
 
 def test_an_inner_let_says_that_replacing_a_part_or_its_hash_has_no_effect() -> None:
-    change = replace(
+    change = changed(
         lifted(follows=("frontend",), frontend=HIDDEN),
         inner=True,
-        hashed={"npmDeps": ("frontend",)},
+        parts={"npmDeps": ("frontend",)},
     )
     said = body(change)
     assert said.startswith(
@@ -736,7 +752,7 @@ def test_an_inner_let_says_that_replacing_a_part_or_its_hash_has_no_effect() -> 
     assert said.endswith(
         "Show the frontend in passthru; replacing it or its hash there has no effect."
     )
-    moved = body(replace(change, moved=("frontend",), hashed={}))
+    moved = body(changed(change, moved=("frontend",), parts={}))
     assert (
         "Move its definition into the function of finalAttrs, and take src and "
         "version from finalAttrs there." in moved
@@ -759,9 +775,9 @@ def test_an_inner_let_says_that_replacing_a_part_or_its_hash_has_no_effect() -> 
 def test_the_attribute_that_overrides_a_download_is_named(
     made: str, part: str, path: tuple[str, ...] | None, name: str
 ) -> None:
-    change = replace(
+    change = changed(
         lifted(follows=("ui",), ui=PARTIAL),
-        hashed={made: (part,)},
+        parts={made: (part,)},
         downloads=(path,) if path is not None else (),
     )
     assert f"may also need a new hash for {name}." in body(change)

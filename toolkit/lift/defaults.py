@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import SHARED, Reachability, reason, shared, state
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift, rewrite
+from toolkit.lift.rewriting import lift, rewrite
 from toolkit.lift.shape import Shape, read
 from toolkit.lift.wanted import REQUEST, equals, wanted, with_reason
 from toolkit.nix.tree import parsed
@@ -109,7 +110,7 @@ def _halved(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
             is_same = moved.follows == bound.follows and {*bound.states.values()} == {
                 Reachability.HIDDEN
             }
-            if is_same and not bound.hashed and lines >= 2 * fewer:
+            if is_same and not bound.hashes.parts and lines >= 2 * fewer:
                 yield inner
 
 

@@ -8,9 +8,10 @@ from pathlib import PurePosixPath
 
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import PASSTHRU
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import PARAMETER, LiftPlan
 from toolkit.lift.recursion import recursive
-from toolkit.lift.rewriting import Lifted, carry_out, with_parameter
+from toolkit.lift.rewriting import carry_out, with_parameter
 from toolkit.lift.shape import read, selection
 from toolkit.lift.statements import StatementEdit
 from toolkit.lift.wanted import construction
@@ -27,7 +28,7 @@ def final_attrs(text: str, *, name: str) -> str:
     attributes, RefusalError for a use of one whose final value may differ.
     """
     made = _without_rec(text, name=name)
-    if {"src", "srcs"}.isdisjoint(made.places):
+    if made.rec is None or {"src", "srcs"}.isdisjoint(made.rec.places):
         raise LayoutError(
             f"{name}: src takes nothing from the package's attributes",
             hint="nothing to propose",

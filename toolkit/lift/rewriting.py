@@ -5,13 +5,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
-from msgspec import Struct
-
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, inner, layer, notes, passthru, style
-from toolkit.lift.bindings import PASSTHRU, Reachability, ShownAttribute, state
+from toolkit.lift.bindings import PASSTHRU, ShownAttribute, state
+from toolkit.lift.outcome import LetChange, Lifted, PartHashes, RecChange
 from toolkit.lift.passthru import Additions, with_subpackages
-from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan, LiftWay
+from toolkit.lift.plan import OWN, Design, LiftPlan, LiftWay
 from toolkit.lift.planning import is_plain, plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import (
@@ -39,52 +38,6 @@ from toolkit.nix.tree import Node, lost_comments, parsed
 _STAY = LiftWay()
 _LONG, _FAR = 24, 100
 """More lines than this that move; more lines between an attribute that uses them, and the passthru further down."""
-
-
-class Lifted(Struct, frozen=True, kw_only=True):
-    """A file whose package takes the lifted bindings from its own attributes.
-
-    `methods` has the path of each lifted binding among these attributes, `moved` the
-    definitions that have left their let, `along` the paths of those not asked for,
-    `through` those of these that passthru showed before. `parameter` is the name of the
-    final attributes, `renamed` are new names of parts' own ones. `shown` are the
-    attributes of passthru that are made with them. `follows` has by lifted binding the
-    package's attributes that it takes over, `states` how far out of reach each was,
-    `own` what else has left the let. `inner` is true if the other moved ones stand in a
-    let that sees the final attributes. `recursive` is true if the package's attributes
-    were a `rec` set, `dropped` if nothing of it is taken from the final ones,
-    `unfolded` are those that are, in `places`, `hashed` the attributes that are made by
-    a hash, with those of the package that they are in, `left` others that stand as the
-    lifted ones do, which these are made with. `apart` has by lifted binding what it
-    takes from where the package takes its own, and does not take over, `used` the
-    attributes that it is in; none if it is used elsewhere, too. `downloads` are the
-    paths of what is downloaded by hashes that a new version changes, src apart, which
-    has one if it is `fetched`; `updated` are the parts that nix-update now updates.
-    """
-
-    text: str
-    methods: Mapping[str, tuple[str, ...]]
-    moved: tuple[str, ...] = ()
-    along: Mapping[str, tuple[str, ...]] = {}
-    through: tuple[str, ...] = ()
-    parameter: str = PARAMETER
-    renamed: frozenset[str] = frozenset()
-    shown: tuple[tuple[str, ...], ...] = ()
-    follows: Mapping[str, tuple[str, ...]] = {}
-    states: Mapping[str, Reachability] = {}
-    own: tuple[str, ...] = ()
-    inner: bool = False
-    recursive: bool = False
-    dropped: bool = False
-    unfolded: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    hashed: Mapping[str, tuple[str, ...]] = {}
-    left: tuple[str, ...] = ()
-    apart: Mapping[str, tuple[str, ...]] = {}
-    used: Mapping[str, tuple[str, ...]] = {}
-    downloads: tuple[tuple[str, ...], ...] = ()
-    fetched: bool = False
-    updated: tuple[str, ...] = ()
 
 
 def lift(text: str, way: LiftWay = _STAY, *, name: str) -> Lifted:
@@ -126,11 +79,6 @@ def carry_out(planned: LiftPlan) -> Lifted:
         {*planned.routes, *planned.taken, *planned.follows},
         kept,
     )
-    taken = {
-        index: path
-        for index, path in final.items()
-        if path[-1] not in {*planned.routes, "pname"}
-    }
     targets: dict[int, tuple[tuple[str, ...], ...]] = {
         index: (path,) for index, path in final.items()
     }
@@ -170,46 +118,65 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
-    along = {
-        name: planned.routes[name].path
-        for name in planned.attributes
-        if name not in planned.names
-    }
-    along = {name: path for name, path in along.items() if name not in planned.own}
-    places = notes.places(planned, taken)
     new = _moved(planned, edits, inherits, layered, parameter)
     new, updated = with_subpackages(new, notes.packed(planned), name=shape.tree.name)
     _require_comments(shape, new)
     return Lifted(
         text=new,
         methods={name: planned.routes[name].path for name in planned.names},
-        moved=planned.leaving,
-        inner=design is Design.INNER,
-        along=along,
-        through=tuple(
-            name
-            for name, path in along.items()
-            if path[0] == PASSTHRU and planned.routes[name].shown
-        ),
-        parameter=parameter,
-        renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
+        states={name: state(shape, name) for name in planned.names},
+        used=notes.used(planned),
         shown=tuple(notes.shown(planned)),
         follows=notes.follows(planned),
-        states={name: state(planned.shape, name) for name in planned.names},
-        own=planned.own,
-        recursive=bool(unfolded),
-        dropped=not final,
-        unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values()))
-        if places
-        else (),
-        places=places,
-        hashed=notes.hashed(planned),
-        left=notes.left(planned),
         apart=notes.apart(planned),
-        used=notes.used(planned),
-        downloads=notes.downloads(planned) if design is not Design.INNER else (),
-        fetched=notes.is_fetched(planned, new, parameter),
-        updated=updated,
+        hashes=PartHashes(
+            parts=notes.hashed(planned),
+            downloads=notes.downloads(planned) if design is not Design.INNER else (),
+            fetched=notes.is_fetched(planned, new, parameter),
+            updated=updated,
+        ),
+        let=_let_change(planned, parameter, renamed),
+        rec=_rec_change(planned, final) if unfolded else None,
+    )
+
+
+def _let_change(
+    planned: LiftPlan, parameter: str, renamed: Sequence[Edit]
+) -> LetChange:
+    others = [
+        name
+        for name in planned.attributes
+        if name not in planned.names and name not in planned.own
+    ]
+    along = {name: planned.routes[name] for name in others}
+    return LetChange(
+        moved=planned.leaving,
+        along={name: route.path for name, route in along.items()},
+        through=tuple(
+            name
+            for name, route in along.items()
+            if route.path[0] == PASSTHRU and route.shown is not None
+        ),
+        own=planned.own,
+        left=notes.left(planned),
+        inner=planned.design is Design.INNER,
+        parameter=parameter,
+        renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
+    )
+
+
+def _rec_change(planned: LiftPlan, final: Mapping[int, tuple[str, ...]]) -> RecChange:
+    """Return the change of a `rec` set whose uses take these paths of the final attributes."""
+    taken = {
+        index: path[-1]
+        for index, path in final.items()
+        if path[-1] not in {*planned.routes, "pname"}
+    }
+    places = notes.places(planned, taken)
+    return RecChange(
+        dropped=not final,
+        names=tuple(dict.fromkeys(taken.values())) if places else (),
+        places=places,
     )
 
 

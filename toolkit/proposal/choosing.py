@@ -16,8 +16,8 @@ from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.judge import ground
 from toolkit.lift.defaults import LiftChoice, ways
 from toolkit.lift.defaults import lifted as lift_by
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import ASKED, Design, LiftWay
-from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Progress, Silence, Source, Step
 from toolkit.nix import program
 from toolkit.proposal import judged, recipes, texts
@@ -164,19 +164,19 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
             own=LiftQuestion(
                 package=target.package,
                 methods={
-                    name: (FOLLOW, *path) if lifted.inner else path
+                    name: (FOLLOW, *path) if lifted.let.inner else path
                     for name, path in lifted.methods.items()
                 },
                 shown=lifted.shown,
                 follows=lifted.follows,
-                downloads=lifted.downloads,
+                downloads=lifted.hashes.downloads,
             ),
             systems=found.systems,
         ),
         judging=Judging(
             change=change,
             systems=judged.systems(found.systems, narrowed=bool(request.depth.systems)),
-            updated=lifted.updated,
+            updated=lifted.hashes.updated,
         ),
     )
 

@@ -62,7 +62,7 @@ _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 
 def overridable(case: LiftCase) -> Finding:
     """Replace each part of the package by its method."""
-    if case.lifted.inner:
+    if case.lifted.let.inner:
         reason = (
             "because the build takes the part from a let: replacing the "
             "attribute has no effect, as the text says"
@@ -202,7 +202,7 @@ def follows(case: LiftCase) -> Finding:
             for which, said in reached.items()
             if said and all(said)
         ]
-    if case.lifted.inner:
+    if case.lifted.let.inner:
         arrival = arrives(case.asking)
         failures, evidence = (
             [*failures, *arrival.failures],
@@ -292,11 +292,11 @@ def capture_safe(case: LiftCase) -> Finding:
     # A part's own final attributes have another name where the package's came to have
     # theirs.
     after = _meanings(
-        case.after, dict.fromkeys(case.lifted.renamed, case.lifted.parameter)
+        case.after, dict.fromkeys(case.lifted.let.renamed, case.lifted.let.parameter)
     )
     before = _meanings(case.before, {})
     new, gone = after - before, before - after
-    own = (case.lifted.parameter, OWN)
+    own = (case.lifted.let.parameter, OWN)
     # A binding that nobody else is called like may get its attribute's name.
     attributes = {path[-1] for path in case.lifted.methods.values()} - {
         name for name, _ in before
@@ -307,7 +307,9 @@ def capture_safe(case: LiftCase) -> Finding:
     captured = {
         name for name, kind in new if name not in expected and (name, kind) != own
     }
-    captured |= {name for name, _ in gone if name == case.lifted.parameter and new[own]}
+    captured |= {
+        name for name, _ in gone if name == case.lifted.let.parameter and new[own]
+    }
     failures = [
         f"'{name}' has a different meaning after the change"
         for name in sorted(captured)

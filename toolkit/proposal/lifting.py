@@ -24,8 +24,9 @@ from toolkit.lift.bindings import (
 )
 from toolkit.lift.candidates import file_bindings, questions
 from toolkit.lift.locating import SYSTEMS
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import lift
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Patch, Progress, Proposal, Step
 from toolkit.nix.tree import parsed

@@ -13,8 +13,8 @@ from msgspec import Struct
 from toolkit import patches
 from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
 from toolkit.lift.candidates import method_name
+from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import OWN
-from toolkit.lift.rewriting import Lifted
 from toolkit.model import Message, Step
 from toolkit.proposal.bumping import bump
 from toolkit.report import pull_request, templates
@@ -204,7 +204,7 @@ def pull_request_texts(
         blocks = []
         if _count(whole) > space:
             whole = _shortened(lifted, space)
-    lines = bump(packages[0], lifted.downloads) if proof.bumps else ()
+    lines = bump(packages[0], lifted.hashes.downloads) if proof.bumps else ()
     if lines:
         blocks.append(templates.block("lift/sentences", "bump", lines).strip())
     text = StepText(
@@ -324,11 +324,11 @@ def _kind(lifted: Lifted, name: str) -> Kind:
     state, follows = lifted.states[name], lifted.follows.get(name, ())
     if not follows:
         return _KINDS[state]
-    fetched = {part for parts in lifted.hashed.values() for part in parts}
-    along = {path[-1] for path in lifted.along.values()}
+    fetched = {part for parts in lifted.hashes.parts.values() for part in parts}
+    along = {path[-1] for path in lifted.let.along.values()}
     # What is fetched by hash is what it was, whichever version it is called.
     is_fetched = fetched & {name, lifted.methods[name][-1], *along}
-    if "src" in follows or lifted.inner or not is_fetched:
+    if "src" in follows or lifted.let.inner or not is_fetched:
         return Kind.FOLLOWS
     if state is Reachability.PARTIAL:
         return Kind.PART
@@ -350,7 +350,7 @@ def _group(lifted: Lifted, kind: Kind, names: Sequence[str]) -> PartGroup:
     uses = [lifted.used.get(name, ()) for name in names]
     used = tuple(dict.fromkeys(attribute for each in uses for attribute in each))
     is_source = {part.attribute for part in parts} <= {*OWN}
-    reached = tuple(path[-1] for path in lifted.along.values())
+    reached = tuple(path[-1] for path in lifted.let.along.values())
     return PartGroup(
         kind=kind,
         parts=parts,
@@ -359,8 +359,8 @@ def _group(lifted: Lifted, kind: Kind, names: Sequence[str]) -> PartGroup:
         shared=tuple(name for name in SHARED if all(name in each for each in taken)),
         uses=used if all(uses) and len(used) < MOST_LISTED else (),
         reached=reached if kind is Kind.PART and is_source else (),
-        moves={*names} <= {*lifted.moved},
-        inner=lifted.inner,
+        moves={*names} <= {*lifted.let.moved},
+        inner=lifted.let.inner,
     )
 
 
@@ -368,39 +368,47 @@ def _sentences(lifted: Lifted, main: PartGroup) -> LiftSentences:
     """Return what else is said of a lift."""
     hashes = _hashes(lifted) if lifted.follows else []
     takes_source = any("src" in names for names in lifted.follows.values())
-    source = "source" if takes_source and not lifted.fetched else "version"
-    own = sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))
-    updated = [Part(name=name, path=(*name.split("."),)) for name in lifted.updated]
+    source = "source" if takes_source and not lifted.hashes.fetched else "version"
+    own = sorted(
+        lifted.let.own, key=lambda name: OWN.index(name if name in OWN else "src")
+    )
+    updated = [
+        Part(name=name, path=(*name.split("."),)) for name in lifted.hashes.updated
+    ]
     apart = [Part(name=name, path=lifted.methods[name]) for name in lifted.apart]
     taken = dict.fromkeys(name for names in lifted.apart.values() for name in names)
     is_package = re.search(r"\brec \{", lifted.text) is not None
-    unfolded = lifted.unfolded if lifted.recursive else ()
+    rec = lifted.rec
     return LiftSentences(
-        hashed=_say("hashed", source, hashes, lifted.fetched) if hashes else "",
+        hashed=_say("hashed", source, hashes, lifted.hashes.fetched) if hashes else "",
         along=_along(lifted),
         own=_say("own", own) if own else "",
-        inner=_say("inner", main, lifted.hashed) if lifted.inner else "",
+        inner=_say("inner", main, lifted.hashes.parts) if lifted.let.inner else "",
         updated=_say("updated", updated) if updated else "",
         apart=_say("apart", [*taken], apart) if apart else "",
-        left=_say("left", lifted.left) if lifted.left else "",
-        unfolded=_say("unfolded", is_package, unfolded, lifted.places)
-        if unfolded
+        left=_say("left", lifted.let.left) if lifted.let.left else "",
+        unfolded=_say("unfolded", is_package, rec.names, rec.places)
+        if rec is not None and rec.names
         else "",
-        recursive=_say("recursive", is_package, lifted.dropped)
-        if lifted.recursive
-        else "",
+        recursive=_say("recursive", is_package, rec.dropped) if rec is not None else "",
     )
 
 
 def _along(lifted: Lifted) -> str:
     """Return which attributes a package gets beside the parts, or had without effect."""
-    place = _place([*lifted.along.values()])
+    place = _place([*lifted.let.along.values()])
     is_same = place in {_place([path]) for path in lifted.methods.values()}
-    parts = {name: Part(name=name, path=path) for name, path in lifted.along.items()}
+    parts = {
+        name: Part(name=name, path=path) for name, path in lifted.let.along.items()
+    }
     new = [
-        part.introduced for name, part in parts.items() if name not in lifted.through
+        part.introduced
+        for name, part in parts.items()
+        if name not in lifted.let.through
     ]
-    shown = [part.attribute for name, part in parts.items() if name in lifted.through]
+    shown = [
+        part.attribute for name, part in parts.items() if name in lifted.let.through
+    ]
     return _joined(
         _say("along", new, place, is_same) if new else "",
         _say("through", shown) if shown else "",
@@ -417,10 +425,10 @@ _SET = {
 
 def _hashes(lifted: Lifted) -> list[str]:
     """Return the attributes that a new source needs new hashes for."""
-    own = [path[0] for path in lifted.downloads if len(path) == 1]
-    names = ["src", *own] if lifted.fetched else own
-    within = {path[-2:] for path in lifted.downloads}
-    for download, parts in lifted.hashed.items():
+    own = [path[0] for path in lifted.hashes.downloads if len(path) == 1]
+    names = ["src", *own] if lifted.hashes.fetched else own
+    within = {path[-2:] for path in lifted.hashes.downloads}
+    for download, parts in lifted.hashes.parts.items():
         for part in parts:
             is_part = download == part and (part, download) not in within
             is_whole = download == "outputHash" or is_part

@@ -8,18 +8,20 @@ from msgspec.structs import replace
 
 from toolkit.cli import options, output
 from toolkit.cli.proofs import exit_code, show
-from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, systems
+from toolkit.cli.proving import depth, depth_options, systems
+from toolkit.cli.targets import OTHER
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
 from toolkit.model import Report, SourceRequest
+from toolkit.proposal import registry
 from toolkit.proposal.checking import check, review
 from toolkit.proposal.requests import CheckRequest
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import ChangeRequest, PullRef
 
-_DOCKERS = ("--file", "--proof", "--tier")
-"""Options for docker's proofs alone."""
+_PROVING = ("--file", "--proof", "--tier")
+"""Options for the proofs of a target alone."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 
@@ -142,20 +144,21 @@ def command(
         bindings=bindings,
         proofs=options.asked("proofs") or (),
     )
-    if directory is not None or any(map(options.given, _DOCKERS)):
+    if directory is not None or any(map(options.given, _PROVING)):
         return _prove(request)
     return _review(request, again=_again(what, patch, pull, uncommitted=uncommitted))
 
 
 def _prove(request: CheckRequest) -> int:
-    """Prove a proposal again, or the claims about docker alone, print the report, and return the exit code."""
+    """Prove a proposal again, or the claims about a target alone, print the report, and return the exit code."""
     is_written = request.directory is not None
     proven = (
-        "the output of propose" if is_written else next(filter(options.given, _DOCKERS))
+        "the output of propose" if is_written else next(filter(options.given, _PROVING))
     )
     options.refuse_together(proven, "--expect", "--nixos", "--all", "--comment")
-    subject = DOCKER if is_written else request.target or DOCKER
-    if subject != DOCKER:
+    subject = "" if is_written else request.target
+    subject = subject or registry.usual()
+    if subject not in registry.named():
         options.refuse_together(OTHER, "--file")
     else:
         options.refuse_without("TARGET", "--binding")
@@ -196,7 +199,7 @@ def _review(request: CheckRequest, *, again: str) -> int:
     )
     if comment and settings.json:
         raise click.UsageError("--comment and --json exclude each other")
-    if request.target in {"", DOCKER}:
+    if request.target in {"", *registry.named()}:
         options.refuse_without("TARGET", "--binding")
     judging = JudgeRequest(
         systems=systems() or SYSTEMS,

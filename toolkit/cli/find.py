@@ -11,8 +11,9 @@ from toolkit.cli import options, output
 from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.survey import BoundPackage, Survey, survey
 from toolkit.nix import limits
-from toolkit.proposal import inspection, recipes, registry
+from toolkit.proposal import inspection, recipes
 from toolkit.proposal.inspection import PackageInspection
+from toolkit.proposal.leaves import leaf_of
 from toolkit.proposal.recipes import RecipeTrial
 from toolkit.sources import trees
 
@@ -95,7 +96,7 @@ def command(
             found: list[PackageInspection] = []
             for name in packages:
                 progress.step(f"asking Nix about {name}")
-                found.append(registry.leaf_of(name).inspect(root, name))
+                found.append(leaf_of(name).inspect(root, name))
             return _show_packages(found, picture)
         progress.step(f"reading {root}")
         if recipe is not None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from toolkit import files, patches
 from toolkit.model import Server, SourceRequest
+from toolkit.proposal import registry
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
 """A function that returns a section of --help: its name, and rows of a name and a text."""
@@ -22,15 +23,34 @@ _META = "toolkit."
 # What a directory is known to be a nixpkgs by.
 _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
-OWN, SOURCE, DEPTH, NIX, OUTPUT, DOCKER = GROUPS = (
+OWN, SOURCE, DEPTH, NIX, OUTPUT, NAMED = GROUPS = (
     "Options",
     "Source",
     "Depth",
     "Nix",
     "Output",
-    "For docker only",
+    f"For {registry.names()} only",
 )
 """The groups of options in --help, in their order; the first has the command's own."""
+
+
+def _filled(text: str) -> str:
+    """Return a command's help with the names of the targets that have rewrites of their own."""
+    usual, *others = registry.named()
+    gains = [
+        f"With {name}{' (the default)' if name == usual else ''}, {named.gain}."
+        for name, named in registry.named().items()
+        if named.gain
+    ]
+    words = {
+        "usual": usual,
+        "names": registry.names(),
+        "targets": ", ".join((f"{usual} (the default)", *others)),
+        "gains": " ".join(gains),
+    }
+    for name, value in words.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 class Option(click.Option):
@@ -74,6 +94,7 @@ class GroupedCommand(click.Command):
         **keywords: Any,  # noqa: ANN401 - click's
     ) -> None:
         super().__init__(*arguments, **keywords)
+        self.help = _filled(self.help or "")
         self.examples = tuple(examples)
         self.listed = tuple(listed)
         self.apart = tuple(apart)
@@ -186,7 +207,6 @@ own_value = partial(remembered, group=OWN)
 source_option = partial(grouped, group=SOURCE)
 source_value = partial(remembered, group=SOURCE)
 depth_value = partial(remembered, group=DEPTH, deep=True)
-docker_option = partial(grouped, group=DOCKER)
 output_option = partial(grouped, group=OUTPUT)
 _global_option = partial(remembered, group=OUTPUT)
 _deep_source = partial(source_value, deep=True)
@@ -245,13 +265,14 @@ offline = source_value(
     is_flag=True,
     help="Use only the cache and this machine, not the network.",
 )
-_FILE_HELP = "A docker/default.nix without the tree around it."
+_FILES = (PurePosixPath(*each.file.parts[-2:]) for each in registry.named().values())
+_FILE_HELP = f"A {' or '.join(map(str, _FILES))} without the tree around it."
 _PIN_HELP = "A known commit; 'unlet propose --help-all' lists them."
 source = together(
     nixpkgs,
     revision,
     remembered(
-        "--file", group=DOCKER, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP
+        "--file", group=NAMED, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP
     ),
     _deep_source("--pin", metavar="NAME", help=_PIN_HELP),
     offline,

@@ -10,17 +10,17 @@ from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import attempted, exit_code, proven, show, total
 from toolkit.cli.proving import (
-    DOCKER,
     depth_options,
     limit_option,
     proposal_options,
     proposed,
-    series_options,
 )
+from toolkit.cli.targets import STEPS, series_options
 from toolkit.contribution import PullRequest
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create, update
+from toolkit.proposal import registry
 from toolkit.report import contributed
 from toolkit.report.lines import Line
 
@@ -28,7 +28,7 @@ MASTER = "master"
 
 _BATCH = ("--maintainer", "--limit")
 _LIFTED = ("--binding", "--as", "--design", "--follow")
-_MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, "--rootlesskit", "--only")
+_MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, *STEPS, "--only")
 
 
 @options.command(
@@ -106,7 +106,7 @@ def command(
     """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
     The branch gets its own worktree; nothing else in the clone changes, and nothing is
-    sent. TARGET is docker (the default), an attribute path, or the path of a package's
+    sent. TARGET is {targets}, an attribute path, or the path of a package's
     file. With --recipe, several TARGETs, or a directory of packages, become one branch
     with a commit for each package; those that are refused are listed.
     """
@@ -119,13 +119,13 @@ def command(
         options.refuse_without("--recipe", *_BATCH)
     if maintainer and targets:
         raise click.UsageError("--maintainer and TARGET exclude each other")
-    target = maintainer or next(iter(targets), DOCKER)
+    target = maintainer or next(iter(targets), registry.usual())
     mode = next((name for name in ("update", "remove") if options.asked(name)), None)
     more = max(len(targets) - 1, 0)
     if mode is not None:
         branch = branch or (
             branch_name(target, recipe, more=more)
-            if target != DOCKER or recipe is not None
+            if target != registry.usual() or recipe is not None
             else None
         )
     if mode == "remove":

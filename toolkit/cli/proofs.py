@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
 
-from toolkit.cli import output
+from toolkit.cli import output, targets
 from toolkit.cli.options import GlobalOptions
-from toolkit.docker import PACKAGE
-from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
 from toolkit.errors import ToolkitError
 from toolkit.model import Attempt, Proof, Proven, Report, Status
 from toolkit.nix.program import nix_path
+from toolkit.proposal import registry
 from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
 
@@ -183,54 +182,47 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
 
     For the specimen, the steps lead to a real nixpkgs.
     """
-    asked = report.request.nixpkgs if report.request is not None else None
-    ours = report.proposal.package == PACKAGE
-    if asked == "specimen":
-        name, note = (
-            ("", "the specimen is an example")
-            if ours
-            else ("PACKAGE ", "see unlet find")
-        )
-        return [
-            ("to contribute", f"unlet pr {name}--repo ~/src/nixpkgs ({note})"),
-            ("to use it", f"unlet overlay {name}--nixpkgs '<nixpkgs>'"),
-            *([("to follow upstream", "unlet track")] if ours else []),
-        ]
+    nixpkgs = report.request.nixpkgs if report.request is not None else None
+    package = report.proposal.package
+    if nixpkgs == "specimen":
+        return [*_for_real(package)]
     overlay = (
         "to use it",
         f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];",
     )
     return [
         ("to contribute", _contributing(report, out)),
-        *([overlay] if ours or "overlay/default.nix" in report.files else []),
+        *(
+            [overlay]
+            if package in registry.named() or "overlay/default.nix" in report.files
+            else []
+        ),
         ("to prove it again", f"unlet check {quote(str(out))}"),
     ]
 
 
+def _for_real(package: str) -> Iterator[tuple[str, str]]:
+    """Yield the commands that do for a real nixpkgs what has been done for the specimen."""
+    is_named = package in registry.named()
+    words = targets.argument(package) if is_named else ["PACKAGE"]
+    name = "".join(f"{word} " for word in words)
+    note = "the specimen is an example" if is_named else "see unlet find"
+    yield "to contribute", f"unlet pr {name}--repo ~/src/nixpkgs ({note})"
+    yield "to use it", f"unlet overlay {name}--nixpkgs '<nixpkgs>'"
+    if is_named:
+        yield "to follow upstream", join(["unlet", "track", *words])
+
+
 def _contributing(report: Report, out: Path) -> str:
-    """Return what makes a branch of the proposal: for docker `unlet pr`, in the clone that it comes from if any."""
+    """Return the command that makes a branch of a proposal, in the clone that it comes from if any."""
     proposal, request = report.proposal, report.request
-    commit = proposal.source.commit
-    if proposal.package != PACKAGE:
-        return f"git am {quote(str(out.absolute() / 'series'))}/*.patch{f' (on {commit.short})' if commit else ''}"
-    words = ["unlet", "pr", "--repo"]
-    if (
-        request is not None
-        and request.nixpkgs is not None
-        and commit is not None
-        and proposal.source.remote is None
-    ):
-        words += [request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
-    else:
-        words += ["DIR"]
-    for step in proposal.steps:
-        if step.name == LIFT and step.reason is None:
-            words += ["--design", step.design]
-        if step.name == DEMOTE and step.design != Demotion.SUFFIX:
-            words += ["--rootlesskit", step.design]
-    made = [step.name for step in proposal.steps]
-    if sum(name.startswith("series/") for name in report.files) > len(proposal.commits):
-        made.append(MODULE)
-    if len(made) == 1 or MODULE in made:
-        words += [word for name in made for word in ("--only", name)]
-    return join(words)
+    commit, named = proposal.source.commit, registry.named().get(proposal.package)
+    if named is None or proposal.recipe is not None:
+        series = quote(str(out.absolute() / "series"))
+        return f"git am {series}/*.patch{f' (on {commit.short})' if commit else ''}"
+    clone = ["DIR"]
+    is_local = commit is not None and proposal.source.remote is None
+    if is_local and request is not None and request.nixpkgs is not None:
+        clone = [request.nixpkgs, *(("--base", request.rev) if request.rev else ())]
+    words = [*targets.argument(proposal.package), "--repo", *clone]
+    return join(["unlet", "pr", *words, *targets.step_words(report, named)])

@@ -11,16 +11,15 @@ from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import attempted, exit_code, show
 from toolkit.cli.proving import (
-    DOCKER,
     depth_options,
     limit_option,
     proposal_options,
     proposed,
-    series_options,
 )
+from toolkit.cli.targets import series_options
 from toolkit.errors import ToolkitError, only
 from toolkit.model import Attempt
-from toolkit.proposal import recipes
+from toolkit.proposal import recipes, registry
 from toolkit.proposal.proposing import propose
 from toolkit.report.report import outcome
 
@@ -60,15 +59,16 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
 def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
-    TARGET is docker (the default), an attribute path, or the path of a package's file.
+    TARGET is {targets}, an attribute path, or the path of a package's file.
     Each of several packages gets a directory of its name below --out. Outside a
     checkout and without --nixpkgs, git fetches the default commit.
     """
     settings = options.settings()
-    targets = tuple(dict.fromkeys(targets)) or (DOCKER,)
+    targets = tuple(dict.fromkeys(targets)) or (registry.usual(),)
     if len(targets) > 1:
-        if DOCKER in targets:
-            raise click.UsageError("several TARGETs and docker exclude each other")
+        for name in registry.named():
+            if name in targets:
+                raise click.UsageError(f"several TARGETs and {name} exclude each other")
         options.refuse_together("several TARGETs", "--binding")
     source = options.source_request()
     requests = [proposed(target, source, out=out, force=force) for target in targets]

@@ -8,20 +8,15 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli import options
-from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion
-from toolkit.lift.plan import ASKED, FOLLOWED
+from toolkit.cli import options, targets
+from toolkit.cli.targets import design_choice
+from toolkit.lift.plan import FOLLOWED
 from toolkit.model import Depth, SourceRequest, Tier
+from toolkit.proposal import registry
 from toolkit.proposal.requests import Request
 
-DOCKER = "docker"
-OTHER = "a TARGET other than docker"
-
-OWN = ("--file", "--rootlesskit", "--only", "--kind")
-"""Options for docker only."""
-
-LIFTING = ("--binding", "--as", "--follow")
-"""Options for other targets only."""
+NAMES = registry.names()
+_ELSEWHERE = f"(not for {NAMES})"
 
 depth_options = options.together(
     options.depth_value(
@@ -36,7 +31,7 @@ depth_options = options.together(
         metavar="TIER",
         help="tree: prove by evaluation in the whole nixpkgs; build: also build, with "
         "your rights. By default by "
-        "evaluation, for which docker's file is enough.",
+        f"evaluation, for which {NAMES}'s file is enough.",
     ),
     options.depth_value(
         "--system",
@@ -45,9 +40,9 @@ depth_options = options.together(
         help="A system to evaluate or build for; may be repeated.",
     ),
     options.bounds(
-        timeout="The time limit of each evaluation, by default 60; with docker's file "
+        timeout=f"The time limit of each evaluation, by default 60; with {NAMES}'s file "
         "alone of all together, then 50.",
-        memory="The memory limit of each evaluation, with docker's file alone of all "
+        memory=f"The memory limit of each evaluation, with {NAMES}'s file alone of all "
         "together; by default 2048.",
     ),
     options.remembered(
@@ -113,31 +108,29 @@ proposal_options = options.together(
         "--binding",
         "bindings",
         metavar="NAME",
-        help="Lift only this binding (not for docker); may be repeated.",
+        help=f"Lift only this binding {_ELSEWHERE}; may be repeated.",
     ),
     _deep(
         "--as",
         "called",
         multiple=True,
         metavar="BINDING=NAME",
-        help="Call the binding's attribute NAME (not for docker); may be repeated.",
+        help=f"Call the binding's attribute NAME {_ELSEWHERE}; may be repeated.",
     ),
     _deep(
         "--design",
         metavar="DESIGN",
-        type=click.Choice(
-            [design.value for design in dict.fromkeys((*ASKED, *DESIGNS))]
-        ),
+        type=design_choice,
         help="move: the definition becomes an attribute of the package; stay: it "
         "stays in its let, and inner: the let "
-        "moves into the function of finalAttrs (both not for docker); hidden: a "
-        "parameter (docker only). By default, "
+        f"moves into the function of finalAttrs (both not for {NAMES}); hidden: a "
+        f"parameter ({NAMES} only). By default, "
         "unlet chooses.",
     ),
     _deep(
         "--follow",
         metavar="NAMES",
-        help="Let moved definitions take these from the package (not for docker): "
+        help=f"Let moved definitions take these from the package {_ELSEWHERE}: "
         "src, version, or src,version.",
     ),
 )
@@ -152,54 +145,24 @@ limit_option = options.own_value(
 )
 """Add the option for how many packages a recipe may change at once; `proposed` returns its value."""
 
-series_options = options.together(
-    options.remembered(
-        "--rootlesskit",
-        group=options.DOCKER,
-        deep=True,
-        type=click.Choice([demotion.value for demotion in Demotion]),
-        help="Move rootlesskit to the end of the wrapper's PATH (suffix, the "
-        "default), or remove it (drop; only docker "
-        "28 and newer then starts).",
-    ),
-    options.remembered(
-        "--only",
-        group=options.DOCKER,
-        multiple=True,
-        metavar="STEP",
-        type=click.Choice([LIFT, DEMOTE, MODULE]),
-        help="lift, demote (rootlesskit in PATH) or nixos-module; may be repeated. By "
-        "default propose makes the first "
-        "two, pr the lift.",
-    ),
-)
-"""Add the options for docker's series; `proposed` returns their values."""
-
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
     """Return the request that the options describe.
 
     Raise click.UsageError for an option that the target lacks.
     """
-    # docker with a recipe is like any package.
-    if target == DOCKER and options.asked("recipe") is None:
-        options.refuse_without(OTHER, *LIFTING)
-    else:
-        options.refuse_together(OTHER, *OWN)
+    targets.require_fit(target)
     follow = options.asked("follow")
     followed = tuple(follow.split(",")) if follow is not None else ()
     if unknown := [name for name in followed if name not in FOLLOWED]:
         raise click.UsageError(
             f"--follow: '{unknown[0]}' is none of {', '.join(FOLLOWED)}"
         )
-    designs = {LIFT: options.asked("design"), DEMOTE: options.asked("rootlesskit")}
     return Request(
         target=target,
         source=source,
         bindings=options.asked("bindings") or (),
-        designs={
-            step: design for step, design in designs.items() if design is not None
-        },
+        designs=targets.designs(target),
         recipe=options.asked("recipe"),
         follow=followed,
         called=_called(options.asked("called") or ()),

@@ -14,7 +14,7 @@ from toolkit.reach.reaching import ReachRequest, reach
     "reach",
     examples=(
         "unlet reach overlay.nix --nixpkgs '<nixpkgs>'",
-        "unlet reach /etc/nixos/configuration.nix --only docker",
+        "unlet reach /etc/nixos/configuration.nix --only ffmpeg",
     ),
 )
 @click.argument("paths", metavar="[PATH…]", nargs=-1, type=options.PATH)

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from toolkit import documents, files
-from toolkit.cli import options, output
-from toolkit.cli.proving import OTHER
+from toolkit.cli import options, output, targets
+from toolkit.cli.targets import OTHER
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.nix import limits
 from toolkit.proposal import registry
@@ -67,14 +67,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     help="Your overlay from 'unlet overlay' or 'unlet propose'; the verdict is about "
     "this one.",
 )
-@options.docker_option(
-    "--kind",
-    metavar="KIND",
-    type=click.Choice([*registry.tracking(registry.usual()).overlays]),
-    help="Your overlay's kind, if unlet did not write it: rewrap, patched, or "
-    "wrapper-name for a wrapper "
-    "docker-rootlesskit.",
-)
+@targets.used_kind_option
 @options.output_option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -128,9 +121,9 @@ def command(
 ) -> int:
     """Show for each branch and channel whether overrides reach a package's parts, and whether to keep your overlay.
 
-    TARGET is an attribute path, by default that of --overlay, else docker. With
+    TARGET is an attribute path, by default that of --overlay, else {usual}. With
     --git-dir, Nix evaluates each ref; from GitHub, unlet only reads the file of any
-    package but docker.
+    package but {names}.
     """
     settings = options.settings()
     used = _used(target, overlay, kind)
@@ -172,7 +165,8 @@ def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
         options.refuse_without(OTHER, "--binding")
     if kind is not None and package not in registry.named():
         raise click.UsageError(
-            f"--kind: names a kind of docker's overlays, and {target} has none"
+            f"--kind: names a kind of {registry.names()}'s overlays, and {target} has "
+            "none"
         )
     if overlay is None:
         return Used(package=package, kind=kind)

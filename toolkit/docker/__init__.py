@@ -4,11 +4,12 @@ No parsing of arguments, no formatting for people.
 """
 
 from enum import StrEnum
-from pathlib import PurePosixPath
+
+from toolkit.proposal import registry
 
 PACKAGE = "docker"
 
-TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+TARGET = registry.named()[PACKAGE].file
 """The file of nixpkgs that is about docker."""
 
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")

@@ -73,8 +73,6 @@ DROP_WARNING = (
 class DockerProposals(Leaf[DockerCase]):
     """Proposals for docker."""
 
-    file = TARGET
-
     def choose(
         self, requests: Sequence[Request], *, progress: Progress
     ) -> Iterator[DockerCase | ToolkitError]:

@@ -33,7 +33,7 @@ from toolkit.pr import CHOICES, BranchOrder, contributions
 from toolkit.pr.contributions import DirectoryReplacement
 from toolkit.proposal import claims, proposing, recipes
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.registry import leaf_for, leaf_of
+from toolkit.proposal.leaves import leaf_for, leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message, pull_request
 from toolkit.sources import trees

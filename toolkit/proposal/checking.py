@@ -31,7 +31,8 @@ from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance
 from toolkit.proposal import proposing, prove
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.registry import leaf_for, leaf_of, named, usual
+from toolkit.proposal.leaves import leaf_for, leaf_of
+from toolkit.proposal.registry import named, usual
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.report import report
 from toolkit.report.report import WrittenReport
@@ -148,10 +149,10 @@ def _document(directory: Path) -> tuple[bytes, WrittenReport]:
     place = directory / "report.json"
     written = _read(directory, "report.json")
     document = report.from_json(written, name=str(place))
-    file = leaf_of(document.target, document.recipe).file
-    if file not in {None, PurePosixPath(document.file)}:
+    own = named().get(document.target) if document.recipe is None else None
+    if own is not None and own.file != PurePosixPath(document.file):
         raise ToolkitError(
-            f"{place}: field 'file' is '{document.file}' instead of '{file}'"
+            f"{place}: field 'file' is '{document.file}' instead of '{own.file}'"
         )
     for field, value in (("file", document.file), ("target", document.target)):
         if {"", ".", "..", "/"} & {
@@ -316,10 +317,10 @@ def _claims(
 
     Raise ToolkitError if they cannot be judged.
     """
-    if request.target not in named():
+    if (target := named().get(request.target)) is None:
         return check(request, progress=progress), None
     leaf = leaf_of(request.target)
-    own = [edit for edit in edits if edit.path == leaf.file]
+    own = [edit for edit in edits if edit.path == target.file]
     if not own:
         return None, "its file is not changed"
     if any(None in {edit.before, edit.after} for edit in own):

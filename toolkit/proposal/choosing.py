@@ -26,13 +26,11 @@ from toolkit.proposal.leaf import Series
 from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
-from toolkit.proposal.requests import Request, command
+from toolkit.proposal.requests import LIFT, Request, command
 from toolkit.proposal.target import Target, find_targets
 from toolkit.report.lifts import LIFTED, LiftFault, LiftOutcome
 from toolkit.sources import changes, trees
 from toolkit.sources.trees import NixpkgsTree
-
-LIFT = "lift"
 
 _MOST_BYTES = 100_000
 _SUFFIXES = frozenset([".sh", ".py", ".pl", ".rb", ".js", ".nu"])

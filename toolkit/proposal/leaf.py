@@ -1,16 +1,16 @@
 """The one value of a proposal, which grows on its way, and the differences between targets.
 
 A target without its own leaf is a package whose file is lifted,
-`toolkit.proposal.choosing`. A file in `patches/targets/` names a leaf, which is
-imported only if its target is requested.
+`toolkit.proposal.choosing`. patches/targets.toml names the leaves of others, which are
+imported only if their target is requested.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -63,9 +63,7 @@ C = TypeVar("C", bound="Series[Any]")
 
 
 class Leaf(ABC, Generic[C]):
-    """A kind of proposals; `file` is the only file that they change, None for any."""
-
-    file: ClassVar[PurePosixPath | None] = None
+    """A kind of proposals."""
 
     @abstractmethod
     def choose(
@@ -103,18 +101,19 @@ class Leaf(ABC, Generic[C]):
         """Return the claims about a series."""
 
     @abstractmethod
-    def overlay_files(self, series: C) -> Mapping[str, TreeFile]:
-        """Return the files of the overlay by name; none if an overlay is impossible."""
-
-    @abstractmethod
     def texts(self, series: C) -> Texts:
         """Return the texts of pull-request.md."""
 
-    @abstractmethod
+    def overlay_files(self, series: C) -> Mapping[str, TreeFile]:
+        """Return the files of the overlay by name; none if an overlay is impossible."""
+        del series
+        return {}
+
     def deepened(self, series: C, *, progress: Progress) -> C:
         """Return the series with what the proofs of the request's depth need."""
+        del progress
+        return series
 
-    @abstractmethod
     def require_upstream(self, series: C) -> None:
         """Raise ToolkitError for a series that upstream would refuse, such as one for an old base."""
 

@@ -26,8 +26,8 @@ from toolkit.model import (
 from toolkit.nix import program
 from toolkit.proposal import overlays, prove
 from toolkit.proposal.leaf import Series
+from toolkit.proposal.leaves import leaf_for, leaf_of
 from toolkit.proposal.prove import Subject
-from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request, command
 from toolkit.report import pull_request, report
 from toolkit.sources import TEMPLATE, recorded

@@ -1,15 +1,18 @@
-"""Find a target's leaf, by patches/targets.toml."""
+"""The targets with rewrites and proofs of their own: patches/targets.toml as values.
+
+It has all that differs between them, but for their code, which is imported only if a
+target is requested.
+"""
 
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import PurePosixPath
 from typing import Any
 
 from msgspec import Struct
 
 from toolkit import patches
-from toolkit.proposal.leaf import Leaf, Series
-from toolkit.proposal.lifting import Lifts
 
 
 class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,14 +32,35 @@ class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The part of `track` that differs from other packages: further `facts`, the meanings of `words` in its table.
 
-    `overlays` are its kinds of overlays, `without` is a sentence for users who remove
-    theirs.
+    `overlays` are its kinds of overlays, `kinds` explains them for users who made their
+    own; `without` is a sentence for users who remove theirs.
     """
 
     facts: tuple[str, ...] = ()
     words: dict[str, str] = {}
     overlays: dict[str, OverlayUse] = {}
+    kinds: str = ""
     without: str | None = None
+
+
+class TargetOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An option of the command line: one of the `values`, by default the first, is the design of a `step`."""
+
+    step: str
+    values: tuple[str, ...]
+    help: str
+
+
+class OverlayNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line for users of an overlay, of one `kind` or of any: what it is for, and Nix code.
+
+    `{file}` in the code stands for the path of that `file` of the overlay.
+    """
+
+    purpose: str
+    code: str
+    kind: str | None = None
+    file: str = ""
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,36 +68,33 @@ class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     leaf: str
     subject: str
-    tracking: Tracking
-    parts: tuple[str, ...]
+    file: PurePosixPath
+    """The only file that its proposals change."""
+    tracking: Tracking = Tracking()
+    parts: tuple[str, ...] = ()
     """The names of packages that only its file binds."""
-    overlay: tuple[str, ...]
-    """The options of `overlay` that make its parts overridable."""
+    designs: tuple[str, ...]
+    """The designs of its lift."""
     branches: dict[str, str]
-    """By their names for `--only`; by default, a pull request makes the first."""
+    """The names of branches by the steps for `--only`; by default, a pull request makes the first."""
+    only: str
+    """The help of `--only`."""
+    behind: str | None = None
+    """The step whose commit follows the series, and may change other files."""
+    options: dict[str, TargetOption] = {}
+    kinds: dict[str, str] = {}
+    """The kinds of overlays that `overlay` writes, the default one first, with their help."""
+    overlay: tuple[str, ...] = ()
+    """The options of `overlay` that make its parts overridable."""
+    gain: str = ""
+    """The use of its overlay, as the end of a sentence."""
+    notes: tuple[OverlayNote, ...] = ()
 
 
 @cache
 def named() -> Mapping[str, NamedTarget]:
     """Return the targets with their own leaf."""
     return patches.read_toml(patches.shipped() / "targets.toml", dict[str, NamedTarget])
-
-
-@cache
-def leaf_of(name: str, recipe: str | None = None) -> Leaf[Any]:
-    """Return the leaf of a target; for a recipe, all targets share one.
-
-    Import only its module.
-    """
-    if recipe is not None or (target := named().get(name)) is None:
-        return Lifts()
-    leaf: Leaf[Any] = loaded(target.leaf)()
-    return leaf
-
-
-def leaf_for(series: Series[Any]) -> Leaf[Any]:
-    """Return the leaf that made a series."""
-    return leaf_of(series.request.target, series.request.recipe)
 
 
 def loaded(place: str) -> Any:  # noqa: ANN401 - what a named target gives
@@ -90,3 +111,8 @@ def tracking(name: str) -> Tracking:
 def usual() -> str:
     """Return the default target: the first one with its own leaf."""
     return next(iter(named()))
+
+
+def names() -> str:
+    """Return the names of all targets with their own leaf, for a sentence."""
+    return " or ".join(named())

@@ -10,6 +10,9 @@ from toolkit.judge import JudgeRequest
 from toolkit.model import Depth, Server, SourceRequest
 from toolkit.sources.changes import ChangeRequest
 
+LIFT = "lift"
+"""The step whose design a user may choose for any target."""
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """A request to propose one target.

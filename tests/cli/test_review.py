@@ -80,6 +80,142 @@ def test_a_function_whose_package_is_fetched_differently_is_not_the_same(
     assert re.search("^change .* withPlugins.* same hash", done.stdout, re.MULTILINE)
 
 
+INPUTS = "buildInputs = [ curl ]"
+CI = 'builtins.getEnv "CI" != ""'
+
+
+def optional(condition: str) -> tuple[str, str]:
+    """Return an edit that adds an input under a condition."""
+    return INPUTS, f"{INPUTS} ++ lib.optional ({condition}) stdenv"
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "names"),
+    [
+        ((), optional('builtins.pathExists "/etc/passwd"'), "pathExists"),
+        ((), optional(CI), "getEnv"),
+        ((), optional('(x: x.getEnv "CI" != "") builtins'), "getEnv"),
+        ((), optional("builtins.currentTime > 4102444800"), "currentTime"),
+        ((), optional("__currentTime > 4102444800"), "currentTime"),
+        (("let\n", f"let\n  ci = {CI};\n"), optional("ci"), "getEnv"),
+        (
+            ("let\n", f"let\n  ci = {CI};\n  more = ci;\n"),
+            optional("more"),
+            "getEnv",
+        ),
+        (("curl,\n", f"curl,\n  ci ? {CI},\n"), optional("ci"), "getEnv"),
+        (
+            optional("builtins.currentTime\n  > 4102444800"),
+            ("  > 4102444800", "  > 4102444801"),
+            "currentTime",
+        ),
+        (
+            optional(f"if {CI} then\n  true\nelse\n  false"),
+            ("then\n  true", "then\n  false"),
+            "getEnv",
+        ),
+    ],
+)
+def test_a_change_that_reads_the_machine_is_not_the_same(
+    unlet: Unlet,
+    clone: Path,
+    base: tuple[str, str] | tuple[()],
+    change: tuple[str, str],
+    names: str,
+) -> None:
+    if base:
+        edit(clone, *base)
+        git(clone, "commit", "--quiet", "--all", "--message=notes-server: base")
+    edit(clone, *change)
+    done = unlet("check", "--uncommitted", "--expect", "same", *NATIVE)
+    assert done.returncode == 1
+    assert f"notes-server: its changed lines read {names}: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("let\n", '# Not builtins.getEnv "CI".\nlet\n'),
+        ("let\n", "let\n  unused = builtins.pathExists ./package.nix;\n"),
+        ("let\n", 'let\n  unused = "no getEnv here";\n'),
+    ],
+)
+def test_words_of_comments_and_texts_read_nothing(
+    unlet: Unlet, clone: Path, change: tuple[str, str]
+) -> None:
+    edit(clone, *change)
+    assert unlet("check", "--expect", "same", *NATIVE).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "settings"),
+    [
+        (
+            optional("config.pulseaudio or false"),
+            ("config.pulseaudio", "config.pulse"),
+            ("config.pulse = true", "config.pulseaudio = true"),
+        ),
+        (
+            optional("config.cudaSupport or false"),
+            ("(config.cudaSupport or false)", "false"),
+            ("config.cudaSupport = true",),
+        ),
+        (
+            optional('config.style or "" == "old"'),
+            ('== "old"', '== "new"'),
+            ('config.style = "new"', 'config.style = "old"'),
+        ),
+        (
+            ("let\n", "let\n  inherit (config) pulse;\n"),
+            optional("config ? pulse && pulse"),
+            ("config.pulse = true",),
+        ),
+        (
+            ("curl,\n", "curl,\n  pulse ? config.a.pulse or false,\n"),
+            optional("pulse"),
+            ("config.a.pulse = true",),
+        ),
+    ],
+)
+def test_a_change_that_differs_in_another_configuration_is_not_the_same(
+    unlet: Unlet,
+    clone: Path,
+    base: tuple[str, str],
+    change: tuple[str, str],
+    settings: tuple[str, ...],
+) -> None:
+    edit(clone, "  curl,\n", "  curl,\n  config,\n")
+    edit(clone, *base)
+    git(clone, "commit", "--quiet", "--all", "--message=notes-server: base")
+    edit(clone, *change)
+    done = unlet("check", "--uncommitted", "--expect", "same", *NATIVE, "--json")
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert settings == tuple(
+        each["cause"]["setting"]
+        for each in document["changes"]
+        if each["what"].endswith(": is built differently")
+    )
+    assert document["rebuilds"] == {}
+
+
+def test_a_setting_that_takes_none_of_the_values_is_unknown(
+    unlet: Unlet, clone: Path
+) -> None:
+    edit(clone, "  curl,\n", "  curl,\n  config,\n")
+    edit(clone, *optional("config.names or [ ] == [ ]"))
+    git(clone, "commit", "--quiet", "--all", "--message=notes-server: base")
+    edit(
+        clone,
+        "config.names or [ ] == [ ]",
+        "builtins.head (config.names or [ 1 ]) == 1",
+    )
+    done = unlet("check", "--uncommitted", *NATIVE)
+    assert done.returncode == 3
+    assert "what it does by config.names was not compared" in done.stdout
+
+
 def test_a_range_has_a_line_for_each_commit(unlet: Unlet, clone: Path) -> None:
     edit(clone, "let\n", "# A comment.\nlet\n")
     git(clone, "commit", "--quiet", "--all", "--message=notes-server: comment")

@@ -113,7 +113,8 @@ class Question(Struct, frozen=True, kw_only=True):
 
     `leaving` excludes values of passthru or of a set. `given` lists arguments and
     attributes by their use in a file: `lists` and `nulls` by default value, `final` if
-    they may be missing. `marked` are names of the set that throw.
+    they may be missing. `marked` are names of the set that throw. `settings` are JSON:
+    nixpkgs is configured with them as well.
     """
 
     path: tuple[str, ...]
@@ -121,6 +122,7 @@ class Question(Struct, frozen=True, kw_only=True):
     leaving: tuple[str, ...] = ()
     given: tuple[tuple[str, tuple[str, ...]], ...] = ()
     marked: tuple[str, ...] = ()
+    settings: str = ""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -183,7 +185,7 @@ class Scope(Struct, frozen=True, kw_only=True):
                     {
                         name: value
                         for name, value in each.items()
-                        if value not in ((), {})
+                        if value not in ((), {}, "")
                     }
                     for each in asked
                 ]

@@ -3,7 +3,8 @@
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, a system, `cross` (from x86_64-linux to
 # aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { number, path, parts }: an attribute
 # path, and the names of the parts that are asked for; `given` are arguments and attributes by what the text of a file does with
-# them, `marked` names of the set that throw. `nixos` is not empty if NixOS tests are evaluated as well, `hashed` is
+# them, `marked` names of the set that throw, `settings`
+# are JSON, what nixpkgs is configured with as well. `nixos` is not empty if NixOS tests are evaluated as well, `hashed` is
 # not empty if all of a set is asked for: without aliases, and with a hash for most parts. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
 # is asked from there on. With `loud`, not empty, what throws ends the evaluation.
 # Result: { answers, … }: how many there are. Each, an object by part, is on stderr, where also what begins is named. What throws
@@ -51,8 +52,15 @@ let
     unsafeDiscardStringContext
     ;
 
-  arguments = {
-    config = import ./permitting.nix // (if hashed != "" then { allowAliases = false; } else { });
+  configured =
+    settings:
+    let
+      config = import ./permitting.nix // (if hashed != "" then { allowAliases = false; } else { });
+      given = if settings == "" then { } else fromJSON settings;
+    in
+    config // mapAttrs (name: value: if isAttrs value then config.${name} or { } // value else value) given;
+  arguments = settings: {
+    config = configured settings;
     overlays = if nixos != "" then [ ] else [ (import ./judge-tests.nix { inherit tree; }) ];
     localSystem.system =
       if
@@ -65,10 +73,27 @@ let
       else
         system;
   };
-  packages = import (/. + tree) (
-    if system == "cross" then arguments // { crossSystem.system = "aarch64-linux"; } else arguments
-  );
-  set = if system == "static" then packages.pkgsStatic or { } else packages;
+  setOf =
+    settings:
+    let
+      packages = import (/. + tree) (
+        arguments settings
+        // (if system == "cross" then { crossSystem.system = "aarch64-linux"; } else { })
+      );
+    in
+    if system == "static" then packages.pkgsStatic or { } else packages;
+  set = setOf "";
+  # One for each configuration that a question asks for.
+  sets =
+    listToAttrs (
+      map (question: {
+        name = question.settings or "";
+        value = setOf (question.settings or "");
+      }) asked
+    )
+    // {
+      "" = set;
+    };
 
   threw = {
     "!" = "throws";
@@ -478,9 +503,11 @@ let
       leaving ? [ ],
       given ? { },
       marked ? [ ],
+      settings ? "",
       ...
     }:
     let
+      set = sets.${settings};
       throwing = _: _: listToAttrs (map (name: { inherit name; value = throw "unlet: a mark"; }) marked);
       value = attempt (at path (if marked == [ ] then set else set.extend throwing));
       choose = of: listToAttrs (

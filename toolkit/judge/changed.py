@@ -14,7 +14,8 @@ from toolkit.errors import ToolkitError
 from toolkit.files import temporary
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
-from toolkit.judge import mapping, tokens
+from toolkit.judge import ambient, mapping, tokens
+from toolkit.judge.ambient import Ambient
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.sides import Sides
 from toolkit.nix import program
@@ -57,7 +58,8 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
     `platforms` are platforms in or around the changed lines that no judged system has.
     `words` stand in or around the changed lines; `said` are the changed lines before
-    and after of what a `throw` or `warn` says.
+    and after of what a `throw` or `warn` says. `ambient` is what these lines read of the
+    machine and of nixpkgs' configuration.
     """
 
     path: str
@@ -70,6 +72,7 @@ class ChangedText(Struct, frozen=True, kw_only=True):
     platforms: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
     said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    ambient: Ambient = Ambient()
 
     @property
     def is_document(self) -> bool:
@@ -208,6 +211,7 @@ def _changed(
         ),
         words=frozenset(_WORD.findall(around)),
         said=(_said(sides[0], lines), _said(sides[1], lines)),
+        ambient=ambient.read(one, other),
     )
 
 

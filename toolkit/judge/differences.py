@@ -91,6 +91,7 @@ class Fact(StrEnum):
     POSITION_LOST = "position-lost"
     POSITION_MOVED = "position-moved"
     POSITION_OUTSIDE = "position-outside"
+    READS_MACHINE = "reads-machine"
     REACHES_NO_MORE = "reaches-no-more"
     RECURSES = "recurses"
     REFUSED = "refused"
@@ -113,7 +114,8 @@ class Cause(Struct, frozen=True, kw_only=True):
     `name` is that of the `place`, such as a value of meta. `within` is the call whose
     result it is of, such as `withPlugins(x)`, and `trial` what an override is tried
     with. `names` are the things that the fact counts, `other` is a second thing that it
-    is about. `renamed` fetches have another output.
+    is about. `renamed` fetches have another output. `setting` is what
+    nixpkgs is configured with besides its defaults.
     """
 
     fact: Fact
@@ -124,6 +126,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     other: str | None = None
     renamed: bool = False
+    setting: str = ""
 
 
 class Weighed(Struct, frozen=True, kw_only=True):
@@ -265,7 +268,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
         built = {
             (each.system, each.attribute)
             for each in changes
-            if not isinstance(each.before, dict)
+            if not (isinstance(each.before, dict) or each.cause.setting)
         }
         counts = Counter(system for system, _ in built)
         return {

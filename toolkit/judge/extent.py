@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from msgspec.structs import replace
 
 from toolkit.asking.packages import PACKAGE, THROWS, Question
-from toolkit.judge import comparing, everything, mapping
+from toolkit.judge import comparing, everything, mapping, settings
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import (
@@ -21,6 +21,7 @@ from toolkit.judge.differences import (
     Kind,
     Place,
     Weight,
+    changed,
     noted,
     regression,
 )
@@ -152,13 +153,13 @@ class Extent:
             if file.is_of_persons:
                 self.audience.ask_maintained(file, MOST)
         general = self._candidates([file for file in files if not file.is_of_persons])
-        changed = [
+        differing = [
             file
             for file in files
             if not file.equal and file.path in self.record.reached
         ]
-        self._ask_made(changed)
-        special = [file for file in changed if file.path not in general]
+        self._ask_made(differing)
+        special = [file for file in differing if file.path not in general]
         self.made.widen(special)
         # A file that Nix reads as before may differ by positions alone.
         moved = {
@@ -172,13 +173,18 @@ class Extent:
         )
         if self._moves_names(files):
             self._compare_names()
-        self._compare_other_names(changed)
+        self._compare_other_names(differing)
         self._look_beyond(
-            [file.path for file in changed if file.path in general], special
+            [file.path for file in differing if file.path in general], special
         )
-        made = self.made.own(changed)
+        for file in special:
+            packages = self.record.packages(
+                self.made.there(file, self.record.reached[file.path])
+            )
+            settings.compare(self.record, file, packages)
+        made = self.made.own(differing)
         self._ask_references(made)
-        for file in changed:
+        for file in differing:
             self._note(file)
         self.record.weigh_unnamed(self.audience.names)
         for file in (each for each in special if not self._is_unnamed(each)):
@@ -271,9 +277,18 @@ class Extent:
     def _note(self, file: ChangedText) -> None:
         """Add what a file says by throw or warn, which no answer of Nix shows."""
         reached = self.record.reached[file.path]
-        if file.said[0] != file.said[1] and (
-            there := mapping.shortest(reached & self.record.kinds.keys())
-        ):
+        there = mapping.shortest(reached & self.record.kinds.keys())
+        if file.ambient.machine:
+            subject = self.record.subject(
+                ".".join(there[0]) if there else file.path, self.native
+            )
+            cause = Cause(
+                fact=Fact.READS_MACHINE, place=Place.FILE, names=file.ambient.machine
+            )
+            self.record.differences.append(
+                subject.differs(changed(Kind.EVALUATION, cause))
+            )
+        if file.said[0] != file.said[1] and there:
             subject = self.record.subject(".".join(there[0]), self.native)
             cause = Cause(fact=Fact.SAYS, place=Place.FILE)
             self.record.differences.append(

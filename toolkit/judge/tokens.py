@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 from functools import lru_cache
 from itertools import accumulate, takewhile
 from typing import NamedTuple
@@ -295,7 +295,13 @@ def _around(binding: TokenBinding) -> tuple[str, ...] | None:
 
 
 def conditions(text: str, lines: Container[str]) -> str:
-    """Return the conditions around some lines of a text: the lines that open the enclosing brackets and strings."""
+    """Return some lines of a text with the conditions around them."""
+    written = text.splitlines(keepends=True)
+    return "".join(written[number] for number in around(text, lines))
+
+
+def around(text: str, lines: Container[str]) -> list[int]:
+    """Return the numbers of some lines, and of those that open the brackets and strings around them."""
     written = text.splitlines(keepends=True)
     starts = [*accumulate(map(len, written), initial=0)]
     wanted = [
@@ -324,7 +330,36 @@ def conditions(text: str, lines: Container[str]) -> str:
         for number in shown
         if number and written[number - 1].rstrip().endswith(("then", "else"))
     }
-    return "".join(written[number] for number in sorted(shown))
+    return sorted(shown)
+
+
+def bindings_around(text: str, numbers: Collection[int]) -> set[int]:
+    """Return the numbers of all lines of the innermost binding around each of some lines."""
+    starts = [*accumulate(map(len, text.splitlines(keepends=True)), initial=0)]
+    shown: set[int] = set()
+    spans = sorted((binding.start, binding.end) for binding in find(text))
+    for number in numbers:
+        held = [span for span in spans if span[0] < starts[number + 1] <= span[1]]
+        if held:
+            start, end = held[-1]
+            first, last = (bisect_right(starts, at) - 1 for at in (start, end - 1))
+            shown.update(range(first, last + 1))
+    return shown
+
+
+@lru_cache(maxsize=64)
+def code(text: str) -> str:
+    """Return a text of the same lines without comments and strings of several words."""
+    parts: list[str] = []
+    for token in _tokens(text):
+        word = text[token.start : token.end]
+        is_word = token.kind == "text" and _QUOTED.fullmatch(
+            text, token.start - 1, token.end
+        )
+        if token.kind in {"skip", "text"} and not is_word:
+            word = re.sub(r"[^\n]", " ", word)
+        parts.append(word)
+    return "".join(parts)
 
 
 @lru_cache(maxsize=1024)

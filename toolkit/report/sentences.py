@@ -78,6 +78,9 @@ _PREDICATES: Mapping[Fact, str] = {
         "for reviews"
     ),
     Fact.REACHES_NO_MORE: "no longer reaches the derivation",
+    Fact.READS_MACHINE: (
+        "its changed lines read {names}: on another machine they may do something else"
+    ),
     Fact.RECURSES: (
         "recurseForDerivations differs: what is in it is built and found, or is not"
     ),
@@ -98,7 +101,8 @@ _PREDICATES: Mapping[Fact, str] = {
 def sentence(difference: Difference) -> str:
     """Return what differs of an attribute, without the attribute and the values."""
     cause = difference.cause
-    words = (cause.within, _subject(cause), _predicate(difference))
+    setting = f"with {cause.setting}:" if cause.setting else ""
+    words = (setting, cause.within, _subject(cause), _predicate(difference))
     return " ".join(filter(None, words))
 
 

@@ -1,0 +1,113 @@
+"""Find what changed lines read of the machine and of nixpkgs' configuration.
+
+A sealed evaluation shows one machine and one configuration. It reads words, so that no
+form of Nix escapes it: it may name too much, but not too little.
+"""
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from toolkit.judge import tokens
+
+_NAME = r"[A-Za-z_][\w'-]*"
+_WORD = re.compile(_NAME)
+_MACHINE = frozenset(
+    {
+        "currentSystem",
+        "currentTime",
+        "fetchClosure",
+        "fetchGit",
+        "fetchMercurial",
+        "fetchTarball",
+        "fetchTree",
+        "findFile",
+        "getEnv",
+        "getFlake",
+        "inNixShell",
+        "inPureEvalMode",
+        "langVersion",
+        "maybeEnv",
+        "nixPath",
+        "nixVersion",
+        "storePath",
+    }
+)
+"""Names of Nix and of lib whose values depend on the machine."""
+
+_MACHINE_FORMS = {
+    "builtins.fetchurl": re.compile(
+        r"\bbuiltins\s*\.\s*fetchurl\b|\(\s*builtins\s*\)[^;]*\bfetchurl\b"
+    ),
+    # A path in the tree is the same everywhere.
+    "pathExists": re.compile(r"\b(?:__)?pathExists\b(?!\s*\(?\s*\.{1,2}/)"),
+    "<…>": re.compile(r"<[\w.+-]+(?:/[\w.+-]+)*>"),
+    "builtins.${…}": re.compile(r"\bbuiltins\s*\.\s*\$\{"),
+}
+"""What depends on the machine in some forms only."""
+
+_SETTING = re.compile(rf"\bconfig\s*[.?]\s*({_NAME}(?:\.{_NAME})*)")
+_TEXT = re.compile(r"[!=]=\s*\"([\w.+-]+)\"|\"([\w.+-]+)\"\s*[!=]=")
+_MOST_TEXTS = 4
+_INHERITED = re.compile(r"\binherit\s*\(\s*(?:\w+\.)*config\s*\)([^;]*);")
+_DEFAULT = re.compile(rf"({_NAME})\s*\?\s*([^,}}]*)")
+# What each nixpkgs has as its own, and what `config` is of a module.
+_NO_SETTING = frozenset({"nixpkgs", "system", "warnings"})
+
+
+class Ambient(Struct, frozen=True, kw_only=True):
+    """What changed lines read: names of the machine, and settings by dotted names.
+
+    `texts` are compared with something there, perhaps with a setting.
+    """
+
+    machine: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+def read(before: str, after: str) -> Ambient:
+    """Return what the lines that differ between two texts read, or names bound in them."""
+    lines = {*before.splitlines()} ^ {*after.splitlines()}
+    region = "\n".join(_region(text, lines) for text in (before, after))
+    words = {word.removeprefix("__") for word in _WORD.findall(region)}
+    machine = {name for name, form in _MACHINE_FORMS.items() if form.search(region)}
+    inherited = " ".join(_INHERITED.findall(region))
+    settings = {*_SETTING.findall(region), *_WORD.findall(inherited)}
+    texts = sorted({one or other for one, other in _TEXT.findall(region)})
+    return Ambient(
+        machine=tuple(sorted(machine | (words & _MACHINE))),
+        settings=tuple(sorted(settings - _NO_SETTING)),
+        texts=tuple(texts[:_MOST_TEXTS]),
+    )
+
+
+def _region(text: str, lines: set[str]) -> str:
+    """Return the code of some lines, of what is around them, and of the names in them."""
+    written = text.splitlines()
+    numbers = [number for number, line in enumerate(written) if line in lines]
+    shown = {*tokens.around(text, lines), *tokens.bindings_around(text, numbers)}
+    code = tokens.code(text)
+    coded = code.splitlines()
+    region = "\n".join(coded[number] for number in sorted(shown))
+    bound: dict[str, list[str]] = {}
+    for name, value in _bound(text, code):
+        bound.setdefault(name, []).append(value)
+    known: set[str] = set()
+    parts = [region]
+    for part in parts:
+        names = {*_WORD.findall(part)} & bound.keys() - known
+        known |= names
+        parts += [value for name in sorted(names) for value in bound[name]]
+    return "\n".join(parts)
+
+
+def _bound(text: str, code: str) -> Iterator[tuple[str, str]]:
+    """Yield the names that a text binds by let or as arguments with defaults, with what each is."""
+    for binding in tokens.find(text):
+        if binding.local and binding.names:
+            names = binding.names if binding.inherited else binding.names[:1]
+            yield from ((name, code[binding.start : binding.end]) for name in names)
+    for match in _DEFAULT.finditer(code):
+        yield match[1], match[2]

@@ -45,9 +45,9 @@ _MACHINE_FORMS = {
     "<…>": re.compile(r"<[\w.+-]+(?:/[\w.+-]+)*>"),
     "builtins.${…}": re.compile(r"\bbuiltins\s*\.\s*\$\{"),
 }
-"""What depends on the machine in some forms only."""
+"""The forms that depend on the machine, of names that need not."""
 
-_SETTING = re.compile(rf"\bconfig\s*[.?]\s*({_NAME}(?:\.{_NAME})*)")
+_SETTING = re.compile(rf"(?<![\w'-])config\s*[.?]\s*({_NAME}(?:\.{_NAME})*)")
 _TEXT = re.compile(r"[!=]=\s*\"([\w.+-]+)\"|\"([\w.+-]+)\"\s*[!=]=")
 _MOST_TEXTS = 4
 _INHERITED = re.compile(r"\binherit\s*\(\s*(?:\w+\.)*config\s*\)([^;]*);")
@@ -57,7 +57,7 @@ _NO_SETTING = frozenset({"nixpkgs", "system", "warnings"})
 
 
 class Ambient(Struct, frozen=True, kw_only=True):
-    """What changed lines read: names of the machine, and settings by dotted names.
+    """The names of the machine and the dotted settings that changed lines read.
 
     `texts` are compared with something there, perhaps with a setting.
     """

@@ -174,3 +174,13 @@ def test_the_natural_overrides_of_moby_name_the_form_that_works(
         "reach", "overlay", "mine.nix", "--nixpkgs", specimen.path(), "--only", "docker"
     )
     assert done.stdout.splitlines()[0].split()[:2] == ["docker", "reaches"]
+
+
+def test_the_summary_counts_in_plain_english(unlet: Unlet) -> None:
+    (unlet.cwd / "overlay.nix").write_text(
+        "final: prev: { curl = prev.nope; tini = prev.nope2; runc = prev.runc; }\n"
+    )
+    done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path())
+    assert done.stdout.splitlines()[-1] == (
+        "3 overrides: 1 no effect, 2 do not evaluate"
+    )

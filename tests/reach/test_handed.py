@@ -63,7 +63,15 @@ def test_a_shell_may_have_the_configuration_with_it(
             "{ mkDerivation, tool }: mkDerivation { }",
             "is a file for callPackage: name the overlay that calls it",
         ),
-        ("(import <nixpkgs> { }).plain", "is a package, and no overlay"),
+        (
+            "(import <nixpkgs> { }).plain",
+            "is a package without an override: name the file that overrides it",
+        ),
+        (
+            "''text''",
+            "is of the type string, not an overlay: name a file that begins with "
+            "'final: prev:', a configuration, a flake or a shell",
+        ),
     ],
 )
 def test_a_file_that_is_no_overlay_is_named(
@@ -71,6 +79,50 @@ def test_a_file_that_is_no_overlay_is_named(
 ) -> None:
     (override,) = reached({"package.nix": text}).overrides
     assert (override.status, override.reason) == (Outcome.UNKNOWN, reason)
+
+
+OWN = "override { withColour = true; }"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{{ pkgs, ... }}:\npkgs.plain.{OWN}", {"plain": "reaches"}),
+        (
+            "{ pkgs ? import <nixpkgs> { } }: pkgs.plain.overrideAttrs { version = "
+            "''2''; }",
+            {"plain": "in part"},
+        ),
+        (f"with import <nixpkgs> {{ }}; plain.{OWN}", {"plain": "reaches"}),
+        (f"{{ plain }}: plain.{OWN}", {"plain": "reaches"}),
+        (
+            f"{{ pkgs }}: {{ own = pkgs.plain.{OWN}; other = pkgs.tool; }}",
+            {"own": "reaches"},
+        ),
+        (
+            f"{{ pkgs }}: pkgs.mkShell {{ packages = [ (pkgs.plain.{OWN}) pkgs.tool ]; "
+            "}",
+            {"packages.plain": "reaches"},
+        ),
+        (
+            f"{{ pkgs ? import <nixpkgs> {{ }} }}: let own = pkgs.extend {ONE}; in "
+            "own.mkShell { pname = ''shell''; version = ''1''; }",
+            {"plain": "reaches"},
+        ),
+        # Each override in a file of which nothing is judged is named.
+        (f"{{ pkgs }}: {{ text = ''${{pkgs.plain.{OWN}}}''; }}", {"plain": "unknown"}),
+        (
+            f"final: prev: prev.lib.optionalAttrs false {{ plain = prev.plain.{OWN}; }}",
+            {"plain": "unknown"},
+        ),
+    ],
+)
+def test_a_file_with_an_override_is_judged_or_names_it(
+    reached: Callable[..., Reach], text: str, expected: dict[str, str]
+) -> None:
+    found = reached({"package.nix": text})
+    assert statuses(found) == expected
+    assert all(override.line for override in found.overrides)
 
 
 def test_only_what_no_overlay_sets_is_an_error(reached: Callable[..., Reach]) -> None:
@@ -158,6 +210,50 @@ def test_what_options_are_set_to_is_in_no_package_set(
         "programs.tool.package": "reaches",
         "programs.user.package": "reaches",
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("kernel = super.kernel.overrideAttrs { a = 1; };", "reaches"),
+        ("kernel = super.kernel.overrideAttrs { version = ''7.0.1''; };", "in part"),
+    ],
+)
+def test_an_extended_kernel_in_an_option_is_judged(
+    reached: Callable[..., Reach], change: str, expected: str
+) -> None:
+    text = f"""{{ pkgs, ... }}: {{
+      boot.kernelPackages = pkgs.linuxPackages_latest.extend (self: super: {{
+        {change}
+      }});
+    }}"""
+    found = reached({"configuration.nix": text})
+    assert statuses(found) == {"boot.kernelPackages.kernel": expected}
+    assert not [text for text in found.warnings if "not looked at" in text]
+    assert found.overrides[0].line == 3
+
+
+def test_a_flake_with_an_override_elsewhere_names_it(
+    reached: Callable[..., Reach],
+) -> None:
+    text = (
+        "{ outputs = { self, nixpkgs }: { packages.own = "
+        f"nixpkgs.legacyPackages.x86_64-linux.plain.{OWN}; }}; }}"
+    )
+    found = reached({"flake.nix": text}, ".")
+    assert statuses(found) == {"plain": "unknown"}
+    assert found.exit_code == 3
+
+
+def test_an_override_behind_a_condition_is_named(reached: Callable[..., Reach]) -> None:
+    text = f"""final: prev: {{ tool = prev.tool.overrideAttrs {{ a = 1; }}; }}
+      // prev.lib.optionalAttrs false {{
+        plain = prev.plain.{OWN};
+      }}"""
+    found = reached({"overlay.nix": text})
+    assert statuses(found) == {"tool": "reaches"}
+    (warning,) = found.warnings
+    assert "overlay.nix:3: the override of 'plain' sets nothing here" in warning
 
 
 def test_a_service_that_takes_another_package_is_named(

@@ -9,6 +9,12 @@ from toolkit.cli import options, output
 from toolkit.reach.effects import SCHEMA, Outcome, Override, Reach
 from toolkit.reach.reaching import ReachRequest, reach
 
+_PLURALS: dict[str, str] = {
+    Outcome.REACHES: "reach",
+    Outcome.FAILS: "do not evaluate",
+}
+"""The words of a status for more than one override, if they are others."""
+
 
 @options.command(
     "reach",
@@ -112,7 +118,9 @@ def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
     yield from (f"warning: {each}" for each in found.warnings)
     if not is_quiet:
         counted = ", ".join(
-            f"{count} {status}" for status, count in found.totals.items() if count
+            f"{count} {_PLURALS.get(status, status) if count > 1 else status}"
+            for status, count in found.totals.items()
+            if count
         )
         yield ""
         count = len(found.overrides)

@@ -70,19 +70,31 @@ class Shown(Struct, frozen=True, kw_only=True):
     passthru: tuple[str, ...]
 
 
+class OverrideCall(Struct, frozen=True, kw_only=True):
+    """A call of a function such as `overrideAttrs`, as a file has it: the package's name and the line.
+
+    `bindings` are the lines of the attributes around it; it `is_local` in a `let`.
+    """
+
+    name: str
+    line: int
+    bindings: tuple[int, ...]
+    is_local: bool
+
+
 class OverlaySource(Struct, frozen=True, kw_only=True):
-    """A place with overlays: the Nix code that reads it, as the functions of reach.nix, and the file to name.
+    """A place with overlays: the Nix code that reads it, by reach.nix, and the file to name.
 
     `otherwise` is a fallback if that does not evaluate, with an optional warning;
-    `label` is its name in the file. `unread` are lines with overrides outside of
-    overlays, each with the package's name.
+    `label` is its name in the file. `calls` are the overrides that the file's text has.
     """
 
     question: str
     file: str
     otherwise: str | None = None
     warning: str = ""
-    unread: tuple[tuple[int, str], ...] = ()
+    is_configuration: bool = False
+    calls: tuple[OverrideCall, ...] = ()
     label: str = ""
 
 
@@ -97,6 +109,11 @@ class SetOption(Struct, frozen=True, kw_only=True):
     of: tuple[str, ...]
     place: Place | None
     is_listed: bool = field(name="isListed")
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the option, if any, does not name the package."""
+        return self.is_listed or not self.option
 
 
 class Taken(Struct, frozen=True, kw_only=True):

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit import files
-from toolkit.errors import ToolkitError
-from toolkit.nix.tree import Node, parsed
+from toolkit.nix.tree import Node
 from toolkit.proposal.bumping import rehashed
+from toolkit.reach import written
 from toolkit.reach.answers import Place, SetOption
 from toolkit.reach.effects import Left
 from toolkit.reach.overridden import Call, Overridden
@@ -75,6 +74,8 @@ class Names(Struct, frozen=True, kw_only=True):
         """Return Nix code that sets an attribute, or the user's option, to a value."""
         if self.option is None:
             return f"{attribute} = {value};"
+        if not self.option.option:
+            return value
         return (
             f"({value})"
             if self.option.is_listed
@@ -98,9 +99,8 @@ def names_at(place: Place | None) -> Names:
     """Return the user's names for the arguments of the functions around a line, by default nixpkgs' own."""
     if place is None:
         return Names()
-    try:
-        root = parsed(files.read(Path(place.file)).decode(), name=place.file).root
-    except (ToolkitError, UnicodeDecodeError):
+    root = written.root_of(Path(place.file))
+    if root is None:
         return Names()
     line = place.line or 0
     functions = (node for node in root.walk() if node.kind == "function_expression")
@@ -163,9 +163,13 @@ def ways(
         for each in _DOWNLOADS
         if each in environment or each in stays
     ]
-    for more in filter(any, product(_SOURCES if "src" in stays else ("",), *texts)):
-        lines = _bumped([each for each in more if each], name, case, names)
-        yield way(f"{package}.{method} {lines}")
+    # A Python builder may not take another source, where the derivation does.
+    methods = [method, "overrideAttrs"][: 1 + (method == "overridePythonAttrs")]
+    sources = _SOURCES if "src" in stays else ("",)
+    for function, *more in product(methods, sources, *texts):
+        if any(more):
+            lines = _bumped([each for each in more if each], name, case, names)
+            yield way(f"{package}.{function} {lines}")
     yield way(f"{package}.override {{\n  {wrapped} = {inner};\n}}")
     if names.option is None:
         yield _way(names, wrapped, inner)

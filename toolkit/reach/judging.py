@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from toolkit.asking.session import EvaluationError
 from toolkit.model import Progress
 from toolkit.nix.program import quoted
-from toolkit.reach import instead, rules
+from toolkit.reach import instead, nothing, rules
 from toolkit.reach.answers import Listed, Look, Named, Pair, Place, Shown, Taken
 from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
@@ -81,7 +81,8 @@ class Judge:
             subject=subject, path=own, scope=scope, place=subject.named.place
         )
         if subject.overlay.option is not None:
-            yield self._override(whole, self._judged(whole))
+            inner = [*self._extended(whole)] if not own[1:] else []
+            yield from inner or [self._override(whole, self._judged(whole))]
             return
         found = self._sets.ask(f"look {called(scope, subject)}", Look)
         self._bear(scope, found)
@@ -119,6 +120,21 @@ class Judge:
             if not found.members or verdict.status is not Outcome.NO_EFFECT:
                 yield self._override(whole, verdict)
         yield from members
+
+    def _extended(self, whole: ScopedPath) -> Iterator[Override]:
+        """Judge the members of a package set that an option gets with an extension."""
+        look = self._sets.ask(f"look {called(whole.scope, whole.subject)}", Look)
+        if isinstance(look, EvaluationError) or look.package or not look.extended:
+            return
+        for named in look.members:
+            member = replace(
+                whole,
+                path=(*look.base, named.name),
+                base=look.base,
+                place=named.place or whole.place,
+            )
+            self._sets.begin()
+            yield self._override(member, self._judged(member))
 
     def _is_known(self, asked: ScopedPath, place: Place) -> bool:
         """Return whether a member is another overlay's, or the same line has given the same package by another path."""
@@ -330,9 +346,9 @@ class Judge:
             case.new.path,
         }:
             same = _BY_OTHERS
-        other, _ = self._others.instead(
-            asked, case, (), _names(asked.subject, asked.place)
-        )
+        if same is _ALREADY and (fact := nothing.reason(case, asked.place)):
+            same = Override(status=Outcome.NO_EFFECT, reason=fact)
+        other, _ = self._others.instead(asked, case, (), _names(asked))
         return (
             same
             if other is None
@@ -373,7 +389,7 @@ class Judge:
                 status=Outcome.REACHES,
                 reason=f"{follower} follows" if follower is not None else None,
             )
-        names = _names(asked.subject, asked.place)
+        names = _names(asked)
         found, remains = (
             self._others.instead(asked, case, left, names) if left else ("", ())
         )
@@ -407,7 +423,10 @@ class Judge:
 
     def _failure(self, subject: Listed, failed: EvaluationError) -> Override:
         reason, package = failed.fact, self._parts_of.get(subject.name)
-        names = _names(subject, subject.named.place)
+        place = subject.named.place
+        names = _names(
+            ScopedPath(subject=subject, path=(subject.name,), scope="", place=place)
+        )
         other = (
             self._others.part(subject, subject.name, package, names)
             if package is not None
@@ -453,7 +472,10 @@ class Judge:
             attribute=".".join(
                 path
                 if chosen is None
-                else (*chosen.option, *(path if chosen.is_listed else ()))
+                else (
+                    *chosen.option,
+                    *(path if chosen.is_whole else path[len(chosen.of) :]),
+                )
             ),
             system=self.overlays.system,
             file=where.file if where is not None else subject.overlay.file,
@@ -494,7 +516,7 @@ class Judge:
         place = by.file if by.line is None else f"{by.file}:{by.line}"
         asked, names = (
             replace(asked, scope=self._sets.joint(subject)),
-            _names(subject, asked.place),
+            _names(asked),
         )
         other = self._others.placed(asked, path, [*instead.placed(path, names)], names)
         if other is None:
@@ -516,8 +538,11 @@ class Judge:
         )
 
 
-def _names(subject: Listed, place: Place | None) -> Names:
+def _names(asked: ScopedPath) -> Names:
     """Return the user's names in an override."""
-    if subject.overlay.option is not None:
-        return instead.Names(final="pkgs", prev="pkgs", option=subject.overlay.option)
-    return instead.names_at(place)
+    option, names = asked.subject.overlay.option, instead.names_at(asked.place)
+    if option is None:
+        return names
+    if asked.base is None:
+        return Names(final="pkgs", prev="pkgs", option=option)
+    return Names(final="pkgs", prev="pkgs", own=names.final, before=names.prev)

@@ -6,7 +6,14 @@ from msgspec.structs import replace
 
 from toolkit.asking.session import EvaluationError
 from toolkit.nix.program import quoted
-from toolkit.reach.answers import Listed, Named, Overlay, OverlaySource, SetOption
+from toolkit.reach.answers import (
+    Listed,
+    Named,
+    Overlay,
+    OverlaySource,
+    Place,
+    SetOption,
+)
 from toolkit.reach.effects import Outcome, Override
 from toolkit.reach.sets import Sets, listed
 
@@ -14,6 +21,12 @@ _HOOKED = {
     "pythonPackagesExtensions": ("python3Packages",),
     "haskell": ("haskellPackages",),
 }
+
+
+_OVERLOOKED = (
+    "stands outside of overlays and options, and was not looked at: name the overlay, "
+    "configuration, flake or shell that uses it"
+)
 
 
 def status_of(failed: EvaluationError) -> Outcome:
@@ -65,10 +78,15 @@ class Listing:
                         )
         for source in sources:
             options = [*self._options(source, len(overlays))]
-            overlays += (each for each in options if isinstance(each, Overlay))
+            chosen = [option for option in options if isinstance(option, Overlay)]
+            overlays += chosen
+            if chosen and not source.is_configuration:
+                # Packages that a file makes of others are no overlays, and are read.
+                unread = [row for row in unread if row.file != source.file]
             # A cause that keeps the overlays from being read is said of them.
-            if all(each.file != source.file for each in unread):
-                unread += (each for each in options if isinstance(each, Override))
+            elif all(row.file != source.file for row in unread):
+                unread += (row for row in options if isinstance(row, Override))
+            unread += self.overlooked(source, overlays, unread)
         self.system = self._sets.known(f"system {self._sets.used(overlays)}", str, "")
         return [replace(each, system=self.system) for each in unread], [
             Listed(overlay=overlay, overlays=tuple(overlays), named=each)
@@ -98,13 +116,12 @@ class Listing:
 
         Warn of other overrides.
         """
-        place, readable = (
-            self._sets.define("file", source.question),
-            self._readable(source),
-        )
+        own = self._sets.define("file", source.question)
+        readable = self._readable(source)
         known: set[str] = set()
-        chosen = [*self._chosen(source, place, ())]
-        if source.otherwise is None or source.warning:
+        lines: set[int | None] = set()
+        chosen = [*self._chosen(source, own, ())]
+        if source.is_configuration or source.label:
             yield from {
                 each.reason: each
                 for each in reversed(chosen)
@@ -113,28 +130,74 @@ class Listing:
         for number, found in enumerate(
             (each for each in chosen if isinstance(each, SetOption)), before + 1
         ):
+            # A file that is but an override has no attribute for it.
+            line = next(
+                (call.line for call in source.calls if call.name == found.of[-1]), None
+            )
+            place = found.place or Place(file=source.file, line=line)
             words = (
                 f"{listed(found.keys)} {listed(found.of[::-1])} "
-                f"{quoted(f'{place} {number}')}"
+                f"{quoted(f'{own} {number}')}"
             )
             known.add(found.of[-1])
+            lines.add(found.place.line if found.place is not None else None)
             yield Overlay(
-                key=self._sets.define(
-                    "overlay", f"chosenOf {place} {readable} {words}"
-                ),
+                key=self._sets.define("overlay", f"chosenOf {own} {readable} {words}"),
                 number=number,
                 file=source.file,
-                names=(Named(name=found.of[0], place=found.place),),
+                names=(Named(name=found.of[0], place=place),),
                 listed=False,
-                source=place,
+                source=own,
                 option=found,
             )
-        if lines := [str(line) for line, name in source.unread if name not in known]:
-            fact = (
-                "overrides outside of overlays were not looked at: line "
-                f"{', '.join(lines)}"
-            )
+        if not source.is_configuration:
+            return
+        rest = (
+            str(call.line)
+            for call in source.calls
+            if call.name not in known and lines.isdisjoint(call.bindings)
+        )
+        if unread := ", ".join(dict.fromkeys(rest)):
+            fact = f"overrides outside of overlays were not looked at: line {unread}"
             self.warnings.append(f"{source.file}: {fact}")
+
+    def overlooked(
+        self,
+        source: OverlaySource,
+        overlays: Sequence[Overlay] = (),
+        unread: Sequence[Override] = (),
+    ) -> Iterator[Override]:
+        """Yield the overrides in a file if nothing else is said of it.
+
+        Warn of those in an overlay that set nothing here, such as behind a condition.
+        """
+        own = [overlay for overlay in overlays if overlay.file == source.file]
+        if any(row.file == source.file for row in unread):
+            return
+        named = [named for overlay in own for named in overlay.names]
+        places = {named.place.line for named in named if named.place is not None}
+        names = {named.name for named in named}
+        rest = [
+            call
+            for call in source.calls
+            if places.isdisjoint(call.bindings) and call.name not in names
+        ]
+        if not named:
+            for call in rest:
+                yield Override(
+                    attribute=call.name,
+                    status=Outcome.UNKNOWN,
+                    file=source.file,
+                    line=call.line,
+                    reason=_OVERLOOKED,
+                )
+        elif not source.is_configuration:
+            self.warnings += (
+                f"{source.file}:{call.line}: the override of '{call.name}' sets "
+                "nothing here, such as behind a condition that does not hold"
+                for call in rest
+                if not call.is_local
+            )
 
     def _chosen(
         self, source: OverlaySource, place: str, keys: tuple[str, ...]

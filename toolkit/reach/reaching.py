@@ -225,11 +225,15 @@ def _on(
                 continue
             directory, overlays = sources.flake(group)
             own = judged([overlays])
+            count = len(overrides)
             overrides += own
             for kind, name in judge.overlays.hosts(str(directory)):
                 overrides += _apart(
                     judged([sources.host(directory, kind, name)]), own, f"{kind}.{name}"
                 )
+            if len(overrides) == count:
+                calls = sources.calls(directory / "flake.nix")
+                overrides += judge.overlays.overlooked(replace(overlays, calls=calls))
         return Reach(
             nixpkgs=str(root),
             overrides=tuple(overrides),

@@ -15,7 +15,8 @@ from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
 from toolkit.nix.tree import parsed
 from toolkit.proposal.overlays import OWN
-from toolkit.reach.answers import OverlaySource
+from toolkit.reach import written
+from toolkit.reach.answers import OverlaySource, OverrideCall
 
 INPUT = Path("-")
 """How standard input is named."""
@@ -37,9 +38,9 @@ _SETTINGS = frozenset(
     ]
 )
 """The options that a module with packages sets."""
-_OUTSIDE = re.compile(r"\bpkgs\.(?:[\w'-]+\.)*?([\w'-]+)\.override(?:Attrs)?\b")
-"""An override for one place, such as `programs.NAME.package` and `environment.systemPackages`."""
-_MADE = re.compile(r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b")
+_MADE = re.compile(
+    r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b|\.(?:extend|appendOverlays)\b"
+)
 """The attributes of code that makes a package set with overlays, such as a shell."""
 
 
@@ -153,33 +154,36 @@ def _file(path: Path) -> OverlaySource:
         return _source("config", path)
     own = _source("file", path)
     if _is_module(path):
-        warning = (
-            "does not evaluate as a NixOS configuration, so only what it says "
-            "itself was looked at"
-        )
-        lines = enumerate(files.read(path).decode(errors="replace").splitlines(), 1)
-        unread = tuple(
-            (number, found[1])
-            for number, line in lines
-            if (found := _OUTSIDE.search(line))
-        )
         return replace(
             _source("module", path),
             otherwise=own.question,
-            warning=warning,
-            unread=unread,
+            warning="does not evaluate as a NixOS configuration, so only what it says "
+            "itself was looked at",
+            is_configuration=True,
         )
     if _MADE.search(files.read(path).decode(errors="replace")):
         return replace(_source("made", path), otherwise=own.question)
     return own
 
 
+def calls(path: Path) -> tuple[OverrideCall, ...]:
+    """Return the overrides that a file's text has."""
+    root = written.root_of(path)
+    return tuple(
+        OverrideCall(
+            name=call.name,
+            line=call.node.line,
+            bindings=tuple(binding.line for binding in call.bindings),
+            is_local=call.is_local,
+        )
+        for call in (() if root is None else written.calls(root))
+    )
+
+
 def _is_module(path: Path) -> bool:
     """Return whether a file is written as a NixOS configuration: by its arguments, or by what it sets."""
-    try:
-        root = parsed(files.read(path).decode(errors="replace"), name=str(path)).root
-    except ToolkitError:
-        # Nix says where it is wrong.
+    root = written.root_of(path)
+    if root is None:
         return False
     formals = root.child("formals") if root.kind == "function_expression" else None
     arguments = (
@@ -199,5 +203,7 @@ def _is_module(path: Path) -> bool:
 
 def _source(kind: str, path: Path, file: Path | None = None) -> OverlaySource:
     return OverlaySource(
-        question=f"read {quoted(kind)} {quoted(str(path))}", file=str(file or path)
+        question=f"read {quoted(kind)} {quoted(str(path))}",
+        file=str(file or path),
+        calls=() if file else calls(path),
     )

@@ -29,6 +29,7 @@ let
     match
     pathExists
     split
+    substring
     toXML
     tryEval
     typeOf
@@ -39,8 +40,21 @@ let
     isCallable
     isPackage
     ;
-  inherit (import ./imported.nix { inherit tree; }) argumentsIn imported;
-  inherit (import ./options.nix { inherit tree arguments calledWith; })
+  inherit (import ./imported.nix { inherit tree; })
+    argumentsIn
+    imported
+    importedWith
+    setWith
+    ;
+  inherit
+    (import ./options.nix {
+      inherit
+        tree
+        arguments
+        calledWith
+        importedWith
+        ;
+    })
     chosenAt
     chosenIn
     keysIn
@@ -139,12 +153,12 @@ let
   # Overlays in a value: a function of two, a list or a set of them, a configuration with some of its own.
   overlaysIn =
     name: value:
-    if isPath value || isString value then
+    if isPath value || isString value && substring 0 1 value == "/" then
       overlaysIn name (import value)
     else if takesSet value then
       overlaysIn name (called value)
     else if isPackage value then
-      throw "unlet: is a package, and no overlay"
+      throw "unlet: is a package without an override: name the file that overrides it"
     else if isCallable value then
       overlay name value
     else if isAttrs value && (value ? packageOverrides || value ? allowUnfree) then
@@ -153,7 +167,7 @@ let
       overridesIn name (value.nixpkgs.config or (value.config.nixpkgs.config or { }))
       ++ concatMap overlaysOf (partsIn name value)
     else
-      throw "unlet: is of the type ${typeOf value}, not an overlay";
+      throw "unlet: is of the type ${typeOf value}, not an overlay: name a file that begins with 'final: prev:', a configuration, a flake or a shell";
 
   overridesIn =
     name: config:
@@ -230,12 +244,14 @@ let
   # Of all options only those of nixpkgs are asked for.
   unchecked = { _module.check = false; };
 
+  # A value, and the file that makes packages, if it may.
   valueOf =
-    value:
+    made: value:
     let
       opened = if takesSet value then called value else value;
     in
     file {
+      configuration = if made == null || isCallable value && !takesSet value then null else { file = made; };
       config =
         if !isAttrs opened then
           { }
@@ -261,7 +277,7 @@ let
         }
       );
     # Anything else, by its value.
-    file = path: valueOf (import (/. + path));
+    file = path: valueOf path (import (/. + path));
     # A shell, or other packages, by the nixpkgs that they are made of.
     made =
       path:
@@ -269,11 +285,13 @@ let
         value = imported (/. + path);
         # Only what has no default is given to a function: that may be nixpkgs with overlays.
         given = removeAttrs arguments (filter (name: (functionArgs value).${name} or false) (attrNames arguments));
+        # What it extends has overlays, too.
+        known = given // (if given ? pkgs then { pkgs = setWith { }; } else { });
         found = argumentsIn (
-          if takesSet value then calledWith (intersectAttrs (functionArgs value) given) value else value
+          if takesSet value then calledWith (intersectAttrs (functionArgs value) known) value else value
         );
       in
-      if found == [ ] then kinds.file path else valueOf { nixpkgs = { overlays = [ ]; } // head found; };
+      if found == [ ] then kinds.file path else valueOf null { nixpkgs = { overlays = [ ]; } // head found; };
     # ~/.config/nixpkgs/config.nix
     config =
       path:
@@ -283,7 +301,7 @@ let
       in
       # An overlay may have that name too.
       if isCallable config then
-        valueOf value
+        valueOf null value
       else
         file {
           inherit config;

@@ -42,22 +42,27 @@ let
     fetch: arguments:
     if isNixpkgs (if isString arguments then arguments else toString (arguments.url or "")) then tree else fetch arguments;
 
-  scope = {
-    import = imported;
-    fetchTarball = fetched fetchTarball;
-    builtins = builtins // {
-      import = imported;
-      fetchTarball = fetched fetchTarball;
-      fetchGit = fetched fetchGit;
-    };
-  };
-
-  imported =
-    path:
+  # A file with another function in place of nixpkgs, in what it imports too.
+  importedWith =
+    nixpkgs: path:
+    let
+      import = importedWith nixpkgs;
+      scope = {
+        inherit import;
+        fetchTarball = fetched fetchTarball;
+        builtins = builtins // {
+          inherit import;
+          fetchTarball = fetched fetchTarball;
+          fetchGit = fetched fetchGit;
+        };
+      };
+    in
     if isAttrs path && isNixpkgs (toString (path.url or "")) || toString path == tree then
-      setWith
+      nixpkgs
     else
       scopedImport scope path;
+
+  imported = importedWith setWith;
 
   # The arguments in a value of such a file.
   argumentsIn =
@@ -70,5 +75,10 @@ let
       ) ([ value ] ++ attrValues value);
 in
 {
-  inherit imported argumentsIn;
+  inherit
+    argumentsIn
+    imported
+    importedWith
+    setWith
+    ;
 }

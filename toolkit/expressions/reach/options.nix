@@ -1,17 +1,20 @@
-# What the options of a configuration are set to: overrides of packages, wherever in its modules.
+# What the options of a configuration are set to: overrides of packages, wherever in its modules; and the same of a file
+# that makes packages of its own, such as a shell.
 #
 # The modules are read by themselves, without what nixpkgs defines; `arguments` are those of a module but `pkgs` and `config`,
-# `calledWith` calls a function with them.
+# `calledWith` calls a function with them, `importedWith` reads a file with another function in place of nixpkgs.
 {
   tree,
   arguments,
   calledWith,
+  importedWith,
 }:
 let
   inherit (builtins)
     attrNames
     concatMap
     elemAt
+    filter
     foldl'
     functionArgs
     genList
@@ -36,15 +39,32 @@ let
 
   isOwn = value: substring 0 (stringLength tree + 1) (toString value) == tree + "/";
 
-  # Packages that remember their path, each as `mark` makes it.
+  # Packages and sets of them that remember their path, each as `mark` makes it.
   named =
     mark: path: value:
+    let
+      within = mapAttrs (name: named mark (path ++ [ name ])) value;
+    in
     if isPackage value then
       mark [ ] (value // { "unlet path" = path; })
     else if isAttrs value && length path < 2 && !isCallable value then
-      mapAttrs (name: named mark (path ++ [ name ])) value
+      if value ? extend then mark [ ] (within // { "unlet path" = path; }) else within
     else
       value;
+
+  # Functions whose arguments have packages: what they make is of no interest.
+  gathering = [
+    "buildEnv"
+    "buildFHSEnv"
+    "mkShell"
+    "mkShellNoCC"
+    "symlinkJoin"
+  ];
+  gathered = intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) gathering));
+
+  packagesOf =
+    mark: pkgs:
+    mapAttrs (name: named mark [ name ]) pkgs // mapAttrs (_: _: given: given) (gathered pkgs);
 
   # A package whose functions are not called, so that none fails.
   recorded =
@@ -95,7 +115,7 @@ let
     value:
     if isList value then
       { within = numbered value; }
-    else if !isAttrs value || isCallable value || isPackage value then
+    else if !isAttrs value || isCallable value || isPackage value || value ? "unlet path" || value ? callPackage then
       { within = { }; }
     else if value ? _type then
       { within = numbered (value.contents or (if value ? content then [ value.content ] else [ ])); }
@@ -143,14 +163,27 @@ let
       concatMap inner (if along == [ ] then attrNames opened.within else [ (head along) ]);
 
   settings =
-    mark: { modules, config, ... }: pkgs:
+    mark: { modules ? [ ], file ? null, config ? { }, ... }: pkgs:
     let
       given = arguments // {
         inherit config;
-        pkgs = mapAttrs (name: named mark [ name ]) pkgs;
+        pkgs = packagesOf mark pkgs;
       };
     in
-    concatMap (settingsIn given) modules;
+    if file == null then concatMap (settingsIn given) modules else [ (valueIn given file) ];
+
+  # What a file makes of packages that it imports, or gets as arguments.
+  valueIn =
+    given: file:
+    let
+      value = importedWith (_: given.pkgs) (/. + file);
+      names = functionArgs value;
+      known = filter (name: given ? ${name} || !names.${name}) (attrNames names);
+    in
+    if !isFunction value then
+      value
+    else
+      calledWith (intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) known)) (given.pkgs // given)) value;
 
   at = foldl' (value: key: (openedAt value).within.${key});
 in

@@ -1,5 +1,6 @@
 # What reach and the packages beside it need of a lib.
 rec {
+  optionalAttrs = condition: attributes: if condition then attributes else { };
   fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   drop = count: list: builtins.genList (n: builtins.elemAt list (n + count)) (builtins.length list - count);
   last = list: builtins.elemAt list (builtins.length list - 1);
@@ -18,6 +19,9 @@ rec {
     in
     previous // overlay final previous;
   composeAll = builtins.foldl' (f: g: final: prev: f final prev // g final (prev // f final prev)) (_: _: { });
+
+  makeExtensible =
+    f: fix f // { extend = overlay: makeExtensible (extends overlay f); };
 
   composeExtensions = f: g: composeAll [ f g ];
 

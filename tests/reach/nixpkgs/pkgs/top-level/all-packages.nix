@@ -178,6 +178,18 @@ let
         meta.description = "plain";
       }
     ) { inherit (self) tool; };
+    # It takes any argument.
+    open = lib.makeOverridable (
+      {
+        withColour ? false,
+        ...
+      }:
+      mkDerivation {
+        pname = "open";
+        version = "1.0";
+        flags = if withColour then "--colour" else "";
+      }
+    ) { };
     # The part is bound in a let.
     engine =
       let
@@ -566,6 +578,17 @@ let
     store_2 = self.tool.overrideAttrs { store = 2; };
     store = self.store_2;
     linux_6 = self.kernel;
+    linuxPackages_latest =
+      let
+        packages = lib.makeExtensible (set: {
+          kernel = mkDerivation {
+            pname = "linux";
+            version = "7.0.0";
+            src = fetch { name = "linux-7.0.0"; hash = hash "7"; };
+          };
+        });
+      in
+      packages;
     linuxPackages_6 = self.linuxPackagesFor self.kernel;
     linuxPackagesFor = kernel: { inherit kernel; };
     # Its version holds the kernel's.

@@ -1,0 +1,121 @@
+"""Overrides as a file's text has them: the calls, what they override and what they set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from toolkit import files
+from toolkit.errors import ToolkitError
+from toolkit.nix.attributes import inside
+from toolkit.nix.tree import Node, parsed
+from toolkit.reach.answers import Place
+
+METHODS = frozenset(
+    [
+        "appendOverlays",
+        "extend",
+        "override",
+        "overrideAttrs",
+        "overrideDerivation",
+        "overridePythonAttrs",
+        "overrideScope",
+        "overrideScope'",
+    ]
+)
+
+
+class WrittenCall(Struct, frozen=True, kw_only=True):
+    """A call such as `prev.NAME.overrideAttrs { … }`, and its parts in the tree.
+
+    `subject` is what is overridden; `method` the last name in `function`.
+    """
+
+    node: Node
+    function: Node
+    method: Node
+    subject: Sequence[Node]
+    argument: Node
+
+    @property
+    def name(self) -> str:
+        """The name of the package, without the set that has it."""
+        first = self.subject[0]
+        if len(self.subject) > 1:
+            return self.subject[-1].text.strip('"')
+        inner = call(inside(first))
+        return inner.name if inner is not None else first.text
+
+    @property
+    def chain(self) -> list[WrittenCall]:
+        """The calls of one package, the innermost first."""
+        inner = call(inside(self.subject[0])) if len(self.subject) == 1 else None
+        return [self] if inner is None else [*inner.chain, self]
+
+    @property
+    def bindings(self) -> list[Node]:
+        """The bindings around it, the innermost first."""
+        return [node for node in self.node.ancestors() if node.kind == "binding"]
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether a `let` binds it, or what it is in."""
+        return any(
+            binding.parent is not None
+            and binding.parent.parent is not None
+            and binding.parent.parent.kind == "let_expression"
+            for binding in self.bindings
+        )
+
+
+def call(node: Node) -> WrittenCall | None:
+    """Return an expression as a call of an override, None if it is something else."""
+    if node.kind != "apply_expression":
+        return None
+    function, argument = (each for each in node.children if each.kind != "comment")
+    path = function.child("attrpath") if function.kind == "select_expression" else None
+    if path is None:
+        return None
+    names = [name for name in path.children if name.kind not in {".", "comment"}]
+    if names[-1].text not in METHODS:
+        return None
+    return WrittenCall(
+        node=node,
+        function=function,
+        method=names[-1],
+        subject=(function.children[0], *names[:-1]),
+        argument=argument,
+    )
+
+
+def calls(root: Node) -> Iterator[WrittenCall]:
+    """Yield the overrides in a file, of a chain of calls the last."""
+    inner = set[Node]()
+    for node in root.walk():
+        written = call(node)
+        if written is not None and node not in inner:
+            inner |= {each.node for each in written.chain}
+            yield written
+
+
+def root_of(file: Path) -> Node | None:
+    """Return the tree of a file, None if it cannot be parsed: Nix says where it is wrong."""
+    try:
+        return parsed(files.read(file).decode(errors="replace"), name=str(file)).root
+    except ToolkitError:
+        return None
+
+
+def binding_at(place: Place | None) -> Node | None:
+    """Return the outermost binding that begins in the line of a place."""
+    root = root_of(Path(place.file)) if place is not None else None
+    return next(
+        (
+            node
+            for node in (() if root is None else root.walk())
+            if node.kind == "binding" and place is not None and node.line == place.line
+        ),
+        None,
+    )

@@ -69,8 +69,10 @@ def test_a_shell_may_have_the_configuration_with_it(
         ),
         (
             "''text''",
-            "is of the type string, not an overlay: name a file that begins with "
-            "'final: prev:', a configuration, a flake or a shell",
+            (
+                "is of the type string, not an overlay: name a file that begins with "
+                "'final: prev:', a configuration, a flake or a shell"
+            ),
         ),
     ],
 )
@@ -89,8 +91,10 @@ OWN = "override { withColour = true; }"
     [
         (f"{{ pkgs, ... }}:\npkgs.plain.{OWN}", {"plain": "reaches"}),
         (
-            "{ pkgs ? import <nixpkgs> { } }: pkgs.plain.overrideAttrs { version = "
-            "''2''; }",
+            (
+                "{ pkgs ? import <nixpkgs> { } }: pkgs.plain.overrideAttrs { version = "
+                "''2''; }"
+            ),
             {"plain": "in part"},
         ),
         (f"with import <nixpkgs> {{ }}; plain.{OWN}", {"plain": "reaches"}),
@@ -100,13 +104,17 @@ OWN = "override { withColour = true; }"
             {"own": "reaches"},
         ),
         (
-            f"{{ pkgs }}: pkgs.mkShell {{ packages = [ (pkgs.plain.{OWN}) pkgs.tool ]; "
-            "}",
+            (
+                f"{{ pkgs }}: pkgs.mkShell {{ packages = [ (pkgs.plain.{OWN}) pkgs.tool ]; "
+                "}"
+            ),
             {"packages.plain": "reaches"},
         ),
         (
-            f"{{ pkgs ? import <nixpkgs> {{ }} }}: let own = pkgs.extend {ONE}; in "
-            "own.mkShell { pname = ''shell''; version = ''1''; }",
+            (
+                f"{{ pkgs ? import <nixpkgs> {{ }} }}: let own = pkgs.extend {ONE}; in "
+                "own.mkShell { pname = ''shell''; version = ''1''; }"
+            ),
             {"plain": "reaches"},
         ),
         # Each override in a file of which nothing is judged is named.

@@ -25,7 +25,7 @@ def reason(case: Overridden, place: Place | None) -> str | None:
 
 
 def _unknown(call: Call) -> Sequence[str]:
-    """Return what a call sets and the package does not take, if it says what it takes."""
+    """Return the arguments of a call that the package does not declare."""
     if not call.arguments:
         return ()
     return [name for name in call.names if name not in call.arguments]

@@ -5,6 +5,7 @@ little more than one.
 """
 
 import json
+import os
 import queue
 import re
 import secrets
@@ -26,6 +27,8 @@ from toolkit.nix.program import reason
 from toolkit.nix.stores import own, remote
 from toolkit.process import Command
 
+# Below these, Nix keeps what its user has asked in a REPL.
+_HISTORY = ("NIX_DATA_HOME", "XDG_DATA_HOME")
 _SETTINGS = {
     "fsync-metadata": "false",
     "warn-dirty": "false",
@@ -129,10 +132,9 @@ class Session:
             for word in ("--option", name, value)
         ]
         argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
+        more = {"NIX_REMOTE": remote(own()), **dict.fromkeys(_HISTORY, os.devnull)}
         # A fetch heeds SIGTERM at once, a function that runs does not.
-        command = Command(
-            argv=argv, env=variables(BUILDING, {"NIX_REMOTE": remote(own())}), grace=0.5
-        )
+        command = Command(argv=argv, env=variables(BUILDING, more), grace=0.5)
         within = command if is_sealed() else bounded(command, memory(_MEBIBYTES))
         sealed = restrict(within, expression.parent, writes=(own(),))
         # <nixpkgs> of an overlay is the one that it is tried on; a link comes after

@@ -74,15 +74,22 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Count what became of all that was tried at random."""
+    """Count what became of all that was tried at random; numbers are added up."""
     reports = [
         report
         for kind in ("passed", "failed")
         for report in terminalreporter.getreports(kind)
     ]
-    counted = Counter(what for report in reports for what in report.user_properties)
+    properties = [what for report in reports for what in report.user_properties]
+    counted = Counter(pair for pair in properties if isinstance(pair[1], str))
     for (what, outcome), count in sorted(counted.items()):
         terminalreporter.write_line(f"{what}: {count} {outcome}")
+    sums = Counter[str]()
+    for what, number in properties:
+        if isinstance(number, int):
+            sums[what] += number
+    for what, number in sorted(sums.items()):
+        terminalreporter.write_line(f"{what}: {number:,}")
 
 
 @pytest.fixture(autouse=True)

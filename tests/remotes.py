@@ -7,6 +7,7 @@ import resource
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import cache as once
 from pathlib import Path, PurePosixPath
 
@@ -228,6 +229,13 @@ def server(tmp_path: Path) -> Generator[Remote]:
     """A git server that has nothing yet."""
     root = tmp_path / "served"
     root.mkdir()
+    with serving(root) as remote:
+        yield remote
+
+
+@contextmanager
+def serving(root: Path) -> Generator[Remote]:
+    """Yield a git server of the repositories in a directory."""
     remote = Remote(url="", root=root)
     with running(type("Kind", (_Handler,), {"remote": remote})) as remote.url:
         yield remote

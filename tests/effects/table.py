@@ -1,8 +1,8 @@
 """What each command may do: `tests/effects.toml`, and what a run did beyond it.
 
 A place in the table is a pattern of `fnmatch` for each name of a path, and permits all
-that is below it. It begins with a name in capitals, which each run gives a path, or is
-a path of every Linux.
+that is below it, unless it ends in `/.`. It begins with a name in capitals, which each
+run gives a path, or is a path of every Linux.
 """
 
 import re
@@ -24,7 +24,7 @@ _BEFORE = re.compile(
     r"--(?:git-dir|work-tree|namespace|exec-path)=.*|--bare|--literal-pathspecs"
     r"|--no-(?:lazy-fetch|optional-locks|pager|replace-objects)"
 )
-_BEFORE_WORD = {"-C", "-c", "--git-dir", "--work-tree"}
+_BEFORE_WORD = {"-C", "-c", "--git-dir", "--shallow-file", "--work-tree"}
 
 
 class Permission(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,7 +148,10 @@ def _is_permitted(permission: Permission, effect: Effect, outcome: Outcome) -> b
 
 
 def _holds(pattern: str, place: str) -> bool:
-    names, parts = pattern.split("/"), place.split("/")
+    names, parts = pattern.split("/"), place.rstrip("/").split("/")
+    if names[-1] == ".":
+        # Itself, and nothing below.
+        return len(names) == len(parts) + 1 and all(map(fnmatchcase, parts, names))
     return len(names) <= len(parts) and all(map(fnmatchcase, parts, names))
 
 
@@ -158,13 +161,13 @@ def _starts(entry: str, effect: Effect, outcome: Outcome) -> bool:
     if "/" in name or name.isupper():
         is_program = _holds(name, symbolic(effect.place, outcome.places))
     elif effect.is_done:
-        is_program = effect.place in outcome.programs[name]
+        is_program = effect.place in outcome.programs.get(name, ())
     else:
         # It was looked for along PATH.
         is_program = Path(effect.place).name == name
     if name == "git":
         words = _command(words)
-    given = words[1 : len(first) + 1]
+    given = [symbolic(word, outcome.places) for word in words[1 : len(first) + 1]]
     return (
         is_program
         and len(given) == len(first)

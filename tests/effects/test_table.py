@@ -28,7 +28,7 @@ PERMISSION = Permission(
     changes=("CACHE",),
     deletes=("HOME/.*-new", "HOME/links/*/gitdir"),
     connects=("10.0.0.1:80",),
-    reads=("HOME/.gitconfig", "/proc/*/maps"),
+    reads=("/.", "HOME/.gitconfig", "HOME/src/.", "/proc/*/maps"),
     written=2,
     memory=50,
 )
@@ -67,6 +67,8 @@ def start(place: str, *words: str, is_done: bool = True) -> Effect:
         at(Kind.CONNECT, "10.0.0.1:80"),
         at(Kind.READ, "/h/.gitconfig"),
         at(Kind.READ, "/proc/77/maps"),
+        at(Kind.READ, "/h/src"),
+        at(Kind.READ, "/"),
         at(Kind.WRITE, "/h/cache/a", size=2 << 20),
         start(GIT, "git", "init", "--quiet"),
         start(GIT, "git", "-C", "/h", "-c", "a.b=c", "--git-dir=/h", "init"),
@@ -92,6 +94,8 @@ def test_what_is_permitted_is_not_named(effect: Effect) -> None:
         (at(Kind.MODE, "/other"), "modes /other: a call"),
         (at(Kind.CONNECT, "10.0.0.1:53"), "connects 10.0.0.1:53: a call"),
         (at(Kind.READ, "/h/.ssh/id"), "reads HOME/.ssh/id: a call"),
+        (at(Kind.READ, "/x"), "reads /x: a call"),
+        (at(Kind.READ, "/h/src/x"), "reads HOME/src/x: a call"),
         (at(Kind.READ, "/h/cache/x"), "reads CACHE/x: a call"),
         (
             at(Kind.WRITE, "/h/cache/a", size=3 << 20),

@@ -67,6 +67,11 @@ def test_what_a_process_began_when_it_ended_may_have_been_done() -> None:
     assert call.is_done
 
 
+def test_a_call_that_never_began_is_none() -> None:
+    lines = ["7 ???()                             = ?", "7 +++ killed by SIGKILL +++"]
+    assert [call.name for call in calls(lines)] == [trace.ENDED]
+
+
 def test_a_thread_that_starts_a_program_goes_on_as_the_first_one() -> None:
     lines = [
         '9 execve("/bin/sh", ["sh"], 0x7 /* 1 var */ <unfinished ...>',
@@ -87,6 +92,8 @@ def test_words_and_bytes_are_read_as_they_were() -> None:
 def test_paths_of_open_files_are_read_as_they_are() -> None:
     call = one('7 write(4</a \\74b\\76, 3>(deleted), "x", 1) = 1')
     assert opened(call.arguments[0]) == "/a <b>, 3"
+    call = one('7 write(4</dev/null<char 1:3>>, "x", 1) = 1')
+    assert opened(call.arguments[0]) == "/dev/null"
     call = one("7 sendto(3<TCP:[127.0.0.1:1->127.0.0.1:2]>, NULL, 0, 0, NULL, 0) = 0")
     assert opened(call.arguments[0]) == "TCP:[127.0.0.1:1->127.0.0.1:2]"
     assert len(call.arguments) == 6

@@ -55,7 +55,9 @@ _ATOM = re.compile(
 _RESULT = re.compile(r" *= (?P<result>-?\w+|\?)(?P<more>.*)")
 _QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<cut>\.\.\.)?')
 _ESCAPED = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
-_OPENED = re.compile(r"(?:-?\d+|AT_FDCWD)<(?P<path>.*)>(?:\(deleted\))?")
+_OPENED = re.compile(
+    r"(?:-?\d+|AT_FDCWD)<(?P<path>.*?)(?:<(?:char|block) [^<>]*>)?>(?:\(deleted\))?"
+)
 _CONTROLS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 
 
@@ -119,6 +121,9 @@ class _Halves:
             # A thread that starts a program goes on as the first thread.
             if (by := int(over["pid"])) in self.pending:
                 self.pending[process] = self.pending.pop(by)
+        elif rest.startswith("???("):
+            # Its process was killed before the call could begin.
+            return
         elif _ENDED.fullmatch(rest) is not None:
             if process in self.pending:
                 begin, begun = self.pending.pop(process)
@@ -190,7 +195,7 @@ def texts(argument: str) -> tuple[str, ...]:
 
 def opened(argument: str) -> str | None:
     """Return the path that strace shows behind a file's number, None without one."""
-    match = _OPENED.match(argument.strip())
+    match = _OPENED.fullmatch(argument.strip())
     return None if match is None else _plain(match["path"])
 
 

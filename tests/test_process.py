@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import files, process
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.process import Command, run
 
 # A shell whose child is a program of its own; the child's process id is in the file
@@ -383,3 +383,45 @@ def test_a_program_has_no_terminal() -> None:
         os.close(os.open("/dev/tty", os.O_RDONLY))
     done = run(["sh", "-c", "exec 2>/dev/null; (: < /dev/tty) || echo none"])
     assert done.text == "none"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(
+            "import signal\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
+            "with open('file', 'wb') as file:\n"
+            "    for _ in range(40): file.write(bytes(1 << 20))",
+            id="one file",
+        ),
+        pytest.param(
+            "import time\n"
+            "for number in range(40): open(str(number), 'wb').write(bytes(1 << 20))\n"
+            "time.sleep(30)",
+            id="many files",
+        ),
+        pytest.param(
+            "import subprocess, sys\n"
+            "more = \"for n in range(40): open(str(n), 'wb').write(bytes(1 << 20))\"\n"
+            "wait = 'import time; time.sleep(30)'\n"
+            "subprocess.run([sys.executable, '-c', more + '\\n' + wait])",
+            id="a child",
+        ),
+    ],
+)
+def test_program_that_writes_more_than_it_may_is_ended(
+    tmp_path: Path, code: str
+) -> None:
+    argv = (sys.executable, "-c", code)
+    began = time.monotonic()
+    with pytest.raises(LimitError) as raised:
+        process.execute(Command(argv=argv, cwd=tmp_path, writes=20))
+    assert raised.value.limit == "it has written more than 20 MiB to files"
+    assert time.monotonic() - began < 25
+
+
+def test_program_may_print_more_than_it_may_write(tmp_path: Path) -> None:
+    argv = (sys.executable, "-c", "import sys; sys.stdout.write('x' * (30 << 20))")
+    done = process.execute(Command(argv=argv, cwd=tmp_path, writes=20))
+    assert len(done.stdout) == 30 << 20

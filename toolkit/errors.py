@@ -132,10 +132,11 @@ class LimitError(CommandError):
 
     `limit` names it, as the end of a sentence.
 
-    `of_time`: it was a time limit; `of_pace`: that of a single task.
+    `of_time`: it was a time limit; `of_pace`: that of a single task; `of_disk`: it was
+    the limit of what it may write.
     """
 
-    def __init__(  # noqa: PLR0913 - two kinds of a limit
+    def __init__(  # noqa: PLR0913 - three kinds of a limit
         self,
         argv: Sequence[str],
         *,
@@ -144,10 +145,12 @@ class LimitError(CommandError):
         limit: str,
         of_time: bool = False,
         of_pace: bool = False,
+        of_disk: bool = False,
     ) -> None:
         super().__init__(argv, status=status, stderr=f"{stderr}\n{limit}")
         self.limit = limit
         self.of_time = of_time
+        self.of_disk = of_disk
         self.of_pace = of_pace
 
 

@@ -17,7 +17,7 @@ _CHUNK = 65536
 class Stream:
     """One output of a program: `observer` gets each line.
 
-    Beyond `kept` bytes, the first are dropped.
+    Beyond `kept` bytes, the first are dropped; `size` counts them, too.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Stream:
         self._observer = observer
         self._chunks: deque[bytes] = deque()
         self._size = 0
+        self.size = 0
         self._rest = b""
 
     @property
@@ -54,6 +55,7 @@ class Stream:
             *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
             for line in lines if chunk or not self._rest else (*lines, self._rest):
                 self._observer(line.decode("utf-8", "replace"))
+        self.size += len(chunk)
         self._size += len(chunk)
         self._chunks.append(chunk)
         while (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -91,6 +92,8 @@ class Command(Struct, frozen=True, kw_only=True):
 
     Such a program ends by itself after the processor time of its `timeout` on all cores, even if this one was killed.
     """
+    writes: int | None = None
+    """On Linux, it and the programs that it starts may write so many MiB to files."""
     pace: Pace | None = None
     grace: float = 3.0
     """It has so many seconds between SIGTERM and SIGKILL, for Nix to end its builders; with none, SIGKILL is all."""
@@ -215,29 +218,39 @@ def execute(command: Command) -> Completed:
         command.turn.release()
 
 
+class _Watch:
+    """The remaining limits of a running program, and its output."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._began = time.monotonic()
+        self.stdout = Stream(most=command.most)
+        self.stderr = Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
+        self.missed: Pace | None = None
+        """The pace that it did not keep, if it is late."""
+        self.pid = 0
+
+    def left(self) -> float:
+        """Return the seconds that are left; raise TimeoutError or LimitError."""
+        command = self._command
+        passed = time.monotonic() - self._began
+        whole = inf if command.timeout is None else command.timeout - passed
+        task = inf if command.pace is None else command.pace.left()
+        self.missed = command.pace if task < whole else None
+        if (seconds := min(whole, task)) <= 0:
+            raise TimeoutError
+        if command.writes is not None:
+            printed = self.stdout.size + self.stderr.size
+            if written(self.pid) - printed > command.writes << 20:
+                raise _too_much(command)
+        return seconds
+
+
 def _execute(command: Command) -> Completed:
     _tell(command)
     living = _group.get() or _Living()
-    began = time.monotonic()
-    stdout, stderr = (
-        Stream(most=command.most),
-        Stream(kept=_KEPT_BYTES, observer=command.on_stderr),
-    )
-    missed: Pace | None = None
-
-    def left() -> float:
-        nonlocal missed
-        whole = (
-            inf
-            if command.timeout is None
-            else began + command.timeout - time.monotonic()
-        )
-        task = inf if command.pace is None else command.pace.left()
-        missed = command.pace if task < whole else None
-        if (seconds := min(whole, task)) <= 0:
-            raise TimeoutError
-        return seconds
-
+    watch = _Watch(command)
+    stdout, stderr = watch.stdout, watch.stderr
     # Between the start of the program and the `try` that ends it there must be no
     # interrupt.
     signals = HeldSignals()
@@ -247,20 +260,21 @@ def _execute(command: Command) -> Completed:
         signals.release()
         raise
     try:
+        watch.pid = process.pid
         signals.release()
         # A child of the program may have its output open still.
         outputs = ((process.stdout, stdout), (process.stderr, stderr))
-        exchange(process.stdin, command.stdin or b"", outputs, left, process.poll)
+        exchange(process.stdin, command.stdin or b"", outputs, watch.left, process.poll)
         if stdout.is_full:
             end(process, grace=command.grace)
             drain(process.stderr, stderr)
         else:
-            process.wait(None if isinf(seconds := left()) else seconds)
+            process.wait(None if isinf(seconds := watch.left()) else seconds)
     except (TimeoutError, subprocess.TimeoutExpired):
         end(process, grace=command.grace)
         drain(process.stderr, stderr)
         raise _too_long(
-            command, _shown(command, stderr.text, -signal.SIGTERM), missed
+            command, _shown(command, stderr.text, -signal.SIGTERM), watch.missed
         ) from None
     except BaseException:
         end(process, grace=command.grace)
@@ -269,16 +283,21 @@ def _execute(command: Command) -> Completed:
         living.ended(process)
         for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
             pipe.close()
-    said = _shown(command, stderr.text, process.returncode)
-    if stdout.is_full:
+    return _completed(command, process.returncode, watch)
+
+
+def _completed(command: Command, status: int, watch: _Watch) -> Completed:
+    """Return what a program has printed; raise as `execute` does for how it ended."""
+    said = _shown(command, watch.stderr.text, status)
+    if watch.stdout.is_full:
         limit = f"it has written more than {command.most} bytes"
-        raise LimitError(
-            command.argv, status=process.returncode, stderr=said, limit=limit
-        )
-    if command.ok is not None and process.returncode not in command.ok:
-        raise CommandError(command.argv, status=process.returncode, stderr=said)
+        raise LimitError(command.argv, status=status, stderr=said, limit=limit)
+    if command.writes is not None and status == -signal.SIGXFSZ:
+        raise _too_much(command)
+    if command.ok is not None and status not in command.ok:
+        raise CommandError(command.argv, status=status, stderr=said)
     return Completed(
-        argv=command.argv, status=process.returncode, stdout=stdout.content, stderr=said
+        argv=command.argv, status=status, stdout=watch.stdout.content, stderr=said
     )
 
 
@@ -311,6 +330,30 @@ def _too_long(command: Command, said: str, pace: Pace | None = None) -> LimitErr
         of_time=True,
         of_pace=pace is not None,
     )
+
+
+def _too_much(command: Command) -> LimitError:
+    limit = f"it has written more than {command.writes} MiB to files"
+    return LimitError(
+        command.argv, status=-signal.SIGXFSZ, stderr="", limit=limit, of_disk=True
+    )
+
+
+def written(pid: int) -> int:
+    """Return how many bytes a process and its descendants have written (proc(5), io).
+
+    Those of a descendant count until it ends, and again once its parent knows that. It
+    is 0 if the system does not count them.
+    """
+    try:
+        place = Path(f"/proc/{pid}")
+        counted = re.search(r"^wchar: (\d+)$", (place / "io").read_text(), re.MULTILINE)
+        tasks = [task / "children" for task in (place / "task").iterdir()]
+        children = [int(child) for task in tasks for child in task.read_text().split()]
+    except OSError:
+        return 0
+    own = 0 if counted is None else int(counted[1])
+    return own + sum(map(written, children))
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:
@@ -435,17 +478,21 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
             ) from None
         message = f"{program}: cannot be started: {reason_of(error)}"
         raise ToolkitError(message) from None
-    if command.memory is not None and sys.platform == "linux":
-        with suppress(OSError, ValueError):
-            resource.prlimit(
-                process.pid,
-                resource.RLIMIT_DATA,
-                (command.memory << 20, command.memory << 20),
-            )
-            if command.timeout is not None:
-                seconds = math.ceil(command.timeout) * (os.cpu_count() or 1)
-                resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds, seconds))
+    if command.writes is not None:
+        _limit(process.pid, resource.RLIMIT_FSIZE, command.writes << 20)
+    if command.memory is not None:
+        _limit(process.pid, resource.RLIMIT_DATA, command.memory << 20)
+        if command.timeout is not None:
+            seconds = math.ceil(command.timeout) * (os.cpu_count() or 1)
+            _limit(process.pid, resource.RLIMIT_CPU, seconds)
     return process
+
+
+def _limit(pid: int, kind: int, most: int) -> None:
+    """Limit a process, on Linux; one that has ended needs no limit."""
+    if sys.platform == "linux":
+        with suppress(OSError, ValueError):
+            resource.prlimit(pid, kind, (most, most))
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

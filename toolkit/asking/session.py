@@ -25,6 +25,7 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.limits import bounded, is_sealed, memory, raised_by, restrict
 from toolkit.nix.program import reason
 from toolkit.nix.stores import own, remote
+from toolkit.pipes import LONGEST_WAIT
 from toolkit.process import Command
 
 # Below these, Nix keeps what its user has asked in a REPL.
@@ -141,6 +142,8 @@ class Session:
         # what it leads to.
         self._command = replace(sealed, argv=(*sealed.argv, "-I", f"nixpkgs={lookup}"))
         self._defined: dict[str, str] = {}
+        self._written = 0
+        """In bytes, by the processes before this one: they share a limit."""
         self.warnings: dict[str, None] = {}
         self._seconds = min(seconds, self._command.timeout or seconds)
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -238,11 +241,7 @@ class Session:
 
     def _next(self, said: Sequence[str]) -> str:
         self._has_room = False
-        try:
-            line = self._lines.get(timeout=max(0.0, self._deadline - time.monotonic()))
-        except queue.Empty:
-            self._restart()
-            raise self._late("\n".join(said)) from None
+        line = self._awaited(said)
         if line is None:
             self._has_room = self._answers > 0
             self._restart()
@@ -252,6 +251,25 @@ class Session:
             fact = raised_by("--max-memory", "Nix has ended: probably out of memory")
             raise EvaluationError(fact, "\n".join(said), is_limit=True)
         return line
+
+    def _awaited(self, said: Sequence[str]) -> str | None:
+        """Return Nix's next line, None at its end; raise EvaluationError at a limit."""
+        while (left := self._deadline - time.monotonic()) > 0:
+            self._require_room()
+            with suppress(queue.Empty):
+                return self._lines.get(timeout=min(left, LONGEST_WAIT))
+        self._restart()
+        raise self._late("\n".join(said))
+
+    def _require_room(self) -> None:
+        """Raise EvaluationError if Nix has written more than a sealed evaluation may."""
+        most = self._command.writes
+        now = process.written(self._process.pid)
+        if most is None or self._written + now <= most << 20:
+            return
+        self._restart()
+        limit = f"it has written more than {most} MiB to the store"
+        raise EvaluationError(raised_by("--max-disk", limit), "", is_limit=True)
 
     def _late(self, said: str) -> EvaluationError:
         return EvaluationError(
@@ -269,6 +287,7 @@ class Session:
     def _close(self) -> None:
         # Between two questions it is the end of its input that ends it: SIGTERM ends an
         # evaluation alone.
+        self._written += process.written(self._process.pid)
         _shut(self._process.stdin)
         process.end(self._process, grace=self._command.grace)
         for thread in self._readers:

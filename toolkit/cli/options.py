@@ -280,10 +280,14 @@ source = together(
 """Add the options that name a nixpkgs or a file; `source_request` returns their values."""
 
 
+_DISK_HELP = "The limit of each sealed evaluation's files, by default 256."
+
+
 def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
     """Add the options that change the limits of evaluations; `allow` applies them."""
     return together(
         depth_value("--max-memory", type=MIB, metavar="MIB", help=memory),
+        depth_value("--max-disk", type=MIB, metavar="MIB", help=_DISK_HELP),
         depth_value("--timeout", type=SECONDS, metavar="SECONDS", help=timeout),
     )
 
@@ -292,9 +296,8 @@ def allow() -> None:
     """Apply the limits that the user gave to all evaluations of the running command."""
     from toolkit.nix import limits  # noqa: PLC0415 - --help does without
 
-    click.get_current_context().with_resource(
-        limits.allowing(asked("timeout"), asked("max_memory"))
-    )
+    given = (asked("timeout"), asked("max_memory"), asked("max_disk"))
+    click.get_current_context().with_resource(limits.allowing(*given))
 
 
 _URL_HELP = "The {} of a different GitHub server, such as https://HOST/{}."

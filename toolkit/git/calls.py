@@ -24,8 +24,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from msgspec.structs import replace
+
 from toolkit import environment, files, inside, process, writable
-from toolkit.errors import CommandError, FullError, ToolkitError
+from toolkit.errors import CommandError, FullError, LimitError, ToolkitError
 from toolkit.git import messages, urls
 
 # As in hermetic.gitconfig: who commits in repositories that live for a block.
@@ -51,6 +53,8 @@ _CONTRIBUTING = {
     "i18n.commitEncoding": "UTF-8",
     # What git otherwise does on the way: a daemon, housekeeping, files beside the
     # index.
+    "core.commitGraph": "false",
+    "core.multiPackIndex": "false",
     "core.fsmonitor": "false",
     "core.splitIndex": "false",
     "core.untrackedCache": "false",
@@ -66,9 +70,14 @@ _CONTRIBUTING = {
 # of its own. All others need a terminal, a network, or a patch that is shown; what
 # shows one says --no-ext-diff and --no-textconv.
 _READING = {
+    # git does not verify these two files about the parents and trees of commits.
+    "core.commitGraph": "false",
+    "core.multiPackIndex": "false",
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
     "log.showSignature": "false",
+    "log.showRoot": "true",
+    "i18n.logOutputEncoding": "UTF-8",
     "diff.ignoreSubmodules": "all",
     "submodule.recurse": "false",
 }
@@ -92,6 +101,22 @@ _PATH_BYTES = 1 << 16
 
 _PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 _ALONE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
+# Else a clone's refs/replace and info/grafts put other objects in the place of those
+# that were asked for (git-replace(1), gitrepository-layout(5)).
+_AS_NAMED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": f"{os.devnull}/none"}
+
+_MEMORY_MIB = 1024
+"""The limit of git's own memory; packs that it maps do not count."""
+
+_NO_MEMORY = re.compile(
+    r"^(?:fatal|error): .*(?:[Oo]ut of memory|[Cc]annot allocate memory)", re.MULTILINE
+)
+
+_WRITTEN_MIB = 512
+"""The limit of git's writing in our own repositories: several times a whole nixpkgs."""
+
+_FETCHED_MIB = 4096
+"""The limit of a fetch; a nixpkgs with all of its history takes less."""
 
 _HERMETIC = Path(__file__).with_name("hermetic.gitconfig")
 
@@ -136,6 +161,7 @@ def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
             **named,
             "GIT_CONFIG_COUNT": str(count),
             **_ALONE,
+            **_AS_NAMED,
             "GIT_OPTIONAL_LOCKS": "0",
             **_PLAIN,
         },
@@ -167,7 +193,8 @@ def network() -> Mapping[str, str]:
 def contributing() -> Mapping[str, str]:
     """Return git's environment for adding a branch to a user's clone."""
     return environment.variables(
-        environment.COMMITTING, {**_ALONE, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        environment.COMMITTING,
+        {**_ALONE, **_AS_NAMED, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
     )
 
 
@@ -193,10 +220,13 @@ def run_hermetic(
         {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
     )
     try:
-        done = process.run(
-            ("git", "-C", str(directory), *arguments),
-            env={**hermetic(date=date), **ceiling},
-            **fields,
+        done = _bounded(
+            process.Command(
+                argv=("git", "-C", str(directory), *arguments),
+                env={**hermetic(date=date), **ceiling},
+                writes=_WRITTEN_MIB,
+                **fields,
+            )
         )
     except CommandError as error:
         _require_space(error.stderr)
@@ -238,11 +268,26 @@ def _read(
 ) -> process.Completed:
     """Run git on a clone that is a stranger's."""
     argv = ("git", *words)
-    return process.execute(
+    return _bounded(
         process.Command(
             argv=argv, env=env, timeout=_READING_SECONDS, shown=messages.known, **fields
         )
     )
+
+
+def _bounded(command: process.Command) -> process.Completed:
+    """Run git with limited memory; raise LimitError if it needs more."""
+    try:
+        return process.execute(replace(command, memory=_MEMORY_MIB))
+    except CommandError as error:
+        if _NO_MEMORY.search(error.stderr) is None:
+            raise
+        raise LimitError(
+            error.argv,
+            status=error.status,
+            stderr="",
+            limit=f"git needs more than {_MEMORY_MIB} MiB of memory",
+        ) from error
 
 
 @cache
@@ -360,7 +405,9 @@ def run_network(
 ) -> process.Completed:
     """Run git against a remote, in our own `directory`."""
     argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
-    return process.run(argv, env=network(), **fields)
+    return process.execute(
+        process.Command(argv=argv, env=network(), writes=_FETCHED_MIB, **fields)
+    )
 
 
 def author() -> str:

@@ -16,6 +16,7 @@ from math import inf, isfinite
 from pathlib import Path
 from threading import BoundedSemaphore
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import environment, landlock, process
@@ -30,6 +31,9 @@ _NIX_INITIAL_MIB = 384
 
 MEMORY_MIB = 2048
 """The memory limit of one evaluation, and of all those together that share one."""
+
+DISK_MIB = 256
+"""The limit of what a sealed evaluation writes to its store."""
 
 SECONDS = 60.0
 """The time limit of one evaluation."""
@@ -48,9 +52,16 @@ _SHORTEST = 0.001
 _GIT = ".git"
 _STORE = Path("/nix/store")
 
-_allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar(
-    "_allowed", default=None
-)
+
+class _Limits(Struct, frozen=True, kw_only=True):
+    """The limits of an evaluation that the user gave."""
+
+    seconds: float | None = None
+    memory: int | None = None
+    disk: int | None = None
+
+
+_allowed: ContextVar[_Limits | None] = ContextVar("_allowed", default=None)
 
 ANSWER_BYTES = 128 << 20
 """The output writes a shared value as often as it is used."""
@@ -190,12 +201,14 @@ def allowance(most: float | None = None) -> Allowance:
 
 
 @contextmanager
-def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
+def allowing(
+    seconds: float | None, memory: int | None, disk: int | None = None
+) -> Generator[None]:
     """Replace the default limits of evaluations in the block by the user's.
 
-    None keeps a default.
+    `memory` and `disk` are in MiB. None keeps a default.
     """
-    token = _allowed.set((seconds, mebibytes))
+    token = _allowed.set(_Limits(seconds=seconds, memory=memory, disk=disk))
     try:
         yield
     finally:
@@ -216,16 +229,21 @@ def no_time() -> str:
 
 def seconds(default: float | None = None) -> float:
     """Return the time limit of an evaluation, or of all that share the `default`."""
-    return (_allowed.get() or (None, None))[0] or (
-        SECONDS if default is None else default
-    )
+    return _given().seconds or (SECONDS if default is None else default)
 
 
 def memory(default: int | None = None) -> int:
     """Return the memory limit in MiB of an evaluation, or of all that share the `default`."""
-    return (_allowed.get() or (None, None))[1] or (
-        MEMORY_MIB if default is None else default
-    )
+    return _given().memory or (MEMORY_MIB if default is None else default)
+
+
+def disk() -> int:
+    """Return how many MiB a sealed evaluation may write."""
+    return _given().disk or DISK_MIB
+
+
+def _given() -> _Limits:
+    return _allowed.get() or _Limits()
 
 
 def left() -> float:
@@ -276,6 +294,7 @@ def restrict(
             _SHORTEST, min(command.timeout or seconds(), end - time.monotonic())
         ),
         most=ANSWER_BYTES,
+        writes=disk(),
         within=None
         if writes is None
         else confinement(*readable, writes=writes, lists=tops),

@@ -213,6 +213,8 @@ def failure(error: CommandError, fact: str) -> ToolkitError:
 
 def at_limit(error: CommandError) -> str:
     """Return the limit that ended an evaluation, and the option that raises it, if the command has one."""
+    if isinstance(error, LimitError) and error.of_disk:
+        return raised_by("--max-disk", reason(error))
     if isinstance(error, LimitError) and not error.of_time:
         return reason(error)
     return raised_by(

@@ -1,8 +1,9 @@
 """Choose the Nix store: the machine's, or the user's own one if they may not write to the machine's."""
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from errno import EACCES
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ STATE = Path("/nix/var/nix")
 _SOCKET = STATE / "daemon-socket/socket"
 _NOWHERE = STORE / f"{'0' * 32}-unlet"
 """A path that no store has: its hash would be that of a chosen content."""
+
+_passing: ContextVar[Path | None] = ContextVar("_passing", default=None)
 
 _PATIENCE_SECONDS = 20.0
 
@@ -64,8 +67,11 @@ def store_variables() -> Mapping[str, str]:
 def own() -> Path:
     """Return the root of the user's own store in the cache; create it if needed.
 
-    Any user can instantiate derivations there; builds need a user namespace.
+    In a block of `passing`, that store. Any user can instantiate derivations there;
+    builds need a user namespace.
     """
+    if (passing_root := _passing.get()) is not None:
+        return passing_root
     cache = default_cache()
     cache.use("nix")
     root = cache.root / "nix"
@@ -76,6 +82,21 @@ def own() -> Path:
     except OSError as error:
         raise cache.unwritable(error) from error
     return root
+
+
+@contextmanager
+def passing() -> Generator[Path]:
+    """Let `own` be a new store in the block, which is deleted at its end.
+
+    So nothing stays that a stranger's file lets Nix write.
+    """
+    with files.temporary() as root:
+        _make(root / "nix/var/nix", remote=remote(root))
+        token = _passing.set(root)
+        try:
+            yield root
+        finally:
+            _passing.reset(token)
 
 
 def remote(root: Path) -> str:

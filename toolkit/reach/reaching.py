@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.model import Progress, Silence, SourceRequest
-from toolkit.nix import limits
+from toolkit.nix import limits, stores
 from toolkit.nix.limits import sealed
 from toolkit.proposal import proposing, registry
 from toolkit.proposal.overlays import STEPS_ASIDE
@@ -187,6 +187,7 @@ def _on(
             around.enter_context(
                 sealed(*(path.absolute() for path in request.paths), root, scratch)
             )
+            around.enter_context(stores.passing())
         lookup = root
         if limits.is_sealed() and limits.without_git(root) != (root,):
             # By its name, Nix could read all of the tree.

@@ -13,14 +13,15 @@ def test_code_block_cannot_be_ended_by_its_content() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("@someone", "@&#8288;someone"),
-        (
-            "see #1, NixOS/nixpkgs#1 and GH-1",
-            "see #&#8288;1, NixOS/nixpkgs#&#8288;1 and GH&#8288;-1",
-        ),
-        ("&#64;someone &lt;img&gt;", "&amp;#&#8288;64;someone &amp;lt;img&amp;gt;"),
+        ("@someone", "`@someone`"),
+        ("see #1, a/b#1 and GH-1", "see `#1,` `a/b#1` and `GH-1`"),
+        ("at https://github.com/a/b/issues/1", "at `https://github.com/a/b/issues/1`"),
+        ("(www.a.b) HTTP://a", "`(www.a.b)` `HTTP://a`"),
+        ("a@b.c 0123abc", "`a@b.c` `0123abc`"),
+        ("`@a` ``#1", "`` `@a` `` ``` ``#1 ```"),
+        ("&#64;someone &lt;img&gt;", "`&#64;someone` &amp;lt;img&amp;gt;"),
         ("<img src=x> <!-- -->", "&lt;img src=x> &lt;!-- -->"),
-        ("![x](http://x) [x]: y", r"!\[x\](http://x) \[x\]: y"),
+        ("![x](http://x) [x]: y", r"`![x](http://x)` \[x\]: y"),
         ("a `b` *c*\n# d\n\n- e", r"a \`b\` \*c\* # d - e"),
         ("\x1b[31m\u202e\u2028\u2060", r"\\u001b\[31m\\u202e \\u2060"),
     ],

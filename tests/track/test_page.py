@@ -155,7 +155,7 @@ def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(
     answer: TrackAnswer,
 ) -> None:
     text = to_markdown(answer).decode()
-    assert "@someone" not in text
+    assert "`@someone` `#1`" in text
     assert "\\<img" in text
     assert "[a](b)" not in text
     assert "``unlet track --nixpkgs 'a `b`'``" in text

@@ -4,6 +4,8 @@ Foreign text in it becomes harmless and short, without paths of this machine.
 """
 
 import re
+from collections.abc import Callable
+from itertools import cycle
 
 from toolkit.text import harmless
 
@@ -15,12 +17,20 @@ _PRIVATE = re.compile(
     r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*"
 )
 
+# URLs, mentions, issues, commits and addresses (GitHub's "Autolinked references and
+# URLs"), each with what stands beside it up to the next space.
+_LINKED = re.compile(
+    r"(\S*(?:://|\bwww\.|@\w|#\d|\bgh-\d|(?<![\w-])[0-9a-f]{7,40}(?![\w-]))\S*)",
+    re.IGNORECASE,
+)
+
 _PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
 
 
 def cell(text: str) -> str:
-    """Return `text` for a cell of a Markdown table."""
-    return " ".join(text.split()).replace("|", "\\|") or " "
+    """Return `text` for a cell of a Markdown table; what GitHub would link is code."""
+    flat = " ".join(text.split())
+    return guarded(flat, str).replace("|", "\\|") or " "
 
 
 def fence(lines: tuple[str, ...], language: str = "") -> str:
@@ -32,20 +42,26 @@ def fence(lines: tuple[str, ...], language: str = "") -> str:
 
 
 def plain(text: str) -> str:
-    """Return text on one line without Markdown or HTML; `@name` mentions nobody."""
-    escaped = re.sub(
-        r"([\\`*\[\]])", r"\\\1", raw(text).replace("&", "&amp;").replace("<", "&lt;")
-    )
-    return unlinked(escaped)
+    """Return text on one line without Markdown or HTML, and without links."""
+    return guarded(raw(text), _escaped)
 
 
-def unlinked(text: str) -> str:
-    """Return Markdown in which `@name`, `#1` and `GH-1` do not notify anyone on GitHub.
+def guarded(text: str, escape: Callable[[str], str]) -> str:
+    """Return one line of text with all words in code spans that GitHub would link.
 
-    The word joiner that breaks them is an entity, since the character itself counts as
-    unprintable.
+    A link to an issue, or a mention, would notify people there. `escape` makes the rest
+    harmless.
     """
-    return re.sub(r"([@#](?=\w)|\bGH(?=-\d))", r"\1&#8288;", text)
+    words = _LINKED.split(text)
+    return "".join(
+        _span(word) if is_linked else escape(word)
+        for word, is_linked in zip(words, cycle((False, True)), strict=False)
+    )
+
+
+def _escaped(text: str) -> str:
+    entities = text.replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*\[\]])", r"\\\1", entities)
 
 
 def raw(text: str, *, width: int = WIDTH) -> str:
@@ -70,7 +86,10 @@ def unwrapped(text: str) -> str:
 
 def code(text: str) -> str:
     """Return text as a code span, even if it contains back-quotes."""
-    flat = raw(text)
+    return _span(raw(text))
+
+
+def _span(flat: str) -> str:
     ticks = "`" * (max(map(len, re.findall(r"`+", flat)), default=0) + 1)
     pad = " " if "`" in flat else ""
     return f"{ticks}{pad}{flat}{pad}{ticks}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from toolkit.report.markdown import cell, unlinked
+from toolkit.report.markdown import guarded
 from toolkit.text import harmless
 from toolkit.track import table
 from toolkit.track.answer import TrackAnswer
@@ -70,7 +70,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        cell=lambda text: Markup(cell(_plain(str(text)))),  # noqa: S704 - it is Markdown
+        cell=_cell,
         code=_code,
         change=table.change,
     )
@@ -78,12 +78,18 @@ def _environment(show: Callable[[str], str]) -> Environment:
 
 
 def _plain(text: str) -> Markup:
-    """Return text in which nothing is Markdown.
+    """Return text in which nothing is Markdown, and nothing becomes a link."""
+    flat = " ".join(harmless(text).split())
+    return Markup(guarded(flat, _escaped))  # noqa: S704 - it is Markdown
 
-    `@name` and `#1` become no mention and no link.
-    """
-    escaped = re.sub(r"([\\`*_\[\]<>~&])", r"\\\1", " ".join(harmless(text).split()))
-    return Markup(unlinked(escaped))  # noqa: S704 - it is Markdown
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>~&])", r"\\\1", text)
+
+
+def _cell(value: object) -> Markup:
+    text = _plain(str(value)) or " "
+    return Markup(text.replace("|", "\\|"))  # noqa: S704 - it is Markdown
 
 
 def _code(text: str) -> Markup:

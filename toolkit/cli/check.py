@@ -1,21 +1,24 @@
 """`unlet check`: judge any change of nixpkgs, or prove a proposal again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
 
 import click
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.cli import options, output
+from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
 from toolkit.cli.proving import depth, depth_options, systems
 from toolkit.cli.targets import OTHER
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
-from toolkit.model import Report, SourceRequest
+from toolkit.model import Proof, Report, SourceRequest
 from toolkit.proposal import registry
-from toolkit.proposal.checking import check, review
+from toolkit.proposal.checking import Review, check, review
 from toolkit.proposal.requests import CheckRequest
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import ChangeRequest, PullRef
@@ -24,6 +27,23 @@ _PROVING = ("--file", "--proof", "--tier")
 """Options for the proofs of a target alone."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
+
+
+class CheckOptions(Struct, frozen=True, kw_only=True):
+    """The values of the command's own options."""
+
+    what: str | None
+    target: str | None
+    patch: Path | None
+    pull: int | None
+    uncommitted: bool
+    git_dir: Path | None
+    bindings: tuple[str, ...]
+
+    @property
+    def by_option(self) -> bool:
+        """Whether an option names the change, and not CHANGE."""
+        return self.patch is not None or self.pull is not None or self.uncommitted
 
 
 @options.command(
@@ -102,16 +122,8 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 )
 @depth_options
 @options.common
-def command(
-    *,
-    what: str | None,
-    target: str | None,
-    patch: Path | None,
-    pull: int | None,
-    uncommitted: bool,
-    git_dir: Path | None,
-    bindings: tuple[str, ...],
-) -> int:
+@options.gathered(CheckOptions)
+def command(given: CheckOptions) -> int:
     """Show what a change does to every package that it touches, or prove a proposal again.
 
     CHANGE is a branch or commit (with all commits since the main branch), a range A..B
@@ -121,32 +133,37 @@ def command(
     proves nothing else. Exit code 1: a regression, or not as expected. 3: something
     could not be judged.
     """
-    by_option = patch is not None or pull is not None or uncommitted
+    patch, pull, git_dir, by_option = (
+        given.patch,
+        given.pull,
+        given.git_dir,
+        given.by_option,
+    )
     if pull is None:
         options.refuse_without("--pull", *options.SERVER)
-    if by_option and target is not None:
+    if by_option and given.target is not None:
         raise click.UsageError(
             "--patch, --pull and --uncommitted take no CHANGE, only a TARGET"
         )
-    directory = None if by_option else _proposal(what, git_dir)
+    directory = None if by_option else _proposal(given.what, git_dir)
     asks_server = pull is not None and git_dir is None
     request = CheckRequest(
-        target=(what if by_option else target) or "",
+        target=(given.what if by_option else given.target) or "",
         directory=directory,
         change=ChangeRequest(
             patch=patch,
             pull=PullRef(number=pull) if pull is not None else None,
-            rev=what if directory is None and not by_option else None,
+            rev=given.what if directory is None and not by_option else None,
             clone=git_dir or Path(),
             source=_source(directory, patch, asks_server=asks_server),
         ),
         server=options.server_request() if asks_server else None,
-        bindings=bindings,
+        bindings=given.bindings,
         proofs=options.asked("proofs") or (),
     )
     if directory is not None or any(map(options.given, _PROVING)):
         return _prove(request)
-    return _review(request, again=_again(what, patch, pull, uncommitted=uncommitted))
+    return _review(request, again=_again(given))
 
 
 def _prove(request: CheckRequest) -> int:
@@ -192,65 +209,75 @@ def _review(request: CheckRequest, *, again: str) -> int:
 
     `again` judges the same.
     """
-    settings, comment, expected = (
-        options.settings(),
-        options.asked("comment"),
-        options.asked("expect"),
-    )
+    settings, comment = options.settings(), options.asked("comment")
     if comment and settings.json:
         raise click.UsageError("--comment and --json exclude each other")
     if request.target in {"", *registry.named()}:
         options.refuse_without("TARGET", "--binding")
-    judging = JudgeRequest(
-        systems=systems() or SYSTEMS,
-        nixos=bool(options.asked("nixos")),
-        everything=(systems() or SYSTEMS[:1]) if options.asked("everything") else (),
-        bounded=True,
-        every_reference=options.asked("references") == "all",
-    )
     options.refuse_without("--tier build", "--build-args")
     options.allow()
+    request = replace(request, judging=_judging())
     with output.working(settings) as progress:
-        found = review(replace(request, judging=judging), progress=progress)
-    if isinstance(found, Report):
+        result = review(request, progress=progress)
+    if isinstance(result, Report):
         if comment:
             raise click.UsageError("--comment requires a change of a whole nixpkgs")
-        show(found, settings=settings)
-        return exit_code(found)
-    claims = found.report.proofs if found.report is not None else ()
-    if settings.json:
-        output.write(
-            judgements.to_json(found.judgement, claims=claims, notes=found.notes)
-        )
-    elif comment:
+        show(result, settings=settings)
+        return exit_code(result)
+    claims = result.report.proofs if result.report is not None else ()
+    if comment:
         output.write(
             judgements.to_comment(
-                found.judgement, command=again, claims=claims, notes=found.notes
+                result.judgement, command=again, claims=claims, notes=result.notes
             )
         )
     else:
-        told = judgements.lines(
-            found.judgement, quiet=settings.quiet, verbose=settings.verbose
-        )
-        output.write_toned(told)
-        if not settings.quiet:
-            output.write_lines(found.notes)
-        if found.report is not None:
-            show(found.report, settings=settings)
-    of_claims = (
-        exit_code(found.report)
-        if found.report is not None
-        else 3
-        if found.not_run
-        else 0
+        _show_review(result, claims, settings)
+    return _reviewed_code(result)
+
+
+def _judging() -> JudgeRequest:
+    """Return how the options want a change to be judged."""
+    named = systems()
+    return JudgeRequest(
+        systems=named or SYSTEMS,
+        nixos=bool(options.asked("nixos")),
+        everything=(named or SYSTEMS[:1]) if options.asked("everything") else (),
+        bounded=True,
+        every_reference=options.asked("references") == "all",
     )
-    codes = {
-        judged_code(
-            found.judgement, Expectation(expected) if expected is not None else None
-        ),
-        of_claims,
-    }
-    return 1 if 1 in codes else max(codes)
+
+
+def _show_review(
+    result: Review, claims: Sequence[Proof], settings: GlobalOptions
+) -> None:
+    """Print the judgement and the claims about a target."""
+    if settings.json:
+        document = judgements.to_json(
+            result.judgement, claims=claims, notes=result.notes
+        )
+        output.write(document)
+        return
+    lines = judgements.lines(
+        result.judgement, quiet=settings.quiet, verbose=settings.verbose
+    )
+    output.write_toned(lines)
+    if not settings.quiet:
+        output.write_lines(result.notes)
+    if result.report is not None:
+        show(result.report, settings=settings)
+
+
+def _reviewed_code(result: Review) -> int:
+    """Return 1 for a regression, an unexpected difference or a failed claim, 3 for what was not judged."""
+    expected = options.asked("expect")
+    judged = judged_code(
+        result.judgement, Expectation(expected) if expected is not None else None
+    )
+    claims = 3 if result.not_run else 0
+    if result.report is not None:
+        claims = exit_code(result.report)
+    return 1 if 1 in {judged, claims} else max(judged, claims)
 
 
 def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
@@ -266,16 +293,15 @@ def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
     return None if is_clone and not is_path else directory
 
 
-def _again(
-    what: str | None, patch: Path | None, pull: int | None, *, uncommitted: bool
-) -> str:
+def _again(given: CheckOptions) -> str:
     """Return the command that judges the same again, for somebody on another machine."""
-    words = (
-        ["--patch", patch.name]
-        if patch is not None
-        else ["--pull", str(pull)]
-        if pull is not None
-        else []
-    )
-    words += ["--uncommitted"] if uncommitted else []
-    return join(["unlet", "check", *words, *([what] if what is not None else [])])
+    words: list[str] = []
+    if given.patch is not None:
+        words += ["--patch", given.patch.name]
+    elif given.pull is not None:
+        words += ["--pull", str(given.pull)]
+    if given.uncommitted:
+        words.append("--uncommitted")
+    if given.what is not None:
+        words.append(given.what)
+    return join(["unlet", "check", *words])

@@ -122,9 +122,8 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
             text=f"{'note':8} this machine was not examined: {diagnosis.not_examined}"
         )
     roles = list(Role)[: 3 if settings.quiet else None]
-    for condition in (
-        each for role in roles for each in diagnosis.conditions if each.role is role
-    ):
+    chosen = (each for each in diagnosis.conditions if each.role in roles)
+    for condition in sorted(chosen, key=lambda each: roles.index(each.role)):
         text = f"{condition.role:8} {condition.name}: {condition.fact}"
         yield Line(text=text, tone=_TONES.get(condition.role, Tone.PLAIN))
         if settings.verbose or condition.role is not Role.OK:

@@ -93,27 +93,31 @@ def command(
     with output.working(settings) as progress:
         root = trees.as_they_are(request, progress=progress)
         if packages and recipe is None:
-            found: list[PackageInspection] = []
+            inspections: list[PackageInspection] = []
             for name in packages:
                 progress.step(f"asking Nix about {name}")
-                found.append(leaf_of(name).inspect(root, name))
-            return _show_packages(found, picture)
+                inspections.append(leaf_of(name).inspect(root, name))
+            return _show_packages(inspections, picture)
         progress.step(f"reading {root}")
         if recipe is not None:
-            return _show_trials(
-                list(recipes.trials(recipe, root, packages)), whole=not packages
-            )
+            trials = list(recipes.trials(recipe, root, packages))
+            return _show_trials(trials, whole=not packages)
         tree = survey(root)
+    _show_tree(tree, all_kinds=all_kinds)
+    return 0
+
+
+def _show_tree(tree: Survey, *, all_kinds: bool) -> None:
+    """Print the packages in lets, or bindings of all kinds."""
     shown = [
         finding
         for finding in tree.findings
         if all_kinds or finding.binding.kind is BindingKind.PACKAGE
     ]
-    if settings.json:
+    if options.settings().json:
         output.write_json(_document(tree, shown))
     else:
         output.write_lines(_lines(tree, shown))
-    return 0
 
 
 def _show_packages(found: Sequence[PackageInspection], picture: str | None) -> int:

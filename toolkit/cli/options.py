@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from toolkit.proposal import registry
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
 """A function that returns a section of --help: its name, and rows of a name and a text."""
 
+T = TypeVar("T", bound=Struct)
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _META = "toolkit."
@@ -190,6 +191,19 @@ def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
         return function
 
     return add
+
+
+def gathered(kind: type[T]) -> Callable[[Callable[[T], int]], Callable[..., int]]:
+    """Hand the values of a command's options over as one value of `kind`."""
+
+    def gather(function: Callable[[T], int]) -> Callable[..., int]:
+        @wraps(function)
+        def command(**values: Any) -> int:  # noqa: ANN401 - click's
+            return function(kind(**values))
+
+        return command
+
+    return gather
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:

@@ -1,7 +1,8 @@
 """`unlet pr`: a branch for the pull request in the contributor's own clone."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 import click
 from msgspec.structs import replace
@@ -15,12 +16,13 @@ from toolkit.cli.proving import (
     proposal_options,
     proposed,
 )
-from toolkit.cli.targets import STEPS, series_options
+from toolkit.cli.targets import STEPS, argument, series_options
 from toolkit.contribution import PullRequest
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create, update
 from toolkit.proposal import registry
+from toolkit.proposal.requests import Request
 from toolkit.report import contributed
 from toolkit.report.lines import Line
 
@@ -111,23 +113,15 @@ def command(
     with a commit for each package; those that are refused are listed.
     """
     settings = options.settings()
-    recipe, maintainer = options.asked("recipe"), options.asked("maintainer") or ""
     targets = tuple(dict.fromkeys(targets))
-    if recipe is None and len(targets) > 1:
-        raise click.UsageError("several TARGETs require --recipe")
-    if recipe is None:
-        options.refuse_without("--recipe", *_BATCH)
-    if maintainer and targets:
-        raise click.UsageError("--maintainer and TARGET exclude each other")
+    recipe, maintainer = options.asked("recipe"), options.asked("maintainer") or ""
+    _require_batch(targets, recipe, maintainer)
     target = maintainer or next(iter(targets), registry.usual())
     mode = next((name for name in ("update", "remove") if options.asked(name)), None)
     more = max(len(targets) - 1, 0)
-    if mode is not None:
-        branch = branch or (
-            branch_name(target, recipe, more=more)
-            if target != registry.usual() or recipe is not None
-            else None
-        )
+    is_named = target != registry.usual() or recipe is not None
+    if mode is not None and not branch and is_named:
+        branch = branch_name(target, recipe, more=more)
     if mode == "remove":
         return _remove(repo, branch, force=force, settings=settings)
     request = proposed(target, SourceRequest(), out=Path(), force=force)
@@ -149,24 +143,34 @@ def command(
             done = update(order, request, progress=progress)
         else:
             named = branch or branch_name(target, recipe, request.only, more=more)
-            done = create(
-                replace(order, base=order.base or MASTER, branch=named),
-                request,
-                progress=progress,
-            )
+            order = replace(order, base=order.base or MASTER, branch=named)
+            done = create(order, request, progress=progress)
     show_made(done, settings=settings)
-    if (
-        mode is None
-        and done.made is not None
-        and recipe is None
-        and not (settings.json or settings.quiet)
-    ):
-        others = [name for name in alone(target) if name not in request.only]
-        here = f"other     unlet pr --repo {quote(str(repo))}"
-        output.write_lines(
-            f"{here} --only {quote(name)} makes a branch of its own" for name in others
-        )
+    is_shown = not (settings.json or settings.quiet)
+    if mode is None and recipe is None and done.made is not None and is_shown:
+        output.write_lines(_others(target, request, repo))
     return 1 if done.failed else max(map(exit_code, done.reports), default=3)
+
+
+def _others(target: str, request: Request, repo: Path) -> Iterator[str]:
+    """Yield the commands for the steps of a target that get branches of their own."""
+    here = join(["unlet", "pr", *argument(target), "--repo", str(repo)])
+    for name in alone(target):
+        if name not in request.only:
+            option = f"--only {quote(name)}"
+            yield f"other     {here} {option} makes a branch of its own"
+
+
+def _require_batch(
+    targets: tuple[str, ...], recipe: str | None, maintainer: str
+) -> None:
+    """Raise click.UsageError for several packages without a recipe, or named twice."""
+    if recipe is None and len(targets) > 1:
+        raise click.UsageError("several TARGETs require --recipe")
+    if recipe is None:
+        options.refuse_without("--recipe", *_BATCH)
+    if maintainer and targets:
+        raise click.UsageError("--maintainer and TARGET exclude each other")
 
 
 def _remove(

@@ -1,5 +1,6 @@
 """Print a report as lines: its proofs, the written files, the next steps."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
@@ -23,6 +24,7 @@ _TONES = {
     Status.NOT_RUN: Tone.NOT_RUN,
     Status.FAILED: Tone.FAILED,
 }
+_OTHERS = (Status.FAILED, Status.NOT_RUN)
 
 
 def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) -> None:
@@ -127,18 +129,12 @@ def _failure(proof: Proof) -> str:
 
 def total(proofs: Sequence[Proof]) -> Line:
     """Return how many proofs passed, and how many did not."""
-    counts = {
-        status: sum(proof.status is status for proof in proofs) for status in Status
-    }
-    rest = {
-        f"{counts[Status.FAILED]} failed": Tone.FAILED,
-        f"{counts[Status.NOT_RUN]} not run": Tone.NOT_RUN,
-    }
-    others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}
-    said = f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"
-    return Line(
-        text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN)
-    )
+    counts = Counter(proof.status for proof in proofs)
+    words = [f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"]
+    others = [status for status in _OTHERS if counts[status]]
+    words += [f"{counts[status]} {status}" for status in others]
+    tone = _TONES[others[0]] if others else Tone.PROVEN
+    return Line(text=", ".join(words), tone=tone)
 
 
 def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
@@ -165,11 +161,10 @@ def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
     """Yield what was worked on."""
     proposal, source = report.proposal, report.proposal.source
     yield f"source   {source.origin}"
-    for number, commit in enumerate(proposal.commits):
-        yield (
-            f"{'' if number else 'commits' if proposal.patches else 'patch':<8} "
-            f"{commit.subject}"
-        )
+    head = "commits" if proposal.patches else "patch"
+    for commit in proposal.commits:
+        yield f"{head:<8} {commit.subject}"
+        head = ""
     if settings.verbose:
         yield from (
             f"design   {step.name}: {step.design}, {step.reason or 'asked for'}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from toolkit import documents, files
 from toolkit.cli import options, output, targets
@@ -22,6 +23,23 @@ EXIT_CODES = """\
 Exit codes: 0 nothing has changed since last time, 1 something has, 10 there is something to do (remove
 the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one ref; 2, 3, 4, 130 as always.
 """
+
+
+class TrackOptions(Struct, frozen=True, kw_only=True):
+    """The values of the command's own options."""
+
+    target: str | None
+    bindings: tuple[str, ...]
+    refs: tuple[str, ...]
+    git_dir: Path | None
+    nixpkgs: str | None
+    overlay: Path | None
+    kind: str | None
+    state: Path | None
+    markdown: Path | None
+    html: Path | None
+    timeout: float
+    max_memory: int | None
 
 
 @options.command(
@@ -104,62 +122,54 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     help="The memory limit of all evaluations together, by default 2048.",
 )
 @options.common
-def command(
-    *,
-    target: str | None,
-    bindings: tuple[str, ...],
-    refs: tuple[str, ...],
-    git_dir: Path | None,
-    nixpkgs: str | None,
-    overlay: Path | None,
-    kind: str | None,
-    state: Path | None,
-    markdown: Path | None,
-    html: Path | None,
-    timeout: float,
-    max_memory: int | None,
-) -> int:
-    """Show for each branch and channel whether overrides reach a package's parts, and whether to keep your overlay.
+@options.gathered(TrackOptions)
+def command(given: TrackOptions) -> int:
+    """Show for each branch and channel whether overrides reach a package's parts.
+
+    It also shows whether to keep your overlay.
 
     TARGET is an attribute path, by default that of --overlay, else {usual}. With
     --git-dir, Nix evaluates each ref; from GitHub, unlet only reads the file of any
     package but {names}.
     """
     settings = options.settings()
-    used = _used(target, overlay, kind)
-    if markdown == _STDOUT == html:
+    used = _used(given)
+    pages = {given.markdown, given.html}
+    if given.markdown == _STDOUT == given.html:
         raise click.UsageError("--markdown - and --html - exclude each other")
-    if settings.json and _STDOUT in {markdown, html}:
+    if settings.json and _STDOUT in pages:
         raise click.UsageError("--json excludes Markdown and HTML on stdout")
-    for path in (markdown, html):
+    for path in (given.markdown, given.html):
         if path is not None and path != _STDOUT:
             files.place_of(path)
     request = TrackRequest(
         target=used.package,
-        bindings=bindings,
-        refs=refs,
-        git_dir=git_dir,
-        nixpkgs=nixpkgs,
+        bindings=given.bindings,
+        refs=given.refs,
+        git_dir=given.git_dir,
+        nixpkgs=given.nixpkgs,
         used=used,
-        state=state,
+        state=given.state,
         server=options.server_request(),
-        timeout=timeout,
+        timeout=given.timeout,
     )
     # A server that is not waited for long leaves Nix its time.
-    nix = timeout if timeout > limits.TOGETHER_SECONDS else None
-    with output.working(settings) as progress, limits.allowing(nix, max_memory):
+    nix = given.timeout if given.timeout > limits.TOGETHER_SECONDS else None
+    limited = limits.allowing(nix, given.max_memory)
+    with output.working(settings) as progress, limited:
         answer = track(request, progress=progress)
-    if markdown is not None or html is not None:
-        _write(answer, markdown, html)
+    if pages != {None}:
+        _write(answer, given.markdown, given.html)
     if settings.json:
         output.write(documents.write(answer))
-    elif _STDOUT not in {markdown, html}:
+    elif _STDOUT not in pages:
         output.write_lines(_quiet(answer) if settings.quiet else _lines(answer))
     return answer.exit_code
 
 
-def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
+def _used(given: TrackOptions) -> Used:
     """Return the overlay that is used, of the package that is tracked."""
+    target, overlay, kind = given.target, given.overlay, given.kind
     package = target or registry.usual()
     if package in registry.named() and overlay is None:
         options.refuse_without(OTHER, "--binding")

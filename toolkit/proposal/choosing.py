@@ -140,18 +140,9 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
         recipe=request.recipe,
         warnings=tree.warnings,
         stages=(
-            Stage(
-                name="before",
-                content=found.source.content,
-                path=tree.root / target.file,
-            ),
+            _stage("before", found.source.content, tree.root, target),
             *(
-                Stage(
-                    name=step.name,
-                    content=commit.after,
-                    path=root / target.file,
-                    steps=frozenset({step.name}),
-                )
+                _stage(step.name, commit.after, root, target, step.name)
                 for step, commit, root in zip(steps, commits, roots, strict=True)
             ),
         ),
@@ -159,16 +150,7 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
         lifted=lifted,
         asking=Asking(
             trees=(tree.root, roots[-1]),
-            own=LiftQuestion(
-                package=target.package,
-                methods={
-                    name: (FOLLOW, *path) if lifted.let.inner else path
-                    for name, path in lifted.methods.items()
-                },
-                shown=lifted.shown,
-                follows=lifted.follows,
-                downloads=lifted.hashes.downloads,
-            ),
+            own=_question(target, lifted),
             systems=found.systems,
         ),
         judging=Judging(
@@ -177,6 +159,26 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
             updated=lifted.hashes.updated,
         ),
     )
+
+
+def _question(target: Target, lifted: Lifted) -> LiftQuestion:
+    """Return the question whether overrides reach the parts."""
+    return LiftQuestion(
+        package=target.package,
+        methods={
+            name: (FOLLOW, *path) if lifted.let.inner else path
+            for name, path in lifted.methods.items()
+        },
+        shown=lifted.shown,
+        follows=lifted.follows,
+        downloads=lifted.hashes.downloads,
+    )
+
+
+def _stage(name: str, content: bytes, root: Path, target: Target, *steps: str) -> Stage:
+    """Return the file of a target in a tree, after some steps."""
+    path = root / target.file
+    return Stage(name=name, content=content, path=path, steps=frozenset(steps))
 
 
 def scripts_beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:

@@ -1,14 +1,17 @@
 """Claims about a lifted package, with the trees before and after, and Nix's answers about both."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.asking.trials import (
     FOLLOW,
+    Bump,
+    ChangedMethod,
     Derivations,
     Effect,
     LiftQuestion,
@@ -71,85 +74,114 @@ def overridable(case: LiftCase) -> Finding:
     return arrives(case.asking)
 
 
+class Arrival(Struct, frozen=True, kw_only=True):
+    """The effects of one method's replacement, and those in the unchanged package."""
+
+    failures: list[str]
+    evidence: list[str]
+    earlier: set[Effect]
+
+
 def arrives(asking: Asking) -> Finding:
-    """Replace each part by its method: the replacement must appear in the build, and the old part must disappear.
+    """Replace each part: the new one must be in the build, and the old one not.
 
     A part may be unused on some systems, but not on all.
     """
-    gone = {
-        system: answer.error or "does not evaluate any more"
-        for system, answer in _package(asking)
-        if answer.after is None
-        and (answer.before is not None or answer.error is not None)
-    }
-    if gone and not any(answer.after is not None for _, answer in _package(asking)):
-        found = [
-            f"{asking.own.package} on {system}: {why}" for system, why in gone.items()
-        ]
-        return _finding(asking, found, [])
-    failures: list[str] = []
-    evidence: list[str] = []
-    earlier: set[str] = set()
-    for name, path in asking.own.methods.items():
-        method = path[1] if path[0] == OVERRIDE else ".".join(path)
-        method = f"what {'.'.join(path[1:])} follows" if path[0] == FOLLOW else method
-        reached: dict[str, list[str]] = {}
-        partly: dict[str, list[str]] = {}
-        others: dict[Effect, list[str]] = {}
-        for system, answer in _package(asking):
-            if (tried := answer.methods.get(name)) is None:
-                continue
-            if tried.hides:
-                failures.append(
-                    f"{name}: the package already had a different attribute "
-                    f"'{path[-1]}'"
-                )
-            if tried.after.effect is Effect.PARTLY:
-                partly.setdefault(" → ".join(tried.after.way), []).append(system)
-            elif tried.after.has_effect:
-                what = (
-                    "the build"
-                    if tried.after.effect is Effect.WORKS
-                    else "other attributes of passthru"
-                )
-                fact = f"a replacement of {method} arrives in {what}"
-                if tried.before.effect is not Effect.UNASKED:
-                    earlier.add(was := _BEFORE.get(tried.before.effect, "did not"))
-                    fact += f", and {was} before"
-                reached.setdefault(fact, []).append(system)
-            else:
-                others.setdefault(tried.after.effect, []).append(system)
-        left = (
-            f"an override of {method} works in part: the replaced package is "
-            "still built in, by"
-        )
-        failures += [
-            f"{name}: {left} {way} ({', '.join(systems)})"
-            for way, systems in partly.items()
-        ]
-        evidence += [
-            f"{name}: {fact} ({', '.join(systems)})"
-            for fact, systems in reached.items()
-        ]
-        said = {each: f"an override of {method} {each}" for each in Effect} | {
-            Effect.NONE: f"there is no {method}"
-        }
-        found = [
-            f"{name}: {said[effect]} on {', '.join(where)}"
-            for effect, where in others.items()
-        ]
-        if reached or partly:
-            evidence += found
-        else:
-            none = f"{name}: an override of {method} {Effect.INEFFECTIVE} on any system"
-            failures += found if Effect.UNKNOWN in others else [none]
-    before = (
-        ""
-        if _BEFORE[Effect.WORKS] in earlier
-        else f" (before: {'in part' if earlier - {'did not'} else 'none'})"
-    )
+    answers = list(_package(asking))
+    gone = [
+        f"{asking.own.package} on {system}: {answer.error or _GONE}"
+        for system, answer in answers
+        if answer.after is None and {answer.before, answer.error} != {None}
+    ]
+    if gone and all(answer.after is None for _, answer in answers):
+        return _finding(asking, gone, [])
+    arrivals = [
+        _arrival(name, path, answers) for name, path in asking.own.methods.items()
+    ]
+    failures = [fact for each in arrivals for fact in each.failures]
+    evidence = [fact for each in arrivals for fact in each.evidence]
+    earlier = {effect for each in arrivals for effect in each.earlier}
+    before = " (before: none)"
+    if Effect.WORKS in earlier:
+        before = ""
+    elif Effect.PARTLY in earlier:
+        before = " (before: in part)"
     ways = f"by {_ways(asking.own.methods)}{before}"
     return _finding(asking, failures, [ways, *evidence])
+
+
+_GONE = "does not evaluate any more"
+
+
+def _arrival(
+    name: str, path: tuple[str, ...], answers: Sequence[tuple[str, Derivations]]
+) -> Arrival:
+    """Return the effects of a method on the systems that it was tried on."""
+    method = _method(path)
+    tries = [
+        (system, answer.methods[name])
+        for system, answer in answers
+        if name in answer.methods
+    ]
+    reached: dict[str, list[str]] = defaultdict(list)
+    partly: dict[str, list[str]] = defaultdict(list)
+    others: dict[Effect, list[str]] = defaultdict(list)
+    earlier: set[Effect] = set()
+    for system, tried in tries:
+        if tried.after.effect is Effect.PARTLY:
+            partly[" → ".join(tried.after.way)].append(system)
+        elif tried.after.has_effect:
+            reached[_arrived(method, tried)].append(system)
+            earlier.add(tried.before.effect)
+        else:
+            others[tried.after.effect].append(system)
+    hides = f"{name}: the package already had a different attribute '{path[-1]}'"
+    left = f"an override of {method} works in part: the replaced package is still built"
+    failures = [hides for _, tried in tries if tried.hides]
+    failures += [
+        f"{name}: {left} in, by {way} ({', '.join(systems)})"
+        for way, systems in partly.items()
+    ]
+    evidence = [
+        f"{name}: {fact} ({', '.join(systems)})" for fact, systems in reached.items()
+    ]
+    without = [
+        f"{name}: {_unreached(method, effect)} on {', '.join(systems)}"
+        for effect, systems in others.items()
+    ]
+    if reached or partly:
+        evidence += without
+    elif Effect.UNKNOWN in others:
+        failures += without
+    else:
+        failures.append(
+            f"{name}: an override of {method} {Effect.INEFFECTIVE} on any system"
+        )
+    return Arrival(failures=failures, evidence=evidence, earlier=earlier)
+
+
+def _method(path: tuple[str, ...]) -> str:
+    """Return the name of a method in a sentence."""
+    if path[0] == FOLLOW:
+        return f"what {'.'.join(path[1:])} follows"
+    return path[1] if path[0] == OVERRIDE else ".".join(path)
+
+
+def _arrived(method: str, tried: ChangedMethod) -> str:
+    """Return where a replacement arrives, and whether it did so before."""
+    works = tried.after.effect is Effect.WORKS
+    place = "the build" if works else "other attributes of passthru"
+    fact = f"a replacement of {method} arrives in {place}"
+    if tried.before.effect is Effect.UNASKED:
+        return fact
+    return f"{fact}, and {_BEFORE.get(tried.before.effect, 'did not')} before"
+
+
+def _unreached(method: str, effect: Effect) -> str:
+    """Return the sentence about an override without an effect."""
+    if effect is Effect.NONE:
+        return f"there is no {method}"
+    return f"an override of {method} {effect}"
 
 
 def _ways(methods: Mapping[str, tuple[str, ...]]) -> str:
@@ -173,56 +205,55 @@ def _ways(methods: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def follows(case: LiftCase) -> Finding:
-    """Override the attributes that parts take from the package: each part must then change."""
+    """Override what parts take from the package: each part must then change."""
     if not case.lifted.follows:
         return Finding(
             covers="nothing",
             not_run="because no part takes src or version from the package",
         )
+    answers = [answer for _, answer in _package(case.asking)]
     failures: list[str] = []
     evidence: list[str] = []
     for name, attributes in case.lifted.follows.items():
         method = ".".join(case.lifted.methods[name])
         reached: dict[str, list[bool]] = {attribute: [] for attribute in attributes}
-        for _, answer in _package(case.asking):
-            for attribute, reaches in (
-                answer.methods[name].follows if name in answer.methods else {}
-            ).items():
-                reached[attribute].append(reaches)
+        for answer in answers:
+            if name in answer.methods:
+                for attribute, reaches in answer.methods[name].follows.items():
+                    reached[attribute].append(reaches)
         failures += [
-            f"{method}: stays the same if {which} is another"
-            for which, said in reached.items()
-            if not all(said)
+            f"{method}: stays the same if {attribute} is another"
+            for attribute, reaches in reached.items()
+            if not all(reaches)
         ]
-        failures += [
-            f"{method}: evaluates on no system" for said in reached.values() if not said
-        ][:1]
+        if not all(reached.values()):
+            failures.append(f"{method}: evaluates on no system")
         evidence += [
-            f"{method}: changes with {which}"
-            for which, said in reached.items()
-            if said and all(said)
+            f"{method}: changes with {attribute}"
+            for attribute, reaches in reached.items()
+            if reaches and all(reaches)
         ]
     if case.lifted.let.inner:
         arrival = arrives(case.asking)
-        failures, evidence = (
-            [*failures, *arrival.failures],
-            [*evidence, *arrival.evidence[1:]],
-        )
-    bumps = [
-        answer.bump for _, answer in _package(case.asking) if answer.bump is not None
-    ]
+        failures += arrival.failures
+        evidence += arrival.evidence[1:]
+    evidence += _bumped([answer.bump for answer in answers if answer.bump is not None])
+    return _finding(case.asking, failures, evidence)
+
+
+def _bumped(bumps: Sequence[Bump]) -> Iterator[str]:
+    """Yield whether another version with other hashes arrives in the build."""
     left = dict.fromkeys(name for bump in bumps for name in bump.left)
     if bumps and all(bump.works for bump in bumps):
-        evidence.append(
-            f"another version, with other hashes of {few([*bumps[0].downloads])}, "
-            "arrives in the build"
+        downloads = few([*bumps[0].downloads])
+        yield (
+            f"another version, with other hashes of {downloads}, arrives in the build"
         )
     elif left:
-        evidence.append(
+        yield (
             f"another hash of {few([*left])} by overrideAttrs does not arrive in the "
             "build"
         )
-    return _finding(case.asking, failures, evidence)
 
 
 def source_follows(case: LiftCase) -> Finding:

@@ -107,13 +107,10 @@ def linted(case: Case[Stage]) -> Finding:
             covers="nothing",
             not_run=f"because {', '.join(known)} find something in the unchanged file",
         )
-    complaints = [
-        (name, each)
-        for name in runs
-        if name not in known
-        for each in runs[name]
-        if each.status
-    ]
+    complaints: list[tuple[str, process.Completed]] = []
+    for name, done in runs.items():
+        if name not in known:
+            complaints += [(name, each) for each in done if each.status]
     return Finding(
         covers=", ".join(linters),
         failures=tuple(

@@ -1,6 +1,7 @@
 """Claims that the judge decides: packages from the changed files stay the same, and so do their readers."""
 
 import shlex
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -83,24 +84,13 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @property
     def command(self) -> str:
         """The command that judges the same again, from the directory of a proposal."""
-        asked = self.change.source
-        source = (
-            {"--nixpkgs": asked.nixpkgs, "--rev": asked.rev}
-            if "--patch" in self.named
-            else {}
-        )
-        words = [
-            word
-            for option, value in source.items()
-            if value is not None
-            for word in (option, value)
-        ]
-        words += [
-            word
-            for system in self.systems
-            if self.systems != SYSTEMS
-            for word in ("--system", system)
-        ]
+        source, words = self.change.source, list[str]()
+        if "--patch" in self.named and source.nixpkgs is not None:
+            words += ["--nixpkgs", source.nixpkgs]
+        if "--patch" in self.named and source.rev is not None:
+            words += ["--rev", source.rev]
+        if self.systems != SYSTEMS:
+            words += [word for name in self.systems for word in ("--system", name)]
         return shlex.join(["unlet", "check", *self.named, *words, "--expect", "same"])
 
     def kept(self, aspect: Aspect, evidence: Iterable[str] = ()) -> Finding:
@@ -129,54 +119,46 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         aspect: Aspect,
         evidence: Iterable[str],
     ) -> Finding:
-        others = _names(found.reached, found.readers) - _names(asked)
-        gaps = [
-            each
-            for each in (*found.unknown, *found.unanswered, *found.not_covered)
-            if aspect.parts & {*each.parts}
-        ]
-        gaps = [
-            each
-            for each in gaps
-            if each.attribute is not None and each.attribute not in others
-        ]
+        gaps = self._gaps(found, asked, aspect)
         unknown = {(each.attribute, each.system) for each in gaps}
-        by_names: dict[tuple[str, ...], list[str]] = {}
-        for system, those in asked.items():
-            if left := tuple(name for name in those if (name, system) not in unknown):
-                by_names.setdefault(left, []).append(system)
-        reasons = tuple(
-            f"{each.what}: {each.reason}" for each in (*_general(found), *gaps)
-        )
+        systems: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for system, names in asked.items():
+            if left := tuple(name for name in names if (name, system) not in unknown):
+                systems[left].append(system)
+        general = _general(found)
+        reasons = tuple(f"{each.what}: {each.reason}" for each in (*general, *gaps))
         differences = [
             self._weighed(each)
             for each in _of(found, asked)
             if each.kind in aspect.kinds
         ]
-        failures = tuple(
-            _lines(each for each in differences if each.weight is not Weight.NOTE)
-        )
-        if not failures and (_general(found) or not by_names):
-            why = (
-                reasons[0] if reasons else "no attribute is made from the changed files"
-            )
+        notes = [each for each in differences if each.weight is Weight.NOTE]
+        worse = [each for each in differences if each.weight is not Weight.NOTE]
+        if not worse and (general or not systems):
+            none = "no attribute is made from the changed files"
+            why = next(iter(reasons), none)
             return Finding(
                 covers="nothing", not_run=f"because {why}", commands=(self.command,)
             )
+        covers = [
+            f"{few(names)} on {', '.join(where)}" for names, where in systems.items()
+        ]
         return Finding(
-            covers="; ".join(
-                f"{few(names)} on {', '.join(systems)}"
-                for names, systems in by_names.items()
-            )
-            or "nothing",
-            failures=failures,
-            evidence=(
-                *evidence,
-                *_lines(each for each in differences if each.weight is Weight.NOTE),
-            ),
+            covers="; ".join(covers) or "nothing",
+            failures=tuple(_lines(worse)),
+            evidence=(*evidence, *_lines(notes)),
             gaps=reasons,
             commands=(self.command,),
         )
+
+    def _gaps(
+        self, found: Judgement, asked: Mapping[str, Sequence[str]], aspect: Aspect
+    ) -> list[Gap]:
+        """Return what is unknown of an aspect of attributes, without that of others."""
+        others = _names(found.reached, found.readers) - _names(asked)
+        known = (*found.unknown, *found.unanswered, *found.not_covered)
+        own = [each for each in known if each.attribute not in {None, *others}]
+        return [each for each in own if aspect.parts & {*each.parts}]
 
     def _weighed(self, found: Difference) -> Difference:
         """Return a difference, as a note if it is the one that the change is made for."""
@@ -209,9 +191,8 @@ def _general(found: Judgement) -> list[Gap]:
 
 
 def _names(*compared: Mapping[str, Sequence[str]]) -> set[str]:
-    return {
-        name for by_system in compared for those in by_system.values() for name in those
-    }
+    lists = [names for by_system in compared for names in by_system.values()]
+    return {name for names in lists for name in names}
 
 
 def _of(

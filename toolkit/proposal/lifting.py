@@ -162,22 +162,15 @@ class Lifts(Leaf[LiftCase]):
 
     def texts(self, series: LiftCase) -> Texts:
         """Return the lift's texts with the package's names, or the recipe's own texts."""
-        # What it is marked as on some systems alone keeps nobody from asking on the
-        # others.
         found = {
             system: answer
             for system, answer in series.asking.answers().items()
             if answer.before is not None
         }
         answers = [*found.values()]
-        marks = sorted(
-            {
-                mark
-                for each in answers
-                for mark in each.marks
-                if all(mark in one.marks for one in answers)
-            }
-        )
+        # A mark on some systems alone keeps nobody from evaluating on the others.
+        common = [frozenset(answer.marks) for answer in answers] or [frozenset[str]()]
+        marks = sorted(common[0].intersection(*common))
         proof = LiftProof(
             permits=tuple(f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks),
             system="" if SYSTEMS[0] in found else next(iter(found), ""),
@@ -249,12 +242,8 @@ def _override(series: LiftCase) -> str:
         )
     if set(lifted.states.values()) != {Reachability.HIDDEN}:
         return ""
-    uses = [
-        use.node
-        for name in lifted.methods
-        for use in direct_uses(shape, name)
-        if not only_names(use.node)
-    ]
+    nodes = [use.node for name in lifted.methods for use in direct_uses(shape, name)]
+    uses = [node for node in nodes if not only_names(node)]
     attributes = [own_attribute(shape, use) for use in uses]
     own = dict.fromkeys(name for name in attributes if name is not None)
     return (
@@ -320,17 +309,17 @@ def _working(
         own=LiftQuestion(package=target.package, methods=tries),
         systems=systems,
     )
-    working = {
-        tries[key]
-        for answer in trial.answers().values()
-        for key, method in answer.methods.items()
-        if method.after.has_effect and not method.hides
-    }
+    working: set[tuple[str, ...]] = set()
+    for answer in trial.answers().values():
+        working |= {
+            tries[key]
+            for key, method in answer.methods.items()
+            if method.after.has_effect and not method.hides
+        }
+    paths = {name: file.paths(name) for name in names}
     return {
-        name: next(
-            (path for path in file.paths(name) if path in working), file.paths(name)[0]
-        )
-        for name in names
+        name: next((path for path in own if path in working), own[0])
+        for name, own in paths.items()
     }
 
 

@@ -13,7 +13,7 @@ from toolkit import process
 from toolkit.errors import CommandError
 from toolkit.model import Progress
 from toolkit.nix import evaluator, program, stores
-from toolkit.process import Command
+from toolkit.process import Command, Completed
 from toolkit.proposal.prove import Finding
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources.trees import NixpkgsTree
@@ -95,14 +95,12 @@ def package(
     )
     if done.status == 0 and found.evidence:
         return found
-    said = program.reason(
-        CommandError(done.argv, status=done.status, stderr=done.stderr)
-    )
-    last = tuple(line for line in done.stderr.splitlines() if line.strip())[
-        -_SHOWN_LINES:
-    ]
-    return replace(
-        found,
-        failures=(f"nix-build ended with status {done.status}: {said}",),
-        evidence=last,
-    )
+    return _unbuilt(found, done)
+
+
+def _unbuilt(found: Finding, done: Completed) -> Finding:
+    """Return the finding with the reason why nix-build failed, and the end of its log."""
+    error = CommandError(done.argv, status=done.status, stderr=done.stderr)
+    why = f"nix-build ended with status {done.status}: {program.reason(error)}"
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return replace(found, failures=(why,), evidence=tuple(lines[-_SHOWN_LINES:]))

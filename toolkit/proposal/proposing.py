@@ -145,47 +145,7 @@ def overlay(
     if (written := leaf.overlay(request, kind, progress=progress)) is not None:
         return written
     chosen = choose(replace(request, own=True), progress=progress)
-
-    def write(*, proven: bool) -> OverlayReport:
-        with files.whole_directory(request.out, force=proven) as building:
-            series = drafted(chosen, building)
-            if series.overlay is None:
-                fact = (
-                    "nixpkgs calls it with arguments, or its file reads other "
-                    "directories"
-                )
-                raise RefusalError(
-                    f"{chosen.package}: {fact}, so an overlay cannot call it",
-                    hint=f"{command('propose', request)} writes a patch for your "
-                    "nixpkgs",
-                )
-            head = building / "default.nix"
-            head.write_text(
-                head.read_text().replace(
-                    overlays.USE,
-                    f"(import {program.nix_path(request.out.absolute())}) ];",
-                )
-            )
-            proofs: Sequence[Proof] = ()
-            if proven:
-                series = leaf.deepened(series, progress=progress)
-                claims = [
-                    claim
-                    for claim in leaf.claims(series)
-                    if Subject.OVERLAY in claim.applies_to
-                ]
-                proofs = prove.run(claims, series, progress=progress)
-                leaf.require_useful(series)
-            else:
-                series = replace(series, warnings=(UNPROVEN,))
-            return write_overlay(
-                building,
-                series,
-                kind or chosen.steps[-1].design,
-                proofs,
-                out=request.out,
-            )
-
+    write = partial(_write_overlay, request, chosen, kind, progress=progress)
     # An older one stays until the new one is proven.
     if request.force and request.out.exists():
         return write(proven=True)
@@ -196,6 +156,47 @@ def overlay(
     except ToolkitError:
         WritableRoot(request.out.resolve().parent).delete(request.out.resolve().name)
         raise
+
+
+def _write_overlay(
+    request: Request,
+    chosen: Series[Any],
+    kind: str | None,
+    *,
+    proven: bool,
+    progress: Progress,
+) -> OverlayReport:
+    """Write the overlay of chosen commits; prove it first if it is to be `proven`."""
+    leaf, proofs = leaf_for(chosen), tuple[Proof, ...]()
+    with files.whole_directory(request.out, force=proven) as building:
+        series = drafted(chosen, building)
+        if series.overlay is None:
+            raise _uncallable(request, chosen.package)
+        head = building / "default.nix"
+        use = f"(import {program.nix_path(request.out.absolute())}) ];"
+        head.write_text(head.read_text().replace(overlays.USE, use))
+        if proven:
+            series = leaf.deepened(series, progress=progress)
+            claims = [
+                claim
+                for claim in leaf.claims(series)
+                if Subject.OVERLAY in claim.applies_to
+            ]
+            proofs = prove.run(claims, series, progress=progress)
+            leaf.require_useful(series)
+        else:
+            series = replace(series, warnings=(UNPROVEN,))
+        kind = kind or chosen.steps[-1].design
+        return write_overlay(building, series, kind, proofs, out=request.out)
+
+
+def _uncallable(request: Request, package: str) -> RefusalError:
+    """Return the refusal of a package that no overlay can call."""
+    fact = "nixpkgs calls it with arguments, or its file reads other directories"
+    return RefusalError(
+        f"{package}: {fact}, so an overlay cannot call it",
+        hint=f"{command('propose', request)} writes a patch for your nixpkgs",
+    )
 
 
 def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:

@@ -1,6 +1,7 @@
 """Proofs: their cases, claims and findings, and the one runner of all proofs."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
@@ -108,39 +109,40 @@ def run(
             hint=f"known proofs are {', '.join(known)}",
         )
     chosen = [claim for claim in claims if not names or claim.name in names]
-    queues: dict[str, list[Claim[C_contra]]] = {}
-    for claim in chosen:
-        queues.setdefault(
-            Tier.BUILD if claim.tier is Tier.BUILD else claim.queue, []
-        ).append(claim)
-    beside, builds = queues.pop("", []), queues.pop(Tier.BUILD, [])
-
-    def one_by_one(queue: Iterable[Claim[C_contra]]) -> list[Proof]:
-        found: list[Proof] = []
-        for claim in queue:
-            progress.step(f"proving {claim.name}")
-            found.append(_prove(claim, case))
-        return found
-
-    with process.ending_together():
-        end = (
-            time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS)
-            if case.bounded
-            else inf
-        )
-        for claim in beside:
-            progress.step(f"proving {claim.name}")
-        proofs = side_by_side(lambda claim: _prove(claim, case, end), beside)
-        for found in (
-            *side_by_side(one_by_one, [*queues.values()]),
-            one_by_one(builds),
-        ):
-            proofs += found
+    proofs = _proofs(chosen, case, progress)
     asked = {*names, *(claim.name for claim in chosen if claim.tier is Tier.BUILD)}
     proofs.sort(key=lambda proof: known.index(proof.name))
     return tuple(
         replace(proof, asked=proof.asked or proof.name in asked) for proof in proofs
     )
+
+
+def _proofs(
+    claims: Sequence[Claim[C_contra]], case: C_contra, progress: Progress
+) -> list[Proof]:
+    """Prove claims: those of no queue side by side, then the queues, then the builds."""
+    queues: dict[str, list[Claim[C_contra]]] = defaultdict(list)
+    for claim in claims:
+        queues[Tier.BUILD if claim.tier is Tier.BUILD else claim.queue].append(claim)
+    beside, builds = queues.pop("", []), queues.pop(Tier.BUILD, [])
+
+    def one_by_one(queue: Iterable[Claim[C_contra]]) -> list[Proof]:
+        proofs: list[Proof] = []
+        for claim in queue:
+            progress.step(f"proving {claim.name}")
+            proofs.append(_prove(claim, case))
+        return proofs
+
+    with process.ending_together():
+        end = inf
+        if case.bounded:
+            end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS)
+        for claim in beside:
+            progress.step(f"proving {claim.name}")
+        proofs = side_by_side(lambda claim: _prove(claim, case, end), beside)
+        for queued in side_by_side(one_by_one, [*queues.values()]):
+            proofs += queued
+        return proofs + one_by_one(builds)
 
 
 def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
@@ -231,18 +233,10 @@ class Case(Proposal, Generic[S_co], frozen=True, kw_only=True, eq=False):
     @property
     def reach(self) -> tuple[Path, ...]:
         """Further readable paths of evaluations: the stages, and the library of the source's nixpkgs."""
-        root = self.source.root
-        found = (
-            ()
-            if root is None
-            else (
-                (root / name, inside.within(root, name)) for name in ("lib", ".version")
-            )
-        )
-        library = (
-            path
-            for place, real in found
-            if real is not None
-            for path in (place, place.parent / real)
-        )
+        root, library = self.source.root, list[Path]()
+        if root is not None:
+            for name in ("lib", ".version"):
+                real = inside.within(root, name)
+                if real is not None:
+                    library += [root / name, root / real]
         return (*(stage.path.parent for stage in self.stages), *dict.fromkeys(library))

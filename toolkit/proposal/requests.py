@@ -47,12 +47,10 @@ def command(name: str, request: Request, *options: str) -> str:
     """Return the command line, such as `overlay …`, for a request."""
     source = request.source
     given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file}
-    words = [
-        word
-        for option, value in given.items()
-        if value is not None
-        for word in (option, str(value))
-    ]
+    words: list[str] = []
+    for option, value in given.items():
+        if value is not None:
+            words += [option, str(value)]
     words += [word for name in request.bindings for word in ("--binding", name)]
     words += [
         word for pair in request.called.items() for word in ("--as", "=".join(pair))

@@ -287,17 +287,21 @@ _PLACES = (
 
 def _others(lifted: Lifted, groups: Sequence[PartGroup]) -> str:
     """Return what is said of the parts of all kinds but the first."""
-    texts = []
-    for macro, takes in (("also", True), ("others", False)):
-        names = [
-            part.name
-            for group in groups
-            if group.kind.takes is takes
-            for part in group.parts
-        ]
-        if names:
-            texts.append(_say(macro, _group(lifted, Kind.HIDDEN, names)))
-    return _joined(*texts)
+    also: list[str] = []
+    others: list[str] = []
+    for group in groups:
+        names = [part.name for part in group.parts]
+        if group.kind.takes:
+            also += names
+        else:
+            others += names
+    return _joined(
+        *(
+            _say(macro, _group(lifted, Kind.HIDDEN, names))
+            for macro, names in (("also", also), ("others", others))
+            if names
+        )
+    )
 
 
 def _count(*texts: str) -> int:

@@ -88,18 +88,10 @@ def steps(made: MadeBranch) -> dict[str, str]:
 def lines(done: PullRequest) -> Iterator[str]:
     """Yield the result and the next steps."""
     made = done.made
-    if made is None and not done.failed:
-        yield "no branch was made: no package is left"
-        return
     if made is None:
-        stays = (
-            f"the branch stays at {done.before.short}"
-            if done.before is not None
-            else "no branch was made"
-        )
-        yield f"{stays}: a proof failed"
+        yield _nothing(done)
         return
-    kept = made.contribution
+    kept, clone = made.contribution, quote(str(done.clone))
     yield (
         f"branch    {kept.branch}, on {made.base_name} ({kept.base_commit.short}), "
         f"by {made.author}"
@@ -110,26 +102,13 @@ def lines(done: PullRequest) -> Iterator[str]:
     yield f"worktree  {made.worktree}"
     tip = made.own[-1][0] if made.own else kept.commits[-1]
     if done.before is not None and done.before != tip:
-        back = join(
-            ["git", "-C", str(made.worktree), "reset", "--keep", done.before.short]
-        )
+        tree = str(made.worktree)
+        back = join(["git", "-C", tree, "reset", "--keep", done.before.short])
         yield f"before    {done.before.short}; {back} goes back"
     yield f"text      {made.text}"
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
-    formats = (
-        proof
-        for each in done.reports
-        for proof in each.proofs
-        if proof.name == "format"
-    )
-    for why in dict.fromkeys(
-        proof.reason or "" for proof in formats if proof.status is Status.NOT_RUN
-    ):
-        yield (
-            "format    to be checked by you, as nixpkgs' CI does: "
-            f"{why.removeprefix('because ')}"
-        )
+    yield from _unformatted(done)
     for number in made.related:
         yield (
             f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, "
@@ -139,15 +118,31 @@ def lines(done: PullRequest) -> Iterator[str]:
     if made.push is None:
         # gh takes no repository beside --remote.
         fork = "gh repo fork --remote --remote-name fork"
-        yield (
-            f"          no remote is yours: (cd {quote(str(done.clone))} && "
-            f"{fork}) makes one"
-        )
-    remove = (
-        f"unlet pr --repo {quote(str(done.clone))} --branch "
-        f"{quote(kept.branch)} --remove"
-    )
-    yield f"undo      {remove}"
+        yield f"          no remote is yours: (cd {clone} && {fork}) makes one"
+    branch = quote(kept.branch)
+    yield f"undo      unlet pr --repo {clone} --branch {branch} --remove"
+
+
+def _nothing(done: PullRequest) -> str:
+    """Return why there is no new branch."""
+    if not done.failed:
+        return "no branch was made: no package is left"
+    if done.before is None:
+        return "no branch was made: a proof failed"
+    return f"the branch stays at {done.before.short}: a proof failed"
+
+
+def _unformatted(done: PullRequest) -> Iterator[str]:
+    """Yield why the format was not checked."""
+    proofs = [proof for report in done.reports for proof in report.proofs]
+    reasons = {
+        proof.reason or "": None
+        for proof in proofs
+        if (proof.name, proof.status) == ("format", Status.NOT_RUN)
+    }
+    for why in reasons:
+        fact = why.removeprefix("because ")
+        yield f"format    to be checked by you, as nixpkgs' CI does: {fact}"
 
 
 def removed(done: Removed) -> str:

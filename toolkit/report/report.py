@@ -261,15 +261,13 @@ def _source_words(report: Report) -> list[str]:
     is_everywhere = named == "specimen" or (
         named is not None and (named.startswith("<") or "://" in named)
     )
-    words = (
-        []
-        if named is None
-        else ["--nixpkgs", shlex.quote(named) if is_everywhere else f'"{_CLONE}"']
-    )
-    return [
-        *words,
-        *(["--rev", commit] if commit is not None and named != "specimen" else []),
-    ]
+    words: list[str] = []
+    if named is not None:
+        place = shlex.quote(named) if is_everywhere else f'"{_CLONE}"'
+        words += ["--nixpkgs", place]
+    if commit is not None and named != "specimen":
+        words += ["--rev", commit]
+    return words
 
 
 def _proof(proof: Proof, shown_at: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from toolkit.git.worktrees import Worktree
 from toolkit.model import Oid, Progress
 from toolkit.pr import CHOICES, BranchOrder, contributions, edits, grounds
 from toolkit.pr.contributions import Standing
+from toolkit.pr.grounds import BranchWork
 from toolkit.proposal import registry
 from toolkit.proposal.requests import Request
 from toolkit.report import message
@@ -79,7 +80,9 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
             shop.keep()
         progress.step(f"checking out {path}")
         with worktrees.adding(clone, branch=order.branch, commit=oids[-1], path=path):
-            made = ground.write(order, oids, messages, replacement, worktree=path)
+            made = ground.write(
+                order, oids, messages, replacement, BranchWork(worktree=path)
+            )
             contributions.write(replacement.building, made.contribution)
             replacement.take_place()
     return replace(done, made=made)
@@ -128,15 +131,8 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         }
         shop.keep()
         proofs = ground.prove_whole(contents, progress=progress)
-        made = ground.write(
-            order,
-            oids,
-            messages,
-            replacement,
-            worktree=worktree.path,
-            own=own,
-            edited=edited,
-        )
+        work = BranchWork(worktree=worktree.path, own=own, edited=edited)
+        made = ground.write(order, oids, messages, replacement, work)
         contributions.write(replacement.building, made.contribution)
         replacement.take_place()
         progress.step(f"moving {worktree.path}")

@@ -43,6 +43,17 @@ _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
 
 
+class BranchWork(Struct, frozen=True, kw_only=True):
+    """A branch's worktree, and the contributor's work on it: commits, an edited text.
+
+    That text stays, and the new one is written beside it.
+    """
+
+    worktree: Path
+    own: Sequence[tuple[Oid, str]] = ()
+    edited: bytes | None = None
+
+
 class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     """A base in a clone, and the commits chosen for it, which are then proven and written."""
 
@@ -88,42 +99,26 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         so is one that upstream would close.
         """
         is_alone = len(self.chosen) == 1
-        made: dict[PurePosixPath, tuple[Series[Any], Report]] = {}
-
-        def write(series: Series[Any], name: str) -> Report:
-            if series.target in made:
-                raise RefusalError(
-                    f"{series.target}: is changed for "
-                    f"{made[series.target][0].package} already"
-                )
-            if is_new:
-                leaf_for(series).require_upstream(series)
-            building, place = replacement.building / name, replacement.place / name
-            report = proposing.write_down(series, building, at=place, progress=progress)
-            if (
-                not (is_alone or order.force)
-                and (fact := _objection(report)) is not None
-            ):
-                WritableRoot(replacement.building).delete(name)
-                raise RefusalError(fact)
-            made[series.target] = series, report
-            return report
-
+        writer = _Writer(
+            order=order,
+            replacement=replacement,
+            is_new=is_new,
+            is_kept=is_alone or order.force,
+        )
         attempts: list[Attempt] = []
         for target, outcome in self.chosen.items():
+            result: Report | ToolkitError
             if isinstance(outcome, ToolkitError):
-                attempts.append(
-                    Attempt(target=target, out=replacement.place, result=outcome)
-                )
-                continue
-            name = "" if is_alone else outcome.package
-            result = tried(partial(write, outcome, name))
-            attempts.append(
-                Attempt(target=target, out=replacement.place / name, result=result)
-            )
+                name, result = "", outcome
+            else:
+                name = "" if is_alone else outcome.package
+                write = partial(writer.write, outcome, name, progress=progress)
+                result = tried(write)
+            out = replacement.place / name
+            attempts.append(Attempt(target=target, out=out, result=result))
         if is_alone:
             only(attempts[0].result)
-        return replace(self, attempts=tuple(attempts), made=tuple(made.values()))
+        return replace(self, attempts=tuple(attempts), made=tuple(writer.made.values()))
 
     def outcome(self, whole: tuple[Proof, ...]) -> PullRequest:
         """Return the result before there is a branch.
@@ -160,26 +155,18 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
                 return proposing.own_proofs(changed, progress=progress)
         return ()
 
-    def write(  # noqa: PLR0913 - what a text and what is kept of a branch are made of
+    def write(
         self,
         order: BranchOrder,
         oids: Sequence[Oid],
         composed: Sequence[str],
         replacement: DirectoryReplacement,
-        *,
-        worktree: Path,
-        own: Sequence[tuple[Oid, str]] = (),
-        edited: bytes | None = None,
+        work: BranchWork,
     ) -> MadeBranch:
         """Write pull-request.md beside the proposals.
 
         Return the branch's report and its record.
-
-        `edited` is the contributor's version of the text: it stays, and the new text is
-        written beside it.
         """
-        (first, report), *others = self.made
-        request = leaf_for(first).exact_request(first)
         facts = [
             replace(
                 proposing.facts(series, its), commits=tuple(oids), base=self.base.commit
@@ -188,31 +175,20 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         ]
         content = pull_request.draft(*facts)
         place, building = replacement.place, replacement.building
-        (building / contributions.TEXT).write_bytes(
-            content if edited is None else edited
-        )
-        if edited is not None:
+        text_beside = None
+        if work.edited is not None:
+            text_beside = place / contributions.NEW_TEXT
             (building / contributions.NEW_TEXT).write_bytes(content)
+        text = content if work.edited is None else work.edited
+        (building / contributions.TEXT).write_bytes(text)
         remote = clones.push_remote(self.clone, self.base)
-        owner = (
-            clones.github_owner(self.clone.remotes.get(remote, ""))
-            if remote is not None
-            else None
-        )
+        owner, pushed = None, False
+        if remote is not None:
+            owner = clones.github_owner(self.clone.remotes.get(remote, ""))
+            pushed = clones.has_branch(self.clone, remote, order.branch)
         return MadeBranch(
-            contribution=Contribution(
-                branch=order.branch,
-                target=first.package,
-                others=tuple(series.package for series, _ in others),
-                base=order.base,
-                base_commit=self.base.commit,
-                commits=tuple(oids),
-                steps=report.proposal.steps,
-                **{name: getattr(request, name) for name in CHOICES},
-                trailers=order.trailers,
-                text=contributions.digest(content),
-            ),
-            worktree=worktree,
+            contribution=self._contribution(order, oids, content),
+            worktree=work.worktree,
             base_name=self.base.name,
             target_branch=self.base.branch or _MAIN,
             author=clones.people(self.clone)["author"],
@@ -221,12 +197,61 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
             text=place / contributions.TEXT,
             push=remote,
             head=f"{owner or 'YOU'}:{order.branch}",
-            pushed=remote is not None
-            and clones.has_branch(self.clone, remote, order.branch),
-            own=tuple(own),
-            text_beside=place / contributions.NEW_TEXT if edited is not None else None,
+            pushed=pushed,
+            own=tuple(work.own),
+            text_beside=text_beside,
             related=tuple(each.number for each in facts[0].related),
         )
+
+    def _contribution(
+        self, order: BranchOrder, oids: Sequence[Oid], content: bytes
+    ) -> Contribution:
+        """Return the record of the branch, whose pull-request.md has this content."""
+        (first, report), *others = self.made
+        request = leaf_for(first).exact_request(first)
+        return Contribution(
+            branch=order.branch,
+            target=first.package,
+            others=tuple(series.package for series, _ in others),
+            base=order.base,
+            base_commit=self.base.commit,
+            commits=tuple(oids),
+            steps=report.proposal.steps,
+            **{name: getattr(request, name) for name in CHOICES},
+            trailers=order.trailers,
+            text=contributions.digest(content),
+        )
+
+
+class _Writer(Struct, frozen=True, kw_only=True):
+    """Writes series for one branch; with `is_kept`, also one that a proof is against."""
+
+    order: BranchOrder
+    replacement: DirectoryReplacement
+    is_new: bool
+    is_kept: bool
+    made: dict[PurePosixPath, tuple[Series[Any], Report]] = {}
+
+    def write(self, series: Series[Any], name: str, *, progress: Progress) -> Report:
+        """Prove and write a series to the directory of this name."""
+        if series.target in self.made:
+            other, _ = self.made[series.target]
+            raise RefusalError(
+                f"{series.target}: is changed for {other.package} already"
+            )
+        if self.is_new:
+            leaf_for(series).require_upstream(series)
+        building, place = (
+            self.replacement.building / name,
+            self.replacement.place / name,
+        )
+        report = proposing.write_down(series, building, at=place, progress=progress)
+        fact = None if self.is_kept else _objection(report)
+        if fact is not None:
+            WritableRoot(self.replacement.building).delete(name)
+            raise RefusalError(fact)
+        self.made[series.target] = series, report
+        return report
 
 
 def _objection(report: Report) -> str | None:

@@ -1,1 +1,4 @@
-"""The command line: one module a command, which builds values, calls one workflow, prints, returns an exit code."""
+"""The command line: one module a command, without rules of its own.
+
+A command builds values, calls one workflow, prints, and returns an exit code.
+"""

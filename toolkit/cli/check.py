@@ -124,7 +124,7 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
 @options.common
 @options.gathered(CheckOptions)
 def command(given: CheckOptions) -> int:
-    """Show what a change does to every package that it touches, or prove a proposal again.
+    """Show what a change does to each package that it touches, or prove a proposal.
 
     CHANGE is a branch or commit (with all commits since the main branch), a range A..B
     (also commit by commit), or a directory that 'unlet propose' wrote. By default,
@@ -167,7 +167,7 @@ def command(given: CheckOptions) -> int:
 
 
 def _prove(request: CheckRequest) -> int:
-    """Prove a proposal again, or the claims about a target alone, print the report, and return the exit code."""
+    """Prove a proposal again, or the claims about a target, return the exit code."""
     is_written = request.directory is not None
     proven = (
         "the output of propose" if is_written else next(filter(options.given, _PROVING))
@@ -269,7 +269,11 @@ def _show_review(
 
 
 def _reviewed_code(result: Review) -> int:
-    """Return 1 for a regression, an unexpected difference or a failed claim, 3 for what was not judged."""
+    """Return the exit code of a review.
+
+    It is 1 for a regression, an unexpected difference or a failed claim, and 3 if
+    something was not judged.
+    """
     expected = options.asked("expect")
     judged = judged_code(
         result.judgement, Expectation(expected) if expected is not None else None
@@ -281,7 +285,10 @@ def _reviewed_code(result: Review) -> int:
 
 
 def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
-    """Return the directory of a proposal, None if a clone is meant: by --git-dir, or since it is where one stands."""
+    """Return the directory of a proposal, None if a clone is meant.
+
+    --git-dir means one, and so does a current directory in one.
+    """
     directory = Path(what if what is not None else "proposal")
     if git_dir is not None:
         return None
@@ -294,7 +301,7 @@ def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
 
 
 def _again(given: CheckOptions) -> str:
-    """Return the command that judges the same again, for somebody on another machine."""
+    """Return the command that judges the same again on another machine."""
     words: list[str] = []
     if given.patch is not None:
         words += ["--patch", given.patch.name]

@@ -1,4 +1,4 @@
-"""The command line: its commands by name, and each failure as one message and an exit code.
+"""The command line: commands by name, failures as a message and an exit code.
 
 A command's module is imported only when that command runs.
 """
@@ -42,7 +42,8 @@ COMMANDS = {
 }
 
 EXIT_CODES = """\
-Exit codes: 0 done, 1 a proof failed or a check differs, 2 usage, 3 an error that the message explains,
+Exit codes: 0 done, 1 a proof failed or a check differs, 2 usage, \
+3 an error that the message explains,
 4 a bug, 130 interrupted.
 """
 
@@ -93,7 +94,7 @@ class Commands(click.Group):
 )
 @click.pass_context
 def commands(ctx: click.Context, *, version: bool) -> int:
-    """Make let-bound packages of nixpkgs overridable, and show what overrides and changes do.
+    """Make let-bound packages overridable, and show what overrides and changes do.
 
     Begin with reach if your override does nothing, with doctor if rootless docker
     refuses a port, with find and propose for a change of nixpkgs, with check and track

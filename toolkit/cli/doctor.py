@@ -1,4 +1,4 @@
-"""`unlet doctor`: why a rootless docker refuses a port below 1024, or does not start."""
+"""`unlet doctor`: why rootless docker refuses a port below 1024, or does not start."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,10 @@ from toolkit.doctor.sight import Role
 from toolkit.report.lines import Line, Tone
 
 SCHEMA = 2
-"""The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
+"""The number of the JSON document's form.
+
+A new field keeps it; one that goes or changes its meaning needs a new number.
+"""
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 
@@ -155,7 +158,7 @@ def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
 
 
 def _suspected(suspect: Suspect, *, most: int | None = None) -> Iterator[str]:
-    """Yield a possible cause with its check and at most so many remedies of each kind, None for all."""
+    """Yield a possible cause, its check, and `most` remedies of each kind, or all."""
     outcome = {True: " — this host has it", False: " — not on this host", None: ""}[
         suspect.here
     ]

@@ -1,4 +1,4 @@
-"""`unlet find`: packages that other packages define in a let, where no override reaches them."""
+"""`unlet find`: packages in the lets of others, where no override reaches them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,10 @@ from toolkit.proposal.recipes import RecipeTrial
 from toolkit.sources import trees
 
 SCHEMA = 3
-"""The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
+"""The number of the JSON document's form.
+
+A new field keeps it; one that goes or changes its meaning needs a new number.
+"""
 _WIDEST = 30
 _UNREAD = 20
 
@@ -68,7 +71,7 @@ def command(
     picture: str | None,
     recipe: str | None,
 ) -> int:
-    """Find packages that other packages define in a let, where no override reaches them.
+    """Find packages in the lets of other packages, where no override reaches them.
 
     NAME is an attribute path, or the path of a package's file; Nix tries overrides of
     each of its parts. By default, unlet searches the whole tree; it only reads the

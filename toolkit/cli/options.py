@@ -14,7 +14,7 @@ from toolkit.model import Server, SourceRequest
 from toolkit.proposal import registry
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
-"""A function that returns a section of --help: its name, and rows of a name and a text."""
+"""A function that returns a section of --help: its name, and its rows."""
 
 T = TypeVar("T", bound=Struct)
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -36,7 +36,7 @@ OWN, SOURCE, DEPTH, NIX, OUTPUT, NAMED = GROUPS = (
 
 
 def _filled(text: str) -> str:
-    """Return a command's help with the names of the targets that have rewrites of their own."""
+    """Return a command's help with the names of the targets that have own rewrites."""
     usual, *others = registry.named()
     gains = [
         f"With {name}{' (the default)' if name == usual else ''}, {named.gain}."
@@ -172,7 +172,7 @@ def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
 
 
 def given(option: str) -> bool:
-    """Return whether the user gave the running command this option, such as `--file`."""
+    """Return whether the user gave the running command this option."""
     context = click.get_current_context()
     return any(
         context.get_parameter_source(parameter.name or "")
@@ -264,7 +264,7 @@ common = together(
         "-q", "--quiet", deep=True, is_flag=True, help="Print only problems."
     ),
 )
-"""Add the global options to a command or to the group of commands; `settings` returns their values."""
+"""Add the global options to a command or a group; `settings` returns their values."""
 
 nixpkgs = source_value(
     "--nixpkgs",
@@ -291,7 +291,7 @@ source = together(
     _deep_source("--pin", metavar="NAME", help=_PIN_HELP),
     offline,
 )
-"""Add the options that name a nixpkgs or a file; `source_request` returns their values."""
+"""Add the options that name a nixpkgs; `source_request` returns their values."""
 
 
 _DISK_HELP = "The limit of each sealed evaluation's files, by default 256."
@@ -331,7 +331,7 @@ server = together(
     _deep_source("--raw-url", metavar="URL", help=_URL_HELP.format("raw files", "raw")),
     _deep_source("--token-command", metavar="COMMAND", help=_COMMAND_HELP),
 )
-"""Add the options that name a GitHub server and its token; `server_request` returns their values."""
+"""Add the options that name a GitHub server; `server_request` returns their values."""
 SERVER = ("--repo", "--api-url", "--raw-url", "--token-command")
 
 
@@ -380,7 +380,7 @@ def checkout() -> Path | None:
 
 
 def source_request() -> SourceRequest:
-    """Return the source that the user named, by default the checkout around the current directory.
+    """Return the source that the user named, by default the checkout around here.
 
     Raise click.UsageError for contradicting options.
     """
@@ -408,7 +408,7 @@ def server_request() -> Server:
 
 
 def refuse_together(option: str, *others: str) -> None:
-    """Raise click.UsageError if one of `others` was given: each contradicts `option`."""
+    """Raise click.UsageError if one of `others` was given beside `option`."""
     for name in filter(given, others):
         raise click.UsageError(
             f"{option} and {name} exclude each other", click.get_current_context()

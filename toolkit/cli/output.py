@@ -102,7 +102,10 @@ def write_lines(lines: Iterable[str]) -> None:
 
 
 def write_toned(lines: Iterable[Line]) -> None:
-    """Print lines, each in the colour of its tone on a terminal, or if FORCE_COLOR is set; rich heeds NO_COLOR."""
+    """Print lines, each in the colour of its tone on a terminal.
+
+    FORCE_COLOR sets colours elsewhere, too; rich heeds NO_COLOR.
+    """
     if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):
         write_lines(line.text for line in lines)
         return

@@ -56,7 +56,10 @@ def lines(
     settings: GlobalOptions,
     out: Path | None,
 ) -> Iterator[Line]:
-    """Yield the lines of a report: verdict, heading, proofs, written files, next steps as purposes and commands."""
+    """Yield the lines of a report: its verdict, heading, proofs, files, next steps.
+
+    `steps` are pairs of a purpose and a command.
+    """
     if not settings.quiet:
         if report.proofs:
             yield total(report.proofs)
@@ -138,7 +141,7 @@ def total(proofs: Sequence[Proof]) -> Line:
 
 
 def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
-    """Yield a line for each target, one for each of its failed proofs, and one for the hint of an error."""
+    """Yield a line for each target, its failed proofs, and the hint of an error."""
     width = max((len(attempt.target) for attempt in attempts), default=0)
     for attempt in attempts:
         name = f"{attempt.target:<{width}}"
@@ -197,7 +200,7 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
 
 
 def _for_real(package: str) -> Iterator[tuple[str, str]]:
-    """Yield the commands that do for a real nixpkgs what has been done for the specimen."""
+    """Yield the commands that do the same for a real nixpkgs."""
     is_named = package in registry.named()
     words = targets.argument(package) if is_named else ["PACKAGE"]
     name = "".join(f"{word} " for word in words)
@@ -209,7 +212,7 @@ def _for_real(package: str) -> Iterator[tuple[str, str]]:
 
 
 def _contributing(report: Report, out: Path) -> str:
-    """Return the command that makes a branch of a proposal, in the clone that it comes from if any."""
+    """Return the command that makes a branch of a proposal, in its clone if any."""
     proposal, request = report.proposal, report.request
     commit, named = proposal.source.commit, registry.named().get(proposal.package)
     if named is None or proposal.recipe is not None:

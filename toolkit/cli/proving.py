@@ -1,4 +1,4 @@
-"""Options of the commands that propose and prove: how to lift a target, and how deep to prove it."""
+"""Options of the commands that propose: how to lift a target, how deep to prove it."""
 
 import re
 import shlex
@@ -40,8 +40,8 @@ depth_options = options.together(
         help="A system to evaluate or build for; may be repeated.",
     ),
     options.bounds(
-        timeout=f"The time limit of each evaluation, by default 60; with {NAMES}'s file "
-        "alone of all together, then 50.",
+        timeout="The time limit of each evaluation, by default 60; "
+        f"with {NAMES}'s file alone of all together, then 50.",
         memory=f"The memory limit of each evaluation, with {NAMES}'s file alone of all "
         "together; by default 2048.",
     ),
@@ -143,7 +143,7 @@ limit_option = options.own_value(
     metavar="N",
     help="The most packages of a recipe; by default 25, of final-attrs 10.",
 )
-"""Add the option for how many packages a recipe may change at once; `proposed` returns its value."""
+"""Add the option for the packages of a recipe; `proposed` returns its value."""
 
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:

@@ -1,4 +1,4 @@
-"""`unlet reach`: what the overrides of your overlays reach, and what they leave behind."""
+"""`unlet reach`: what your overlays' overrides reach, and what they leave behind."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,7 +124,8 @@ def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
         )
         yield ""
         count = len(found.overrides)
-        yield f"{count} override{'' if count == 1 else 's'}{': ' if counted else ''}{counted}"
+        plural, colon = "" if count == 1 else "s", ": " if counted else ""
+        yield f"{count} override{plural}{colon}{counted}"
 
 
 def _place(override: Override) -> str:

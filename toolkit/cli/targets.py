@@ -1,4 +1,4 @@
-"""The options and words for the targets with rewrites of their own, made from patches/targets.toml."""
+"""Options and words for targets with own rewrites, from patches/targets.toml."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain

@@ -1,4 +1,4 @@
-"""`unlet track`: whether upstream has fixed it, and whether you can remove your overlay."""
+"""`unlet track`: whether upstream has fixed it, and whether to keep your overlay."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +20,10 @@ from toolkit.track.verdict import Used, read_overlay
 _STDOUT = Path("-")
 
 EXIT_CODES = """\
-Exit codes: 0 nothing has changed since last time, 1 something has, 10 there is something to do (remove
-the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one ref; 2, 3, 4, 130 as always.
+Exit codes: 0 nothing has changed since last time, 1 something has, \
+10 there is something to do (remove
+the overlay, update nixpkgs, make the overlay anew), \
+11 unknown for at least one ref; 2, 3, 4, 130 as always.
 """
 
 

@@ -1,4 +1,4 @@
-"""A branch in a user's clone for a pull request about any package: request, creation, record, removal."""
+"""A branch in a user's clone for a pull request: request, creation, record, removal."""
 
 from pathlib import Path
 

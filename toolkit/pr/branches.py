@@ -1,4 +1,4 @@
-"""Prove a series, or those of a batch, then create their branch in a user's clone, or move it to a newer base."""
+"""Prove the series of a branch, and create or move it in a user's clone."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,10 @@ from toolkit.report import message
 
 
 def alone(target: str) -> tuple[str, ...]:
-    """Return the steps of a target that each get their own pull request, the usual one first; nothing for a lift."""
+    """Return the steps of a target that get their own pull requests, none for a lift.
+
+    The usual one comes first.
+    """
     named = registry.named().get(target)
     return tuple(named.branches) if named is not None else ()
 
@@ -172,7 +175,7 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
 
 
 def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:
-    """Return the order that makes the branch anew: as it was made, but for what is asked for now."""
+    """Return the order that makes the branch anew, with what the user changes now."""
     return replace(
         asked,
         base=asked.base or kept.base,

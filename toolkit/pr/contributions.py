@@ -1,4 +1,4 @@
-"""The branches that unlet made in a clone: the record of each, its current state, and its safe removal.
+"""The branches that unlet made in a clone: their records, states and safe removal.
 
 Its proposal, pull-request.md and record are in the clone's git directory, in
 `unlet/BRANCH`, which git ignores.
@@ -226,7 +226,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def open_clone(repo: Path) -> Clone:
-    """Open a clone, and repair the remains of a killed run, unless another one is active there.
+    """Open a clone, and repair what a killed run left, unless another one is active.
 
     Raise ToolkitError if it is not a git repository.
     """
@@ -241,7 +241,7 @@ def open_clone(repo: Path) -> Clone:
 
 
 def find(clone: Clone, branch: str | None) -> Standing:
-    """Return the named branch, else the one of the worktree from which the clone was found, else the only one.
+    """Return the named branch, else that of the current worktree, else the only one.
 
     Raise ToolkitError if there is none, UsageError if there are several.
     """
@@ -277,7 +277,7 @@ def find(clone: Clone, branch: str | None) -> Standing:
 
 
 def require_apart(clone: Clone, found: Standing) -> None:
-    """Raise ToolkitError if the user's own checkout, or a stranger's, has the branch."""
+    """Raise ToolkitError if a checkout that unlet did not make has the branch."""
     if found.worktree is not None and found.worktree.entry is not None:
         worktrees.require_own(clone, found.worktree)
     if (
@@ -291,7 +291,7 @@ def require_apart(clone: Clone, found: Standing) -> None:
 
 
 def uncommitted(worktree: Worktree) -> str | None:
-    """Return an error text about uncommitted changes in a worktree, None if there are none."""
+    """Return a fact about uncommitted changes in a worktree, None if there are none."""
     changed = worktrees.changes(worktree.path)
     return f"{worktree.path}: '{changed[0]}' is not committed" if changed else None
 

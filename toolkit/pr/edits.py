@@ -1,4 +1,4 @@
-"""The contributor's own changes of a branch: distinguish them from ours, and move them to a new base."""
+"""Tell the contributor's changes of a branch from ours, and move them to a new base."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -33,7 +33,7 @@ class Edits(Struct, frozen=True, kw_only=True):
     own: tuple[DecodedCommit, ...]
 
     def are_like(self, made: Sequence[DecodedCommit]) -> bool:
-        """Return whether the branch already has these commits, apart from their dates."""
+        """Return whether the branch has these commits already, but for their dates."""
         if not self.ours or not made or made[0].parents != self.ours[0].parents:
             return False
         return [(each.tree, each.message) for each in made] == [
@@ -43,7 +43,7 @@ class Edits(Struct, frozen=True, kw_only=True):
     def kept_messages(
         self, kept: Contribution, packages: Sequence[str], written: Sequence[str]
     ) -> tuple[str, ...]:
-        """Return the new messages, with the contributor's own ones in place of those that they changed.
+        """Return the new messages, but the contributor's where they changed ours.
 
         A batch may have lost `packages`.
         """
@@ -94,7 +94,9 @@ def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
 def carry(
     shop: Workshop, edits: Edits, onto: Oid
 ) -> tuple[list[tuple[Oid, str]], list[str]]:
-    """Apply the contributor's commits to `onto`, and return them with their subjects, and those of the empty ones.
+    """Apply the contributor's commits to `onto`; return them with their subjects.
+
+    The second list has the subjects of those that became empty.
 
     Raise ToolkitError for a conflict.
     """
@@ -110,7 +112,10 @@ def carry(
 
 
 def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
-    """Return the commit after which the branch begins: the base it was made on, or that of the contributor's rebase."""
+    """Return the commit after which the branch begins.
+
+    This is the base it was made on, or that of the contributor's rebase.
+    """
     shared = history.common_ancestor(clone.common, tip, base)
     if history.common_ancestor(clone.common, tip, kept.base_commit) != kept.base_commit:
         if shared is None:
@@ -135,7 +140,7 @@ def _made(
     *,
     progress: Progress,
 ) -> tuple[DecodedCommit, ...]:
-    """Return our commits as they were made on `fork`, or as they are when they are made there now."""
+    """Return our commits as made on `fork`; make them there if they were not."""
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(
         clone.common, kept.commits
@@ -156,7 +161,10 @@ def _folded(
     there: Sequence[DecodedCommit],
     package: str,
 ) -> tuple[DecodedCommit, ...]:
-    """Return one commit on our last that leads to what the branch has: ours were changed, and not only followed."""
+    """Return one commit that leads from our last one to what the branch has.
+
+    It is for a contributor who changed our commits.
+    """
     tree = shop.repo.commit(tip).tree
     if tree == last.tree:
         return ()

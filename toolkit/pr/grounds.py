@@ -1,4 +1,4 @@
-"""A base in a clone, with the commits chosen for it: prove them there, commit them, and write the files of a branch.
+"""A base in a clone, and the commits for it: prove, commit and write them.
 
 The files are the proposals, the pull request's text, and the branch's record.
 """
@@ -55,7 +55,7 @@ class BranchWork(Struct, frozen=True, kw_only=True):
 
 
 class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
-    """A base in a clone, and the commits chosen for it, which are then proven and written."""
+    """A base in a clone, and the commits for it, which are then proven and written."""
 
     clone: Clone
     base: Base
@@ -139,7 +139,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     def prove_whole(
         self, contents: Mapping[PurePosixPath, bytes], *, progress: Progress
     ) -> tuple[Proof, ...]:
-        """Prove several series together, or one with the contributor's own commits, as its last stage.
+        """Prove several series together, or one with the contributor's commits.
 
         `contents` are files with the contributor's commits. Raise ToolkitError if one
         is no longer a file of its kind.
@@ -224,7 +224,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class _Writer(Struct, frozen=True, kw_only=True):
-    """Writes series for one branch; with `is_kept`, also one that a proof is against."""
+    """Writes series for one branch; with `is_kept` even if a proof is against one."""
 
     order: BranchOrder
     replacement: DirectoryReplacement
@@ -255,7 +255,10 @@ class _Writer(Struct, frozen=True, kw_only=True):
 
 
 def _objection(report: Report) -> str | None:
-    """Return which proof keeps a package out of a batch: one that failed, or that nothing is rebuilt, if unknown."""
+    """Return which proof keeps a package out of a batch.
+
+    It failed, or it could not show that nothing is rebuilt.
+    """
     unknown = (
         proof
         for proof in report.proofs

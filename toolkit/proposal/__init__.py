@@ -1,1 +1,1 @@
-"""A proposal for any target: find the target, rewrite it, prove and write the result, check it again."""
+"""A proposal for any target: find and rewrite it, prove, write and check the result."""

@@ -1,4 +1,4 @@
-"""An override of a package by another version, with the hashes that it needs, as Nix code."""
+"""The Nix code of an override by another version, with the hashes that it needs."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,10 @@ _SHORT = 3
 
 
 def bump(package: str, downloads: Sequence[Path]) -> tuple[str, ...]:
-    """Return the override's lines; none if there are too many, or no part downloads anything."""
+    """Return the override's lines.
+
+    There are none if they would be too many, or no part downloads anything.
+    """
     own = [path[0] for path in downloads if len(path) == 1]
     parts = [path for path in downloads if len(path) > 1]
     holders = {path[:-1] for path in parts}

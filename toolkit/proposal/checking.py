@@ -1,4 +1,4 @@
-"""Prove a proposal on disk again, or judge someone else's change, with the claims about a target that it changes."""
+"""Prove a proposal on disk again, or judge a change and prove its target's claims."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -231,7 +231,7 @@ def _source_again(
 
 
 def _taken_back(document: WrittenReport, directory: Path, diff: bytes) -> Source:
-    """Return the file that the overlay of a proposal was made of, with nothing around it."""
+    """Return the file that a proposal's overlay was made of, with nothing around it."""
     was, target = document.source, PurePosixPath(document.file)
     place = f"overlay/{document.target}"
     after = _read(directory, f"{place}/{target.name}")
@@ -277,7 +277,9 @@ class Review(Struct, frozen=True, kw_only=True):
 
 
 def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
-    """Judge a change, then prove the target's claims, if one is named, in the remaining time of each attribute.
+    """Judge a change, then prove the claims of the target that is named, if any.
+
+    Each attribute has the time that the judge left.
 
     For a single file, return only the report of the claims. Raise ToolkitError for an
     unavailable change.

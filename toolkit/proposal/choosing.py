@@ -1,4 +1,4 @@
-"""Turn package names into the commits that lift their let-bound packages, as far as Nix confirms them."""
+"""Turn names of packages into commits that lift their parts, as Nix confirms them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Opened(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
-    """A lift of one package, a recipe's commits, or somebody's change of the package's file."""
+    """A lift of one package, a recipe's commits, or someone's change of its file."""
 
     opened: Opened
     lifted: Lifted
@@ -198,7 +198,7 @@ def scripts_beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:
 def require_found(
     scripts: Mapping[str, str], before: str, after: str, *, name: str
 ) -> None:
-    """Raise RefusalError if a script searches for code that a change removes from the file."""
+    """Raise RefusalError if a script looks for code that a change removes."""
     for script, text in scripts.items():
         for code in dict.fromkeys(_CODE.findall(text)):
             if before.count(code) > after.count(code):
@@ -211,7 +211,9 @@ def require_found(
 def choose(
     requests: Sequence[Request], *, progress: Progress
 ) -> Iterator[LiftCase | ToolkitError]:
-    """Find the packages of requests that differ only in these, rewrite their files and lay out the changed trees.
+    """Find the packages of requests, rewrite their files and lay out the changed trees.
+
+    The requests differ only in their packages.
 
     Yield for each package its commits or its error; raise an error of the source.
     """
@@ -266,7 +268,7 @@ def _open(
 
 
 def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
-    """Return the first design that can be right as far as Nix says, or the commits of a recipe.
+    """Return the first design that Nix does not refute, or the commits of a recipe.
 
     Raise RefusalError with the reason against the last design, if none can.
     """
@@ -360,7 +362,9 @@ def _useless(found: Opened, asking: Asking) -> RefusalError | None:
 def _layer(
     found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress
 ) -> LiftCase:
-    """Return the lift by an `overrideAttrs` around the builder's call, which upstream does not want.
+    """Return the lift by an `overrideAttrs` around the builder's call.
+
+    Upstream does not want it.
 
     Raise the refusal of the other designs unless the user wants an overlay and the
     layer works.

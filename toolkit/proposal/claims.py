@@ -1,4 +1,4 @@
-"""Claims about a lifted package, with the trees before and after, and Nix's answers about both."""
+"""Claims about a lifted package, from Nix's answers about the trees."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ def _kept(aspect: Aspect) -> Callable[[Series[Any]], Finding]:
 
 
 _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
-"""The effects of a replacement in the unchanged package, in words; any other effect counts as none."""
+"""The effects of a replacement before the change, in words; others count as none."""
 
 
 def overridable(case: LiftCase) -> Finding:
@@ -257,12 +257,12 @@ def _bumped(bumps: Sequence[Bump]) -> Iterator[str]:
 
 
 def source_follows(case: LiftCase) -> Finding:
-    """Override the package's version: its source must change, but must not have changed before the lift."""
+    """Override the version: the source must change, and only after the lift."""
     return _with_another(case, "version", ("src",))
 
 
 def tests_follow(case: LiftCase) -> Finding:
-    """Override the package's source: each test that takes the final package must change, but not before."""
+    """Override the source: tests that take the final package must change, only then."""
     call = read(parsed(case.after.content.decode(), name=str(case.target))).construction
     attributes = [*call.attributes] if call is not None else []
     paths = [
@@ -279,7 +279,10 @@ def tests_follow(case: LiftCase) -> Finding:
 
 
 def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Finding:
-    """Override an attribute of the package: others must change, but not before the commits. As they are, they stay."""
+    """Override an attribute: others must change, and only after the commits.
+
+    Without the override, they stay the same.
+    """
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
     methods = {
@@ -319,7 +322,7 @@ def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Findin
 
 
 def capture_safe(case: LiftCase) -> Finding:
-    """Compare the meaning of each name in the file before and after, by scope: none may be captured."""
+    """Compare by scope what each name in the file means: none may be captured."""
     # A part's own final attributes have another name where the package's came to have
     # theirs.
     after = _meanings(
@@ -352,7 +355,7 @@ def capture_safe(case: LiftCase) -> Finding:
 
 
 def overlaid(case: LiftCase) -> Finding:
-    """Compare the overlay's derivation on the unchanged tree, and try its override methods."""
+    """Compare the overlay's derivation on the unchanged tree, and try its overrides."""
     if case.overlay is None:
         reason = (
             "because nixpkgs calls the package with arguments, or its file "
@@ -435,7 +438,7 @@ _JUDGED = _LIFTED | {Subject.CHANGE}
 
 
 def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
-    """Return the claims of the tier build: one for each requested system, by default this machine's."""
+    """Return a claim of the tier build for each system, by default this machine's."""
     depth = case.request.depth
     if depth.tier is not Tier.BUILD:
         return ()
@@ -460,7 +463,7 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
 
 
 JUDGE, _LIFT = "judge", "lift"
-"""The queues of claims that ask the judge, and of those that ask about the package itself."""
+"""The queues of the claims that ask the judge, and that ask about the package."""
 _OF_LIFT = frozenset([overridable, follows, source_follows, tests_follow, overlaid])
 
 
@@ -558,11 +561,11 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
         wide=False,
     ),
 )
-"""All claims about a package; one without a subject belongs to the recipes that name it."""
+"""All claims about a package; one without a subject is for recipes that name it."""
 
 
 def _package(asking: Asking) -> Iterator[tuple[str, Derivations]]:
-    """Yield the answers about the package by system, but for those that ended at a limit."""
+    """Yield the answers about the package by system, except those ended by a limit."""
     return (
         (system, own) for system, own in asking.answers().items() if not own.limited
     )

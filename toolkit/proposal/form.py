@@ -1,4 +1,4 @@
-"""Claims about any package's file: Nix parses it, nixfmt leaves it unchanged, git applies the patches."""
+"""Claims about a file: Nix parses it, nixfmt keeps it, git applies the patches."""
 
 import shlex
 from functools import partial
@@ -77,11 +77,11 @@ LINTERS: dict[str, tuple[str, ...]] = {
     "editorconfig-checker": ("-disable-indent-size", "-disable-charset"),
     "keep-sorted": ("--mode", "lint"),
 }
-"""The programs by which nixpkgs' CI reads a file besides nixfmt, with their options (ci/treefmt.nix there)."""
+"""The further linters of nixpkgs' CI, with their options (ci/treefmt.nix there)."""
 
 
 def linted(case: Case[Stage]) -> Finding:
-    """Check each stage with those linters of nixpkgs' CI that are on PATH, if the original file passes them."""
+    """Check each stage with the linters on PATH that the original file passes."""
     linters = {
         name: path for name in LINTERS if (path := process.find(name)) is not None
     }
@@ -125,7 +125,7 @@ def linted(case: Case[Stage]) -> Finding:
 
 
 def applies(case: Case[Stage]) -> Finding:
-    """Apply the diff, then the series, to a clean checkout, and compare the file with the rewrite's result."""
+    """Apply the diff, then the series, to a clean checkout, and compare the results."""
     if not case.patches:
         return _applies_alone(case)
     before, wanted = case.source.content, [stage.content for stage in case.stages[1:]]
@@ -177,7 +177,7 @@ def _commands(target: PurePosixPath, copy: Path) -> tuple[str, ...]:
 
 
 def _applies_alone(case: Case[Stage]) -> Finding:
-    """Apply somebody else's patch to the file alone: it may touch files that are not at hand."""
+    """Apply someone's patch to the file alone: others may not be at hand."""
     applied = patching.apply(case.source.content, case.target, case.upstream_diff)
     failures = (
         ()

@@ -1,4 +1,4 @@
-"""Inspect a package: where its file binds each part, and which overrides Nix finds to reach it."""
+"""Inspect a package: where its file binds each part, and which overrides reach it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -78,7 +78,10 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
 def working_methods(
     tree: Path, package: str, file: FileBindings, names: Sequence[str]
 ) -> Methods:
-    """Try the override methods of a package in a whole nixpkgs: one works if its replacement appears in the build."""
+    """Try the override methods of a package in a whole nixpkgs.
+
+    One works if its replacement appears in the build.
+    """
     question = LiftQuestion(package=package, methods=questions(file, names))
     answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
     known = (each for each in answers if each[1].before is not None or each[1].limited)
@@ -201,7 +204,7 @@ def _place(found: Part) -> str:
 
 
 def graph(found: PackageInspection) -> bytes:
-    """Return a flowchart (Mermaid) of the parts, by how far an override reaches them, and of the overrides that do."""
+    """Return a Mermaid flowchart of the parts, and of the overrides that reach them."""
     text = [
         f"%% {found.package}: {found.file}",
         "flowchart LR",

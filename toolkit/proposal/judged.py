@@ -1,4 +1,4 @@
-"""Claims that the judge decides: packages from the changed files stay the same, and so do their readers."""
+"""Claims that the judge decides: the packages of the file, and their readers, stay."""
 
 import shlex
 from collections import defaultdict
@@ -27,7 +27,7 @@ from toolkit.text import few
 
 
 class Aspect(Struct, frozen=True, kw_only=True):
-    """The subject of a claim: kinds of differences, and the parts of an attribute that must be known for them."""
+    """The subject of a claim: kinds of differences, and what must be known for them."""
 
     kinds: frozenset[Kind]
     parts: frozenset[str]
@@ -99,7 +99,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return self._finding(found, found.reached, aspect, evidence)
 
     def readers(self) -> Finding:
-        """Compare the readers of these attributes in the whole tree, and those that override them."""
+        """Compare what reads or overrides these attributes in the whole tree."""
         found = self.judgement
         if not found.readers and found.reached and not _general(found):
             return Finding(
@@ -161,7 +161,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return [each for each in own if aspect.parts & {*each.parts}]
 
     def _weighed(self, found: Difference) -> Difference:
-        """Return a difference, as a note if it is the one that the change is made for."""
+        """Return a difference, as a note if the change is made for it."""
         words = [word for part in self.updated for word in ("--subpackage", part)]
         is_script = (
             words
@@ -198,7 +198,7 @@ def _names(*compared: Mapping[str, Sequence[str]]) -> set[str]:
 def _of(
     found: Judgement, compared: Mapping[str, Sequence[str]]
 ) -> Iterator[Difference]:
-    """Yield the differences of attributes that were compared, and of what is in them or could not be."""
+    """Yield the differences of compared attributes, and of what is in them."""
     names = _names(compared)
     others = _names(found.reached, found.readers) - names
     for each in found.differences:
@@ -209,7 +209,7 @@ def _of(
 
 
 def systems(asked: Sequence[str], *, narrowed: bool) -> tuple[str, ...]:
-    """Return the judge's systems for a package's systems, including pkgsStatic unless `narrowed`."""
+    """Return the judge's systems for a package's, with pkgsStatic unless `narrowed`."""
     names = tuple(dict.fromkeys(_CROSS if "→" in each else each for each in asked))
     return names if narrowed or SYSTEMS[0] not in names else (*names, _STATIC)
 

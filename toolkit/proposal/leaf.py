@@ -1,4 +1,4 @@
-"""The one value of a proposal, which grows on its way, and the differences between targets.
+"""The one value of a proposal, which grows on its way, and what targets differ in.
 
 A target without its own leaf is a package whose file is lifted,
 `toolkit.proposal.choosing`. patches/targets.toml names the leaves of others, which are
@@ -38,7 +38,9 @@ class Added(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Series(Case[S_co], Generic[S_co], frozen=True, kw_only=True, eq=False):
-    """A package's commits from the choice of their designs to the report: then come git's mails, and what proves them.
+    """A package's commits, from the choice of their designs to the report.
+
+    git's mails and what proves the commits are added on the way.
 
     Somebody else's change is a series without steps and mails.
     """
@@ -47,7 +49,7 @@ class Series(Case[S_co], Generic[S_co], frozen=True, kw_only=True, eq=False):
     added: Added | None = None
     """The commit that follows these."""
     overlay: Path | None = None
-    """The overlay's directory; None before it is written, and if an overlay is impossible."""
+    """The overlay's directory; None before it is written, and if none is possible."""
     warnings: tuple[str, ...] = ()
     """Lines for the proposal's users."""
 
@@ -83,7 +85,10 @@ class Leaf(ABC, Generic[C]):
         *,
         progress: Progress,
     ) -> C:
-        """Return a proposal that was read back from `request.out`, where the mails `behind` follow its own."""
+        """Return a proposal that was read back from `request.out`.
+
+        The mails `behind` follow its own.
+        """
 
     @abstractmethod
     def foreign(self, request: CheckRequest, *, progress: Progress) -> C:
@@ -115,13 +120,13 @@ class Leaf(ABC, Generic[C]):
         return series
 
     def require_upstream(self, series: C) -> None:
-        """Raise ToolkitError for a series that upstream would refuse, such as one for an old base."""
+        """Raise ToolkitError for a series that upstream would refuse."""
 
     def require_useful(self, series: C) -> None:
-        """Raise RefusalError if the proofs have shown that the proposal changes nothing."""
+        """Raise RefusalError if the proofs show that the proposal changes nothing."""
 
     def exact_request(self, series: C) -> Request:
-        """Return the request with all defaults written out, so that it makes the same again."""
+        """Return the request with all defaults written out, to make the same again."""
         return series.request
 
     def unconcerned(self, series: C) -> str | None:
@@ -135,12 +140,12 @@ class Leaf(ABC, Generic[C]):
     def needs(
         self, only: Sequence[str] = (), behind: Sequence[Patch] = ()
     ) -> tuple[str, ...]:
-        """Return the nixpkgs paths that a checkout needs for the request, or for mails after a series."""
+        """Return the paths of nixpkgs that the steps, or the mails `behind`, need."""
         del only, behind
         return ()
 
     def inspect(self, root: Path, name: str) -> PackageInspection:
-        """Return where a tree's target binds its parts, and which overrides reach them."""
+        """Return where the target binds its parts, and which overrides reach them."""
         return inspection.inspect_package(root, name)
 
     def overlay(

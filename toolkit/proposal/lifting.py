@@ -1,4 +1,4 @@
-"""The leaf of every package without its own: lift its file, and let Nix judge the overrides."""
+"""The leaf of packages without their own: lift the file; Nix judges the overrides."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -134,7 +134,10 @@ class Lifts(Leaf[LiftCase]):
         )
 
     def claims(self, series: LiftCase) -> tuple[Claim[LiftCase], ...]:
-        """Return the claims about a lift, about a recipe's commits with those that it names, or about a change."""
+        """Return the claims about a lift, a recipe's commits, or a change.
+
+        A recipe names further ones.
+        """
         recipe, systems = series.opened.recipe, series.request.depth.systems
         subject, named = Subject.SERIES if series.steps else Subject.CHANGE, set[str]()
         if recipe is not None:
@@ -152,7 +155,7 @@ class Lifts(Leaf[LiftCase]):
         return (*prove.narrowed(own, systems), *of_builds(series))
 
     def overlay_files(self, series: LiftCase) -> Mapping[str, TreeFile]:
-        """Return the package's directory with the changed file, if the directory alone makes the package."""
+        """Return the package's changed directory, if that alone makes the package."""
         return overlays.files(
             series.asking.trees[0],
             series.opened.target,
@@ -161,7 +164,7 @@ class Lifts(Leaf[LiftCase]):
         )
 
     def texts(self, series: LiftCase) -> Texts:
-        """Return the lift's texts with the package's names, or the recipe's own texts."""
+        """Return the lift's texts with the package's names, or the recipe's texts."""
         found = {
             system: answer
             for system, answer in series.asking.answers().items()
@@ -198,7 +201,10 @@ class Lifts(Leaf[LiftCase]):
         return replace(series.request, follow=tuple(followed))
 
     def require_upstream(self, series: LiftCase) -> None:
-        """Raise ToolkitError for a package that upstream does not want: by its meta, insecure, already overridable."""
+        """Raise ToolkitError for a package that upstream does not want to be changed.
+
+        Its meta rules it out, it is insecure, or an override works already.
+        """
         again, fact = command("propose", series.request), series.opened.target.unwanted
         marks = (answer.marks for answer in series.asking.answers().values())
         if (
@@ -256,7 +262,10 @@ def _override(series: LiftCase) -> str:
 def _lifted(
     opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: Progress
 ) -> Lifted:
-    """Return the lift of the bindings of a proposal if it gives its file, else that file with the methods that work."""
+    """Return the lift that gives a proposal's file.
+
+    If none does, return the file with the methods that work.
+    """
     last = proposal.commits[-1].after
     design = Design(proposal.steps[0].design)
     follows = (
@@ -297,7 +306,7 @@ def _working(
     roots: tuple[Path, Path],
     systems: tuple[str, ...],
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each binding the first method whose override has an effect on one of the systems.
+    """Return for each binding the first method whose override has an effect.
 
     The file's come first, then an attribute and an argument; none that worked before.
     If none works, return the first.

@@ -99,7 +99,7 @@ def package(
 
 
 def _unbuilt(found: Finding, done: Completed) -> Finding:
-    """Return the finding with the reason why nix-build failed, and the end of its log."""
+    """Return the finding with the reason of nix-build's failure and the log's end."""
     error = CommandError(done.argv, status=done.status, stderr=done.stderr)
     why = f"nix-build ended with status {done.status}: {program.reason(error)}"
     lines = [line for line in done.stderr.splitlines() if line.strip()]

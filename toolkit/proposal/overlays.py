@@ -1,4 +1,4 @@
-"""The overlay of a package that its directory alone makes: a copy with the changed file, and code that calls it.
+"""The overlay of a package: a copy of its directory, and code that calls it.
 
 An overlay with copies of nixpkgs' files does nothing if its nixpkgs has different
 versions of them.
@@ -23,10 +23,13 @@ OWN = "# Made for nixpkgs "
 """How a line begins in the head of an overlay of unlet's own."""
 
 STEPS_ASIDE = "unlet overlay: "
-"""How the warning of such an overlay begins that changes nothing, since the nixpkgs is not the one it was made for."""
+"""The beginning of the warning of an overlay that changes nothing.
+
+Its nixpkgs is not the one that it was made for.
+"""
 
 USE = "(import ./overlay) ];  # this directory"
-"""How the head of an overlay names it; what `unlet overlay` writes has its path there."""
+"""The overlay's name in its head; `unlet overlay` puts its path there."""
 
 _HEAD = f"""\
 # {{package}}, with an override that reaches what its file binds in a let:
@@ -38,7 +41,8 @@ _HEAD = f"""\
 _GUARD = """\
 {own}{made}.
 # It was made from {file}.
-# If {package}'s files are others, this overlay warns and changes nothing; run '{again}' again.
+# If {package}'s files are others, this overlay warns and changes nothing; \
+run '{again}' again.
 final: prev:
 let
   directory = prev.path + {directory};
@@ -69,7 +73,8 @@ _OTHERS = """\
     prefix:
     let
       entries = builtins.readDir (directory + "/${prefix}");
-      at = name: if entries.${name} == "directory" then below "${prefix}${name}/" else [ "${prefix}${name}" ];
+      at = name: if entries.${name} == "directory" \
+then below "${prefix}${name}/" else [ "${prefix}${name}" ];
     in
     builtins.concatMap at (builtins.attrNames entries);
   isAll = builtins.all (name: files ? ${name}) (below "");
@@ -84,7 +89,7 @@ def guarded(
     *,
     kind: str | None,
 ) -> str:
-    """Return an overlay, comments first, that has this value only if nixpkgs still has the copied files.
+    """Return an overlay that has this value only if nixpkgs has the copied files.
 
     `copied` maps names in the target's directory to files; an overlay without a kind
     has all of them.
@@ -125,7 +130,7 @@ def guarded(
 
 
 def is_aside(directory: Path, root: Path) -> bool:
-    """Return whether one of unlet's overlays does nothing in a nixpkgs, because a copied file differs there.
+    """Return whether an overlay of unlet's does nothing, since a copied file differs.
 
     It does not look for additional files.
     """

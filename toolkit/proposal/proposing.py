@@ -1,4 +1,4 @@
-"""Write proposals and overlays: stage the chosen commits, prove them, write the files."""
+"""Write proposals and overlays: stage the commits, prove them, write the files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -34,13 +34,15 @@ from toolkit.sources import TEMPLATE, recorded
 from toolkit.writable import WritableRoot
 
 UNPROVEN = "nothing is proven of it yet"
-"""The warning in the report of an overlay that is written before its proofs have run."""
+"""The warning in the report of an overlay whose proofs have not run yet."""
 
 S = TypeVar("S", bound="Series[Any]")
 
 
 def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Attempt]:
-    """Write the proposals of requests for one source, each completely or not at all, and yield each result.
+    """Write the proposals of requests for one source, and yield each result.
+
+    Each is written completely or not at all.
 
     Several proposals get directories of their packages' names below the given one.
     Raise ToolkitError for an unusable source or directory. A failed proof is no error:
@@ -99,7 +101,7 @@ def write_down(
 
 
 def drafted(chosen: S, at: Path) -> S:
-    """Return the chosen commits as git writes them, and write their overlay to `at`, if one is possible."""
+    """Return the commits as git writes them; write their overlay, if any, to `at`."""
     overlay = leaf_for(chosen).overlay_files(chosen)
     for name, file in overlay.items():
         reading.write_file(WritableRoot(at.parent), f"{at.name}/{name}", file)
@@ -107,7 +109,7 @@ def drafted(chosen: S, at: Path) -> S:
 
 
 def facts(series: Series[Any], report: Report) -> pull_request.DraftFacts:
-    """Return the facts for the pull request's text, with the template of the source's own nixpkgs."""
+    """Return the facts for the pull request's text, with nixpkgs' own template."""
     added = series.added.commit if series.added is not None else None
     root = series.source.root
     template = inside.find(root, TEMPLATE) if root is not None else None
@@ -134,7 +136,7 @@ def overlay(
     progress: Progress,
     announce: Callable[[str], None] | None = None,
 ) -> OverlayReport:
-    """Write the overlay to `request.out`, completely or not at all, and return its report.
+    """Write the overlay to `request.out`, wholly or not at all; return its report.
 
     A new overlay is written before its proofs, with UNPROVEN in its report; `announce`
     receives that fact. Raise ToolkitError as `propose` does, RefusalError if the
@@ -200,7 +202,7 @@ def _uncallable(request: Request, package: str) -> RefusalError:
 
 
 def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
-    """Write the unproven overlay with all commits of a package, and return whether one is possible."""
+    """Write the unproven overlay of a package; return whether one is possible."""
     request = Request(target=package, source=SourceRequest(nixpkgs=str(root)))
     try:
         return drafted(choose(request, progress=progress), out).overlay is not None
@@ -222,7 +224,7 @@ def mailed(series: S) -> S:
 
 
 def backed(series: S, proofs: Sequence[Proof]) -> S:
-    """Return a series with only those sentences in its messages that these proofs support."""
+    """Return a series with only the sentences that these proofs support."""
     passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
     commits = tuple(commit.backed(passed) for commit in series.commits)
     return (
@@ -233,7 +235,7 @@ def backed(series: S, proofs: Sequence[Proof]) -> S:
 
 
 def tree_commits(series: Series[Any], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
-    """Return the commits `made` of a series as a clone gets them, followed by the commit of other files."""
+    """Return a series' commits for a clone, followed by that of other files."""
     own = (
         TreeCommit(
             subject=commit.subject,
@@ -295,7 +297,10 @@ def write_overlay(
     *,
     out: Path,
 ) -> OverlayReport:
-    """Write the report of an overlay beside its files in `building`, which will be `out`, and return it."""
+    """Write the report of an overlay beside its files in `building`, and return it.
+
+    That directory will be `out`.
+    """
     result = OverlayReport(
         target=series.package,
         bindings=series.bindings,
@@ -311,7 +316,7 @@ def write_overlay(
 
 
 def in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof, ...]:
-    """Return proofs whose commands name the final directory instead of the temporary one."""
+    """Return proofs whose commands name the final directory, not the temporary one."""
     here, there = str(building), str(out.resolve())
     return tuple(
         replace(

@@ -45,7 +45,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Subject(StrEnum):
-    """The subject of a claim: our own series, a recipe that may rebuild nothing or anything, others' work."""
+    """The subject of a claim: a series, a recipe, a change, an overlay.
+
+    A recipe of the kind `rebuild` may change derivations.
+    """
 
     SERIES = "series"
     RECIPE = "recipe"
@@ -59,7 +62,7 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 
 
 class Claim(Struct, Generic[C_contra], frozen=True):
-    """A proof's name, the sentence that it proves, the function that proves it, and its lowest tier.
+    """A proof's name, its sentence, the function that proves it, its lowest tier.
 
     `applies_to` are its subjects. `wide`: its sentence names the requested systems. The
     claims of one `queue` share answers of Nix and run one after another.
@@ -120,7 +123,7 @@ def run(
 def _proofs(
     claims: Sequence[Claim[C_contra]], case: C_contra, progress: Progress
 ) -> list[Proof]:
-    """Prove claims: those of no queue side by side, then the queues, then the builds."""
+    """Prove claims: those without a queue side by side, then queues, then builds."""
     queues: dict[str, list[Claim[C_contra]]] = defaultdict(list)
     for claim in claims:
         queues[Tier.BUILD if claim.tier is Tier.BUILD else claim.queue].append(claim)
@@ -213,7 +216,7 @@ class Case(Proposal, Generic[S_co], frozen=True, kw_only=True, eq=False):
     """A proposal that can be proven. A foreign patch has no `patches`, only a diff."""
 
     stages: tuple[S_co, ...]
-    """In order, the first one with the unchanged file; stage n is compared with stage n-1."""
+    """In order; the first has the unchanged file, and n is compared with n-1."""
 
     @property
     def before(self) -> S_co:
@@ -232,7 +235,7 @@ class Case(Proposal, Generic[S_co], frozen=True, kw_only=True, eq=False):
 
     @property
     def reach(self) -> tuple[Path, ...]:
-        """Further readable paths of evaluations: the stages, and the library of the source's nixpkgs."""
+        """Further readable paths of evaluations: the stages, and nixpkgs' library."""
         root, library = self.source.root, list[Path]()
         if root is not None:
             for name in ("lib", ".version"):

@@ -37,7 +37,7 @@ _GENERATED = re.compile(
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
-    """A function from the text of the file `name` to its new text, and its additional claims.
+    """A function from a file's text to its new text, and its additional claims.
 
     It raises RefusalError, with the place, if it would have to guess. Reviewers accept
     `most` packages at once.
@@ -82,7 +82,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def named(name: str, package: str | None = None) -> Recipe:
-    """Return the named recipe, a shipped one before the user's own, or the one at that path.
+    """Return the named recipe, shipped ones first, or the one at that path.
 
     Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an
     unknown rewrite in it.
@@ -104,7 +104,7 @@ def named(name: str, package: str | None = None) -> Recipe:
 
 
 def require_fit(request: Request, count: int) -> None:
-    """Raise UsageError for options that do not go with a requested recipe, or too many packages at once."""
+    """Raise UsageError for options that a recipe lacks, or for too many packages."""
     if request.recipe is None:
         return
     if request.bindings or request.designs or request.follow or request.called:
@@ -158,7 +158,7 @@ def rewritten(text: str, step: RecipeStep, *, name: str) -> str:
 
 
 class RecipeTrial(Struct, frozen=True, kw_only=True):
-    """The effect of a recipe on a package: the added and removed lines, or the reason for none."""
+    """The effect of a recipe on a package: its changed lines, or why there are none."""
 
     package: str
     file: PurePosixPath | None = None
@@ -187,7 +187,9 @@ def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[RecipeTri
 def packages(
     name: str, root: Path, places: Sequence[str], maintainer: str
 ) -> tuple[str, ...]:
-    """Return the packages that are named, those in directories that a recipe changes, and those of a maintainer.
+    """Return the named packages, those in directories, and those of a maintainer.
+
+    A recipe changes all of the latter two.
 
     Only the files are read. Raise UsageError for a directory or a maintainer that has
     none.

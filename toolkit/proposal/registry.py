@@ -16,7 +16,7 @@ from toolkit import patches
 
 
 class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a kind of overlay is needed: `always`, with the reason, or while a fact of the file has one of some values.
+    """When a kind of overlay is needed: `always`, or while a fact has some values.
 
     By default until the file is fixed, and as long as it is the one that the overlay
     was made from.
@@ -30,7 +30,7 @@ class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The part of `track` that differs from other packages: further `facts`, the meanings of `words` in its table.
+    """The table of `track` for a target: further `facts`, and meanings of `words`.
 
     `overlays` are its kinds of overlays, `kinds` explains them for users who made their
     own; `without` is a sentence for users who remove theirs.
@@ -44,7 +44,10 @@ class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TargetOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An option of the command line: one of the `values`, by default the first, is the design of a `step`."""
+    """An option of the command line: its value is the design of a `step`.
+
+    By default, it is the first of the `values`.
+    """
 
     step: str
     values: tuple[str, ...]
@@ -52,7 +55,7 @@ class TargetOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class OverlayNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line for users of an overlay, of one `kind` or of any: what it is for, and Nix code.
+    """A line for users of an overlay, of one `kind` or of any: purpose and Nix code.
 
     `{file}` in the code stands for the path of that `file` of the overlay.
     """
@@ -64,7 +67,7 @@ class OverlayNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A target with its own leaf and its own subject for `track`, each as `MODULE:NAME`."""
+    """A target with its own leaf and subject for `track`, each as `MODULE:NAME`."""
 
     leaf: str
     subject: str
@@ -76,14 +79,14 @@ class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     designs: tuple[str, ...]
     """The designs of its lift."""
     branches: dict[str, str]
-    """The names of branches by the steps for `--only`; by default, a pull request makes the first."""
+    """Branch names by steps for `--only`; a pull request makes the first by default."""
     only: str
     """The help of `--only`."""
     behind: str | None = None
     """The step whose commit follows the series, and may change other files."""
     options: dict[str, TargetOption] = {}
     kinds: dict[str, str] = {}
-    """The kinds of overlays that `overlay` writes, the default one first, with their help."""
+    """The kinds of overlays that `overlay` writes, the default first, with help."""
     overlay: tuple[str, ...] = ()
     """The options of `overlay` that make its parts overridable."""
     gain: str = ""

@@ -40,7 +40,7 @@ class Request(Struct, frozen=True, kw_only=True):
     out: Path = Path("proposal")
     force: bool = False
     limit: int | None = None
-    """The most packages of a recipe at once; None for as many as reviewers of its rewrites accept."""
+    """The most packages of a recipe at once; None for as many as reviewers accept."""
 
 
 def command(name: str, request: Request, *options: str) -> str:
@@ -59,7 +59,10 @@ def command(name: str, request: Request, *options: str) -> str:
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):
-    """A call of `check`: about a proposal, or someone's change of the file of `target`, by default of any package."""
+    """A call of `check`: about a proposal, or someone's change of a package.
+
+    `target` is the package whose claims are proven, empty for none.
+    """
 
     target: str = ""
     directory: Path | None = None

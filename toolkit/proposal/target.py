@@ -26,7 +26,7 @@ _MOST = 8 << 20
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """A package: its attribute path, its file's path in the tree, and the systems to evaluate for.
+    """A package: its attribute path, its file in the tree, the systems to evaluate for.
 
     `made` are all packages of the file, each under one name, if there are several.
     `broken`: on all main systems.
@@ -59,7 +59,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 def find_target(root: Path, name: str) -> Target:
-    """Find a package of the tree at `root` by its attribute path, or by the path of its file.
+    """Find a package of a tree by its attribute path, or by the path of its file.
 
     Raise ToolkitError for an alias, an unknown name, and one that fits several files.
     """
@@ -68,7 +68,7 @@ def find_target(root: Path, name: str) -> Target:
 
 
 def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError]:
-    """Find packages as `find_target` does, and return for each the error instead of raising it."""
+    """Find packages as `find_target` does, but return errors."""
     located = locate(
         root, [name for name in dict.fromkeys(names) if not name.endswith(_FILE)]
     )
@@ -169,7 +169,7 @@ def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
 
 
 def _as_file(root: Path, name: str) -> PurePosixPath | None:
-    """Return the path in the tree of a file that is named by that, or by a path on this machine."""
+    """Return the path in the tree of a file that is named by a path here or there."""
     if not name.endswith(_FILE):
         return None
     here = Path(name).absolute()

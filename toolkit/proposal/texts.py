@@ -1,4 +1,4 @@
-"""The texts about a lift: which sentences of patches/lift/ they have, and in which order."""
+"""The texts about a lift: the choice and the order of sentences in patches/lift/."""
 
 import re
 import textwrap
@@ -23,13 +23,16 @@ from toolkit.report.pull_request import StepText, Texts
 from toolkit.report.templates import MOST_LISTED, Part, called, listed, sentence
 
 _WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
-"""The words in front of nixpkgs' template, and of what each text has: the proof, the disclosure, a line to fill in."""
+"""The words in front of nixpkgs' template, and those that each text has.
+
+These are the proof, the disclosure, and a line to fill in.
+"""
 
 _say = partial(sentence, "lift/sentences")
 
 
 class Kind(StrEnum):
-    """The kinds of parts, by their templates in patches/lift/, in the order of a message."""
+    """The kinds of parts, by their templates in patches/lift/, in a message's order."""
 
     FOLLOWS = "follows"
     FETCHED = "fetched"
@@ -143,7 +146,7 @@ def _subject(packages: Sequence[str], main: PartGroup) -> str:
 
 
 def _changes(main: PartGroup) -> Iterator[str]:
-    """Yield what a subject says, from all parts by their names to a single one without."""
+    """Yield subjects without the packages, from all parts by name to `a part`."""
     names = listed(called(main.parts))
     follows = main.kind is Kind.FOLLOWS
     if main.shared or not follows:
@@ -164,7 +167,7 @@ def _changes(main: PartGroup) -> Iterator[str]:
 
 
 def motive(packages: Sequence[str]) -> str | None:
-    """Return the issue that requests a lift of one of the packages, None if none is known."""
+    """Return the issue that requests a lift of one of the packages, if one is known."""
     motives = _shipped().motives
     return next((motives[name] for name in packages if name in motives), None)
 
@@ -340,7 +343,7 @@ def _kind(lifted: Lifted, name: str) -> Kind:
 
 
 def _main(groups: Sequence[PartGroup], lifted: Lifted) -> PartGroup:
-    """Return the parts that the subject is about: those that take attributes, else all."""
+    """Return the parts for the subject: those that take attributes, else all."""
     kinds = dict.fromkeys(group.kind for group in groups)
     first = next(iter(kinds))
     if first.takes:
@@ -399,7 +402,7 @@ def _sentences(lifted: Lifted, main: PartGroup) -> LiftSentences:
 
 
 def _along(lifted: Lifted) -> str:
-    """Return which attributes a package gets beside the parts, or had without effect."""
+    """Return which attributes a package gets besides the parts, or had in vain."""
     place = _place([*lifted.let.along.values()])
     is_same = place in {_place([path]) for path in lifted.methods.values()}
     parts = {
@@ -424,7 +427,7 @@ _SET = {
     "nugetDeps": "buildInputs (nugetDeps)",
     "vendorHash": "goModules",
 }
-"""The attributes that override downloads whose builder takes them from its arguments."""
+"""The attributes that override downloads which a builder's arguments describe."""
 
 
 def _hashes(lifted: Lifted) -> list[str]:
@@ -442,7 +445,7 @@ def _hashes(lifted: Lifted) -> list[str]:
 
 
 def _place(paths: Sequence[tuple[str, ...]]) -> str:
-    """Return the set that attributes are in: passthru or one of its own, empty for the package's."""
+    """Return the set of passthru that has attributes, empty for the package's own."""
     if any(path[0] != PASSTHRU for path in paths):
         return ""
     sets = {path[:-1] for path in paths}

@@ -43,7 +43,7 @@ def to_json(done: PullRequest | Removed) -> bytes:
 
 
 def steps(made: MadeBranch) -> dict[str, str]:
-    """Return the shell commands to look at a branch, edit the text, push, and open the pull request.
+    """Return the commands to look at a branch, edit its text, push it, and open it.
 
     A pushed branch already has its pull request: it is pushed again with force, and no
     new one is opened.

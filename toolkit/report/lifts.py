@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class LiftOutcome(StrEnum):
-    """The outcome of a lift: it is right, it cannot be right, or Nix has not shown either."""
+    """The outcome of a lift: it is right, it cannot be right, or that is not shown."""
 
     LIFTED = "lifted"
     REFUSED = "refused"
@@ -63,7 +63,7 @@ _SENTENCES = {
 
 
 class LiftVerdict(Struct, frozen=True, kw_only=True):
-    """The verdict on a lift: its fault, None if it is right, and Nix's error if that is the reason."""
+    """The verdict on a lift: its fault, None if it is right, and Nix's error if any."""
 
     fault: LiftFault | None = None
     error: str | None = None

@@ -65,13 +65,16 @@ def _escaped(text: str) -> str:
 
 
 def raw(text: str, *, width: int = WIDTH) -> str:
-    """Return text for a code block: one line of at most `width` characters, without paths of this machine."""
+    """Return text for a code block: one line of at most `width` characters.
+
+    Paths of this machine are left out.
+    """
     flat = _PRIVATE.sub("…", harmless(" ".join(text[: 4 * width].split())))
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
 def unwrapped(text: str) -> str:
-    """Return Markdown with each paragraph on one line: GitHub keeps the line breaks of a pull request's text.
+    """Return Markdown with each paragraph on one line, since GitHub keeps line breaks.
 
     Code blocks, lists, tables and HTML stay the same.
     """

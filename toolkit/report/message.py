@@ -1,4 +1,4 @@
-"""Commit messages in upstream's form: composed of subject, body and trailers, and checked against the rules.
+"""Commit messages in upstream's form: compose them, and check them by the rules.
 
 The rules are those that nixpkgs' CI enforces (ci/github-script/lint-commits.ts there),
 a limit of the subject's length, and what git itself asks for.
@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 from toolkit.errors import ToolkitError, UsageError
 
 SUBJECT_WIDTH, BODY_WIDTH = 80, 72
-"""The most characters of a subject and of a line of the body; what has no space, such as a URL, may be longer.
+"""The most characters of a subject, and of a line of the body that has a space.
 
 Upstream has no limit for a subject, and it names all packages of a file.
 """
 _VERB_WIDTH = 40
-"""So many characters may follow a prefix of any length: some attribute paths have over fifty."""
+"""The characters after a prefix of any length: some attribute paths have over 50."""
 
 _CONVENTIONAL = (
     *(
@@ -62,7 +62,7 @@ _SCISSORS = re.compile(r"^(?:---|diff -|Index: ).*", re.MULTILINE)
 
 
 def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
-    """Return a message as git stores it, without trailing blanks, with a final line feed.
+    """Return a message as git stores it: no trailing blanks, a final line feed.
 
     The trailers, each `Key: value`, come last, as `git interpret-trailers` puts them:
     into the body's last paragraph if that consists of trailers, else into a new one,
@@ -99,7 +99,10 @@ def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
 
 
 def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> None:
-    """Raise ToolkitError if a trailer, or one of `people` by role, has an assistant's address without Assisted-by."""
+    """Raise ToolkitError for an assistant's address without Assisted-by.
+
+    Trailers and `people`, by role, are searched.
+    """
     if any(trailer.lower().startswith("assisted-by:") for trailer in trailers):
         return
     for subject, text in (

@@ -29,7 +29,9 @@ _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 
 
 class StepText(Message, frozen=True, kw_only=True):
-    """A step by one `design`, `*` for any: its message, and a paragraph with the reason, by default the message's.
+    """A step by one `design`, `*` for any: its message, and a paragraph `why`.
+
+    By default, that is the message's body.
 
     `short` is the reason in a text about several steps, by default the same. `title` is
     that of a pull request which makes this step with others; `usage` is a block of code
@@ -53,7 +55,7 @@ class StepText(Message, frozen=True, kw_only=True):
 
 
 class Related(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An open pull request with the same goal: its number, the end of a sentence about it, and its step."""
+    """An open pull request with the goal of a step: its number, and text about it."""
 
     number: int
     about: str
@@ -224,11 +226,15 @@ def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
 
 
 def _comparison(packages: Sequence[DraftFacts]) -> str:
-    """Return the command that shows the derivations of packages, which Nix evaluates under the same conditions."""
+    """Return the command that shows the derivations of packages.
+
+    Nix evaluates all of them under the same conditions.
+    """
     texts = packages[0].texts
     system = [f"--argstr system {texts.system}"] if texts.system else []
     attributes = (f"-A {name}" for each in packages for name in each.texts.compared)
-    return f"`{' '.join([*(f'{name}=1' for name in texts.permits), 'nix-instantiate', *system, *attributes])}`"
+    permits = (f"{name}=1" for name in texts.permits)
+    return f"`{' '.join([*permits, 'nix-instantiate', *system, *attributes])}`"
 
 
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:

@@ -32,7 +32,7 @@ OVERLAY_SCHEMA = 1
 
 
 class WrittenSource(Struct, frozen=True, kw_only=True):
-    """The origin of the target file: git's ids of its content before the change and of its commit, the user's words."""
+    """The file's origin: the ids of its old content and commit, the user's words."""
 
     origin: str
     blob: Oid
@@ -112,7 +112,7 @@ def _named(request: SourceRequest) -> str | None:
 
 
 def outcome(result: Report | ToolkitError) -> dict[str, object]:
-    """Return the result for one of several targets, as a document: its report, or why it was refused."""
+    """Return the result for one of several targets: its report or its refusal."""
     if isinstance(result, ToolkitError):
         return {"error": {"message": result.message, "hint": result.hint}}
     return {"report": document(result)}
@@ -181,7 +181,7 @@ _LOCAL = re.compile(r"(?<![\w.}:/])/(?!nix/store/|dev/null)[\w.]+/|--nixpkgs ")
 
 
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
-    """Return report.md: the proposal and its source, each proof with its commands, and further blocks."""
+    """Return report.md: the proposal, its source, proofs with commands, more blocks."""
     blocks = [*_blocks(report), *background]
     return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 
@@ -253,7 +253,7 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _source_words(report: Report) -> list[str]:
-    """Return the options that name a source on anybody's machine, by its commit if it has one."""
+    """Return the options that name a source on any machine, by its commit if any."""
     request, commit = report.request or SourceRequest(), report.proposal.source.commit
     named = _named(request)
     if named is None and request.file is not None:

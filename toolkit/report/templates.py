@@ -1,4 +1,4 @@
-"""Render the sentences in `patches/`: a template is a module of macros, one for a sentence."""
+"""Render the sentences in `patches/`: a template has a macro for each of them."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -36,14 +36,15 @@ class Source:
 
     peak = 0
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], python: str = sys.executable) -> None:
         self._env = env
+        self._python = python
         self._start()
 
     def _start(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            argv = [sys.executable, "-P", __file__, str(theirs.fileno())]
+            argv = [self._python, "-P", __file__, str(theirs.fileno())]
             self._process = subprocess.Popen(
                 argv,
                 env=self._env,

@@ -117,7 +117,7 @@ def test_interrupt_while_modules_are_imported_is_one_line(
     )
 
 
-def test_what_nohup_ignores_stays_ignored(unlet: Unlet) -> None:
+def test_signal_that_nohup_ignores_stays_ignored(unlet: Unlet) -> None:
     fifo = unlet.cwd / "late.nix"
     os.mkfifo(fifo)
     command = ["nohup", *unlet.argv, *FILE, str(fifo)]

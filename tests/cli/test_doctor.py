@@ -147,7 +147,7 @@ def test_document_of_a_log(unlet: Unlet) -> None:
     )
 
 
-def test_what_was_written_last_leads_and_what_only_says_that_something_failed_is_left_out(
+def test_last_line_of_a_log_leads_and_a_mere_failure_is_left_out(
     unlet: Unlet,
 ) -> None:
     (unlet.cwd / "log").write_text(

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import stat
+import sys
+import sysconfig
 from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from msgspec.structs import replace
 
-from tests.cli.conftest import Unlet
+from tests.cli import fork
+from tests.cli.conftest import ROOT, Unlet
 from tests.clones import commit_all, edit
 from tests.remotes import NOBODY
 from toolkit import specimen
@@ -30,9 +34,48 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def _is_open(path: Path) -> bool:
+    """Return whether every user may enter a directory and those above it."""
+    places = (path.resolve(), *path.resolve().parents)
+    return all(place.stat().st_mode & stat.S_IXOTH for place in places)
+
+
+def _python() -> str | None:
+    """Return a Python of this version that every user may run, None if there is none."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    names = (sys.executable, shutil.which(name, path=os.defpath), f"/usr/bin/{name}")
+    paths = [Path(each).resolve() for each in names if each is not None]
+    return next((str(path) for path in paths if path.exists() and _is_open(path)), None)
+
+
+@pytest.fixture(scope="module")
+def open_copies(forks: fork.Source) -> Generator[fork.Source]:
+    """Copies of a process whose Python, packages and unlet another user can read.
+
+    If ours cannot be read, they are copied; only a missing Python skips the test.
+    """
+    if all(map(_is_open, (ROOT, Path(sys.prefix), Path(sys.base_prefix)))):
+        yield forks
+        return
+    if (python := _python()) is None:
+        pytest.skip("no Python of this version can be run by another user")
+    with TemporaryDirectory(prefix="unlet-test-") as name:
+        top = Path(name)
+        top.chmod(0o755)
+        packages = shutil.copytree(sysconfig.get_path("purelib"), top / "packages")
+        ignored = shutil.ignore_patterns("__pycache__", ".*", "proposal")
+        copy = shutil.copytree(ROOT / "toolkit", top / "unlet/toolkit").parent
+        for folder in ("patches", "overlays", "docs", "tests"):
+            shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+        variables = {"PYTHONPATH": f"{copy}:{packages}", "PATH": os.environ["PATH"]}
+        source = fork.Source({**variables, "LC_ALL": "C.UTF-8"}, python)
+        yield source
+        source.close()
+
+
 @pytest.fixture
-def theirs(unlet: Unlet) -> Generator[Unlet]:
-    """The command as it runs for nobody, in a directory whose HOME, cache and clone are nobody's."""
+def theirs(unlet: Unlet, open_copies: fork.Source) -> Generator[Unlet]:
+    """The command as it runs for nobody, whose HOME, cache and clone it has."""
     with TemporaryDirectory(prefix="unlet-test-") as name:
         top = Path(name)
         for part in ("home", "home/cache", "work", "temporary"):
@@ -47,9 +90,8 @@ def theirs(unlet: Unlet) -> Generator[Unlet]:
             "XDG_CONFIG_HOME": home,
             "TMPDIR": f"{name}/temporary",
         }
-        yield replace(
-            unlet, cwd=top / "work", env={**unlet.env, **places, "USER_ID": str(NOBODY)}
-        )
+        env = {**unlet.env, **places, "USER_ID": str(NOBODY)}
+        yield replace(unlet, cwd=top / "work", env=env, forks=open_copies)
 
 
 def _give(top: Path, user: int) -> None:
@@ -62,7 +104,7 @@ def _contents(clone: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("command", WORDS)
-def test_what_cannot_be_written_is_one_line_and_dates_do_not_count(
+def test_unwritable_place_is_one_line_and_dates_do_not_count(
     theirs: Unlet, command: str
 ) -> None:
     top = theirs.cwd.parent

@@ -181,7 +181,7 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(
     assert not (clone.common / "unlet").exists()
 
 
-def test_what_cannot_be_is_one_line_and_leaves_the_clone_as_it_was(
+def test_impossible_branch_is_one_line_and_leaves_the_clone_as_it_was(
     unlet: Unlet, new_clone: Callable[..., Clone]
 ) -> None:
     clone = new_clone()

@@ -27,7 +27,7 @@ def shaped(upstream: Path) -> Repository:
     return Repository(upstream)
 
 
-def test_what_is_fetched_is_what_a_checkout_reads_and_is_proven(
+def test_fetched_file_is_that_of_a_checkout_and_is_proven(
     unlet: Unlet, shaped: Repository, server: Remote
 ) -> None:
     url = server.serve(shaped, **OPEN)

@@ -138,7 +138,7 @@ def test_verbose_and_quiet_show_more_and_less() -> None:
     assert lines[-1].startswith("wrote ")
 
 
-def test_what_could_not_be_looked_at_is_said_once() -> None:
+def test_gap_is_printed_once() -> None:
     gap = "not evaluated, nor is the unchanged file: riscv64-linux: no"
     lines = _lines(
         *(replace(PASSED, name=name, gaps=(gap,)) for name in ("parse", "other"))
@@ -199,7 +199,7 @@ def test_branch_is_made_as_the_proposal_was(
         ((FAILED, replace(NOT_RUN, asked=True)), 1),
     ],
 )
-def test_what_was_asked_for_and_not_run_is_no_success(
+def test_requested_proof_that_did_not_run_is_no_success(
     proofs: tuple[Proof, ...], code: int
 ) -> None:
     assert exit_code(_report(*proofs)) == code

@@ -202,7 +202,7 @@ def test_a_batch_without_a_package_left_makes_nothing(batch: Batch) -> None:
         ),
     ],
 )
-def test_what_names_too_many_packages_or_none_is_refused(
+def test_batch_of_too_many_packages_or_none_is_refused(
     batch: Batch, packages: tuple[str, ...], wanted: dict[str, Any], fact: str
 ) -> None:
     with pytest.raises(UsageError) as caught:

@@ -129,9 +129,7 @@ def test_the_final_attributes_of_a_part_keep_their_meaning_by_another_name() -> 
     assert captured(text, made.text, kept) == tuple(said)
 
 
-def test_what_a_set_of_a_part_takes_from_the_package_means_the_same_in_that_set() -> (
-    None
-):
+def test_name_from_the_package_means_the_same_in_a_set_of_a_part() -> None:
     part = 'buildUi rec {\n    pname = "ui";\n    inherit version src;\n    cache = src;\n  };'
     text = (
         f"{{ buildApp, buildUi, fetch }}:\nlet\n  version = fetch 1;\n  src = "

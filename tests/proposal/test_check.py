@@ -117,7 +117,7 @@ def test_an_argument_with_the_definition_as_its_default_is_a_method(
 @pytest.mark.parametrize(
     "shown", ["{ inherit web-ui; }", "{ ui = web-ui; }", "{ tests = web-ui; }"]
 )
-def test_what_is_shown_without_effect_is_no_method(tmp_path: Path, shown: str) -> None:
+def test_attribute_without_effect_is_no_method(tmp_path: Path, shown: str) -> None:
     after = BEFORE.replace("  meta = {", f"  passthru = {shown};\n\n  meta = {{")
     found = statuses(judged(tmp_path, after, "no-rebuild", "overridable"))
     assert found == {"no-rebuild": Status.PASSED, "overridable": Status.FAILED}

@@ -127,7 +127,7 @@ def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(
         named(str(nixpkgs.root))
 
 
-def test_what_does_not_belong_together_is_named(nixpkgs: Nixpkgs) -> None:
+def test_files_of_different_proposals_are_named(nixpkgs: Nixpkgs) -> None:
     nixpkgs.propose()
     out, spoiled = nixpkgs.out, nixpkgs.out.with_name("spoiled")
     (mail,) = (shutil.copytree(out, spoiled) / "series").iterdir()

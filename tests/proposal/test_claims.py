@@ -216,7 +216,7 @@ def test_an_override_of_each_method_has_to_arrive(
     assert (found.not_run, found.gaps) == (None, ())
 
 
-def test_what_nix_could_not_be_asked_about_is_not_claimed() -> None:
+def test_package_that_nix_did_not_answer_for_is_not_claimed() -> None:
     works = tried(Effect.WORKS)
     found = overridable(answered(works, LATE))
     assert (found.covers, found.gaps) == (
@@ -302,7 +302,7 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(
     assert '"methods": {"src": ["src"]}' in again
 
 
-def test_what_asks_nix_says_the_systems_that_it_was_narrowed_to() -> None:
+def test_claims_that_ask_nix_name_the_requested_systems() -> None:
     deep = [claim for claim in CLAIMS if claim.queue]
     assert [claim.name for claim in deep if not claim.wide] == [
         "source-follows",

@@ -247,7 +247,7 @@ def test_commands_repeat_it_in_a_shell(draft: Draft, tmp_path: Path) -> None:
     assert (tmp_path / "checkout" / TARGET).read_bytes() == case.after.content
 
 
-def test_what_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:
+def test_patch_that_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:
     case = draft.case()
     first, second = case.patches
     broken = altered(second, b"\n-  b = 1;\n", b"\n-  b = 7;\n")
@@ -260,7 +260,7 @@ def test_what_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:
     assert failure.startswith("upstream.diff: ")
 
 
-def test_what_gives_another_file_is_named(draft: Draft) -> None:
+def test_patch_that_gives_another_file_is_named(draft: Draft) -> None:
     first, second = draft.case().patches
     other = draft.rewritten("first", lambda text: text.replace("a = 2", "a = 3"))
     for patches in (
@@ -279,7 +279,7 @@ def test_what_gives_another_file_is_named(draft: Draft) -> None:
     )
 
 
-def test_what_touches_another_file_is_named(draft: Draft) -> None:
+def test_patch_that_changes_another_file_is_named(draft: Draft) -> None:
     case = draft.case()
     finding = applies(draft.case(upstream_diff=case.upstream_diff + NEW_FILE))
     assert finding.failures == (f"the diff touches {TARGET}, other.nix",)

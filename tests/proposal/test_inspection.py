@@ -52,7 +52,7 @@ def test_methods_that_were_not_tried_for_want_of_time_may_be_tried_again() -> No
     )
 
 
-def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
+def test_part_that_nix_does_not_answer_for_is_read_from_the_file() -> None:
     text = (
         "{ f, g }: let ui = g { }; in f (self: { passthru = { inherit ui; }; a = "
         "self.passthru.ui; })"
@@ -122,7 +122,7 @@ def test_a_package_that_does_not_evaluate_is_shown_as_its_file_does(
     assert nixpkgs.text().splitlines()[(ui.line or 0) - 1].startswith("  web-ui = ")
 
 
-def test_what_is_reached_is_decided_by_nix_if_the_file_binds_it() -> None:
+def test_nix_decides_whether_a_bound_part_is_reached() -> None:
     found = file_bindings((specimen.path() / NOTES).read_bytes())
     answer = Methods(
         methods={"web-ui": ("overrideAttrs",)}, partly={"web-ui": ("override",)}

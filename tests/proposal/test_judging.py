@@ -179,7 +179,7 @@ def test_readers_are_not_what_the_file_makes() -> None:
     assert finding.evidence == ("not asked: NixOS: no module is evaluated",)
 
 
-def test_what_stands_in_a_set_is_that_of_the_attribute_around_it() -> None:
+def test_difference_in_a_set_counts_for_the_attribute_around_it() -> None:
     found = answer(
         differs(Kind.PASSTHRU, "set.app.tests"),
         differs(Kind.PASSTHRU, "set.other"),
@@ -229,7 +229,7 @@ def test_the_judge_is_asked_once_about_the_change_on_its_systems(
     assert asked.judgement is found
 
 
-def test_what_is_unknown_of_an_attribute_is_not_covered() -> None:
+def test_attribute_with_an_unknown_part_is_not_covered() -> None:
     gap = Gap(
         what=f"app on {ONE}",
         reason="took too long",

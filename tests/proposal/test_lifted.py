@@ -104,9 +104,7 @@ def test_a_verdict_gives_its_reason_with_the_error_of_nix() -> None:
     assert late.why == "the changed package was not judged: still running"
 
 
-def test_what_is_right_is_lifted_and_what_did_not_evaluate_before_is_not_judged() -> (
-    None
-):
+def test_right_change_is_lifted_and_one_without_a_base_is_not_judged() -> None:
     assert verdict(answer(GOOD, method(before=WORKS, src=True))) == LIFTED
     shown = Method(there=True, effect=Effect.INEFFECTIVE, shown=True)
     assert verdict(answer(method(shown))) == LIFTED

@@ -93,7 +93,7 @@ def test_nix_build_is_called_offline_for_a_specimen_and_the_users_words_are_last
     assert command.endswith("--cores 2")
 
 
-def test_what_is_built_or_copied_is_shown_as_it_goes(
+def test_build_or_copy_is_shown_as_it_goes(
     tree: NixpkgsTree, install: Callable[[str, str], None]
 ) -> None:
     progress = Steps()
@@ -113,7 +113,7 @@ END""",
     ]
 
 
-def test_what_was_built_is_the_evidence_or_the_end_of_what_was_said(
+def test_evidence_is_the_build_or_the_end_of_its_log(
     ended: Callable[[str], Finding],
 ) -> None:
     found = ended("printf '/nix/store/a\\n/nix/store/b\\n'")

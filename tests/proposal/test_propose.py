@@ -219,7 +219,7 @@ def test_a_part_that_no_override_is_for_is_refused_and_nothing_is_written(
 HEAD = '    description = "Keeps notes'
 
 
-def test_what_nix_refuses_without_a_variable_is_said_and_what_is_broken_has_no_place_upstream(
+def test_variable_that_nix_requires_is_named_and_a_broken_package_has_no_place_upstream(
     nixpkgs: Nixpkgs,
 ) -> None:
     nixpkgs.edit(HEAD, f"    unfree = true;\n{HEAD}")
@@ -246,7 +246,7 @@ def is_not_wanted(nixpkgs: Nixpkgs, fact: str) -> None:
     assert caught.value.message == fact
 
 
-def test_what_is_broken_on_one_system_is_asked_about_without_a_variable(
+def test_package_that_is_broken_on_one_system_needs_no_variable(
     nixpkgs: Nixpkgs,
 ) -> None:
     broken = "    broken = stdenv.hostPlatform.isAarch64;\n"
@@ -451,7 +451,7 @@ def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
 @pytest.mark.parametrize(
     ("source", "inputs"), [("curl.out", "curl"), ("null", "curl web-ui")]
 )
-def test_what_an_override_replaces_already_has_no_place_upstream(
+def test_part_that_an_override_replaces_already_has_no_place_upstream(
     nixpkgs: Nixpkgs, source: str, inputs: str
 ) -> None:
     own = f'version = "1";\n\n    src = {source};\n\n    sourceRoot'
@@ -621,7 +621,7 @@ def test_a_package_that_has_used_its_time_is_tried_by_no_other_design(
     assert len(late) == 1
 
 
-def test_what_may_not_be_used_is_evaluated_all_the_same(nixpkgs: Nixpkgs) -> None:
+def test_unfree_package_is_evaluated_all_the_same(nixpkgs: Nixpkgs) -> None:
     meta = 'broken = true; license.free = false; knownVulnerabilities = [ "one" ];'
     nixpkgs.edit("platforms = lib.platforms.all;", meta)
     report = nixpkgs.propose(bindings=("web-ui",))
@@ -684,7 +684,7 @@ RECIPES = (
         ("notes-server", {"recipe": "none"}, "--recipe: 'none' is unknown", RECIPES),
     ],
 )
-def test_what_cannot_be_lifted_is_named_in_one_line(
+def test_package_that_cannot_be_lifted_is_named_in_one_line(
     tmp_path: Path, target: str, asked: dict[str, object], message: str, hint: str
 ) -> None:
     with pytest.raises(ToolkitError) as caught:
@@ -713,7 +713,9 @@ def test_a_tree_without_by_name_has_its_packages_where_a_set_calls_them(
     assert statuses(report)["overlay"] is Status.NOT_RUN
 
 
-def test_what_is_not_committed_does_not_count_and_it_is_said(nixpkgs: Nixpkgs) -> None:
+def test_uncommitted_edit_does_not_count_and_a_warning_names_it(
+    nixpkgs: Nixpkgs,
+) -> None:
     commit_all(nixpkgs.root)
     text = nixpkgs.text()
     nixpkgs.edit("Keeps notes", "Keeps your notes")
@@ -726,7 +728,7 @@ def test_what_is_not_committed_does_not_count_and_it_is_said(nixpkgs: Nixpkgs) -
     )
 
 
-def test_of_several_files_that_bind_packages_the_one_that_nix_names_is_meant(
+def test_nix_chooses_among_several_files_that_bind_packages(
     nixpkgs: Nixpkgs,
 ) -> None:
     root, other = nixpkgs.root, NOTES.with_name("other.nix")

@@ -145,7 +145,7 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(
         (("[[steps]]", f"{'a.' * 3_000}b = 1\n[[steps]]"), "is nested too deep"),
     ],
 )
-def test_what_a_recipe_cannot_name_is_an_error(
+def test_unknown_name_in_a_recipe_is_an_error(
     tmp_path: Path, recipe: Path, change: tuple[str, str], fact: str
 ) -> None:
     recipe.write_text(RECIPE.replace(*change))
@@ -176,7 +176,7 @@ def test_what_a_recipe_cannot_name_is_an_error(
         ({"recipe": "none"}, "--recipe: 'none' is unknown"),
     ],
 )
-def test_what_does_not_go_with_a_recipe_is_refused(
+def test_option_that_excludes_a_recipe_is_refused(
     tmp_path: Path, recipe: Path, choices: dict[str, Any], fact: str
 ) -> None:
     with pytest.raises(UsageError, match=fact) as caught:

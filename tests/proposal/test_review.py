@@ -130,7 +130,7 @@ def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
     assert "None" not in line
 
 
-def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
+def test_file_without_a_nixpkgs_has_the_claims_alone(
     tmp_path: Path, nixpkgs: Nixpkgs
 ) -> None:
     (nixpkgs.root / "lib/default.nix").unlink()

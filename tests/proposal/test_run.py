@@ -52,7 +52,7 @@ def test_a_claim_that_is_narrowed_names_the_systems() -> None:
     assert narrowed(claims, []) == claims
 
 
-def test_what_the_user_allows_holds_for_each_proof(tmp_path: Path) -> None:
+def test_limit_of_the_user_holds_for_each_proof(tmp_path: Path) -> None:
     seen: list[float] = []
 
     def check(_: Case[Stage]) -> Finding:
@@ -170,7 +170,7 @@ def test_without_names_all_run_and_an_unknown_name_is_refused_with_the_known_one
     assert caught.value.hint == "known proofs are a, b"
 
 
-def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
+def test_requested_proof_is_marked(tmp_path: Path) -> None:
     claims = (
         claim("a"),
         claim("b"),
@@ -240,7 +240,7 @@ def test_those_of_one_queue_run_one_after_another(tmp_path: Path) -> None:
         (Tier.BUILD, "", False, False),
     ],
 )
-def test_what_evaluates_is_sealed_and_those_side_by_side_have_an_end(
+def test_evaluation_is_sealed_and_proofs_side_by_side_have_an_end(
     tmp_path: Path, tier: Tier, queue: str, sealed: object, bounded: object
 ) -> None:
     seen: list[tuple[bool, bool]] = []

@@ -121,7 +121,7 @@ def test_no_claim_has_anything_against_a_lift_that_is_right(
     assert failures(tree, design) == {}
 
 
-def test_what_is_built_otherwise_is_named_with_its_readers(tree: Path) -> None:
+def test_changed_build_is_named_with_its_readers(tree: Path) -> None:
     found = failures(tree, Design.MOVE, ("$out/share/web", "$out/share/www"))
     assert {name: facts[0].partition(": /nix")[0] for name, facts in found.items()} == {
         "no-rebuild": "notes-server: is built differently",
@@ -129,7 +129,7 @@ def test_what_is_built_otherwise_is_named_with_its_readers(tree: Path) -> None:
     }
 
 
-def test_what_no_build_shows_is_named_by_its_own_claim(tree: Path) -> None:
+def test_change_that_no_build_shows_is_named_by_its_own_claim(tree: Path) -> None:
     found = failures(
         tree,
         Design.MOVE,
@@ -205,7 +205,7 @@ def test_a_part_of_an_inner_let_that_does_not_follow_into_the_build_is_named(
     assert failures(tree, Design.INNER, (old, new))["follows"] == facts
 
 
-def test_what_does_not_evaluate_any_more_is_named_by_each_claim_that_asks(
+def test_broken_package_is_named_by_each_claim_that_asks(
     tree: Path,
 ) -> None:
     found = failures(tree, Design.STAY, ("ln -s ", "${throw ''gone''} "))

@@ -24,7 +24,7 @@ def moved(nixpkgs: Nixpkgs, name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["package.nix", "generic.nix", "default.nix"])
-def test_of_a_package_that_does_not_evaluate_the_one_file_with_a_let_is_meant(
+def test_package_that_does_not_evaluate_has_the_one_file_with_a_let(
     nixpkgs: Nixpkgs, name: str
 ) -> None:
     text = nixpkgs.text().replace('version = "4.2.0"', "version = throw name")
@@ -36,7 +36,7 @@ def test_of_a_package_that_does_not_evaluate_the_one_file_with_a_let_is_meant(
 
 
 @pytest.mark.parametrize("beside", [("generic.nix",), ("generic.nix", "another.nix")])
-def test_of_several_files_with_lets_the_one_that_is_called_is_meant(
+def test_called_file_is_chosen_among_several_with_lets(
     nixpkgs: Nixpkgs, beside: tuple[str, ...]
 ) -> None:
     text = nixpkgs.text().replace('version = "4.2.0"', "version = throw name")
@@ -97,5 +97,5 @@ def test_a_file_that_no_package_is_known_to_be_written_in_is_refused(
     assert (caught.value.message, caught.value.hint) == (f"{file}: {fact}", None)
 
 
-def test_what_a_leaf_is_loaded_from_has_a_module_and_a_name() -> None:
+def test_leaf_is_loaded_by_a_module_and_a_name() -> None:
     assert registry.loaded("toolkit.errors:ToolkitError") is errors.ToolkitError

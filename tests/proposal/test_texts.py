@@ -71,7 +71,7 @@ def changed(change: Lifted, **fields: object) -> Lifted:
     return change
 
 
-def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
+def test_text_names_and_shows_the_hashes_that_a_new_version_needs() -> None:
     change = changed(
         lifted(follows=("frontend",), own=("version", "src"), frontend=HIDDEN),
         fetched=True,
@@ -274,7 +274,7 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
     assert said.proven == {"no-rebuild": "No rebuilds."}
 
 
-def test_of_each_part_it_is_said_what_it_follows() -> None:
+def test_body_names_the_attributes_that_each_part_follows() -> None:
     change = lifted(cli=HIDDEN, other=HIDDEN)
     change = changed(
         change,
@@ -388,7 +388,7 @@ def test_the_body_names_what_else_leaves_the_let(change: Lifted, end: str) -> No
     assert body(change).endswith(end)
 
 
-def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> (
+def test_body_names_further_attributes_for_all_parts_that_follow_source_and_version() -> (
     None
 ):
     change = changed(
@@ -511,7 +511,7 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
         ({"cli": ("a", "b"), "ui": ("c", "d")}, "all that uses them."),
     ],
 )
-def test_what_an_override_has_to_repeat_is_named_if_it_is_known_and_little(
+def test_body_names_the_attributes_to_repeat_if_they_are_few(
     used: dict[str, tuple[str, ...]], repeated: str
 ) -> None:
     said = body(changed(lifted(cli=HIDDEN, ui=HIDDEN), used=used))

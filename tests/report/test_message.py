@@ -127,7 +127,7 @@ def test_a_type_that_is_the_name_of_a_changed_directory_is_none() -> None:
     )
 
 
-def test_what_no_proof_backs_may_not_be_said() -> None:
+def test_sentence_that_no_proof_backs_is_left_out() -> None:
     message = plans.plan().steps[0]
     (claim,) = message.proven.values()
     assert claim not in message.backed(()).whole

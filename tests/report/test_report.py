@@ -19,7 +19,7 @@ from toolkit.report.report import (
 )
 
 
-def test_what_is_read_again_is_what_was_written_with_unknown_fields(
+def test_report_is_read_as_it_was_written_with_unknown_fields(
     report: Report,
 ) -> None:
     value = json.loads(to_json(report)) | {"novelty": 1}
@@ -122,7 +122,7 @@ def test_wrong_field_is_named(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
-def test_what_is_no_json_is_refused_in_one_line(content: bytes) -> None:
+def test_report_that_is_no_json_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(
         ToolkitError,
         match=r"^report\.json: (is not JSON, or was cut off|expected `object`, got "

@@ -6,6 +6,7 @@ or a patch. The same seed gives the same strangers.
 
 import hashlib
 import json
+import re
 import subprocess
 import zlib
 from base64 import b85encode
@@ -28,6 +29,7 @@ _MIB = 1 << 20
 class _Settings(Struct, frozen=True, kw_only=True):
     keys: list[str]
     values: list[str]
+    weight: int = 1
 
 
 class _Locks(Struct, frozen=True, kw_only=True):
@@ -146,6 +148,8 @@ def _filled(text: str, stage: Stage, random: Random, **more: str) -> str:
 
 
 def _clones(seed: int) -> Iterator[Stranger]:
+    # What `pr` itself has written.
+    near = [name for name in GRAMMAR.files if re.match("unlet|worktrees/nix", name)]
     for number in range(1 << 30):
         name = f"clone-{number}"
         random = _random(f"{seed} {name}")
@@ -158,47 +162,41 @@ def _clones(seed: int) -> Iterator[Stranger]:
             name=f"{name}-{reader.replace(' ', '')}",
             command=reader.removesuffix(" here"),
             line=random.choice(GRAMMAR.readers[reader]),
-            make=partial(_clone, kinds=kinds),
+            make=partial(_clone, kinds=kinds, near=near if is_ours else ()),
             seed=f"{seed} {name}",
             inside="{clone}" if reader.endswith("here") else "{here}",
             has_branch=reader in {"pr --update", "pr --remove"},
         )
 
 
-def _clone(stage: Stage, random: Random, kinds: Sequence[str]) -> None:
-    """Spoil the clone: some settings, some files of git's, and some beside them."""
+def _clone(
+    stage: Stage, random: Random, kinds: Sequence[str], near: Sequence[str]
+) -> None:
+    """Spoil a clone: settings, files of git's of which some are `near`, others."""
     edit(stage.clone, "MINIMAL=ON", "MINIMAL=OFF", TARGET)
-    configuration = stage.clone / ".git/config"
-    settings = [
-        (
-            random.choice(GRAMMAR.settings[kind].keys),
-            random.choice(GRAMMAR.settings[kind].values),
-        )
-        for kind in random.choices(kinds, k=random.randint(1, 10))
-    ]
-    files = [
-        (f"{below}{name}", _content(random, contents))
-        for below, grammar, most in (
-            ("", GRAMMAR.beside, 1),
-            (".git/", GRAMMAR.files, 3),
-        )
-        for name, contents in random.sample(
-            sorted(grammar.items()), random.randint(0, most)
-        )
-    ]
-    filled = [
-        tuple(_filled(text, stage, random) for text in pair)
-        for pair in settings + files
-    ]
-    for key, value in filled[: len(settings)]:
+    weights = [GRAMMAR.settings[kind].weight for kind in kinds]
+    for kind in random.choices(kinds, weights, k=random.randint(0, 6)):
+        group = GRAMMAR.settings[kind]
+        words = random.choice(group.keys), random.choice(group.values)
+        argv = ["git", "config", "--file", str(stage.clone / ".git/config")]
         # Some are no keys.
-        argv = ["git", "config", "--file", str(configuration), key, value]
-        subprocess.run(argv, check=False, capture_output=True)
-    for name, content in filled[len(settings) :]:
-        # One may be below a link of another one, which leads anywhere.
-        path = stage.clone / name
-        if path.parent.resolve().is_relative_to(stage.top):
-            _put(path, content)
+        subprocess.run(
+            [*argv, *(_filled(word, stage, random) for word in words)],
+            check=False,
+            capture_output=True,
+        )
+    for below, grammar, most in (
+        ("", GRAMMAR.beside, 1),
+        (".git/", GRAMMAR.files, 2),
+        (".git/", {name: GRAMMAR.files[name] for name in near}, 2),
+    ):
+        count = random.randint(0, min(most, len(grammar)))
+        for name, contents in random.sample(sorted(grammar.items()), count):
+            path = stage.clone / _filled(f"{below}{name}", stage, random)
+            content = _filled(_content(random, contents), stage, random)
+            # One may be below a link of another one, which leads anywhere.
+            if path.parent.resolve().is_relative_to(stage.top):
+                _put(path, content)
 
 
 def _content(random: Random, contents: Sequence[str]) -> str:

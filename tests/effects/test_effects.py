@@ -1,16 +1,19 @@
 """No command does more than `tests/effects.toml` permits, whatever files it reads.
 
 UNLET_EFFECTS is how many strangers are drawn, UNLET_SEED where the random numbers
-begin. With UNLET_EFFECTS, all runs of `runs.toml` are traced too, and root does them as
-root and as somebody else.
+begin, UNLET_HOSTILE how many attacks of `tests/hostile/` are traced, 0 for all. With
+UNLET_EFFECTS, all runs of `runs.toml` are traced too, and root does them as root and as
+somebody else.
 """
 
 import compileall
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -18,14 +21,16 @@ import pytest
 from msgspec import structs
 
 from tests.clones import edit, make_clone
-from tests.effects import strangers, table
+from tests.effects import corpus, strangers, table
 from tests.effects.runs import NOBODY, ROOT, RUNS, Run, Stage, Traced, staged
 from tests.effects.strangers import Stranger
+from tests.hostile.attacks import Attack
 
 # Read here: within a test the environment is sealed.
 WHOLE = "UNLET_EFFECTS" in os.environ
 SIZE = int(os.environ.get("UNLET_EFFECTS", "4"))
 SEED = int(os.environ.get("UNLET_SEED", "1"))
+ATTACKS = int(os.environ.get("UNLET_HOSTILE", "1"))
 FEW = ("check-range", "reach", "reach-sealed")
 """The runs that `pytest` tries."""
 STATUSES = {0, 1, 2, 3, 10, 11}
@@ -162,6 +167,41 @@ def test_no_stranger_makes_a_command_do_more(
         record_property,
     )
     assert beyond == [], shlex.join(map(str, beyond))
+    assert done.status in STATUSES, done.complaints[-3000:]
+    assert "Traceback" not in done.complaints, done.complaints[-3000:]
+
+
+@pytest.fixture(scope="session")
+def proposal(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return what makes a proposal of docker that nobody has spoilt, once."""
+
+    @cache
+    def make() -> Path:
+        out = tmp_path_factory.mktemp("proposed") / "out"
+        words = ("propose", "--nixpkgs", "specimen", "--out", str(out))
+        argv = [sys.executable, "-P", "-m", "toolkit", *words]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run(argv, env=env, check=True, capture_output=True)
+        return out
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "attack", corpus.chosen(SEED, ATTACKS), ids=lambda attack: attack.name
+)
+def test_no_attack_makes_a_command_do_more(
+    attack: Attack,
+    cloned: Path,
+    proposal: Callable[[], Path],
+    record_property: Callable[[str, object], None],
+) -> None:
+    user = Random(f"{SEED} {attack.name}").choice(USERS)  # noqa: S311 - no secret
+    with staged(cloned, user=user) as stage:
+        command, done = corpus.traced(attack, stage, proposal)
+    record_property("effects", "runs")
+    record_property("calls examined", done.calls)
+    assert table.violations(TABLE.whole(command), done.outcome) == []
     assert done.status in STATUSES, done.complaints[-3000:]
     assert "Traceback" not in done.complaints, done.complaints[-3000:]
 

@@ -58,9 +58,14 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parts: dict[str, Permission]
     commands: dict[str, Permission]
 
-    def whole(self, command: str) -> Permission:
-        """Return all that a command may do, with its parts."""
+    def whole(self, command: str, *, of_strangers: bool = False) -> Permission:
+        """Return all that a command may do, with its parts.
+
+        If it evaluates files `of_strangers`, it may take as much as these may.
+        """
         pieces = list(self._pieces(self.commands[command]))
+        if of_strangers and self.parts["nix"] in pieces:
+            pieces.append(self.parts["strangers"])
         return Permission(
             **{name: _joined(name, pieces) for name in _LISTS},
             written=max(piece.written for piece in pieces),

@@ -60,7 +60,7 @@ def cloned(upstream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(
     run: Callable[[Stage], Traced],
-    command: str,
+    permission: table.Permission,
     template: Path,
     user: int,
     record: Callable[[str, object], None],
@@ -70,7 +70,7 @@ def judged(
         done = run(stage)
     record("effects", "runs")
     record("calls examined", done.calls)
-    return done, table.violations(TABLE.whole(command), done.outcome)
+    return done, table.violations(permission, done.outcome)
 
 
 @pytest.mark.parametrize(("name", "user"), benign())
@@ -82,7 +82,11 @@ def test_a_command_does_what_the_table_permits(
 ) -> None:
     run = RUNS[name]
     done, beyond = judged(
-        lambda stage: prepared(run, stage), run.command, cloned, user, record_property
+        lambda stage: prepared(run, stage),
+        TABLE.whole(run.command),
+        cloned,
+        user,
+        record_property,
     )
     assert beyond == []
     assert done.status in run.statuses, done.complaints
@@ -161,7 +165,7 @@ def test_no_stranger_makes_a_command_do_more(
     user = Random(stranger.seed).choice(USERS)  # noqa: S311 - no secret
     done, beyond = judged(
         lambda stage: read(stranger, stage),
-        stranger.command,
+        TABLE.whole(stranger.command, of_strangers=True),
         cloned,
         user,
         record_property,
@@ -201,7 +205,8 @@ def test_no_attack_makes_a_command_do_more(
         command, done = corpus.traced(attack, stage, proposal)
     record_property("effects", "runs")
     record_property("calls examined", done.calls)
-    assert table.violations(TABLE.whole(command), done.outcome) == []
+    permission = TABLE.whole(command, of_strangers=True)
+    assert table.violations(permission, done.outcome) == []
     assert done.status in STATUSES, done.complaints[-3000:]
     assert "Traceback" not in done.complaints, done.complaints[-3000:]
 

@@ -159,6 +159,17 @@ def test_a_command_may_do_what_its_parts_may() -> None:
     )
 
 
+def test_a_command_takes_more_with_files_of_strangers_if_it_evaluates() -> None:
+    parts = {"nix": Permission(memory=2), "strangers": Permission(memory=9)}
+    commands = {"x": Permission(use=("nix",)), "y": Permission(memory=1)}
+    table = Table(parts=parts, commands=commands)
+    assert [
+        table.whole(command, of_strangers=of_strangers).memory
+        for command in ("x", "y")
+        for of_strangers in (False, True)
+    ] == [2, 9, 1, 1]
+
+
 def test_a_table_has_no_unknown_fields(tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
     path.write_text("[parts]\n[commands.x]\nstart = []\n")

@@ -251,15 +251,18 @@ class _Reading:
         tried = call.is_done or (call.error in DENIED and (creating or writing))
         if not tried or ("O_PATH" in flags and not creating):
             return
-        place = trace.opened(f"0{call.more}")
-        place = (
-            self._path(call, position, int(is_at), directory=0 if is_at else None)
-            if place is None
-            else _outside(place, position)
-        )
-        kind = Kind.CREATE if creating else Kind.WRITE if writing else Kind.READ
-        if kind is not Kind.READ or place.startswith("/"):
-            yield self._effect(kind, place, call)
+        if (shown := trace.opened(f"0{call.more}")) is not None:
+            place = _outside(shown, position)
+        elif is_at:
+            place = self._path(call, position, 1, directory=0)
+        else:
+            place = self._path(call, position, 0)
+        if creating:
+            yield self._effect(Kind.CREATE, place, call)
+        elif writing:
+            yield self._effect(Kind.WRITE, place, call)
+        elif place.startswith("/"):
+            yield self._effect(Kind.READ, place, call)
         if "O_TRUNC" in flags:
             yield from self._twins(Kind.WRITE, place, call)
 

@@ -7,6 +7,7 @@ without a trace.
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from resource import struct_rusage
+from threading import Timer
 from typing import TypedDict
 from urllib.parse import urlsplit
 
@@ -214,9 +217,10 @@ class Stage(Struct, frozen=True, kw_only=True):
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                process_group=0,
                 **self._user(),
             )
-            _, status, usage = os.wait4(run.pid, 0)
+            _, status, usage = _ended(run.pid)
             run.returncode = os.waitstatus_to_exitcode(status)
         lines = kept.read_text(errors="surrogateescape").splitlines()
         kept.unlink()
@@ -233,6 +237,19 @@ class Stage(Struct, frozen=True, kw_only=True):
                 programs=programs(),
             ),
         )
+
+
+def _ended(process: int) -> tuple[int, int, struct_rusage]:
+    """Wait for a process, which leads a group, and end that if it takes too long."""
+    timer = Timer(_PATIENCE, os.killpg, (process, signal.SIGKILL))
+    timer.start()
+    try:
+        return os.wait4(process, 0)
+    except BaseException:
+        os.killpg(process, signal.SIGKILL)
+        raise
+    finally:
+        timer.cancel()
 
 
 class _User(TypedDict, total=False):

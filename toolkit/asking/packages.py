@@ -213,9 +213,11 @@ class Times:
     ended, and that must ask the others again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ending: float | None = None) -> None:
         self.late: dict[tuple[str, tuple[str, ...]], Answer] = {}
-        self.ending = Budget(limits.seconds(_ENDING_SECONDS))
+        self.ending = Budget(
+            limits.seconds(_ENDING_SECONDS) if ending is None else ending
+        )
         self._end = inf
 
     def begin(self, seconds: float) -> None:

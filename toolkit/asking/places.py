@@ -1,6 +1,7 @@
 """Where an evaluation runs: the one decision about that."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from msgspec import Struct
@@ -31,6 +32,9 @@ class Place(Protocol):
     def execute(self, task: Task) -> None:
         """Evaluate; raise CommandError if that fails, LimitError at a limit."""
 
+    def taking_part(self) -> AbstractContextManager[None]:
+        """Return the block in which one of several conversations evaluates here."""
+
 
 class Here(Struct, frozen=True):
     """A process of this machine, behind the wall of a sealed evaluation."""
@@ -39,6 +43,10 @@ class Here(Struct, frozen=True):
         """Evaluate in a process."""
         command = replace(task.evaluation.command, on_stderr=task.on_line)
         task.allowed.execute(command, task.things, mark=f"{task.mark} question")
+
+    def taking_part(self) -> AbstractContextManager[None]:
+        """Return a block; no conversation waits for another one."""
+        return nullcontext()
 
 
 HERE = Here()

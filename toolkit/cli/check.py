@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
-from toolkit.cli.proving import depth, depth_options, systems
+from toolkit.cli.proving import depth, depth_options, nix_options, systems
 from toolkit.cli.targets import OTHER
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
@@ -108,6 +108,11 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     help="Compare every package of nixpkgs, on one system by default; takes minutes "
     "and gigabytes.",
 )
+@options.depth_value(
+    "--on",
+    type=click.Choice(["nix"]),
+    help="Evaluate in sandboxed builds, which Nix spreads over its builders and keeps.",
+)
 @options.own_value(
     "--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines."
 )
@@ -172,7 +177,7 @@ def _prove(request: CheckRequest) -> int:
     proven = (
         "the output of propose" if is_written else next(filter(options.given, _PROVING))
     )
-    options.refuse_together(proven, "--expect", "--nixos", "--all", "--comment")
+    options.refuse_together(proven, "--expect", "--nixos", "--all", "--comment", "--on")
     subject = "" if is_written else request.target
     subject = subject or registry.usual()
     if subject not in registry.named():
@@ -214,9 +219,11 @@ def _review(request: CheckRequest, *, again: str) -> int:
         raise click.UsageError("--comment and --json exclude each other")
     if request.target in {"", *registry.named()}:
         options.refuse_without("TARGET", "--binding")
-    options.refuse_without("--tier build", "--build-args")
+    judging = _judging()
+    if judging.builds is None:
+        options.refuse_without("--on nix", "--build-args")
     options.allow()
-    request = replace(request, judging=_judging())
+    request = replace(request, judging=judging)
     with output.working(settings) as progress:
         result = review(request, progress=progress)
     if isinstance(result, Report):
@@ -245,6 +252,7 @@ def _judging() -> JudgeRequest:
         everything=(named or SYSTEMS[:1]) if options.asked("everything") else (),
         bounded=True,
         every_reference=options.asked("references") == "all",
+        builds=nix_options() if options.asked("on") == "nix" else None,
     )
 
 

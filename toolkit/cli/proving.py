@@ -75,11 +75,11 @@ def depth() -> Depth:
         systems=systems(),
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
-        nix_options=_nix_options(),
+        nix_options=nix_options(),
     )
 
 
-def _nix_options() -> tuple[str, ...]:
+def nix_options() -> tuple[str, ...]:
     """Return the user's arguments for nix-build.
 
     Raise click.UsageError if they are not quoted as a shell's.

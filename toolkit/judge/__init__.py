@@ -1,10 +1,12 @@
 """The judge: the effects of a change on everything that it touches, whoever made it."""
 
 import time
+from math import inf
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit.asking import chunks
 from toolkit.asking.packages import Times, seconds
 from toolkit.judge import ground
 from toolkit.judge.differences import Judgement, StepVerdict
@@ -24,7 +26,8 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
 
     On the systems of `everything`, every attribute of the set is compared, for the
     whole change only. Without them, `bounded` gives up on attributes without an answer
-    in the time of one evaluation; `every_reference` has no limit.
+    in the time of one evaluation; `every_reference` has no limit. With `builds`, builds
+    of Nix evaluate, which get these arguments, and which have no common time limit.
     """
 
     systems: tuple[str, ...] = SYSTEMS
@@ -32,6 +35,7 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     everything: tuple[str, ...] = ()
     bounded: bool = False
     every_reference: bool = False
+    builds: tuple[str, ...] | None = None
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
@@ -40,10 +44,17 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     Raise ToolkitError if the trees cannot be laid out.
     """
     began = time.monotonic()
-    times = Times()
+    times = Times() if request.builds is None else Times(ending=inf)
     most = seconds(nixos=request.nixos)
     together = most if request.nixos else limits.seconds(limits.TOGETHER_SECONDS)
     with ground.opened(change.base, progress=progress) as place:
+        if request.builds is not None:
+            progress.step("adding the nixpkgs to the Nix store")
+        spread = (
+            chunks.spread(place.root, change.base.key, options=request.builds)
+            if request.builds is not None
+            else None
+        )
 
         def judged(
             before: ChangeStep | None, after: ChangeStep, allowed: Allowance
@@ -52,6 +63,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 request.bounded
                 and not request.everything
                 and not request.every_reference
+                and request.builds is None
             ):
                 times.begin(together)
             sides = Sides(
@@ -63,6 +75,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 every_reference=request.every_reference,
                 progress=progress,
                 times=times,
+                spread=spread,
                 allowed=allowed,
             )
             everything = (

@@ -96,7 +96,8 @@ def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer
         sides.progress.step(
             f"compared {len(found):,} of {len(found) + len(left):,} on {system}"
         )
-        asked, left = left[:_TOGETHER], left[_TOGETHER:]
+        together = _TOGETHER if sides.spread is None else len(left)
+        asked, left = left[:together], left[together:]
         pairs = sides.answers({system: [Question(path=path) for path in asked]})[system]
         found.update(zip(asked, pairs, strict=True))
         inner = {

@@ -284,7 +284,7 @@ class Record:
         return Compared(
             attribute=name,
             system=system,
-            root=str(self.sides.ground.root),
+            root=str(self.sides.root),
             files=self.files,
             aliases=self.aliases,
         )

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import process
+from toolkit.asking import chunks
+from toolkit.asking.chunks import Spread
 from toolkit.asking.conversation import key
 from toolkit.asking.kept import Kept, fingerprint
 from toolkit.asking.packages import (
@@ -24,6 +27,7 @@ from toolkit.asking.packages import (
     is_unreached,
     why_not,
 )
+from toolkit.asking.places import HERE, Place
 from toolkit.git.reading import TreeFile
 from toolkit.judge.ground import Ground
 from toolkit.model import Progress
@@ -67,6 +71,8 @@ class Sides(Struct, frozen=True, kw_only=True):
     every_reference: bool = False
     progress: Progress
     times: Times
+    spread: Spread | None = None
+    """Builds of Nix evaluate the trees with this; without it, processes do."""
     allowed: Allowance
     """The time limit of each attribute on a system, on both sides."""
     _kept: dict[str, Kept[Answer]] = field(default_factory=dict[str, Kept[Answer]])
@@ -116,17 +122,19 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
         """Return in one line why an attribute no longer evaluates."""
-        with self.ground.holding(self.after) as root:
-            scope = Scope(root=root, system=system)
+        with self._laid(self.after) as place:
+            scope = Scope(root=self.root, system=system, place=place)
             return why_not(scope, path, self.allowed)
 
     def again(self, system: str, question: Question) -> tuple[Answer, Answer]:
         """Answer a question in an evaluation of its own, since an error may depend on the order."""
         answers: list[Answer] = []
         for contents in (self.before, self.after):
-            with self.ground.holding(contents) as root:
-                scope = Scope(root=root, system=system, nixos=self.nixos)
-                answers += ask(scope, [question], allowed=self.allowed)
+            with self._laid(contents) as place:
+                scope = self._scope(system, place)
+                answers += ask(
+                    replace(scope, hashed=False), [question], allowed=self.allowed
+                )
         return answers[0], answers[1]
 
     def needing(
@@ -172,21 +180,24 @@ class Sides(Struct, frozen=True, kw_only=True):
             system: self._known(contents, system)
             for system in (*asked, *(system for system, _ in foreseen))
         }
-        jobs, counts, limited = limits.jobs(each=_EACH_MIB), Counter[str](), set[str]()
+        jobs = limits.jobs(each=_EACH_MIB)
+        counts, limited = Counter[str](), set[str]()
 
         def split(
             system: str, questions: Sequence[Question], parts: int
         ) -> list[Sequence[Question]]:
-            new = [
-                question
-                for question in questions
-                if key(question) not in known[system].answers
-            ]
-            size = min(
-                _MOST_HASHED if self.hashed else _MOST,
-                max(_LEAST, -(-len(new) // parts)),
-            )
-            return [new[at : at + size] for at in range(0, len(new), size)]
+            most = _MOST_HASHED if self.hashed else _MOST
+            answers = known[system].answers
+            if self.spread is not None:
+                # A chunk is the same one, whatever is known and however many
+                # processors there are: then others have evaluated it, too.
+                return [
+                    chunk
+                    for chunk in _chunks(questions, most)
+                    if not all(key(question) in answers for question in chunk)
+                ]
+            new = [question for question in questions if key(question) not in answers]
+            return _chunks(new, min(most, max(_LEAST, -(-len(new) // parts))))
 
         def part(
             system: str, questions: Callable[[], Sequence[Question]], number: int
@@ -212,7 +223,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             parts = split(system, questions, -(-jobs // len(unknown)))
             tasks += [(system, partial(list, part)) for part in parts]
             counts[system] = sum(map(len, parts))
-        if 0 < len(tasks) < jobs:
+        if 0 < len(tasks) < jobs and self.spread is None:
             tasks += [
                 (system, partial(part, system, later, number))
                 for system, later in foreseen
@@ -220,23 +231,25 @@ class Sides(Struct, frozen=True, kw_only=True):
             ]
         if tasks:
             tell = self._telling(counts, what)
-            with self.ground.holding(contents) as root, process.ending_together():
+            at_once = jobs if self.spread is None else len(tasks)
+            with self._laid(contents, len(tasks)) as place, process.ending_together():
 
                 def answer(task: _Task) -> dict[str, Answer]:
                     system, questions = task[0], task[1]()
-                    answers = ask(
-                        self._scope(root, system),
-                        questions,
-                        times=self.times,
-                        allowed=self.allowed,
-                        heard=partial(tell, system),
-                    )
+                    with place.taking_part():
+                        answers = ask(
+                            self._scope(system, place),
+                            questions,
+                            times=self.times,
+                            allowed=self.allowed,
+                            heard=partial(tell, system),
+                        )
                     limited.update(system for each in answers if each.limited)
                     return dict(zip(map(key, questions), answers, strict=True))
 
                 found: dict[str, dict[str, Answer]] = defaultdict(dict)
                 for (system, _), answers in zip(
-                    tasks, side_by_side(answer, tasks, jobs=jobs), strict=True
+                    tasks, side_by_side(answer, tasks, jobs=at_once), strict=True
                 ):
                     found[system] |= answers
             for system, answers in found.items():
@@ -246,8 +259,33 @@ class Sides(Struct, frozen=True, kw_only=True):
             for system, questions in asked.items()
         }
 
-    def _scope(self, root: Path, system: str) -> Scope:
-        return Scope(root=root, system=system, nixos=self.nixos, hashed=self.hashed)
+    @property
+    def root(self) -> Path:
+        """The root of both trees where they are evaluated."""
+        return self.ground.root if self.spread is None else self.spread.root
+
+    @contextmanager
+    def _laid(
+        self, contents: Mapping[PurePosixPath, TreeFile | None], count: int = 1
+    ) -> Generator[Place]:
+        """Yield where so many conversations evaluate a tree with these files."""
+        with self.ground.holding(contents) as root:
+            yield (
+                HERE
+                if self.spread is None
+                else chunks.side(
+                    self.spread, root, contents, count=count, progress=self.progress
+                )
+            )
+
+    def _scope(self, system: str, place: Place) -> Scope:
+        return Scope(
+            root=self.root,
+            system=system,
+            nixos=self.nixos,
+            hashed=self.hashed,
+            place=place,
+        )
 
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
         """Return what is called with the system of each attribute that is compared."""
@@ -278,7 +316,8 @@ class Sides(Struct, frozen=True, kw_only=True):
             system,
             self.nixos,
             self.hashed,
-            str(self.ground.root),
+            str(self.root),
+            self.spread.script if self.spread is not None else None,
             sorted(contents.items()),
         )
         name = fingerprint(*facts, expression=FILES)
@@ -287,3 +326,7 @@ class Sides(Struct, frozen=True, kw_only=True):
                 _KIND, name, Answer, lasts=lambda answer: not answer.limited
             )
         return self._kept[name]
+
+
+def _chunks(questions: Sequence[Question], size: int) -> list[Sequence[Question]]:
+    return [questions[at : at + size] for at in range(0, len(questions), size)]

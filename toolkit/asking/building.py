@@ -1,0 +1,231 @@
+"""Build chunks of questions with Nix, and read what each came to."""
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from toolkit import documents, files, process
+from toolkit.errors import ToolkitError
+from toolkit.model import Progress
+from toolkit.nix import stores
+from toolkit.nix.evaluator import OFFLINE, SANDBOXED
+from toolkit.process import Command
+from toolkit.shipped import EXPRESSIONS
+
+_EXPRESSION = EXPRESSIONS / "chunks.nix"
+_PURE = ("--option", "pure-eval", "false", "--option", "restrict-eval", "false")
+_LOG = ("--log-format", "internal-json")
+_PREFIX = "@nix "
+_BUILD, _LINE = 105, 101
+"""The types of an activity and of a result in Nix's log (src/libutil/logging.hh)."""
+
+_HERE = "this machine"
+_ATTEMPTS = 3
+"""If a builder fails in the middle, Nix tries its chunks on another one."""
+
+_MOST_TOLD = 10
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Cause(StrEnum):
+    """Why a chunk has no answers, or not all."""
+
+    ENDED = "Nix ended with an error"
+    LATE = "Nix said nothing for too long"
+    KILLED = "a signal ended Nix"
+
+
+class Built(Struct, frozen=True, kw_only=True):
+    """A chunk that was built: the mark and the lines of Nix, and why it ended early.
+
+    `status` is Nix's, negative for a signal. `question` is the number of the one that
+    was late, empty if it is unknown.
+    """
+
+    derivation: str
+    mark: str
+    lines: str = ""
+    cause: Cause | None = None
+    status: int = 0
+    question: str = ""
+
+
+class _Derivation(Struct, frozen=True, kw_only=True):
+    """A chunk's derivation, and its output."""
+
+    path: str
+    output: str
+
+    @property
+    def mark(self) -> str:
+        """The mark in the lines of the output: its hash, as chunk.sh makes it."""
+        return f"unlet-{Path(self.output).name.partition('-')[0]}:"
+
+    def read(self) -> Built | None:
+        """Return what the output has, None if it is not built."""
+        with suppress(OSError):
+            said = stores.physical(Path(self.output)).read_bytes()
+            status, _, lines = said.decode("utf-8", "replace").partition("\n")
+            return Built(
+                derivation=self.path,
+                mark=self.mark,
+                lines=lines,
+                cause=Cause.ENDED if int(status) else None,
+                status=int(status),
+            )
+        return None
+
+
+class Builder(Struct, frozen=True, kw_only=True):
+    """Builds chunks: `shared` are the attributes of all of them, `options` the user's arguments for Nix."""
+
+    shared: Mapping[str, str]
+    stored: Sequence[str]
+    options: Sequence[str]
+    progress: Progress
+
+    def built(self, chunks: Sequence[Mapping[str, str | int]]) -> list[Built]:
+        """Build chunks, and return what they come to.
+
+        Those that the store has are not built again. Raise ToolkitError for one that
+        cannot be built, for another reason than what it evaluates.
+        """
+        derivations = self._derivations(chunks)
+        results = {each.path: each.read() for each in derivations}
+        for _ in range(_ATTEMPTS):
+            missing = [path for path, result in results.items() if result is None]
+            if not missing:
+                break
+            log = self._realised(missing)
+            for each in derivations:
+                if results[each.path] is None:
+                    results[each.path] = each.read() or log.failure(each)
+        failed = [path for path, result in results.items() if result is None]
+        if failed:
+            raise ToolkitError(
+                f"nix: a chunk of questions cannot be built: {log.reason(failed[0])}",
+                hint="leave out --on nix to evaluate on this machine",
+            )
+        return [result for each in derivations if (result := results[each.path])]
+
+    def _derivations(
+        self, chunks: Sequence[Mapping[str, str | int]]
+    ) -> list[_Derivation]:
+        with files.temporary() as directory:
+            request = directory / "request.json"
+            request.write_bytes(
+                documents.write(
+                    {"shared": self.shared, "stored": self.stored, "chunks": chunks}
+                )
+            )
+            argv = (
+                "nix-instantiate",
+                *_PURE,
+                str(_EXPRESSION),
+                "--argstr",
+                "request",
+                str(request),
+            )
+            paths = process.run(argv, env=stores.environment()).text.split()
+        query = ("nix-store", "--query", "--outputs", *paths)
+        outputs = process.run(query, env=stores.environment()).text.split()
+        return [
+            _Derivation(path=path, output=output)
+            for path, output in zip(paths, outputs, strict=True)
+        ]
+
+    def _realised(self, paths: Sequence[str]) -> "_Log":
+        log = _Log(progress=self.progress, total=len(paths))
+        argv = ("nix-store", "--realise", "--keep-going", *_LOG, *OFFLINE, *SANDBOXED)
+        self.progress.step(f"evaluating {len(paths)} chunks of questions with Nix")
+        process.execute(
+            Command(
+                argv=(*argv, *self.options, *paths),
+                env=stores.environment(),
+                ok=None,
+                on_stderr=log.read,
+            )
+        )
+        log.tell()
+        return log
+
+
+class _Log(Struct, kw_only=True):
+    """The log of Nix while it builds."""
+
+    progress: Progress
+    total: int
+    began: float = field(default_factory=time.monotonic)
+    building: dict[int, tuple[str, str]] = field(
+        default_factory=dict[int, tuple[str, str]]
+    )
+    """The derivation and the machine of each running build."""
+    done: Counter[str] = field(default_factory=Counter[str])
+    """The number of chunks that each machine has evaluated."""
+    last: dict[str, str] = field(default_factory=dict[str, str])
+    """The last line of each derivation's build."""
+    errors: list[str] = field(default_factory=list[str])
+
+    def read(self, line: str) -> None:
+        """Read a line of Nix's log."""
+        if not line.startswith(_PREFIX):
+            self.errors.append(line)
+            return
+        event = json.loads(line.removeprefix(_PREFIX))
+        fields = event.get("fields", [])
+        match event.get("action"), event.get("type"):
+            case "start", kind if kind == _BUILD:
+                self.building[event["id"]] = (fields[0], fields[1] or _HERE)
+            case "result", kind if kind == _LINE and event["id"] in self.building:
+                self.last[self.building[event["id"]][0]] = fields[0]
+            case "stop", _ if event["id"] in self.building:
+                _, machine = self.building.pop(event["id"])
+                self.done[machine] += 1
+                if self.done.total() % max(1, self.total // _MOST_TOLD) == 0:
+                    self.tell()
+            case "msg", _ if event.get("level") == 0:
+                self.errors.append(_COLOURS.sub("", event["msg"]))
+            case _:
+                pass
+
+    def tell(self) -> None:
+        """Tell how many chunks are evaluated, where, and how long the others may take."""
+        done = self.done.total()
+        places = ", ".join(
+            f"{count} on {machine}" for machine, count in self.done.most_common()
+        )
+        left = (time.monotonic() - self.began) / max(done, 1) * (self.total - done)
+        estimate = f", about {left:.0f} s left" if self.building else ""
+        self.progress.step(
+            f"evaluated {done} of {self.total} chunks of questions"
+            f"{f' ({places})' if places else ''}{estimate}"
+        )
+
+    def failure(self, derivation: _Derivation) -> Built | None:
+        """Return what chunk.sh said of an evaluation without an output, None if it did not."""
+        last = self.last.get(derivation.path, "")
+        said = re.fullmatch(r"unlet: (late|signal) ?(\d*)", last)
+        if said is None:
+            return None
+        is_late = said[1] == "late"
+        return Built(
+            derivation=derivation.path,
+            mark=derivation.mark,
+            cause=Cause.LATE if is_late else Cause.KILLED,
+            status=0 if is_late else -int(said[2]),
+            question=said[2] if is_late else "",
+        )
+
+    def reason(self, path: str) -> str:
+        """Return in one line why a derivation is not built."""
+        lines = [line.strip() for text in self.errors for line in text.splitlines()]
+        whole = [line.removeprefix("error: ") for line in lines if line]
+        last = self.last.get(path, "").removeprefix("unlet: ")
+        return last or (whole[0] if whole else "Nix gives no reason")

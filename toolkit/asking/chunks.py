@@ -1,0 +1,233 @@
+"""Evaluate in builds of Nix: a chunk of questions is a derivation, whose output has Nix's lines.
+
+It is a function of paths of the store alone: the tree, the exchanged files, the
+expression, Nix, and the questions. So Nix spreads chunks over its builders, keeps them,
+and has those of an interrupted run. Its sandbox is the wall.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from itertools import pairwise
+from math import ceil
+from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit import files
+from toolkit.asking.building import Builder, Cause
+from toolkit.asking.gathering import Gathering, Request
+from toolkit.asking.places import Task
+from toolkit.errors import CommandError, LimitError
+from toolkit.git import reading
+from toolkit.git.reading import TreeFile
+from toolkit.model import Progress
+from toolkit.nix import evaluator
+from toolkit.nix.carried import CarriedNix, carried, stored
+from toolkit.nix.limits import CONFIGURATION, SETTINGS
+from toolkit.shipped import EXPRESSIONS
+from toolkit.writable import WritableRoot
+
+_AT = PurePosixPath("/build/at")
+"""Where a build has the tree: chunk.sh puts it there."""
+
+_LONGEST = 86_400.0
+"""The time limit of a chunk without another one, in seconds."""
+
+_SCRIPT = "chunk.sh"
+_STORED = (
+    "busybox",
+    "change",
+    "expressions",
+    "nix",
+    "script",
+    "settings",
+    "shell",
+    "tree",
+)
+"""The attributes of a chunk that are paths of the store."""
+
+
+class Spread(Struct, frozen=True, kw_only=True):
+    """The tree and the programs that all chunks of a comparison share, as paths of the store."""
+
+    tree: str
+    expressions: str
+    script: str
+    settings: str
+    shell: str
+    busybox: str
+    nix: CarriedNix
+    options: tuple[str, ...] = ()
+    """The user's arguments of `nix-store --realise`."""
+
+    @property
+    def root(self) -> Path:
+        """The root of the tree in a build, the same on both sides of a change."""
+        return Path(_AT / PurePosixPath(self.tree).name)
+
+
+class Chunks(Struct, frozen=True, kw_only=True):
+    """One side of a comparison, whose evaluations run as builds, as many as are there at a time."""
+
+    spread: Spread
+    change: str
+    gathering: Gathering
+
+    def execute(self, task: Task) -> None:
+        """Evaluate in a build; raise as a process does."""
+        result = self.gathering.result(self._request(task))
+        lines = result.lines.replace(result.mark, task.mark).splitlines()
+        for line in lines:
+            task.on_line(line)
+        argv = ("nix-store", "--realise", result.derivation)
+        stderr = "\n".join(lines)
+        if result.cause is Cause.LATE:
+            raise LimitError(
+                argv,
+                status=-15,
+                stderr=f"{task.mark} question {result.question}",
+                limit=f"still running after {task.allowed.seconds:.3g} s",
+                of_time=True,
+                of_pace=result.question != "",
+            )
+        if result.cause is not None:
+            raise CommandError(argv, status=result.status, stderr=stderr)
+
+    def taking_part(self) -> AbstractContextManager[None]:
+        """Return the block in which a conversation takes part in the gathering."""
+        return self.gathering.taking_part()
+
+    def _request(self, task: Task) -> Request:
+        evaluation = task.evaluation
+        given = {
+            name: value
+            for name, value in evaluation.arguments.items()
+            if name != "sign"
+        }
+        place = Path(self.spread.expressions) / evaluation.expression.relative_to(
+            EXPRESSIONS
+        )
+        command = replace(evaluation, expression=place, arguments=given).command
+        heap = {
+            name: value for name, value in command.env.items() if name.startswith("GC_")
+        }
+        words = self.spread.nix.words(command.argv[0])
+        variables = {**CONFIGURATION, **heap, "NIX_CONF_DIR": self.spread.settings}
+        attributes: dict[str, str | int] = {
+            "change": self.change,
+            "launch": " ".join(words),
+            "variables": " ".join(
+                f"{name}={value}" for name, value in variables.items()
+            ),
+            "words": "\n".join(_without_reach(command.argv[1:])),
+            "data": (command.memory or 0) << 10,
+            "seconds": ceil(task.allowed.seconds),
+            "longest": ceil(min(evaluation.longest, _LONGEST)),
+        }
+        return Request(attributes=attributes)
+
+
+def spread(root: Path, key: str, *, options: Sequence[str]) -> Spread:
+    """Add the tree at `root` to the store, unless that has the tree of this key, and what evaluates it."""
+    tools = evaluator.tools()
+    return Spread(
+        tree=stored(f"tree {key}", lambda _: root),
+        expressions=_expressions(),
+        script=_same(EXPRESSIONS / _SCRIPT),
+        settings=_same(SETTINGS),
+        shell=tools.shell,
+        busybox=tools.busybox,
+        nix=carried(),
+        options=tuple(options),
+    )
+
+
+def side(
+    shared: Spread,
+    root: Path,
+    contents: Mapping[PurePosixPath, TreeFile | None],
+    *,
+    count: int,
+    progress: Progress,
+) -> Chunks:
+    """Return where so many conversations evaluate the tree with these files; `root` has them."""
+    builder = Builder(
+        shared={
+            "busybox": shared.busybox,
+            "expressions": shared.expressions,
+            "nix": shared.nix.path,
+            "script": shared.script,
+            "settings": shared.settings,
+            "shell": shared.shell,
+            "tree": shared.tree,
+        },
+        stored=_STORED,
+        options=shared.options,
+        progress=progress,
+    )
+    return Chunks(
+        spread=shared,
+        change=exchanged(root, contents),
+        gathering=Gathering(count, builder.built),
+    )
+
+
+def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> str:
+    """Return the path of the store with exchanged files; `root` is the tree that has them.
+
+    It is empty if nothing is exchanged.
+    """
+    if not contents:
+        return ""
+    deleted = (path for path, file in contents.items() if file is None)
+    gone = sorted(
+        {_gone(root, path) for path in deleted if not os.path.lexists(root / path)}
+    )
+
+    def lay(directory: Path) -> Path:
+        place = directory / "change"
+        (place / "files").mkdir(parents=True)
+        for path, file in contents.items():
+            if file is not None:
+                reading.write_file(WritableRoot(place / "files"), path, file)
+        (place / "gone").write_text("".join(f"{path}\n" for path in gone))
+        return place
+
+    return stored(f"change {sorted(contents.items())} {gone}", lay)
+
+
+def _gone(root: Path, path: PurePosixPath) -> PurePosixPath:
+    """Return what is gone with a file: the outermost directory that is not there any more."""
+    above = [path, *path.parents]
+    return next(inner for inner, outer in pairwise(above) if (root / outer).is_dir())
+
+
+def _expressions() -> str:
+    contents = {
+        path.relative_to(EXPRESSIONS): files.read(path)
+        for path in sorted(EXPRESSIONS.rglob("*.nix"))
+    }
+
+    def lay(directory: Path) -> Path:
+        place = directory / "expressions"
+        for path, content in contents.items():
+            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            (place / path).write_bytes(content)
+        return place
+
+    return stored(f"expressions {contents}", lay)
+
+
+def _same(place: Path) -> str:
+    parts = sorted(place.rglob("*")) if place.is_dir() else [place]
+    contents = [files.read(path) for path in parts]
+    return stored(f"{place.name} {contents}", lambda _: place)
+
+
+def _without_reach(words: Sequence[str]) -> list[str]:
+    """Leave out each `-I` with its path: chunk.sh names what can be read in a build."""
+    return [
+        word for before, word in pairwise(("", *words)) if "-I" not in {before, word}
+    ]

@@ -1,0 +1,71 @@
+"""Gather the chunks of several conversations, so that Nix gets all that are there at once."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Condition
+
+from msgspec import Struct
+
+from toolkit.asking.building import Built
+from toolkit.pipes import LONGEST_WAIT
+
+
+class Request(Struct, frozen=True, kw_only=True, eq=False):
+    """A chunk by the attributes of its derivation."""
+
+    attributes: Mapping[str, str | int]
+
+
+class Gathering:
+    """Gathers the chunks of several conversations, and builds all at once.
+
+    `count` conversations take part; each waits for its chunk, or leaves.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        build: Callable[[Sequence[Mapping[str, str | int]]], list[Built]],
+    ) -> None:
+        self._left = count
+        self._build = build
+        self._waiting: list[Request] = []
+        self._results: dict[int, Built | BaseException] = {}
+        self._change = Condition()
+
+    def result(self, request: Request) -> Built:
+        """Return what a chunk comes to, once all others wait for theirs."""
+        with self._change:
+            self._waiting.append(request)
+            self._change.notify_all()
+            while id(request) not in self._results:
+                if len(self._waiting) < self._left:
+                    self._change.wait(LONGEST_WAIT)
+                else:
+                    self._build_all()
+            result = self._results.pop(id(request))
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    @contextmanager
+    def taking_part(self) -> Generator[None]:
+        """Leave at the end of the block: nobody waits for this conversation any more."""
+        try:
+            yield
+        finally:
+            with self._change:
+                self._left -= 1
+                self._change.notify_all()
+
+    def _build_all(self) -> None:
+        requests, self._waiting = self._waiting, []
+        try:
+            results: Sequence[Built | BaseException] = self._build(
+                [request.attributes for request in requests]
+            )
+        except BaseException as error:  # noqa: BLE001 - raised again by each thread
+            results = [error] * len(requests)
+        for request, result in zip(requests, results, strict=True):
+            self._results[id(request)] = result
+        self._change.notify_all()

@@ -34,10 +34,11 @@ from toolkit.asking.trials import Derivations, Effect, LiftQuestion, ask, comman
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.judge import ground
-from toolkit.lift.bindings import SHARED, BindingKind, Reachability, find
+from toolkit.lift.bindings import SHARED, Reachability, find
 from toolkit.lift.defaults import LiftChoice, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
 from toolkit.lift.final_attrs import final_attrs
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.locating import owners, siblings
 from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import Design, LiftWay

@@ -148,7 +148,7 @@ def _pull(github: GitHub) -> object:
         ),
     ],
 )
-def test_what_cannot_be_had_is_one_line_that_says_why(  # noqa: PLR0913, PLR0917 - a row
+def test_failed_request_gives_one_line_with_the_reason(  # noqa: PLR0913, PLR0917 - a row
     forge: Forge,
     tmp_path: Path,
     ask: Callable[[GitHub], object],

@@ -182,7 +182,7 @@ def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(
             assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
 
 
-def test_of_git_its_own_phrases_are_shown(tmp_path: Path) -> None:
+def test_message_shows_phrases_of_git_alone(tmp_path: Path) -> None:
     said = (
         f"error: cannot open {tmp_path}: told\nfatal: unable to read config file "
         f"'{tmp_path}': Permission denied\n"

@@ -150,7 +150,7 @@ class TestRemotes:
             ({}, None, None),
         ],
     )
-    def test_what_is_pushed_to_is_never_where_the_base_is(
+    def test_push_remote_is_never_the_remote_of_the_base(
         self, clone: Clone, urls: dict[str, str], base: str | None, push: str | None
     ) -> None:
         branch = clones.Base(
@@ -225,9 +225,7 @@ class TestBase:
             clones.find_base(opened(clone), "main")
         assert str(caught.value.hint).startswith("--base NAME; ")
 
-    def test_what_cannot_be_a_name_is_wrong_usage_and_a_blob_no_base(
-        self, clone: Clone
-    ) -> None:
+    def test_base_must_be_the_name_of_a_commit(self, clone: Clone) -> None:
         for name in ("", "-x", "a b", "a..b", "HEAD:README.md", "@{-1}^-", "a\nb"):
             with pytest.raises(UsageError, match=r"^--base: "):
                 clones.find_base(opened(clone), name)
@@ -266,7 +264,7 @@ class TestIdentity:
             assert "git config --global user.name" in str(caught.value.hint)
 
     @pytest.mark.parametrize("role", ["author", "committer"])
-    def test_what_upstream_takes_for_no_address_is_refused(
+    def test_author_needs_an_address_that_upstream_accepts(
         self, clone: Clone, role: str
     ) -> None:
         clone.git("config", f"{role}.email", "jane")
@@ -286,7 +284,7 @@ class TestBranches:
             "rev-parse", "HEAD~1"
         )
 
-    def test_what_cannot_be_a_branch_is_wrong_usage(self, clone: Clone) -> None:
+    def test_branch_needs_a_name_that_git_accepts(self, clone: Clone) -> None:
         clone.git("checkout", "--quiet", "trunk")
         for name in (
             "",
@@ -350,7 +348,7 @@ class TestFetching:
             "rev-parse", "upstream/newer"
         )
 
-    def test_what_is_not_there_is_one_line(self, clone: Clone) -> None:
+    def test_error_for_a_missing_commit_is_one_line(self, clone: Clone) -> None:
         with pytest.raises(
             ToolkitError,
             match=r"cannot fetch from 'upstream': couldn't find remote ref",

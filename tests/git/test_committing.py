@@ -257,7 +257,7 @@ class TestPick:
             "100644A",
         ]
 
-    def test_what_git_would_sign_is_signed_again(self, clone: Clone) -> None:
+    def test_commit_that_git_would_sign_is_signed_again(self, clone: Clone) -> None:
         base = head(clone)
         clone.sign()
         tip = self.mine(clone, "mine", "mine\n")

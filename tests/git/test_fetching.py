@@ -92,7 +92,7 @@ def test_all_files_come_in_one_round_trip(
     assert len(blobs(tmp_path / "into")) == 50 + 4
 
 
-def test_what_git_daemon_does_not_export_is_no_repository(tmp_path: Path) -> None:
+def test_repository_that_git_daemon_does_not_export_is_none(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -161,7 +161,9 @@ def test_a_remote_that_does_not_answer(tmp_path: Path) -> None:
             fetching.resolve_remote(url, "HEAD")
 
 
-def test_what_is_no_repository(server: Remote, tmp_path: Path) -> None:
+def test_fetch_refuses_a_url_without_a_repository(
+    server: Remote, tmp_path: Path
+) -> None:
     for url, said in (
         (f"{server.url}/gone.git", "not found"),
         ((tmp_path / "gone").as_uri(), "not appear to be a git repository"),

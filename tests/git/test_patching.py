@@ -181,7 +181,7 @@ def test_a_patch_of_the_file_is_applied_and_taken_back(
     assert diffs.touched(patch) == (target,)
 
 
-def test_what_a_patch_does_to_other_files_is_told_and_left_out(
+def test_patch_leaves_out_and_names_other_files(
     pinned: Repository, target: PurePosixPath
 ) -> None:
     pinned.commit(
@@ -204,12 +204,12 @@ def test_what_a_patch_does_to_other_files_is_told_and_left_out(
 
 
 @pytest.mark.parametrize("patch", [b"", b"no patch\n", b"\0\xff"])
-def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> None:
+def test_file_that_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> None:
     with pytest.raises(ToolkitError, match=r"^patch: contains no diff$"):
         patching.apply(BEFORE, target, patch)
 
 
-def test_a_patch_for_another_state_a_mangled_one_and_one_that_takes_the_file_away_are_refused(
+def test_patch_that_does_not_apply_or_deletes_the_file_is_refused(
     series: Mails, pinned: Repository, target: PurePosixPath
 ) -> None:
     with pytest.raises(

@@ -29,7 +29,7 @@ def test_a_rev_is_the_commit_that_git_says(clone: Repository, rev: str) -> None:
     assert reading.locate(clone.path, rev).commit == located.commit
 
 
-def test_what_is_no_single_commit_is_refused(clone: Repository) -> None:
+def test_name_of_no_single_commit_is_refused(clone: Repository) -> None:
     for rev in (
         "",
         "-x",
@@ -93,7 +93,7 @@ def test_a_shallow_clone_without_the_rev_says_so(
     assert str(reading.locate(tmp_path / "shallow", first).commit) == first
 
 
-def test_what_is_no_repository_says_so(
+def test_directory_without_a_repository_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
@@ -223,7 +223,7 @@ def test_export_does_not_write_outside(clone: Repository, tmp_path: Path) -> Non
     assert not (tmp_path / "escaped").exists()
 
 
-def test_what_a_partial_clone_lacks_is_not_fetched(
+def test_reading_fetches_nothing_that_a_partial_clone_lacks(
     clone: Repository, server: Remote, tmp_path: Path, target: PurePosixPath
 ) -> None:
     url = server.serve(clone, uploadpack__allowFilter="true")
@@ -245,7 +245,7 @@ def test_what_a_partial_clone_lacks_is_not_fetched(
     assert state(partial) == before
 
 
-def test_of_a_large_file_only_the_beginning_is_read(clone: Repository) -> None:
+def test_reading_stops_at_the_limit_of_a_large_file(clone: Repository) -> None:
     (clone.path / "large").write_bytes(b"abc" * 1_000_000)
     clone.git("add", "large")
     clone.git("commit", "--quiet", "--message=large")

@@ -97,7 +97,9 @@ class TestAnySituation:
 
 class TestAdding:
     @pytest.mark.parametrize("kind", ["file", "directory", "empty", "link", "branch"])
-    def test_what_is_there_stays(self, clone: Clone, kind: str) -> None:
+    def test_new_worktree_replaces_no_existing_directory(
+        self, clone: Clone, kind: str
+    ) -> None:
         opened, commit = prepare(clone)
         if kind == "branch":
             clone.git("branch", BRANCH, str(commit))

@@ -2,7 +2,6 @@ import pytest
 
 from toolkit.lift.bindings import (
     Binding,
-    BindingKind,
     Reachability,
     direct_uses,
     find,
@@ -10,6 +9,7 @@ from toolkit.lift.bindings import (
     own_attribute,
     source_argument,
 )
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 
@@ -55,9 +55,7 @@ def test_a_package_under_a_condition_is_one_if_its_other_branch_is_null() -> Non
         assert found(condition, attributes) == {}
 
 
-def test_a_binding_that_no_attribute_shows_is_hidden_and_one_that_nothing_uses_left_out() -> (
-    None
-):
+def test_find_has_hidden_bindings_and_none_that_nothing_uses() -> None:
     binding = found(UI, '{ pname = "a"; postInstall = "${ui}"; }')["ui"]
     assert (binding.state, binding.kind, binding.builder) == (
         Reachability.HIDDEN,
@@ -147,7 +145,7 @@ def part(attributes: str) -> str:
         ),
     ],
 )
-def test_what_is_taken_from_the_same_place_as_the_package_is_shared(
+def test_part_shares_what_it_takes_from_the_packages_own_place(
     ui: str, attributes: str, shares: tuple[str, ...]
 ) -> None:
     assert found(ui, f"{{ {attributes} e = ui; }}")["ui"].shares == shares
@@ -253,7 +251,7 @@ def test_kinds_are_told_apart(value: str, kind: BindingKind, builder: str) -> No
         "lib.optional x y",
     ],
 )
-def test_what_is_no_package_is_left_out(value: str) -> None:
+def test_find_leaves_out_bindings_that_are_no_package(value: str) -> None:
     assert found(f"ui = {value};", "{ e = ui; }") == {}
 
 

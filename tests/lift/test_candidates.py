@@ -71,9 +71,7 @@ def test_a_name_has_a_place_and_an_override_reaches_it_or_not(
     assert (file.place(name), file.reached(name)) == (place, reached)
 
 
-def test_a_file_whose_uses_all_go_through_the_attribute_reaches_it_and_one_of_no_call_has_parameters_alone() -> (
-    None
-):
+def test_override_reaches_an_attribute_that_all_uses_go_through() -> None:
     text = "{ mk }: let ui = buildUi { src = 1; }; in mk (s: { inherit ui; e = s.ui; })"
     assert file_bindings(text.encode()).reached("ui") is True
     text = "{ mk }: let ui = buildUi { src = 1; }; in mk ({ ... }: { e = ui; })"
@@ -100,7 +98,7 @@ def test_a_file_whose_uses_all_go_through_the_attribute_reaches_it_and_one_of_no
         ("f.ui or s", ()),
     ],
 )
-def test_what_is_taken_of_the_final_attributes_is_read_in_each_form(
+def test_file_reads_final_attributes_in_every_form(
     use: str, taken: tuple[str, ...]
 ) -> None:
     assert (
@@ -108,7 +106,7 @@ def test_what_is_taken_of_the_final_attributes_is_read_in_each_form(
     )
 
 
-def test_what_the_package_takes_of_its_own_final_attributes_is_routed_and_no_parts(
+def test_passthru_attribute_that_the_package_takes_is_routed(
     file: FileBindings,
 ) -> None:
     text = (

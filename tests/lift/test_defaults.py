@@ -16,9 +16,7 @@ def made(text: str, way: LiftWay) -> str:
     return lifted(text, LiftChoice(), way, name="package.nix").text
 
 
-def test_a_design_that_was_asked_for_is_the_only_one_else_what_shares_moves_and_follows() -> (
-    None
-):
+def test_requested_design_is_the_only_one_else_shared_parts_move() -> None:
     move = LiftWay(design=Design.MOVE, follow=("src", "version"))
     assert tried(package(BODY)) == [move, LiftWay(design=Design.STAY)]
     own = package(BODY.replace("inherit src version;", "version = 1;"))
@@ -80,7 +78,7 @@ def test_a_part_without_a_reason_stays_beside_one_that_has_one() -> None:
 @pytest.mark.parametrize(
     ("files", "together"), [("inherit version;", True), ("", False)]
 )
-def test_what_stands_like_a_part_has_a_reason_of_its_own(
+def test_binding_like_a_part_needs_a_reason_of_its_own(
     files: str, *, together: bool
 ) -> None:
     body = 'buildApp {\n  inherit version;\n  e = "${ui} ${files}";\n}\n'
@@ -102,7 +100,7 @@ def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed()
     ]
 
 
-def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
+def test_lift_takes_along_a_binding_in_passthru_like_the_part() -> None:
     others = (
         "  tool' = tool.overrideAttrs { version = 2; };\n  files = fetchurl { url = "
         "3; };\n"
@@ -139,7 +137,7 @@ def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
         ("buildApp {\n  e = [ ui files ];\n}\n", False),
     ],
 )
-def test_what_stands_with_a_hidden_part_in_one_text_is_lifted_with_it(
+def test_lift_takes_along_a_binding_in_one_text_with_a_hidden_part(
     body: str,
     found: bool,  # noqa: FBT001
 ) -> None:
@@ -234,9 +232,7 @@ def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for()
     assert [way.bindings for way in tried(text(most + 1, ""))][:2] == [(), ("ui",)]
 
 
-def test_of_several_parts_the_small_ones_are_lifted_together_and_those_that_are_refused_left() -> (
-    None
-):
+def test_lift_takes_the_small_parts_and_leaves_refused_ones() -> None:
     more = part("small", 10) + part("large", MOST_LINES) + part("middle", 60)
     whole, some, stay = tried(
         package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more)

@@ -61,7 +61,7 @@ def tried(text: str) -> list[tuple[Design, tuple[str, ...], bool]]:
     ]
 
 
-def test_what_is_used_before_the_package_is_not_tried_whole() -> None:
+def test_binding_used_before_the_package_is_not_tried_whole() -> None:
     text = app().replace("buildApp rec", "assert version != null;\nbuildApp rec")
     assert tried(text) == [
         (Design.MOVE, ("src", "version"), False),
@@ -69,7 +69,7 @@ def test_what_is_used_before_the_package_is_not_tried_whole() -> None:
     ]
 
 
-def test_what_is_for_one_source_goes_with_it_if_it_can() -> None:
+def test_patches_and_hash_follow_with_their_source() -> None:
     patched = app().replace(
         "  src = fetchurl {", "  patches = [ ];\n\n  src = fetchurl {"
     )
@@ -108,9 +108,7 @@ def test_a_source_that_stays_in_the_let_does_not_take_another_version() -> None:
     ]
 
 
-def test_a_hash_of_the_package_is_named_if_a_part_follows_it_and_one_of_a_source_by_a_let_of_the_part() -> (
-    None
-):
+def test_downloads_name_a_hash_of_the_package_that_a_part_follows() -> None:
     text = app().replace("e = [", 'vendorHash = "";\n  e = [')
     assert followed(text).hashes.downloads == (("vendorHash",),)
     both = (

@@ -114,7 +114,7 @@ buildApp (
     )
 
 
-def test_what_the_part_does_not_need_stays_in_the_outer_let() -> None:
+def test_binding_that_the_part_does_not_need_stays_in_the_outer_let() -> None:
     made = inner(LET)
     assert made.text.startswith(
         LET.partition("\n\n  # It")[0]
@@ -220,7 +220,7 @@ def test_it_is_chosen_unasked_if_it_halves_the_change() -> None:
         ),
     ],
 )
-def test_it_is_not_chosen_unasked_if_somebody_may_replace_the_part_or_its_hash_or_it_is_no_shorter(
+def test_inner_is_no_default_if_it_is_not_shorter_or_somebody_replaces_a_part(
     old: str, new: str
 ) -> None:
     assert WITHIN.count(old) == 1

@@ -174,7 +174,7 @@ def test_mutants_keep_their_derivations_or_are_refused(
     said = [verdict(answer) for answer in ask(before, after, SYSTEM, questions)]
     for found in said:
         record_property(
-            "mutant", found.outcome if found is not None else "does not evaluate"
+            "mutant", str(found.outcome) if found is not None else "does not evaluate"
         )
     wrong = [
         (question.package[0], made[0], found.why)

@@ -114,7 +114,7 @@ def test_a_list_that_fills_its_line_stays_on_it() -> None:
         ("{\n  inherit (final.a) c;\n  inherit (final.a) meta;\n}", None),
     ],
 )
-def test_what_is_bound_to_its_own_name_comes_to_be_inherited_with_others(
+def test_attribute_bound_to_its_own_name_joins_an_inherit(
     before: str, after: str | None
 ) -> None:
     assert filled("", before) == (

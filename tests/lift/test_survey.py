@@ -44,7 +44,7 @@ def packages(found: Survey) -> list[str]:
     return [finding.package for finding in found.findings]
 
 
-def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_calls_them(
+def test_survey_puts_parts_with_a_shared_source_first_under_the_called_name(
     tree: Path,
 ) -> None:
     found = survey(tree)

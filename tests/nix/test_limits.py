@@ -133,7 +133,9 @@ def test_native_code_of_the_user_runs_no_shell(
     assert (tmp_path / "ran").read_text() == "ran\n"
 
 
-def test_what_would_have_to_be_built_is_not_in_reach(stranger: Stranger) -> None:
+def test_sealed_evaluation_reaches_no_path_that_needs_a_build(
+    stranger: Stranger,
+) -> None:
     derivation = 'derivation { name = "x"; system = builtins.currentSystem; builder = "/bin/sh"; }'
     assert "is not valid" in stranger.refusal(f"import ({derivation})")
 

@@ -162,7 +162,7 @@ def test_own_store_that_cannot_be_made_is_one_line(machine: Machine) -> None:
     )
 
 
-def test_what_a_builder_links_is_read_within_stores_alone(
+def test_physical_path_of_a_builders_link_stays_within_the_stores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "root/nix/store"

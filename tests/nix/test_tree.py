@@ -61,7 +61,7 @@ def test_time_grows_with_the_length_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), TABLE.deep)
-def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(
+def test_parser_refuses_too_deep_nesting_and_resolves_the_rest(
     before: str, after: str
 ) -> None:
     with pytest.raises(
@@ -126,9 +126,7 @@ def test_excerpt_of_a_long_line_is_short(tmp_path: Path) -> None:
         assert (len(line) < 200, line[len(caret) - 1]) == (True, at)
 
 
-def test_merge_marker_is_called_by_its_name_and_file_without_expression_is_refused() -> (
-    None
-):
+def test_error_names_a_merge_marker_and_a_file_without_expression() -> None:
     with pytest.raises(NixSyntaxError, match="no expression"):
         Tree("# nothing\n", name="file.nix")
     with pytest.raises(NixSyntaxError, match=r"file.nix:2:1: merge conflict marker"):

@@ -49,7 +49,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 @pytest.mark.parametrize("case", cases.read(__file__, dict[str, list[Case]])["cases"])
-def test_what_is_locked_is_found_or_the_field_is_named(
+def test_lock_file_gives_the_pin_or_the_error_names_the_field(
     tmp_path: Path, case: Case
 ) -> None:
     path = tmp_path / "lock"
@@ -103,7 +103,7 @@ def test_another_input_can_be_named(tmp_path: Path) -> None:
     assert raised.value.hint == f"name a different input with {tmp_path}/lock#NAME"
 
 
-def test_what_is_no_json_is_no_lock_file(tmp_path: Path) -> None:
+def test_text_that_is_no_json_is_no_lock_file(tmp_path: Path) -> None:
     (tmp_path / "default.nix").write_text("{ lib }: lib\n")
     with pytest.raises(
         ToolkitError, match=r"default\.nix: is not a lock file: not JSON"

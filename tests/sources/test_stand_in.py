@@ -33,7 +33,7 @@ def evaluated(tree: Path, expression: str) -> object:
     )
 
 
-def test_file_makes_the_releases_and_what_it_takes_has_a_stand_in_unless_the_specimen_has_it() -> (
+def test_stand_in_tree_has_the_files_releases_and_a_stub_for_each_name_it_takes() -> (
     None
 ):
     tree = stand_in.tree(AROUND).root

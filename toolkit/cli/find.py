@@ -8,7 +8,8 @@ import click
 from msgspec.structs import asdict
 
 from toolkit.cli import options, output
-from toolkit.lift.bindings import BindingKind, Reachability
+from toolkit.lift.bindings import Reachability
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.survey import BoundPackage, Survey, survey
 from toolkit.nix import limits
 from toolkit.proposal import inspection, recipes

@@ -1,4 +1,4 @@
-"""The packages that the lets of a file define, their kinds, and how far an override reaches each.
+"""The packages that the lets of a file define, and how far an override reaches each.
 
 The syntax decides: an attribute may show a binding; the binding's uses show whether an
 override of that attribute reaches them all.
@@ -12,15 +12,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from toolkit.lift.shape import Shape, branches, callee, construction, result, selection
-from toolkit.nix.attributes import (
-    call,
-    inherited,
-    inherited_from,
-    inside,
-    operator,
-    value,
-)
+from toolkit.lift.kinds import BindingKind, kind, without_final
+from toolkit.lift.shape import Shape, branches, result, selection
+from toolkit.nix.attributes import inherited, inherited_from, inside, operator, value
 from toolkit.nix.scope import Reference
 from toolkit.nix.tree import Node
 
@@ -51,181 +45,46 @@ class Binding(Struct, frozen=True, kw_only=True):
 
 
 def find(shape: Shape) -> tuple[Binding, ...]:
-    """Return the packages below the file's functions that its lets define and its package uses, in the file's order.
+    """Return the packages of a file's lets that its package uses, in the file's order.
 
     Return nothing for a file that ends in a set of packages, a list or a name.
     """
     if not shape.lets or not shape.functions or not makes_one(shape.body):
         return ()
-    liftable = (
-        shape.construction is not None
-        and without_final(shape.construction.name) is None
+    bindings: list[Binding] = []
+    for name, node in shape.bindings.items():
+        known = kind(node)
+        if known is None or name not in shape.reached:
+            continue
+        if not value(node).contains(shape.body):
+            bindings.append(_binding(shape, name, known))
+    return tuple(sorted(bindings, key=lambda binding: binding.line))
+
+
+def _binding(shape: Shape, name: str, known: tuple[BindingKind, str]) -> Binding:
+    call = shape.construction
+    return Binding(
+        name=name,
+        kind=known[0],
+        builder=known[1],
+        line=shape.bindings[name].line,
+        state=state(shape, name),
+        shares=shared(shape, name),
+        liftable=call is not None and without_final(call.name) is None,
     )
-    found = [
-        Binding(
-            name=name,
-            kind=known[0],
-            builder=known[1],
-            line=node.line,
-            state=state(shape, name),
-            shares=shared(shape, name),
-            liftable=liftable,
-        )
-        for name, node in shape.bindings.items()
-        if (known := kind(node)) is not None
-        and name in shape.reached
-        and not value(node).contains(shape.body)
-    ]
-    return tuple(sorted(found, key=lambda binding: binding.line))
 
 
 def makes_one(expression: Node) -> bool:
-    """Return whether an expression is one package: a call, an `if` between packages, or a package extended by `//`."""
+    """Return whether an expression is one package.
+
+    That is a call, an `if` between packages, or a package extended by `//`.
+    """
     expression = result(expression)
     if expression.kind == "if_expression":
-        return any(makes_one(branch) for branch in branches(expression))
+        return any(map(makes_one, branches(expression)))
     if operator(expression) == "//":
         return makes_one(expression.children[0])
     return expression.kind == "apply_expression"
-
-
-class BindingKind(StrEnum):
-    """The kinds of bindings, the most often overridden ones first."""
-
-    PACKAGE = "package"
-    """A builder's call with a source of its own, or one of a language's builder."""
-    DERIVATION = "derivation"
-    """mkDerivation without a source."""
-    CALL = "callPackage"
-    OVERRIDE = "override"
-    """Another package with changes."""
-    ENVIRONMENT = "environment"
-    """Packages put together: withPackages, an FHS environment, an AppImage."""
-    HELPER = "helper"
-    """A script, a file, a link farm."""
-
-
-_CALLS = re.compile(r"callPackages?")
-_ENVIRONMENTS = re.compile(
-    r"with\w*Packages|withPlugins|withExtensions|build(FHS\w*|Env)|wrapType\d|bundler(Env|App)|wrapAppImage"
-)
-_HELPERS = re.compile(
-    r"run\w*Command\w*|runLocalCommand|symlinkJoin|linkFarm\w*|write[A-Z]\w*|make(Setup|Desktop)\w*|applyPatches|"
-    r"(replace|substitute)(Vars|All)\w*|srcOnly|extract\w*|wrap[A-Z]\w*|concatTextFile"
-)
-_LANGUAGES = re.compile(
-    r"build[A-Z]\w*'?|mk[A-Z]\w*(Package|Plugin|Application|Module)'?|mixRelease|melpaBuild|trivialBuild"
-)
-_SOURCES = re.compile(
-    r"fetch\w*|clean\w*|import\w*|unpack\w*|filter\w*|gitignore\w*|lib\..*|builtins\..*"
-)
-_CHANGES = frozenset(
-    [
-        "override",
-        "overrideAttrs",
-        "overrideDerivation",
-        "overridePythonAttrs",
-        "overrideCabal",
-    ]
-)
-
-
-_WITHOUT_FINAL = {
-    "an environment": re.compile(
-        r"buildFHS\w*|wrapType\d|wrapAppImage|bundler(Env|App)"
-    ),
-    "a builder": re.compile(r"extendMkDerivation"),
-    "a script or a file": re.compile(r"run\w*Command\w*|write[A-Z]\w*"),
-}
-
-
-def without_final(builder: str) -> str | None:
-    """Name the product of a builder that takes no function of final attributes.
-
-    None for other builders.
-    """
-    name = builder.rpartition(".")[2]
-    return next(
-        (what for what, pattern in _WITHOUT_FINAL.items() if pattern.fullmatch(name)),
-        None,
-    )
-
-
-def kind(binding: Node) -> tuple[BindingKind, str] | None:
-    """Return the kind of a let's binding and the builder as written.
-
-    None if the binding is not a package.
-    """
-    if binding.kind != "binding" or len(binding.children[0].children) != 1:
-        return None
-    expression = _made(value(binding))
-    if expression.kind != "apply_expression":
-        return None
-    function, *arguments = call(expression)
-    path = callee(function) if inside(function).kind == "select_expression" else ()
-    if (
-        path
-        and path[-1] in _CHANGES
-        and len(arguments) <= (path[-1] == "overrideCabal") + 1
-    ):
-        base = inside(function.children[0])
-        if construction(base) is None:
-            is_builder = any(
-                re.fullmatch(r"(build|mk|fetch)[A-Z]\w*", name)
-                for name in callee(base)[-1:]
-            )
-            return None if is_builder else (BindingKind.OVERRIDE, ".".join(path))
-        expression = base
-    builder = callee(expression)
-    if (
-        not builder
-        or _SOURCES.fullmatch(builder[-1])
-        or _SOURCES.fullmatch(".".join(builder))
-    ):
-        return None
-    found = _kind(builder[-1], expression)
-    return (found, ".".join(builder)) if found is not None else None
-
-
-def is_derivation(shape: Shape, name: str) -> bool:
-    """Return whether a let's binding is a derivation: a package, a script, a download."""
-    node = shape.bindings[name]
-    function = callee(result(value(node))) if node.kind == "binding" else ()
-    return kind(node) is not None or any(
-        re.match(r"fetch\w+", each) for each in function[-1:]
-    )
-
-
-def _made(node: Node) -> Node:
-    """Return the expression that a binding comes to; of an `if` with null, the other branch."""
-    expression = result(node)
-    if expression.kind != "if_expression":
-        return expression
-    others = [
-        branch for branch in map(result, branches(expression)) if branch.text != "null"
-    ]
-    return others[0] if len(others) == 1 else expression
-
-
-def _kind(name: str, expression: Node) -> BindingKind | None:
-    plain = {
-        _CALLS: BindingKind.CALL,
-        _ENVIRONMENTS: BindingKind.ENVIRONMENT,
-        _HELPERS: BindingKind.HELPER,
-    }
-    found = next(
-        (kind for pattern, kind in plain.items() if pattern.fullmatch(name)), None
-    )
-    builds = construction(expression)
-    if found is not None or builds is None:
-        return found
-    given = {path[0] for path, _ in builds.attributes}
-    sourced = bool(given & {"src", "srcs"})
-    if "mkDerivation" in name:
-        return BindingKind.PACKAGE if sourced else BindingKind.DERIVATION
-    if _LANGUAGES.fullmatch(name) or (sourced and given & {"name", "pname"}):
-        return BindingKind.PACKAGE
-    return None
 
 
 PASSTHRU = "passthru"
@@ -241,56 +100,62 @@ class Reachability(StrEnum):
 
 
 class ShownAttribute(Struct, frozen=True, kw_only=True):
-    """An attribute of a package that exposes a let's binding.
-
-    `path` is the attribute's path in the package, `node` its binding or inherit, `use`
-    the let's name in it.
-    """
+    """An attribute of a package that exposes a let's binding."""
 
     path: tuple[str, ...]
+    """The attribute's path in the package."""
+
     node: Node
+    """The attribute's binding or inherit."""
+
     use: Node
+    """The let's name in it."""
 
 
 def shown_attributes(shape: Shape, name: str) -> tuple[ShownAttribute, ...]:
-    """Return the attributes that expose the binding `name`, in the order of the text."""
+    """Return the attributes that expose the binding `name`, in their order."""
     if shape.construction is None:
         return ()
     uses = {use.node.index: use.node for use in shape.uses if use.name == name}
-    return tuple(
-        ShownAttribute(path=path, node=node, use=use)
-        for path, node in shape.construction.attributes
-        if _is_shown(path)
-        and node.kind != "inherit_from"
-        and (use := uses.get(_source(path, node).index)) is not None
-    )
+    shown: list[ShownAttribute] = []
+    for path, node in shape.construction.attributes:
+        if node.kind == "inherit_from" or not _is_shown(path):
+            continue
+        if (use := uses.get(_source(path, node).index)) is not None:
+            shown.append(ShownAttribute(path=path, node=node, use=use))
+    return tuple(shown)
 
 
 def _is_shown(path: tuple[str, ...]) -> bool:
-    """Return whether a path is that of an attribute, of one of passthru, or of a set of parts in that."""
-    return (
-        len(path) == 1
-        if path[0] != PASSTHRU
-        else len(path) == 2 or (len(path) == 3 and path[1] != "tests")  # noqa: PLR2004
-    )
+    """Return whether a path is one that shows a binding.
+
+    That is an attribute, one of passthru, or one of a set in that.
+    """
+    match path:
+        case ("passthru",):
+            return False
+        case (_,) | ("passthru", _):
+            return True
+        case ("passthru", around, _):
+            return around != "tests"
+        case _:
+            return False
 
 
 def direct_uses(shape: Shape, name: str) -> list[Reference]:
-    """Return the uses of a binding that an override does not change and that the package reaches.
+    """Return the uses of a binding that the package reaches, and no override changes.
 
     A use of the attribute by its name, within the `rec` set that defines it, is one of
     them.
     """
     shown = shown_attributes(shape, name)
-    passed = {each.use.index for each in shown}
-    direct = [
-        use
-        for use in shape.uses
-        if use.name == name
-        and use.node.index not in passed
-        and _is_reached(shape, use.node)
+    passed = {attribute.use.index for attribute in shown}
+    own = [use for use in shape.uses if use.name == name]
+    direct = [use for use in own if use.node.index not in passed]
+    return [
+        *(use for use in direct if _is_reached(shape, use.node)),
+        *(use for attribute in shown for use in uses_by_rec(shape, attribute)),
     ]
-    return direct + [use for each in shown for use in uses_by_rec(shape, each)]
 
 
 _NAMES = frozenset(["name", "pname", "version", "meta"])
@@ -299,7 +164,8 @@ _NAMES = frozenset(["name", "pname", "version", "meta"])
 
 def only_names(use: Node) -> bool:
     """Return whether a use takes only the part's name, and nothing that is built."""
-    return bool(selection(use)) and _NAMES.issuperset(selection(use))
+    names = selection(use)
+    return bool(names) and _NAMES.issuperset(names)
 
 
 def own_attribute(shape: Shape, use: Node) -> str | None:
@@ -308,28 +174,26 @@ def own_attribute(shape: Shape, use: Node) -> str | None:
     It is a list with the use as an element, perhaps joined to others by `++`, or an
     environment variable.
     """
-    if shape.construction is None or (around := use.parent) is None:
+    if shape.construction is None or use.parent is None:
         return None
-    attributes = {
+    paths = {
         node.index: path
         for path, node in shape.construction.attributes
         if node.kind == "binding"
     }
-    bound = (".".join(attributes.get(node.index, ())) for node in use.ancestors())
-    if variable := next(
-        (path for path in bound if path.isupper() or re.fullmatch(r"env\.[^.]+", path)),
-        None,
-    ):
-        return variable
-    if around.kind != "list_expression":
+    for node in use.ancestors():
+        path = ".".join(paths.get(node.index, ()))
+        if path.isupper() or re.fullmatch(r"env\.[^.]+", path):
+            return path
+    if use.parent.kind != "list_expression":
         return None
     joined = (
         node
-        for node in around.ancestors()
+        for node in use.parent.ancestors()
         if operator(node) != "++" and node.kind != "parenthesized_expression"
     )
-    path = attributes.get(next(joined).index, ())
-    return path[0] if len(path) == 1 else None
+    own = paths.get(next(joined).index, ())
+    return own[0] if len(own) == 1 else None
 
 
 def _is_reached(shape: Shape, node: Node) -> bool:
@@ -338,14 +202,10 @@ def _is_reached(shape: Shape, node: Node) -> bool:
 
 
 def uses_by_rec(shape: Shape, shown: ShownAttribute) -> Iterator[Reference]:
-    """Yield the uses of an attribute by its name within the `rec` set that defines it."""
+    """Yield the uses of an attribute by its name within its `rec` set."""
     owner = shown.node.enclosing("rec_attrset_expression", "attrset_expression")
     for use in shape.references:
-        if (
-            use.scope is not None
-            and use.scope.node is owner
-            and use.name == shown.path[-1]
-        ):
+        if use.scope is not None and use.binder is owner and use.name == shown.path[-1]:
             yield use
 
 
@@ -364,63 +224,49 @@ def state(shape: Shape, name: str) -> Reachability:
     if not direct_uses(shape, name):
         return Reachability.ROUTED
     # An attribute of the derivation is itself part of what is built.
-    return (
-        Reachability.SHOWN
-        if all(each.path[0] == PASSTHRU for each in shown)
-        else Reachability.PARTIAL
-    )
+    if all(attribute.path[0] == PASSTHRU for attribute in shown):
+        return Reachability.SHOWN
+    return Reachability.PARTIAL
 
 
 def source_argument(shape: Shape, name: str) -> str | None:
-    """Return the argument of the file's function that contains the part's source, or None."""
-    found = construction(result(value(shape.bindings[name])))
-    sources = [
-        _source(path, node)
-        for path, node in (found.attributes if found is not None else ())
-        if path == ("src",)
-    ]
+    """Return the file's argument that contains the part's source, or None."""
+    part = shape.part(name)
+    attributes = part.attributes if part is not None else ()
+    sources = [_source(path, node) for path, node in attributes if path == ("src",)]
     uses = [_taken(shape, source) for source in sources]
-    is_argument = (
-        use.scope is not None and use.scope.node in shape.functions
-        for use in uses
-        if use
-    )
-    return uses[0].name if uses and uses[0] is not None and all(is_argument) else None
+    if not uses or uses[0] is None:
+        return None
+    names = (use for use in uses if use is not None)
+    are_arguments = all(use.binder in shape.functions for use in names)
+    return uses[0].name if are_arguments else None
 
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def own_names(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return the names of a binding's package, first without the name of the file's package as prefix.
+    """Return the names of a binding's package, first without its owner's prefix.
 
     Return nothing if the name is computed, except from names and versions of other
     packages.
     """
-    found = construction(result(value(shape.bindings[name])))
-    if found is None or shape.construction is None:
+    part, package = shape.part(name), shape.construction
+    if part is None or package is None:
         return ()
-    names = (
-        _written(node)
-        for path, node in found.attributes
-        if path in {("pname",), ("name",)}
-    )
-    own = [
-        _written(node)
-        for path, node in shape.construction.attributes
-        if path == ("pname",)
-    ]
-    (written, *_) = [*names, ""]
+    statements = (node for path, node in part.attributes if path in _NAMED)
+    written = next(map(_written, statements), "")
+    own = [_written(node) for path, node in package.attributes if path == ("pname",)]
     bare = written.removeprefix(f"{own[0]}-") if own and own[0] else written
-    return tuple(
-        each
-        for each in dict.fromkeys([bare, written])
-        if _NAME.fullmatch(each) and each not in own
-    )
+    names = dict.fromkeys([bare, written])
+    return tuple(name for name in names if _NAME.fullmatch(name) and name not in own)
+
+
+_NAMED = {("pname",), ("name",)}
 
 
 def _written(statement: Node) -> str:
-    """Return what is written out in a string that a binding has, without `${ … }` at its ends; else nothing."""
+    """Return the text of a bound string, without `${ … }` at its ends; else nothing."""
     literal = value(statement)
     if literal.kind != "string_expression":
         return ""
@@ -432,7 +278,7 @@ def _written(statement: Node) -> str:
 
 
 Origin = tuple[int, str, str]
-"""Where a value is taken from: the index of the scope that binds a name, the name, the attribute that is selected."""
+"""The origin of a value: the index of a name's binder, the name, its attribute."""
 
 
 SHARED = ("src", "version")
@@ -443,22 +289,27 @@ WITH_SOURCE = ("patches", "vendorHash")
 
 
 def shared(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return which of SHARED (and, with `src`, of WITH_SOURCE) a binding takes from the package's own place."""
+    """Return which of SHARED a binding takes from the package's own place.
+
+    With `src`, also which of WITH_SOURCE.
+    """
     binding = shape.bindings[name]
-    taken = {
-        (use.scope.node.index, use.name, part)
-        for use in shape.references
-        if use.scope is not None and binding.contains(use.node)
-        for part in ("", *selection(use.node))
-    }
-    found = [
+    uses = (use for use in shape.references if binding.contains(use.node))
+    taken = {taken for use in uses for taken in origins(use)}
+    names = [
         attribute
         for attribute in (*SHARED, *WITH_SOURCE)
         if origin(shape, attribute) in taken
     ]
-    return tuple(
-        attribute for attribute in found if attribute in SHARED or "src" in found
-    )
+    with_source = "src" in names
+    return tuple(part for part in names if with_source or part in SHARED)
+
+
+def origins(use: Reference, *more: str) -> Iterator[Origin]:
+    """Yield the origins that a use takes: its name, each attribute that it selects."""
+    if use.binder is not None:
+        for part in ("", *(more or selection(use.node))):
+            yield use.binder.index, use.name, part
 
 
 def origin(shape: Shape, attribute: str) -> Origin | None:
@@ -466,20 +317,21 @@ def origin(shape: Shape, attribute: str) -> Origin | None:
 
     None if it is not a name, or bound more than once.
     """
-    attributes = shape.construction.attributes if shape.construction is not None else ()
-    found = [node for path, node in attributes if path == (attribute,)]
-    if len(found) != 1:
+    call = shape.construction
+    attributes = call.attributes if call is not None else ()
+    nodes = [node for path, node in attributes if path == (attribute,)]
+    if len(nodes) != 1:
         return None
-    source = _source((attribute,), found[0])
+    source = _source((attribute,), nodes[0])
     use = _taken(shape, source)
-    if use is None or use.scope is None:
+    if use is None or use.binder is None:
         return None
     path = source.child("attrpath")
-    inherits = found[0].kind == "inherit_from"
+    inherits = nodes[0].kind == "inherit_from"
     if path is not None and (inherits or len(path.children) != 1):
         return None
-    part = attribute if inherits else next(iter(selection(use.node)), "")
-    return use.scope.node.index, use.name, part
+    part = attribute if inherits else "".join(selection(use.node)[:1])
+    return use.binder.index, use.name, part
 
 
 def _taken(shape: Shape, source: Node) -> Reference | None:
@@ -489,11 +341,13 @@ def _taken(shape: Shape, source: Node) -> Reference | None:
 
 
 def _source(path: tuple[str, ...], node: Node) -> Node:
-    """Return the expression that an attribute is bound to; of an inherit the name, or what is inherited from."""
+    """Return the expression that an attribute is bound to.
+
+    For an inherit, that is the name, or the source that is inherited from.
+    """
     if node.kind == "binding":
         return inside(value(node))
     if node.kind == "inherit_from":
         return inherited_from(node)
-    return next(
-        (child for child in inherited(node) if child.text.strip('"') == path[-1]), node
-    )
+    names = (name for name in inherited(node) if name.text.strip('"') == path[-1])
+    return next(names, node)

@@ -1,4 +1,4 @@
-"""How far overrides of a package reach the bindings of its file: by syntax, and by Nix's answer for each method.
+"""Which overrides reach the bindings of a package's file, by syntax and by Nix.
 
 A method is an override that people write: of an argument, of an attribute of the
 derivation, or of passthru.
@@ -6,6 +6,7 @@ derivation, or of passthru.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
@@ -13,11 +14,11 @@ from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.lift.bindings import (
     PASSTHRU,
     Binding,
-    BindingKind,
     Reachability,
     find,
     shown_attributes,
 )
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.shape import callee, read, selection
 from toolkit.nix.scope import formals
 from toolkit.nix.tree import Node, parsed
@@ -27,7 +28,9 @@ _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
 
 
 class FileBindings(Struct, frozen=True, kw_only=True):
-    """The packages that a package's file binds, by syntax, and by their names the attributes that are `shown`.
+    """The packages that a package's file binds, by syntax.
+
+    `shown` has the attributes that expose each by its name.
 
     `parameters` are those of its outermost function, `attributes` paths of the
     builder's call, `final` the paths that the file reads from the final attributes.
@@ -47,7 +50,7 @@ class FileBindings(Struct, frozen=True, kw_only=True):
         return next((each for each in self.bound if each.name == name), None)
 
     def place(self, name: str) -> str:
-        """Return the kind of place that defines a name: let, attribute, parameter or absent."""
+        """Return the place that defines a name: let, attribute, parameter or absent."""
         if self.named(name) is not None:
             return "let"
         if any(path[-1] == name for path in self.attributes):
@@ -87,7 +90,7 @@ class FileBindings(Struct, frozen=True, kw_only=True):
 def candidates(
     name: str, shown: Iterable[tuple[str, ...]]
 ) -> tuple[tuple[str, ...], ...]:
-    """Return the override methods to try for a binding: those in its file, then those that its name suggests."""
+    """Return the override methods to try for a binding, those in its file first."""
     return tuple(dict.fromkeys((*shown, (PASSTHRU, name), (name,), (OVERRIDE, name))))
 
 
@@ -101,12 +104,8 @@ def file_bindings(content: bytes) -> FileBindings:
         return FileBindings(problem=f"cannot be read: {error}")
     call = shape.construction
     final = call.final if call is not None else None
-    taken = (
-        name
-        for use in shape.references
-        if use.scope is not None and use.scope.node is final
-        for name in _taken(use.node)
-    )
+    uses = shape.references if final is not None else []
+    reads = [_taken(use.node) for use in uses if use.binder is final]
     version = _VERSION.search(tree.text)
     return FileBindings(
         bound=tuple(found),
@@ -120,13 +119,13 @@ def file_bindings(content: bytes) -> FileBindings:
         attributes=tuple(path for path, _ in call.attributes)
         if call is not None
         else (),
-        final=tuple(dict.fromkeys(filter(None, taken))),
+        final=tuple(dict.fromkeys(filter(None, chain.from_iterable(reads)))),
         version=version[1] if version is not None else None,
     )
 
 
 def _taken(variable: Node) -> tuple[str, ...]:
-    """Return the attributes that are taken of the final attributes, or of their passthru; none for another use."""
+    """Return the attributes taken of the final attributes, or of their passthru."""
     names = selection(variable)
     if names != (PASSTHRU,) or (around := variable.parent) is None:
         return names

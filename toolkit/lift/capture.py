@@ -1,4 +1,4 @@
-"""Keep the meaning of every name: choose the parameter of the final attributes, and check names in moved text."""
+"""Keep the meaning of names: choose the parameter, and check names that move."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,14 +9,15 @@ from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan
+from toolkit.lift.shape import Shape
 from toolkit.lift.wanted import home
 from toolkit.nix.attributes import SETS
-from toolkit.nix.edit import Edit
+from toolkit.nix.edit import Edit, replaced
 from toolkit.nix.scope import GLOBALS, Reference, look_up
 from toolkit.nix.tree import Node
 
 _OTHERS = ("finalPackage", "outerAttrs")
-"""Names for the final attributes where those of another package, within this one, have the usual one."""
+"""Names for the final attributes if another package's, around, have the usual one."""
 
 _MARKS = "'_"
 
@@ -43,79 +44,65 @@ def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
         construction.argument,
     )
     raise RefusalError(
-        f"{place.location}: '{names[0]}' does not mean the package's final attributes here"
+        f"{place.location}: '{names[0]}' does not mean the package's final attributes "
+        "here"
     )
 
 
 def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
-    """Return whether a name is bound between a place and the function of the final attributes."""
-    scope = look_up(name, site).scope
+    """Return whether a name is bound between a place and the final attributes."""
+    binder = look_up(name, site).binder
     final = planned.construction.final
-    if (
-        scope is None
-        or scope.node is final
-        or scope.node in _renamable(planned, name, site)
-    ):
+    if binder is None or binder is final or binder in _renamable(planned, name, site):
         return False
-    return _home(planned, site).contains(scope.node) or (
-        final is not None and final.contains(scope.node)
-    )
+    if _home(planned, site).contains(binder):
+        return True
+    return final is not None and final.contains(binder)
 
 
 def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edit]:
-    """Yield edits that rename the final attributes of moved definitions that use this same name.
+    """Yield edits that rename the final attributes of moved definitions.
 
     A function that does not use them becomes its result. Only what takes something from
     the package changes.
     """
-    references = planned.shape.references
-    functions = {
-        function.index: (function, owner)
-        for site in sites
-        if (owner := planned.shape.owner(site)) is not None
-        for function in _renamable(planned, name, site)
-    }
-    taken = {use.name for use in references}
+    functions: dict[int, tuple[Node, str]] = {}
+    for site in sites:
+        if (owner := planned.shape.owner(site)) is not None:
+            for function in _renamable(planned, name, site):
+                functions[function.index] = function, owner
     for function, owner in functions.values():
         new = f"{re.split(r'[^A-Za-z0-9]+', owner.strip(_MARKS))[-1]}Attrs"
-        uses = [
-            use.node
-            for use in references
-            if use.name == name and use.scope and use.scope.node is function
-        ]
-        whole = next(
-            (
-                use
-                for use in uses
-                if use.parent is not None and use.parent.kind == "inherited_attrs"
-            ),
-            None,
+        yield from _renamed(planned.shape, function, new)
+
+
+def _renamed(shape: Shape, function: Node, new: str) -> Iterator[Edit]:
+    """Rename the parameter of a function."""
+    name = function.children[0].text
+    own = (use for use in shape.references if use.binder is function)
+    uses = [use.node for use in own if use.name == name]
+    parents = {use.parent.kind for use in uses if use.parent is not None}
+    is_taken = any(use.name == new for use in shape.references)
+    if is_taken or "inherited_attrs" in parents:
+        raise RefusalError(
+            f"{function.location}: '{name}' does not mean the package's final "
+            "attributes here"
         )
-        if new in taken or whole is not None:
-            raise RefusalError(
-                f"{function.location}: '{name}' does not mean the package's final "
-                "attributes here"
-            )
-        around, body = function.parent, function.children[-1]
-        if (
-            not uses
-            and around is not None
-            and around.kind == "parenthesized_expression"
-            and body.kind in SETS
-        ):
-            yield from (
-                Edit(around.start, body.start, ""),
-                Edit(body.end, around.end, ""),
-            )
-        else:
-            yield from (
-                Edit(node.start, node.end, new)
-                for node in (function.children[0], *uses)
-            )
+    around, body = function.parent, function.children[-1]
+    if (
+        not uses
+        and around is not None
+        and around.kind == "parenthesized_expression"
+        and body.kind in SETS
+    ):
+        yield Edit(around.start, body.start, "")
+        yield Edit(body.end, around.end, "")
+    else:
+        yield from (replaced(node, new) for node in (function.children[0], *uses))
 
 
 def _renamable(planned: LiftPlan, name: str, site: Node) -> list[Node]:
-    """Return the functions of this parameter around a place, within the definition that moves."""
+    """Return the functions of this parameter around a place that moves."""
     owner = planned.shape.owner(site)
     if owner not in planned.moved:
         return []
@@ -131,104 +118,82 @@ def _renamable(planned: LiftPlan, name: str, site: Node) -> list[Node]:
 
 
 def _is_used(planned: LiftPlan, name: str) -> bool:
-    """Return whether a new parameter of this name would take a name from what is around the package."""
+    """Return whether a new parameter would take this name from outside."""
     argument = planned.construction.argument
-    return any(
-        use.name == name
-        and (
-            argument.contains(use.node)
-            or planned.shape.owner(use.node) in planned.moved
-        )
-        and (use.scope is None or not argument.contains(use.scope.node))
-        and not (
-            use.scope is not None and _home(planned, use.node).contains(use.scope.node)
-        )
-        for use in planned.shape.references
-    )
+    for use in planned.shape.references:
+        is_moved = planned.shape.owner(use.node) in planned.moved
+        if use.name != name or not (is_moved or argument.contains(use.node)):
+            continue
+        if use.binder is None:
+            return True
+        homes = (argument, _home(planned, use.node))
+        if not any(home.contains(use.binder) for home in homes):
+            return True
+    return False
 
 
 def require_meanings(planned: LiftPlan) -> None:
-    """Raise RefusalError if a name would change its meaning in a definition's new place.
+    """Raise RefusalError if a name would change its meaning in its new place.
 
     A `rec` set of the package may bind the name, since no such set stays.
     """
-    sets = {literal.index for literal in planned.construction.sets}
+    call, bindings = planned.construction, planned.shape.bindings
     for use in planned.shape.references:
         owner = planned.shape.owner(use.node)
-        if (
-            owner not in planned.moved
-            or use.node.index in planned.rerouted
-            or use.node.index in planned.followed
-        ):
+        is_replaced = (
+            use.node.index in planned.rerouted or use.node.index in planned.followed
+        )
+        if owner is None or owner not in planned.moved or is_replaced:
             continue
         layered = planned.design is Design.LAYER
-        place = (
-            planned.construction.call if layered else _place(planned, owner)
-        ).children[0]
-        there = look_up(use.name, place)
-        by_set = there.scope is not None and there.scope.node.index in sets
-        if not by_set and not same_meaning(use, planned.shape.bindings[owner], place):
+        place = (call.call if layered else _place(planned, owner)).children[0]
+        by_set = look_up(use.name, place).binder in call.sets
+        if not by_set and not same_meaning(use, bindings[owner], place):
             raise RefusalError(
                 f"{use.node.location}: '{use.name}' means something different where "
                 f"'{owner}' has to go"
             )
     for name in planned.names:
+        if planned.routes[name].shown is not None or name in planned.moved:
+            continue
         place = _place(planned, name)
-        scope = look_up(name, place.children[0]).scope
-        new = planned.routes[name].shown is None and name not in planned.moved
-        if new and (
-            scope is None or scope.names[name] is not planned.shape.bindings[name]
-        ):
+        if look_up(name, place.children[0]).binding is not bindings[name]:
             raise RefusalError(
                 f"{place.location}: '{name}' does not mean the same here as in the let"
             )
 
 
 def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
-    """Return whether a name in a definition is bound within it, or has the same meaning at a place."""
-    if use.scope is not None and definition.contains(use.scope.node):
+    """Return whether a name in a definition has the same meaning at a place."""
+    if use.binder is not None and definition.contains(use.binder):
         return True
-    there = look_up(use.name, place)
-    if use.scope is None and there.scope is None and use.name in GLOBALS:
+    other = look_up(use.name, place)
+    if use.scope is None and other.scope is None and use.name in GLOBALS:
         return True
-    return replace(
-        use,
-        withs=tuple(
-            scope for scope in use.withs if not definition.contains(scope.node)
-        ),
-    ).means(there)
+    outer = [scope for scope in use.withs if not definition.contains(scope.node)]
+    return replace(use, withs=tuple(outer)).means(other)
 
 
 def mention(node: Node, name: str) -> Node | None:
     """Return a place where `name` is written as one."""
-    return next(
-        (
-            each
-            for each in node.walk()
-            if each.kind == "identifier" and each.text == name
-        ),
-        None,
-    )
+    names = (part for part in node.walk() if part.kind == "identifier")
+    return next((part for part in names if part.text == name), None)
 
 
 def _place(planned: LiftPlan, name: str) -> Node:
-    """Return the set that a definition moves into, or what a let is put around."""
+    """Return the set that a definition moves into, or the place of its let."""
     if name in planned.moved and name not in planned.attributes:
         return planned.construction.merged
     route = planned.routes[name]
     if route.shown is not None:
         return route.shown.node.enclosing(*SETS) or route.shown.node
-    node = next(
-        (node for path, node in planned.construction.attributes if path == (PASSTHRU,)),
-        None,
-    )
-    return (written_out(node) if node is not None else None) or home(
-        planned.construction
-    )
+    node = planned.construction.attribute(PASSTHRU)
+    literal = written_out(node) if node is not None else None
+    return literal or home(planned.construction)
 
 
 def _home(planned: LiftPlan, node: Node) -> Node:
-    """Return the binding of the lets that a node stands in, or else the package's attributes."""
+    """Return the let's binding around a node, or else the package's attributes."""
     owner = planned.shape.owner(node)
     return (
         planned.shape.bindings[owner]

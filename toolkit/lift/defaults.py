@@ -1,4 +1,4 @@
-"""The default designs of a lift, in order, and the largest change that a default design may make."""
+"""The default designs of a lift, in order, and how much they may change."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,10 @@ MOST_LINES = 300
 
 
 class LiftChoice(Struct, frozen=True, kw_only=True):
-    """The choices for a lift: bindings (none: all), a design (None: the best), attributes to follow, new names.
+    """The choices for a lift.
+
+    Those are bindings (none: all), a design (None: the best), attributes to follow, new
+    names.
 
     `called` is that of a `LiftWay`. If the lift is `requested`, by an issue, its parts
     need no other reason.
@@ -78,7 +81,7 @@ def _ways(shape: Shape, stay: LiftWay) -> Iterator[LiftWay]:
 
 
 def _following(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
-    """Yield a way by which bindings follow all that they share with the package, and the one for SHARED alone."""
+    """Yield a way that follows all that bindings share, and one for SHARED alone."""
     follow = {
         part
         for binding in wanted(shape, way.bindings)
@@ -125,7 +128,10 @@ def _best(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
 
 
 def _affordable(shape: Shape, way: LiftWay) -> tuple[str, ...]:
-    """Return the parts of a lift that is refused or too large by which it is not, smallest changes first; else none."""
+    """Return the parts that can be lifted if the whole lift is refused or too large.
+
+    The smallest changes come first.
+    """
 
     def size(bindings: tuple[str, ...]) -> float:
         try:

@@ -1,4 +1,4 @@
-"""A recipe: calls of fetchers as nixpkgs wants them, with `tag` for a tag and `hash` for a hash, of the same values."""
+"""A recipe: fetchers with `tag` for a tag and `hash` for a hash, of equal values."""
 
 import base64
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from toolkit.errors import LayoutError
 from toolkit.lift.shape import callee
 from toolkit.nix.attributes import statements, value
-from toolkit.nix.edit import Edit, apply
+from toolkit.nix.edit import Edit, apply, replaced
 from toolkit.nix.tree import Node, parsed
 
 _TAGGED = re.compile(r"fetchFrom(GitHub|GitLab|Gitea|Forgejo|Codeberg)|fetchgit")
@@ -26,13 +26,9 @@ def renewed(text: str, *, name: str) -> str:
     `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError
     if there is nothing to change.
     """
-    tree = parsed(text, name=name)
-    edits = [
-        edit
-        for node in tree.nodes
-        if node.kind == "apply_expression"
-        for edit in _renewed(node)
-    ]
+    nodes = parsed(text, name=name).nodes
+    calls = (node for node in nodes if node.kind == "apply_expression")
+    edits = [edit for call in calls for edit in _renewed(call)]
     if not edits:
         raise LayoutError(
             f"{name}: no fetcher has a tag as its rev, or a sha256",
@@ -60,8 +56,8 @@ def _renewed(call: Node) -> Iterator[Edit]:
             literal.kind == "string_expression"
             and (sri := _sri(literal.text[1:-1])) is not None
         ):
-            yield Edit(sha256.children[0].start, sha256.children[0].end, "hash")
-            yield Edit(literal.start, literal.end, f'"{sri}"')
+            yield replaced(sha256.children[0], "hash")
+            yield replaced(literal, f'"{sri}"')
 
 
 def _tagged(rev: Node) -> Iterator[Edit]:
@@ -75,10 +71,9 @@ def _tagged(rev: Node) -> Iterator[Edit]:
         if len(only) == 1 and only[0].kind == "interpolation"
         else ""
     )
-    yield Edit(rev.children[0].start, rev.children[0].end, "tag")
-    yield Edit(
-        literal.start,
-        literal.end,
+    yield replaced(rev.children[0], "tag")
+    yield replaced(
+        literal,
         alone if re.fullmatch(r"[\w.'-]+", alone) else f'"{rest}"',
     )
 

@@ -1,4 +1,4 @@
-"""The design `hidden`: definitions become default parameters of a function that its own file calls.
+"""The design `hidden`: definitions become defaults of parameters of a function.
 
 callPackage fills every parameter that the package set has a name for, even one with a
 default. So a new function calls callPackage with a function that hides the new
@@ -17,7 +17,7 @@ from toolkit.lift.shape import Shape
 from toolkit.lift.statements import after, extent, removals
 from toolkit.lift.style import Style, pattern_style
 from toolkit.nix.attributes import value
-from toolkit.nix.edit import Edit, apply, indentation, shifted
+from toolkit.nix.edit import Edit, apply, inserted, replaced, shifted
 from toolkit.nix.scope import binding_names, formals, look_up
 from toolkit.nix.tree import Node
 
@@ -30,7 +30,7 @@ ABOVE_CALLER = (
 
 
 class CalledFunction(Struct, frozen=True, kw_only=True):
-    """A function that its file calls by callPackage: its `binding`, `pattern` and `calls`."""
+    """A function that its file calls: its `binding`, `pattern` and `calls`."""
 
     shape: Shape
     function: Node
@@ -83,7 +83,8 @@ def called(shape: Shape) -> CalledFunction:
                 or call.children[0].text != "callPackage"
             ):
                 raise LayoutError(
-                    f"{use.node.location}: {name} is used other than by 'callPackage {name}'"
+                    f"{use.node.location}: {name} is used other than by "
+                    f"'callPackage {name}'"
                 )
             calls.append(call)
     return CalledFunction(
@@ -96,7 +97,9 @@ def called(shape: Shape) -> CalledFunction:
 
 
 def rewrite(shape: Shape, names: Sequence[str]) -> str:
-    """Return the file's text with lifted bindings, and their dependencies, as parameters hidden from callPackage.
+    """Return the file's text with lifted bindings as parameters of its function.
+
+    So are the bindings that they need; callPackage does not see them.
 
     Raise LayoutError if its own file does not call it, RefusalError if it hides a
     parameter or a name would change.
@@ -113,7 +116,7 @@ def rewrite(shape: Shape, names: Sequence[str]) -> str:
 
 
 def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
-    """Return the bindings with those that they need, which defaults cannot see, in the order of the file."""
+    """Return the bindings with those that they need, in the order of the file."""
     shape = of.shape
     moved = set(names)
     waiting = list(names)
@@ -158,7 +161,7 @@ def _append(of: CalledFunction, names: Sequence[str]) -> Edit:
     )
     start, end = (last.end, last.end) if comma is None else (comma.start, comma.end)
     line_end = after(comma or last)
-    indent = indentation(text, last.start)
+    indent = last.indentation
     comment = style.comment(
         ABOVE_PARAMETERS, indent + (2 if style is Style.NIXPKGS_FMT else 0)
     )
@@ -174,7 +177,7 @@ def _parameter(of: CalledFunction, name: str, indent: int) -> str:
     tree, node = of.shape.tree, of.shape.bindings[name]
     start, end = extent(node)
     default = value(node)
-    shift = indent + (2 if of.style.leads else 0) - indentation(tree.text, node.start)
+    shift = indent + (2 if of.style.leads else 0) - node.indentation
     written = f"{name} ? {shifted(tree, default.start, default.end, shift)}"
     inner = " " * (indent + 2 * (of.style is Style.NIXPKGS_FMT))
     comments = [
@@ -183,7 +186,8 @@ def _parameter(of: CalledFunction, name: str, indent: int) -> str:
         if each.kind == "comment" and each.start in range(start, node.start)
     ]
     above = "".join(f"{inner}{each.text}\n" for each in comments)
-    return f"{above}{' ' * indent}{f', {written}' if of.style.leads else f'{written},'}{tree.text[node.end : end]}"
+    own = f", {written}" if of.style.leads else f"{written},"
+    return f"{above}{' ' * indent}{own}{tree.text[node.end : end]}"
 
 
 def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
@@ -199,10 +203,10 @@ def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
             raise RefusalError(
                 f"{binding.location}: '{name}' is not among the arguments of the file"
             )
-    yield from (Edit(call.start, call.end, caller) for call in of.calls)
-    indent = indentation(shape.tree.text, binding.start)
+    yield from (replaced(call, caller) for call in of.calls)
+    indent = binding.indentation
     comment = of.style.comment(ABOVE_CALLER, indent)
     end = after(binding)
-    yield Edit(
-        end, end, f"\n\n{comment}\n{of.style.caller(caller, of.name, names, indent)}"
+    yield inserted(
+        end, f"\n\n{comment}\n{of.style.caller(caller, of.name, names, indent)}"
     )

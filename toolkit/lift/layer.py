@@ -1,4 +1,4 @@
-"""Set the attributes that use a lifted binding in an `overrideAttrs` around the builder's call.
+"""Set attributes that use a lifted binding in an `overrideAttrs` around the call.
 
 This serves builders that take no function of the final attributes, or do not see
 overrides of them.
@@ -13,7 +13,7 @@ from toolkit.lift.plan import LiftPlan
 from toolkit.lift.shape import BuilderCall, bound, path_of
 from toolkit.lift.statements import MovedDefinition
 from toolkit.nix.attributes import inherited
-from toolkit.nix.edit import Edit, indentation
+from toolkit.nix.edit import Edit, inserted
 from toolkit.nix.scope import Reference
 from toolkit.nix.tree import Node
 
@@ -21,15 +21,14 @@ PREVIOUS = "previousAttrs"
 
 
 def attributes(planned: LiftPlan) -> tuple[Node, ...]:
-    """Return the attributes that use a lifted binding, which move from the builder's call to the layer.
+    """Return the attributes that use a lifted binding, and move to the layer.
 
     Raise RefusalError if the package cannot be divided like this.
     """
     construction, call = planned.construction, planned.construction.call
+    references = planned.shape.references
     if (
-        taken := next(
-            (use for use in planned.shape.references if use.name == PREVIOUS), None
-        )
+        taken := next((use for use in references if use.name == PREVIOUS), None)
     ) is not None:
         raise RefusalError(
             f"{taken.node.location}: '{PREVIOUS}' already has a meaning here"
@@ -38,47 +37,22 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
         raise RefusalError(
             f"{call.location}: a name means something different in the set of attributes"
         )
-    found: dict[int, Node] = {}
-    for index in planned.rerouted:
-        place = planned.shape.tree.nodes[index]
-        if planned.shape.owner(place) is not None:
-            continue
-        node = next(
-            (
-                node
-                for literal in construction.sets
-                for _, node in bound(literal)
-                if node.contains(place)
-            ),
-            None,
-        )
-        if node is None:
-            raise RefusalError(
-                f"{place.location}: is not within an attribute of the package"
-            )
-        found[node.index] = node
-    leaving = tuple(node for _, node in sorted(found.items()))
+    leaving = _leaving(planned)
     names = [name for node in leaving for name in _names(node)]
     kept = {
         path[0]
         for path, other in construction.attributes
         if not any(node.contains(other) for node in leaving)
     }
-    if "" in names or len({*names, *kept, PASSTHRU}) < len(names) + len(
-        {*kept, PASSTHRU}
-    ):
+    kept.add(PASSTHRU)
+    if "" in names or len({*names, *kept}) < len(names) + len(kept):
         raise RefusalError(
-            f"{call.location}: what uses a lifted binding is a part of an attribute, which "
-            "would stay"
+            f"{call.location}: what uses a lifted binding is a part of an attribute, "
+            "which would stay"
         )
-    for use in planned.shape.references:
-        within = any(node.contains(use.node) for node in leaving)
-        if (
-            use.name in names
-            and not within
-            and use.scope is not None
-            and _is_of(construction, use)
-        ):
+    for use in references:
+        is_left = use.name in names and _is_of(construction, use)
+        if is_left and not any(node.contains(use.node) for node in leaving):
             raise RefusalError(
                 f"{use.node.location}: '{use.name}' is used here, and has to leave the "
                 "builder's call"
@@ -86,8 +60,26 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
     return leaving
 
 
+def _leaving(planned: LiftPlan) -> tuple[Node, ...]:
+    """Return the statements of the package that use a lifted binding, in order."""
+    sets = planned.construction.sets
+    statements = [node for literal in sets for _, node in bound(literal)]
+    leaving: dict[int, Node] = {}
+    for index in planned.rerouted:
+        place = planned.shape.tree.nodes[index]
+        if planned.shape.owner(place) is not None:
+            continue
+        node = next((node for node in statements if node.contains(place)), None)
+        if node is None:
+            raise RefusalError(
+                f"{place.location}: is not within an attribute of the package"
+            )
+        leaving[node.index] = node
+    return tuple(leaving[index] for index in sorted(leaving))
+
+
 def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -> bool:
-    """Return whether a name means an attribute of its `rec` set and is used in a moved part."""
+    """Return whether a name means an attribute of its `rec` set, and moves."""
     return _is_of(construction, use) and any(
         node.contains(use.node) for node in layered
     )
@@ -96,12 +88,13 @@ def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -
 def divided(
     construction: BuilderCall, additions: Additions
 ) -> tuple[Additions, Additions]:
-    """Divide the passthru additions between the builder's call, if it has a passthru, and the layer."""
-    if any(path[0] == PASSTHRU for path, _ in construction.attributes):
-        return Additions(names=additions.names), Additions(
-            definitions=additions.definitions
-        )
-    return Additions(), additions
+    """Divide the passthru additions between the builder's call and the layer."""
+    if not construction.has(PASSTHRU):
+        return Additions(), additions
+    return (
+        Additions(names=additions.names),
+        Additions(definitions=additions.definitions),
+    )
 
 
 def around(
@@ -110,27 +103,20 @@ def around(
     additions: Additions,
     parameter: str,
 ) -> Iterator[Edit]:
-    """Yield the edits that put the layer, with its passthru additions, around the builder's call."""
+    """Yield the edits that put the layer around the builder's call."""
     call = planned.construction.call
-    indent = indentation(call.tree.text, call.start)
-    column = indent + 6
+    column = call.indentation + 6
     parts = [definition.written(column) for _, definition in layered]
     if additions:
-        there = (
-            ""
-            if any(path[0] == PASSTHRU for path, _ in planned.construction.attributes)
-            else " or { }"
-        )
-        parts.append(
-            f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.open(column)};"
-        )
+        known = "" if planned.construction.has(PASSTHRU) else " or { }"
+        before = f"{PREVIOUS}.{PASSTHRU}{known}"
+        parts.append(f"{PASSTHRU} = {before} // {additions.open(column)};")
     apart = "\n\n" if any("\n" in part for part in parts) else "\n"
     previous = PREVIOUS if any(PREVIOUS in part for part in parts) else "_"
     written = apart.join(f"{' ' * column}{part}" for part in parts)
-    inner, outer = " " * (indent + 4), " " * (indent + 2)
-    yield Edit(call.start, call.start, "(")
-    yield Edit(
-        call.end,
+    inner, outer = " " * (column - 2), " " * (column - 4)
+    yield inserted(call.start, "(")
+    yield inserted(
         call.end,
         f").overrideAttrs\n{outer}(\n{inner}{parameter}: {previous}: "
         f"{{\n{written}\n{inner}}}\n{outer})",
@@ -149,6 +135,4 @@ def _names(node: Node) -> tuple[str, ...]:
 
 
 def _is_of(construction: BuilderCall, use: Reference) -> bool:
-    return use.scope is not None and any(
-        use.scope.node is literal for literal in construction.sets
-    )
+    return any(use.binder is literal for literal in construction.sets)

@@ -1,4 +1,4 @@
-"""Where Nix says that packages are: the file of a package, and the packages of a file."""
+"""Where Nix finds packages: the file of a package, and the packages of a file."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ class Location(Struct, frozen=True, kw_only=True):
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """The systems to evaluate for: the main ones that the package supports, else its first platform."""
+        """The systems to evaluate for: the main ones, else the first platform."""
         own = tuple(system for system in SYSTEMS if system in self.platforms)
         return (
             (*own, CROSS)

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from toolkit.lift.bindings import PASSTHRU, origin, shared
+from toolkit.lift.following import is_made_with
 from toolkit.lift.plan import FOLLOWED, OWN, LiftPlan
-from toolkit.lift.planning import is_made_with
 from toolkit.lift.shape import Shape, path_of, read, selection
 from toolkit.lift.wanted import equals
 from toolkit.nix.attributes import inherited, value
@@ -17,67 +17,59 @@ _LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
 """Attributes that a file of hashes is for."""
 
 _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
-"""Downloads whose builder takes the hash from its arguments: an override of the hash has no effect."""
+"""Downloads whose hash is the builder's argument: overriding it has no effect."""
 
 
-_UPDATED = {
-    *{
-        "cargoDeps",
-        "mixFodDeps",
-        "mvnHash",
-        "npmDeps",
-        "offlineCache",
-        "outputHash",
-        "pnpmDeps",
-        "vendorHash",
-    },
-    *{"yarnOfflineCache", "zigDeps", *_LOCKED},
+_UPDATED = _LOCKED | {
+    "cargoDeps",
+    "mixFodDeps",
+    "mvnHash",
+    "npmDeps",
+    "offlineCache",
+    "outputHash",
+    "pnpmDeps",
+    "vendorHash",
+    "yarnOfflineCache",
+    "zigDeps",
 }
 """The downloads of a part that nix-update knows (nix_update/eval.nix there)."""
 
 
 def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return what lifted bindings share with the package without following it."""
-    shape, followed = planned.shape, follows(planned)
-    # A file may end in a name that it binds the package to.
-    own = {
-        name
-        for name, node in shape.bindings.items()
-        if node.contains(planned.construction.call)
+    """Return what lifted bindings share with the package, and do not follow."""
+    followed = follows(planned)
+    others = {
+        name: _apart(planned, name) for name in planned.names if name not in followed
     }
+    return {name: attributes for name, attributes in others.items() if attributes}
+
+
+def _apart(planned: LiftPlan, name: str) -> tuple[str, ...]:
+    """Return what a binding shares with the package, or reads from it."""
+    shape, call = planned.shape, planned.construction.call
+    shares = shared(shape, name)
     read = {
-        name: {
-            selection(use.node)[:1]
-            for use in shape.uses_in(shape.bindings[name])
-            if use.name in own
-        }
-        for name in planned.names
-        if name not in followed
+        selection(use.node)[:1]
+        for use in shape.uses_in(shape.bindings[name])
+        # A file may end in a name that it binds the package to.
+        if shape.bindings[use.name].contains(call)
     }
-    found = {
-        name: tuple(
-            each for each in FOLLOWED if each in shared(shape, name) or (each,) in those
-        )
-        for name, those in read.items()
-    }
-    return {name: attributes for name, attributes in found.items() if attributes}
+    return tuple(part for part in FOLLOWED if part in shares or (part,) in read)
 
 
 def left(planned: LiftPlan) -> tuple[str, ...]:
-    """Return the unlifted bindings in the same position as the lifted ones that a lifted one is made with."""
-    made_with = {
-        use.name
-        for name in planned.names
-        for use in planned.shape.uses_in(planned.shape.bindings[name])
-    }
+    """Return bindings like the lifted ones, that these need and that stay."""
+    shape = planned.shape
+    made_with = {other for name in planned.names for other in shape.needs(name)}
     others = made_with - {*planned.moved, *OWN}
-    return tuple(
-        name for name in equals(planned.shape, planned.names) if name in others
-    )
+    return tuple(name for name in equals(shape, planned.names) if name in others)
 
 
 def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
-    """Return the package's attributes that contain some uses, except patches, which have their own hashes."""
+    """Return the package's attributes that contain some uses.
+
+    Patches do not count, since they have their own hashes.
+    """
     nodes = [planned.shape.tree.nodes[index] for index in uses]
     found = dict.fromkeys(
         path[:2] if path[0] in {"meta", PASSTHRU} else path[:1]
@@ -98,83 +90,80 @@ def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
     Uses in passthru and meta do not count.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for name in planned.names:
-        uses = (use.node.index for use in planned.shape.references if use.name == name)
-        where = [
-            places(planned, [index]) for index in uses if index in planned.rerouted
-        ]
-        names = {
-            each
-            for attributes in where
-            for each in attributes
-            if each.partition(".")[0] not in {"meta", PASSTHRU}
-        }
-        found[name] = tuple(sorted(names)) if all(where) and "env" not in names else ()
-    return found
+    return {name: _used(planned, name) for name in planned.names}
+
+
+def _used(planned: LiftPlan, name: str) -> tuple[str, ...]:
+    uses = (use.node.index for use in planned.shape.references if use.name == name)
+    attributes: set[str] = set()
+    for index in uses:
+        if index in planned.rerouted:
+            if not (around := places(planned, [index])):
+                return ()
+            attributes.update(around)
+    names = {
+        attribute
+        for attribute in attributes
+        if attribute.partition(".")[0] not in {"meta", PASSTHRU}
+    }
+    return tuple(sorted(names)) if "env" not in names else ()
 
 
 def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return the attributes with a hash that may have to change if the source is overridden.
+    """Return the attributes whose hash depends on the source.
 
     Each comes with the package's attributes that use it. Patches are excluded, and an
     independent source.
     """
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    for part, made in _hashed(
-        planned, [name for name in planned.moved if name not in planned.own]
-    ):
-        found[made][
-            planned.routes[part].path[-1] if part in planned.routes else part
-        ] = None
-    return {name: tuple(parts) for name, parts in found.items()}
+    parts: dict[str, dict[str, None]] = defaultdict(dict)
+    moved = [name for name in planned.moved if name not in planned.own]
+    for part, download in _hashed(planned, moved):
+        route = planned.routes.get(part)
+        name = route.path[-1] if route is not None else part
+        parts[download][name] = None
+    return {download: tuple(names) for download, names in parts.items()}
 
 
 def downloads(planned: LiftPlan) -> tuple[tuple[str, ...], ...]:
-    """Return the attributes whose hashes a new version changes, except src: of the package, and of parts that follow.
+    """Return the attributes, except src, whose hashes a new version changes.
+
+    They are the package's, and those of parts that follow.
 
     Return nothing if a file has the hashes of one, or if no part follows.
     """
     followed = follows(planned)
-    found = [
-        (*planned.routes[part].path, made)
-        for part, made in _hashed(planned, [*followed])
-    ]
-    for path, node in planned.construction.attributes if followed else ():
-        made = _MADE_BY.get(path[0], path[0])
-        if (
-            len(path) == 1
-            and path[0] not in {"src", "srcs"}
-            and {made, "outputHash"} & {*dict(_downloads(node))}
-        ):
-            found.append((made,))
-    return (
-        tuple(dict.fromkeys(found))
-        if _LOCKED.isdisjoint(path[-1] for path in found)
-        else ()
-    )
+    if not followed:
+        return ()
+    paths = {
+        (*planned.routes[part].path, download): None
+        for part, download in _hashed(planned, [*followed])
+    }
+    for path, node in planned.construction.attributes:
+        if len(path) != 1 or path[0] in {"src", "srcs"}:
+            continue
+        download = _MADE_BY.get(path[0], path[0])
+        if not dict(_downloads(node)).keys().isdisjoint({download, "outputHash"}):
+            paths[download,] = None
+    are_locked = any(path[-1] in _LOCKED for path in paths)
+    return () if are_locked else tuple(paths)
 
 
 def is_fetched(planned: LiftPlan, text: str, parameter: str) -> bool:
-    """Return whether in the new text a hash fetches the package's source, which takes a version that others follow."""
+    """Return whether a hash fetches the new text's source, by a followed version."""
+    if "version" not in planned.follows:
+        return False
     call = read(parsed(text, name=planned.shape.tree.name)).construction
-    sources = [
-        node
-        for path, node in (call.attributes if call is not None else ())
-        if path == ("src",)
-    ]
     version = re.compile(rf"\b{parameter}(\.|\) [^;]*\b)version\b")
-    fetched = (
-        around is node
-        for node in sources
-        if version.search(node.text)
-        for _, around in _downloads(node)
-    )
-    return "version" in planned.follows and any(fetched)
+    for path, node in call.attributes if call is not None else ():
+        if path == ("src",) and version.search(node.text):
+            places = (around for _, around in _downloads(node))
+            if any(around is node for around in places):
+                return True
+    return False
 
 
 def packed(planned: LiftPlan) -> tuple[str, ...]:
-    """Return the attributes that are parts of the package's source or version with hashes that nix-update knows."""
+    """Return the parts of the package's source or version that nix-update knows."""
     shape = planned.shape
     names = [name for name in planned.names if shared(shape, name)]
     with_hashes = {part for part, made in _hashed(planned, names) if made in _UPDATED}
@@ -183,28 +172,27 @@ def packed(planned: LiftPlan) -> tuple[str, ...]:
 
 
 def _hashed(planned: LiftPlan, parts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield parts with those of their attributes that are made by a hash, which may have to change with the source."""
+    """Yield parts with each of their attributes whose hash depends on the source."""
     shape = planned.shape
     followed = [shape.tree.nodes[index] for index in planned.followed]
-    shared_hashes = follows(planned)
-    origins = [
-        where
-        for attribute in FOLLOWED
-        if (where := origin(shape, attribute)) is not None
-    ]
-    for part in (each for each in parts if is_made_with(shape, each, origins)):
-        for made, around in _downloads(shape.bindings[part]):
-            takes = around is None or any(around.contains(use) for use in followed)
-            if made not in {
-                "cargoPatches",
-                "patches",
-                *shared_hashes.get(part, ()),
-            } and (takes if made == "src" else not _is_read(shape, around)):
-                yield part, made
+    taken = follows(planned)
+    origins = [origin(shape, attribute) for attribute in FOLLOWED]
+    sources = [source for source in origins if source is not None]
+    for part in parts:
+        if not is_made_with(shape, part, sources):
+            continue
+        others = {"cargoPatches", "patches", *taken.get(part, ())}
+        for download, around in _downloads(shape.bindings[part]):
+            if download == "src":
+                takes = around is None or any(map(around.contains, followed))
+            else:
+                takes = not _is_read(shape, around)
+            if takes and download not in others:
+                yield part, download
 
 
 def _downloads(whole: Node) -> Iterator[tuple[str, Node | None]]:
-    """Yield the attributes that a hash in a binding is for, with the binding around the hash."""
+    """Yield the attributes that hashes are for, with the binding around the hash."""
     for node in whole.walk():
         for name in _named(node):
             if not (_HASH.fullmatch(name) or name in _LOCKED):
@@ -222,14 +210,12 @@ def _downloads(whole: Node) -> Iterator[tuple[str, Node | None]]:
 
 
 def _named(node: Node) -> list[str]:
-    """Return the attributes that a binding or an inherit names, but for one that is null."""
+    """Return the attributes that a statement names, but for one that is null."""
     if node.kind == "binding":
         return [] if value(node).text == "null" else [path_of(node)[-1]]
-    return (
-        [each.text for each in inherited(node)]
-        if node.kind in {"inherit", "inherit_from"}
-        else []
-    )
+    if node.kind in {"inherit", "inherit_from"}:
+        return [name.text for name in inherited(node)]
+    return []
 
 
 def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
@@ -250,20 +236,17 @@ def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
     """Yield the attributes of passthru that lifted bindings are used in."""
     rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
     for path, node in planned.construction.attributes:
-        if (
-            path[0] == PASSTHRU
-            and len(path) > 1
-            and any(node.contains(use) for use in rerouted)
-        ):
+        is_part = path[0] == PASSTHRU and len(path) > 1
+        if is_part and any(map(node.contains, rerouted)):
             yield path
 
 
 def _is_read(shape: Shape, binding: Node | None) -> bool:
-    """Return whether others within a part are made with a binding by its name, which an override does not reach."""
-    scopes = (
-        (use.name, use.scope) for use in shape.references if use.scope is not None
-    )
-    return any(
-        scope.names[name] is binding and scope.node not in shape.lets
-        for name, scope in scopes
+    """Return whether others within a part use a binding by its name.
+
+    An override does not reach those.
+    """
+    return binding is not None and any(
+        use.binding is binding and use.binder not in shape.lets
+        for use in shape.references
     )

@@ -9,13 +9,13 @@ from toolkit.lift.plan import PARAMETER
 
 
 class PartHashes(Struct, frozen=True, kw_only=True):
-    """The hashes that another source or version of the package needs, and who updates them."""
+    """The hashes that another source or version needs, and who updates them."""
 
     parts: Mapping[str, tuple[str, ...]] = {}
     """The parts that each attribute made by a hash is in."""
 
     downloads: tuple[tuple[str, ...], ...] = ()
-    """The paths of what the hashes download, except `src`, if a new version changes them."""
+    """The paths of downloads, except `src`, whose hash a new version changes."""
 
     fetched: bool = False
     """Whether a hash fetches the package's `src`, too."""
@@ -59,7 +59,7 @@ class RecChange(Struct, frozen=True, kw_only=True):
     """Whether nothing in the set used another attribute of it."""
 
     names: tuple[str, ...] = ()
-    """The attributes that are taken from the final ones instead, if `places` has any."""
+    """The attributes that are taken from the final ones, if `places` has any."""
 
     places: tuple[str, ...] = ()
     """The package's attributes that take them."""
@@ -78,7 +78,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """How far an override reached each lifted binding before."""
 
     used: Mapping[str, tuple[str, ...]] = {}
-    """The attributes that each lifted binding is in; none if it is used elsewhere, too."""
+    """The attributes that use each lifted binding; none if others use it, too."""
 
     shown: tuple[tuple[str, ...], ...] = ()
     """The attributes of passthru that are made with lifted bindings."""

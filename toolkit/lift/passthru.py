@@ -1,6 +1,6 @@
-"""Add attributes to a package's passthru, in the file's own form, and parts to its update script."""
+"""Add attributes to a package's passthru, and parts to its update script."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
@@ -21,9 +21,9 @@ from toolkit.lift.statements import (
 )
 from toolkit.lift.wanted import home
 from toolkit.nix.attributes import SETS, inside, statements, value
-from toolkit.nix.edit import Edit, apply, column, indentation, is_first, moves
+from toolkit.nix.edit import Edit, apply, inserted, moves, replaced
 from toolkit.nix.scope import static_name
-from toolkit.nix.tree import Node, parsed
+from toolkit.nix.tree import Node, column, parsed
 
 _OPERANDS = frozenset(
     [
@@ -49,7 +49,7 @@ class Additions(Struct, frozen=True, kw_only=True):
         return bool(self.names or self.definitions)
 
     def lines(self, indent: int) -> str:
-        """Write them as lines at a column, starting with a line feed and without a final one."""
+        """Write them as lines at a column, each with a line feed before it."""
         items = [inherit(self.names, indent)] if self.names else []
         items += [definition.written(indent) for definition in self.definitions]
         apart = "\n\n" if any("\n" in item for item in items) else "\n"
@@ -62,7 +62,7 @@ class Additions(Struct, frozen=True, kw_only=True):
         return self.open(indent)
 
     def open(self, indent: int) -> str:
-        """Write the attributes as a set over several lines, with its `}` at a column."""
+        """Write the attributes as a set over several lines, closed at a column."""
         return f"{{{self.lines(indent + 2)}\n{' ' * indent}}}"
 
 
@@ -77,30 +77,20 @@ def add(
     """
     if not additions:
         return
-    found = [
-        (path, node) for path, node in construction.attributes if path[0] == PASSTHRU
-    ]
-    node = next((node for path, node in found if len(path) == 1), None)
-    if not found:
+    node = construction.attribute(PASSTHRU)
+    if node is not None:
+        yield from _joined(node, additions, inherits)
+    elif not construction.has(PASSTHRU):
         yield _new(home(construction), additions)
-    elif node is None:
-        parts = [
-            node
-            for _, node in found
-            if not any(other is not node and other.contains(node) for _, other in found)
-        ]
-        is_line = len(parts) == len(additions.names) == 1 and not additions.definitions
-        changed = (
-            each for part in parts for each in part.walk() if each.index in inherits
-        )
-        most = _MOST_SHIFTED * len(parts) if len(additions.names) < _SEVERAL else inf
-        gathers = (
-            not is_line and _are_together(parts, most) and next(changed, None) is None
-        )
-        yield from (
-            _gathered(parts, additions) if gathers else [_dotted(parts[0], additions)]
-        )
-    elif (literal := written_out(node)) is not None:
+    else:
+        yield from _beside(construction, additions, inherits)
+
+
+def _joined(
+    node: Node, additions: Additions, inherits: dict[int, StatementEdit]
+) -> Iterator[Edit]:
+    """Add to the statement that binds passthru."""
+    if (literal := written_out(node)) is not None:
         yield from _inside(literal, additions, inherits)
     elif node.kind == "inherit_from":
         inherits[node.index].dropped.add(PASSTHRU)
@@ -109,84 +99,94 @@ def add(
             MovedDefinition(name=PASSTHRU, text=text, column=0, place=node.location)
         )
     elif node.kind == "binding" and (expression := value(node)).kind in _OPERANDS:
-        indent = indentation(node.tree.text, node.start)
-        yield Edit(
-            expression.start,
-            expression.start,
-            f"{additions.open(indent)}\n{' ' * indent}// ",
-        )
+        indent = node.indentation
+        yield inserted(expression.start, f"{additions.open(indent)}\n{' ' * indent}// ")
     else:
         raise RefusalError(
             f"{node.location}: passthru is computed, and not written out as a set"
         )
 
 
+def _beside(
+    construction: BuilderCall,
+    additions: Additions,
+    inherits: Mapping[int, StatementEdit],
+) -> Iterator[Edit]:
+    """Add to bindings `passthru.NAME = …;`: gather them in a set, or stand above."""
+    nodes = [node for path, node in construction.attributes if path[0] == PASSTHRU]
+    parts = [
+        node
+        for node in nodes
+        if not any(other is not node and other.contains(node) for other in nodes)
+    ]
+    is_line = len(parts) == len(additions.names) == 1 and not additions.definitions
+    most = _MOST_SHIFTED * len(parts) if len(additions.names) < _SEVERAL else inf
+    changes = any(child.index in inherits for part in parts for child in part.walk())
+    if is_line or changes or not _are_together(parts, most):
+        yield _dotted(parts[0], additions)
+    else:
+        yield from _gathered(parts, additions)
+
+
 def written_out(node: Node) -> Node | None:
     """Return the literal set that a passthru binding is, or is joined to, or None."""
+    if node.kind == "inherit_from":
+        return None
     return next(joined(result(value(node))), None)
 
 
 def _new(into: Node, additions: Additions) -> Edit:
     """Add a passthru before meta, else at the end of the set."""
-    text = into.tree.text
-    meta = next(
-        (
-            node
-            for path, node in bound(into)
-            if path[0] == "meta" and node.kind == "binding"
-        ),
-        None,
-    )
+    text, is_long = into.tree.text, "\n" in into.text
     indent = _indent(into)
-    alone = (
-        not additions.names and len(additions.definitions) == 1 and "\n" in into.text
+    if is_long and not additions.names and len(additions.definitions) == 1:
+        written = additions.definitions[0].written(indent, prefix=f"{PASSTHRU}.")
+    else:
+        written = f"{PASSTHRU} = {additions.whole(indent)};"
+    metas = (
+        node
+        for path, node in bound(into)
+        if path[0] == "meta" and node.kind == "binding"
     )
-    written = (
-        additions.definitions[0].written(indent, prefix=f"{PASSTHRU}.")
-        if alone
-        else f"{PASSTHRU} = {additions.whole(indent)};"
-    )
-    if meta is not None and is_first(text, meta.start):
+    meta = next(metas, None)
+    if meta is not None and meta.is_first:
         start, _ = extent(meta)
         apart = "\n\n" if text[: start - indent].endswith("\n\n") else "\n"
-        return Edit(start, start, f"{written}{apart}{' ' * indent}")
+        return inserted(start, f"{written}{apart}{' ' * indent}")
     end = into.children[-1].start
-    if "\n" not in into.text:
-        return Edit(end, end, f"{written} ")
+    if not is_long:
+        return inserted(end, f"{written} ")
     last = len(text[:end].rstrip())
     apart = "\n\n" if "\n\n" in into.text else "\n"
-    return Edit(last, last, f"{apart}{' ' * indent}{written}")
+    return inserted(last, f"{apart}{' ' * indent}{written}")
 
 
 def _are_together(parts: Sequence[Node], most: float) -> bool:
-    """Return whether bindings stand on lines of their own, one below the other, with no more than `most` lines more."""
+    """Return whether bindings have lines of their own, one below the other.
+
+    They have no more than `most` lines together.
+    """
     text, spans = parts[0].tree.text, [extent(part) for part in parts]
-    are_near = not any(
-        text[end:start].strip() for (_, end), (start, _) in pairwise(spans)
-    )
-    lines = text[spans[0][0] : spans[-1][1]].count("\n")
-    return (
-        are_near and all(is_first(text, part.start) for part in parts) and lines <= most
-    )
+    gaps = [text[end:start] for (_, end), (start, _) in pairwise(spans)]
+    if any(gap.strip() for gap in gaps) or not all(part.is_first for part in parts):
+        return False
+    return text[spans[0][0] : spans[-1][1]].count("\n") <= most
 
 
 def _gathered(parts: Sequence[Node], additions: Additions) -> Iterator[Edit]:
     """Make a set of bindings `passthru.NAME = …;` and what is added above them."""
     tree, start, end = parts[0].tree, extent(parts[0])[0], after(parts[-1])
     indent = column(tree.text, start)
-    blank = "\n" if additions.definitions or "\n\n" in tree.text[start:end] else ""
-    yield Edit(
-        start,
-        start,
-        f"{PASSTHRU} = {{{additions.lines(indent + 2)}\n{blank}{' ' * (indent + 2)}",
-    )
+    is_spaced = bool(additions.definitions) or "\n\n" in tree.text[start:end]
+    blank = "\n" if is_spaced else ""
+    above = f"{PASSTHRU} = {{{additions.lines(indent + 2)}\n{blank}"
+    yield inserted(start, f"{above}{' ' * (indent + 2)}")
     yield from moves(tree, start, end, 2)
     for part in parts:
-        names = part.children[0].children
-        yield Edit(
-            part.start, names[[name.kind for name in names].index(".") + 1].start, ""
-        )
-    yield Edit(end, end, f"\n{' ' * indent}}};")
+        path = part.children[0]
+        name = path.children[path.children.index(path.symbol(".")) + 1]
+        yield Edit(part.start, name.start, "")
+    yield inserted(end, f"\n{' ' * indent}}};")
 
 
 def _dotted(node: Node, additions: Additions) -> Edit:
@@ -198,128 +198,110 @@ def _dotted(node: Node, additions: Additions) -> Edit:
         f"{definition.written(indent, prefix=f'{PASSTHRU}.')}\n\n"
         for definition in additions.definitions
     ]
-    return Edit(start, start, "".join(f"{item}{' ' * indent}" for item in items))
+    return inserted(start, "".join(f"{item}{' ' * indent}" for item in items))
 
 
 def _inside(
     literal: Node, additions: Additions, inherits: dict[int, StatementEdit]
 ) -> Iterator[Edit]:
-    text = literal.tree.text
+    """Add to a literal set: names to its `inherit`, definitions above the rest."""
     bindings = statements(literal)
-    brace = next(child for child in literal.children if child.kind == "{")
     if not bindings:
-        yield Edit(
-            literal.start,
-            literal.end,
-            additions.whole(indentation(text, literal.start)),
-        )
+        yield replaced(literal, additions.whole(literal.indentation))
         return
-    plain = next((binding for binding in bindings if binding.kind == "inherit"), None)
     first = bindings[0]
+    plain = next((binding for binding in bindings if binding.kind == "inherit"), None)
     if plain is not None:
         inherits[plain.index].added.extend(additions.names)
         additions = Additions(definitions=additions.definitions)
-    if plain is not None and first is plain:
-        inherits[plain.index].behind.extend(additions.definitions)
+    if first is plain:
+        inherits[first.index].behind.extend(additions.definitions)
     elif additions:
         yield from apart(literal)
-        end = (
-            brace.end
-            if "\n" not in text[brace.end : first.start]
-            else text.index("\n", brace.end)
-        )
+        text, begin = literal.tree.text, literal.symbol("{").end
+        is_line = "\n" not in text[begin : first.start]
+        end = begin if is_line else text.index("\n", begin)
         blank = "\n" if additions.definitions or is_spaced(literal) else ""
-        yield Edit(end, end, additions.lines(_indent(literal)) + blank)
+        yield inserted(end, additions.lines(_indent(literal)) + blank)
 
 
 def _indent(literal: Node) -> int:
-    text = literal.tree.text
-    own = (child for child in statements(literal) if is_first(text, child.start))
-    first = next(own, None)
-    return (
-        column(text, first.start)
-        if first is not None
-        else indentation(text, literal.start) + 2
-    )
+    """Return the column of the statements of a set."""
+    for statement in statements(literal):
+        if statement.is_first:
+            return statement.column
+    return literal.indentation + 2
 
 
 def with_subpackages(
     text: str, parts: Sequence[str], *, name: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the text with parts in the arguments of nix-update's script, and the added ones.
+    """Return the text with parts in the update script's arguments, and the new ones.
 
     A script of another program, or with computed arguments, stays. `name` is the file's
     in messages.
     """
-    shape = read(parsed(text, name=name))
-    attributes = (
-        dict(shape.construction.attributes) if shape.construction is not None else {}
-    )
-    script = attributes.get((PASSTHRU, "updateScript"))
-    call = value(script) if script is not None and script.kind == "binding" else None
-    if (
-        call is None
-        or call.kind != "apply_expression"
-        or callee(call.children[0])[-1:] != ("nix-update-script",)
-    ):
+    argument = _script_argument(read(parsed(text, name=name)).construction)
+    if argument is None:
         return text, ()
-    argument = inside(call.children[-1])
     extra = dict(bound(argument)).get(("extraArgs",))
     words = value(extra) if extra is not None and extra.kind == "binding" else None
-    if argument.kind not in SETS or (
-        extra is not None and (words is None or words.kind != "list_expression")
-    ):
+    if extra is not None and (words is None or words.kind != "list_expression"):
         return text, ()
     known = (
-        [static_name(child) for child in words.children] if words is not None else []
+        {static_name(word) for word in words.children}
+        if words is not None
+        else set[str | None]()
     )
     added = tuple(
-        part
-        for part in parts
-        if part not in known and f"{_SUBPACKAGE}={part}" not in known
+        part for part in parts if known.isdisjoint({part, f"{_SUBPACKAGE}={part}"})
     )
     if not added:
         return text, ()
-    margin = indentation(text, argument.start) + 2
     lines = [f'"{word}"' for part in added for word in (_SUBPACKAGE, part)]
-    if words is None:
-        there, statement = (
-            statements(argument),
-            f"\n{' ' * margin}extraArgs = {_list(lines, margin)};",
-        )
-        if not there:
-            return apply(
-                text,
-                [
-                    Edit(
-                        argument.start,
-                        argument.end,
-                        f"{{{statement}\n{' ' * (margin - 2)}}}",
-                    )
-                ],
-            ), added
-        return apply(
-            text, [*apart(argument), Edit(there[-1].end, there[-1].end, statement)]
-        ), added
-    return apply(text, [*_with_words(words, lines, margin), *apart(argument)]), added
+    margin = argument.indentation + 2
+    if words is not None:
+        edits = [_with_words(words, lines, margin), *apart(argument)]
+    else:
+        edits = _with_list(argument, lines, margin)
+    return apply(text, edits), added
+
+
+def _script_argument(construction: BuilderCall | None) -> Node | None:
+    """Return the set that nix-update's script is called with, or None."""
+    script = None
+    for path, node in construction.attributes if construction is not None else ():
+        if path == (PASSTHRU, "updateScript"):
+            script = node
+    if script is None or script.kind != "binding":
+        return None
+    call = value(script)
+    if call.kind != "apply_expression":
+        return None
+    argument = inside(call.children[-1])
+    function = callee(call.children[0])[-1:]
+    is_known = function == ("nix-update-script",) and argument.kind in SETS
+    return argument if is_known else None
+
+
+def _with_list(argument: Node, lines: Sequence[str], margin: int) -> list[Edit]:
+    """Add a list of words to the arguments of a script."""
+    statement = f"\n{' ' * margin}extraArgs = {_list(lines, margin)};"
+    if bindings := statements(argument):
+        return [*apart(argument), inserted(bindings[-1].end, statement)]
+    return [replaced(argument, f"{{{statement}\n{' ' * (margin - 2)}}}")]
 
 
 def _list(items: Sequence[str], margin: int) -> str:
-    return "\n".join(
-        ["[", *(f"{' ' * (margin + 2)}{item}" for item in items), f"{' ' * margin}]"]
-    )
+    lines = "".join(f"{' ' * (margin + 2)}{item}\n" for item in items)
+    return f"[\n{lines}{' ' * margin}]"
 
 
-def _with_words(words: Node, lines: Sequence[str], margin: int) -> list[Edit]:
+def _with_words(words: Node, lines: Sequence[str], margin: int) -> Edit:
+    """Add words to a list, which is broken into lines."""
     items = [child for child in words.children if child.kind not in {"[", "]"}]
     if "\n" not in words.text:
-        return [
-            Edit(
-                words.start,
-                words.end,
-                _list([*(child.text for child in items), *lines], margin),
-            )
-        ]
-    at = column(words.tree.text, items[0].start) if items else margin + 2
+        return replaced(words, _list([*(item.text for item in items), *lines], margin))
+    indent = items[0].column if items else margin + 2
     end = items[-1].end if items else words.start + 1
-    return [Edit(end, end, "".join(f"\n{' ' * at}{line}" for line in lines))]
+    return inserted(end, "".join(f"\n{' ' * indent}{line}" for line in lines))

@@ -1,4 +1,4 @@
-"""The plan of a lift: the definitions that leave their let, and the attribute for each use."""
+"""The plan of a lift: definitions that leave their let, an attribute for each use."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,29 +13,31 @@ from toolkit.lift.bindings import (
     Origin,
     ShownAttribute,
     origin,
+    origins,
     uses_by_rec,
 )
 from toolkit.lift.shape import (
     BuilderCall,
     Shape,
     bound,
-    construction,
-    result,
     selection,
 )
 from toolkit.nix.attributes import value
-from toolkit.nix.scope import static_name
+from toolkit.nix.scope import Reference, static_name
 from toolkit.nix.tree import Node
 
 PARAMETER = "finalAttrs"
 FOLLOWED = (*SHARED, *WITH_SOURCE)
-_NAMES = ("meta", "pname", "version")
+_NAMES = frozenset(["meta", "pname", "version"])
 OWN = ("pname", "version", "src", *WITH_SOURCE)
 """Names that a package's file may bind in a let so that its parts share them."""
 
 
 class Design(StrEnum):
-    """The place of a lifted definition: its let, an attribute of the package, or a let that sees the final attributes.
+    """The place of a lifted definition.
+
+    That is its let, an attribute of the package, or a let that sees the final
+    attributes.
 
     An inner definition follows the package, and passthru shows it; replacing it there
     has no effect. The other designs serve builders that take no function of the final
@@ -53,7 +55,7 @@ class Design(StrEnum):
 
 
 ASKED = (Design.STAY, Design.MOVE, Design.INNER)
-"""The designs that a user can request; a layer is made for an overlay alone, if nothing else can be right."""
+"""The designs that a user can request. A layer is made for an overlay alone."""
 
 
 class LiftWay(Struct, frozen=True, kw_only=True):
@@ -73,7 +75,10 @@ class LiftWay(Struct, frozen=True, kw_only=True):
 
 
 class AttributeRoute(Struct, frozen=True, kw_only=True):
-    """The attribute that replaces the uses of a binding: its path, and the attribute itself if it already exists."""
+    """The attribute that replaces the uses of a binding.
+
+    `shown` is the attribute itself if it already exists.
+    """
 
     path: tuple[str, ...]
     shown: ShownAttribute | None = None
@@ -102,7 +107,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     own: tuple[str, ...] = ()
 
     def path(self, name: str) -> tuple[str, ...]:
-        """Return the path among the final attributes of a lifted, moved or taken binding."""
+        """Return the final attributes' path of a lifted, moved or taken binding."""
         if name in self.taken:
             source, *between = self.taken[name]
             return (*self.path(source), *between, name)
@@ -110,7 +115,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The moved definitions that are attributes of the package: all, unless the let itself moves."""
+        """The moved definitions that are attributes of the package."""
         return self.own if self.design is Design.INNER else self.moved
 
     @property
@@ -124,127 +129,106 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def rerouted(self) -> Mapping[int, tuple[str, ...]]:
-        """The uses that a final attribute replaces: the attribute's path by the node's index."""
-        kept = {
-            route.shown.use.index
-            for route in self.routes.values()
-            if route.shown is not None
+        """The path of the final attribute that replaces a use, by the node's index."""
+        if self.design is Design.INNER:
+            routes = {name: self.routes[name] for name in self.own}
+        else:
+            routes = dict(self.routes)
+        paths = {
+            use.node.index: self.path(use.name)
+            for use in self.shape.uses
+            if (use.name in routes or use.name in self.taken) and self._leaves(use)
         }
-        # What passthru itself is made of cannot come out of passthru.
+        for name, route in routes.items():
+            if route.shown is not None:
+                uses = uses_by_rec(self.shape, route.shown)
+                paths |= {use.node.index: self.path(name) for use in uses}
+        return paths
+
+    def _leaves(self, use: Reference) -> bool:
+        """Return whether a use has to go through the final attributes."""
+        owner = self.shape.owner(use.node)
+        if owner is None:
+            is_within = self.shape.body.contains(use.node)
+        else:
+            is_within = owner in self.moved or owner in self.shape.inner
+        if not is_within or use.node.index in self._kept:
+            return False
+        # A source that somebody overrides need have no more than any.
+        is_source = self.path(use.name) == ("src",)
+        return not (is_source and _NAMES.intersection(selection(use.node)[:1]))
+
+    @cached_property
+    def _kept(self) -> frozenset[int]:
+        """The uses that show bindings, and those that passthru itself is made of."""
+        routes = self.routes.values()
+        kept = {route.shown.use.index for route in routes if route.shown is not None}
         attributes = list(self.construction.attributes)
-        shown = [
+        parts = [
             node for path, node in attributes if path[0] == PASSTHRU and len(path) > 1
         ]
-        kept |= {
-            child.index
-            for path, around in attributes
-            if path == (PASSTHRU,)
-            for child in around.walk()
-            if not any(node.contains(child) for node in shown)
-        }
-        found: dict[int, tuple[str, ...]] = {}
-        inner = self.design is Design.INNER
-        routes = (
-            {name: self.routes[name] for name in self.own} if inner else self.routes
-        )
-        for use in self.shape.uses:
-            if use.name not in routes and use.name not in self.taken:
-                continue
-            owner = self.shape.owner(use.node)
-            sees = owner in {*self.moved, *self.shape.inner}
-            within = sees if owner is not None else self.shape.body.contains(use.node)
-            # A source that somebody overrides need have no more than any.
-            named = self.path(use.name) == ("src",) and bool(
-                {*_NAMES} & {*selection(use.node)[:1]}
-            )
-            if within and use.node.index not in kept and not named:
-                found[use.node.index] = self.path(use.name)
-        for name, route in routes.items():
-            for use in (
-                uses_by_rec(self.shape, route.shown) if route.shown is not None else ()
-            ):
-                found[use.node.index] = self.path(name)
-        return found
+        for path, around in attributes:
+            if path == (PASSTHRU,):
+                kept |= {
+                    child.index
+                    for child in around.walk()
+                    if not any(part.contains(child) for part in parts)
+                }
+        return frozenset(kept)
 
     @cached_property
     def followed(self) -> Mapping[int, tuple[str, ...]]:
-        """The names in moved definitions that become attributes of the package: the attribute by the node's index.
+        """The package's attributes that replace names that move, by the node's index.
 
         A name that passthru inherits becomes one too; otherwise it would hide an
         override's value. So does the version of a part that follows src, if it is
         written out as the package's own.
         """
-        attributes = {where: name for name, where in self.follows.items()}
+        attributes = {origin: name for name, origin in self.follows.items()}
         hiding = {
             path[1]: node
             for path, node in self.construction.attributes
-            if node.kind == "inherit"
-            and path in {(PASSTHRU, name) for name in self.follows}
+            if node.kind == "inherit" and path[1:] and path[:-1] == (PASSTHRU,)
         }
-        found: dict[int, tuple[str, ...]] = {}
+        followed: dict[int, tuple[str, ...]] = {}
         for use in self.shape.references:
-            hides = use.name in hiding and hiding[use.name].contains(use.node)
-            if use.scope is not None and (
-                hides or self.shape.owner(use.node) in self.moved
+            is_hiding = use.name in self.follows and use.name in hiding
+            if (is_hiding and hiding[use.name].contains(use.node)) or (
+                use.binder is not None and self.shape.owner(use.node) in self.moved
             ):
-                parts = (
-                    (use.scope.node.index, use.name, part)
-                    for part in ("", *selection(use.node))
-                )
-                if names := tuple(
-                    attributes[part] for part in parts if part in attributes
-                ):
-                    found[use.node.index] = names
+                taken = filter(attributes.__contains__, origins(use))
+                if names := tuple(attributes[origin] for origin in taken):
+                    followed[use.node.index] = names
         sourced = {
             self.shape.owner(self.shape.tree.nodes[index])
-            for index, names in found.items()
+            for index, names in followed.items()
             if "src" in names
         }
         for name in self.moved:
-            version = (
-                _version(construction(result(value(self.shape.bindings[name]))))
-                if name in sourced
-                else None
-            )
+            version = _version(self.shape.part(name)) if name in sourced else None
             if version is not None and version.text == self._own_version:
-                found[version.index] = ("version",)
-        return found
+                followed[version.index] = ("version",)
+        return followed
 
     @property
     def _own_version(self) -> str | None:
-        """The package's version, if that is written out: in the package, or in the let that the package has it from."""
+        """The package's version, if the package or its let has it written out."""
         literal = _version(self.construction)
         _, name, part = origin(self.shape, "version") or (0, "", "")
-        if (
-            literal is None
-            and not part
-            and (node := self.shape.bindings.get(name)) is not None
-        ):
-            literal = value(node)
-        return (
-            literal.text
-            if literal is not None and static_name(literal) is not None
-            else None
-        )
+        if literal is None and not part and name in self.shape.bindings:
+            literal = value(self.shape.bindings[name])
+        if literal is None or static_name(literal) is None:
+            return None
+        return literal.text
 
 
 def _version(call: BuilderCall | None) -> Node | None:
-    """Return the string without anything computed in it that a builder's call binds `version` to."""
-    attributes = (
-        each
-        for literal in (call.plain if call is not None else ())
-        for each in bound(literal)
-    )
-    strings = (
-        value(node)
-        for path, node in attributes
-        if path == ("version",) and node.kind == "binding"
-    )
-    return next(
-        (
-            each
-            for each in strings
-            if each.kind == "string_expression" and static_name(each) is not None
-        ),
-        None,
-    )
+    """Return the plain string that a builder's call binds `version` to."""
+    for literal in call.plain if call is not None else ():
+        for path, node in bound(literal):
+            if path == ("version",) and node.kind == "binding":
+                written = value(node)
+                is_string = written.kind == "string_expression"
+                if is_string and static_name(written) is not None:
+                    return written
+    return None

@@ -1,9 +1,9 @@
-"""Read the shape of a package's file: a function, the lets below it, and the final builder's call.
+"""Read the shape of a package's file: functions, lets, the final builder's call.
 
 By syntax only; Nix is asked elsewhere how a builder uses its argument.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from msgspec import Struct
@@ -73,9 +73,19 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
         """The bindings of the sets, as `bound` yields them."""
         return (attribute for literal in self.sets for attribute in bound(literal))
 
+    def attribute(self, *path: str) -> Node | None:
+        """Return the first binding of an attribute, or None."""
+        return next((node for bound, node in self.attributes if bound == path), None)
+
+    def has(self, name: str) -> bool:
+        """Return whether an attribute, or a part of one, is bound."""
+        return any(path[0] == name for path, _ in self.attributes)
+
 
 class Shape(Struct, frozen=True, dict=True):
-    """A file as a function of packages: `functions` and `lets` surround `body`, the outermost first.
+    """A file as a function of packages.
+
+    `functions` and `lets` surround `body`, the outermost first.
 
     If the lets end in the name of one of their own bindings, or an `if` comes to one,
     `body` is that binding's value. The last let may be inside the body, in the
@@ -108,61 +118,63 @@ class Shape(Struct, frozen=True, dict=True):
     def uses(self) -> list[Reference]:
         """The uses of the lets' bindings, in the order of the text."""
         names = self.bindings
-        return [
-            reference
-            for reference in self.references
-            if reference.scope is not None
-            and reference.scope.names.get(reference.name)
-            is names.get(reference.name, self)
-        ]
+        bound = [use for use in self.references if use.name in names]
+        return [use for use in bound if use.binding is names[use.name]]
 
     @cached_property
     def inner(self) -> frozenset[str]:
         """The names of the bindings that can see the final attributes."""
-        return frozenset(
-            name for name, node in self.bindings.items() if self.body.contains(node)
-        )
+        bindings = self.bindings.items()
+        return frozenset(name for name, node in bindings if self.body.contains(node))
 
     def owner(self, node: Node) -> str | None:
         """Return the let's binding around a node.
 
         None for the package itself and everything outside.
         """
-        bindings = self.bindings.items()
-        return next(
-            (
-                name
-                for name, at in bindings
-                if at.contains(node) and not at.contains(self.body)
-            ),
-            None,
-        )
+        for name, binding in self.bindings.items():
+            if binding.contains(node) and not binding.contains(self.body):
+                return name
+        return None
 
     def uses_in(self, node: Node) -> list[Reference]:
         """Return the uses of the lets' bindings within `node`."""
-        return [reference for reference in self.uses if node.contains(reference.node)]
+        return [use for use in self.uses if node.contains(use.node)]
+
+    def needs(self, name: str) -> set[str]:
+        """Return the names of the lets' bindings that one of them uses."""
+        return {use.name for use in self.uses_in(self.bindings[name])}
+
+    def part(self, name: str, *, overrides: bool = False) -> BuilderCall | None:
+        """Return the builder's call that a binding is, as `construction` does."""
+        return construction(result(value(self.bindings[name])), overrides=overrides)
 
     @cached_property
     def reached(self) -> frozenset[str]:
         """The names of the bindings that the body uses, directly or through others."""
-        found: set[str] = set()
-        waiting = [
-            reference.name
-            for reference in self.uses_in(self.body)
-            if self.owner(reference.node) is None
-        ]
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += [
-                    reference.name for reference in self.uses_in(self.bindings[name])
-                ]
-        return frozenset(found)
+        uses = self.uses_in(self.body)
+        own = [use.name for use in uses if self.owner(use.node) is None]
+        return closure(own, self.needs)
+
+
+def closure(
+    names: Iterable[str], needs: Callable[[str], Iterable[str]]
+) -> frozenset[str]:
+    """Return names with all that they need, directly or through others."""
+    known: set[str] = set()
+    waiting = [*names]
+    while waiting:
+        if (name := waiting.pop()) not in known:
+            known.add(name)
+            waiting += needs(name)
+    return frozenset(known)
 
 
 def read(tree: Tree, start: Node | None = None) -> Shape:
-    """Return the shape of a file, or of a function in it: follow its functions, lets, withs and asserts to the end."""
+    """Return the shape of a file, or of a function in it.
+
+    Follow its functions, lets, withs and asserts to the end.
+    """
     around = spine(start if start is not None else tree.root)
     functions = tuple(node for node in around if node.kind == "function_expression")
     lets = tuple(node for node in around if node.kind == "let_expression")
@@ -177,29 +189,23 @@ def read(tree: Tree, start: Node | None = None) -> Shape:
         shape = replace(shape, body=only)
     if shape.construction is None or shape.construction.final is None:
         return shape
-    inner = (
-        node
-        for node in spine(body(shape.construction.final))
-        if node.kind == "let_expression"
-    )
+    within = spine(body(shape.construction.final))
+    inner = (node for node in within if node.kind == "let_expression")
     return replace(shape, lets=(*shape.lets, *inner))
 
 
 def _only_call(expression: Node) -> Node | None:
-    """Return the one builder's call among what an `if` may come to, or the one that `//` adds to; else none."""
+    """Return the one builder's call of an `if`, or that `//` adds to; else None."""
     if operator(expression) == "//":
         choices = operands(expression)[:1]
     elif expression.kind == "if_expression":
         choices = branches(expression)
     else:
         return None
-    ends = [result(choice) for choice in choices]
-    calls = [
-        call
-        for end in ends
-        for call in (_only_call(end), end)
-        if call is not None and construction(call)
-    ]
+    calls: list[Node] = []
+    for end in map(result, choices):
+        ends = [_only_call(end), end]
+        calls += [call for call in ends if call is not None and construction(call)]
     return calls[0] if len(calls) == 1 else None
 
 
@@ -217,13 +223,14 @@ def result(node: Node) -> Node:
 
 
 def construction(expression: Node, *, overrides: bool = False) -> BuilderCall | None:
-    """Read a builder's call, or one that `overrides`: its last argument is a set, or a function that ends in one."""
+    """Read a builder's call, or one that `overrides`.
+
+    Its last argument is a set, or a function that ends in one.
+    """
     if expression.kind != "apply_expression":
         return None
-    builder, argument = (
-        child for child in expression.children if child.kind != "comment"
-    )
-    if not overrides and callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
+    builder, argument = (part for part in expression.children if part.kind != "comment")
+    if not overrides and _OVERRIDES.intersection(callee(builder)[-1:]):
         return None
     attributes = inside(argument)
     final = attributes if attributes.kind == "function_expression" else None
@@ -261,16 +268,12 @@ def operands(node: Node) -> list[Node]:
     """
     if operator(node) != "//":
         return [node]
-    return [
-        part
-        for child in node.children
-        if child.kind not in {"//", "comment"}
-        for part in operands(child)
-    ]
+    sides = (side for side in node.children if side.kind not in {"//", "comment"})
+    return [part for side in sides for part in operands(side)]
 
 
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield path and binding of each attribute in a literal set, and in the literal sets within it.
+    """Yield path and binding of each attribute in a literal set, and in sets within.
 
     A binding is a `binding` or, for an inherited name, the `inherit` or `inherit_from`.
     """
@@ -292,11 +295,8 @@ def path_of(binding: Node) -> tuple[str, ...]:
 
 def _names(parts: Node | None) -> tuple[str, ...]:
     children = parts.children if parts is not None else ()
-    return tuple(
-        static_name(part) or ""
-        for part in children
-        if part.kind not in {".", "comment"}
-    )
+    names = (part for part in children if part.kind not in {".", "comment"})
+    return tuple(static_name(name) or "" for name in names)
 
 
 def callee(function: Node) -> tuple[str, ...]:
@@ -315,7 +315,7 @@ def callee(function: Node) -> tuple[str, ...]:
 
 
 def selection(variable: Node) -> tuple[str, ...]:
-    """Return the attributes that are selected from a variable at this use, by `.a` or by `inherit (it) a b`."""
+    """Return the attributes that a use selects, by `.a` or by `inherit (it) a b`."""
     around = variable.parent
     if (
         around is None

@@ -1,4 +1,4 @@
-"""Move and change statements: definitions with the comments above them, and `inherit` in nixfmt's form (RFC 166).
+"""Move definitions with their comments, and change an `inherit` (RFC 166).
 
 Definitions are cut out and indented for their new place; an `inherit` gains and loses
 names, and may change its source.
@@ -12,21 +12,21 @@ from msgspec import Struct, field
 
 from toolkit.lift.style import WIDTH
 from toolkit.nix.attributes import inherited, statements, value
-from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
+from toolkit.nix.edit import Edit, inserted, replaced, shifted
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Node, parsed
 
 _COMMENTS = re.compile(
     r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?"
 )
-"""Text at the end of a line: comments in `/* … */` with no code after them, and one with `#`."""
+"""Comments at the end of a line: some in `/* … */`, and one with `#`."""
 
 _OPENS = re.compile(r"(?:\blet|[{(\[:])[ \t]*(?:#[^\n]*)?\Z")
 _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
 
 
 class MovedDefinition(Struct, frozen=True, kw_only=True):
-    """A definition that moves: its name, its text with the comments above, and its original column.
+    """A definition that moves: its name, its text with comments, its old column.
 
     `place` is its place for messages, `offset` the same in characters.
     """
@@ -53,7 +53,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
         """
         written = self.written(column)
         binding = self._binding(written)
-        equals = next(child for child in binding.children if child.kind == "=")
+        equals = binding.symbol("=")
         return written[: binding.start - 1], written[
             equals.end - 1 : value(binding).end - 1
         ]
@@ -68,7 +68,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
 
 
 def extent(node: Node) -> tuple[int, int]:
-    """Return the start of a binding, with the comments directly above, and its end, with the comment on its last line.
+    """Return where a binding starts and ends, with the comments above and behind.
 
     Comments above a blank line belong to all that follows, unless this is the last
     binding.
@@ -80,11 +80,7 @@ def extent(node: Node) -> tuple[int, int]:
     ]
     for comment in reversed(before):
         between = text[comment.end : start]
-        if (
-            between.strip()
-            or between.count("\n") not in apart
-            or not is_first(text, comment.start)
-        ):
+        if between.strip() or between.count("\n") not in apart or not comment.is_first:
             break
         start = comment.start
     return start, after(node)
@@ -96,7 +92,7 @@ def after(node: Node) -> int:
 
 
 def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edit]:
-    """Return edits that delete definitions from lets, without double or dangling blank lines.
+    """Return edits that delete definitions from lets, without stray blank lines.
 
     A let that becomes empty is deleted too.
     """
@@ -121,7 +117,7 @@ def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edi
 
 
 def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join what goes and is next to each other, each with the white space before it and the blank lines behind it."""
+    """Join neighbours that go, with the white space before and blank lines behind."""
     runs: list[tuple[int, int]] = []
     for start, end in spans:
         begin = len(text[:start].rstrip())
@@ -134,7 +130,7 @@ def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _left(text: str, begin: int, end: int) -> str:
-    """Return the space between the text before and after: a blank line if there was one, none at an edge.
+    """Return the space that remains: a blank line if there was one, none at an edge.
 
     If the text goes on in the same line, the white space before it stays.
     """
@@ -186,10 +182,10 @@ def apart(literal: Node) -> list[Edit]:
 
     None if it already has several lines.
     """
-    text, bindings = literal.tree.text, statements(literal)
+    bindings = statements(literal)
     if "\n" in literal.text or not bindings:
         return []
-    outer = indentation(text, literal.start)
+    outer = literal.indentation
     before = next(child for child in literal.children if child.kind in {"{", "let"})
     behind = next(child for child in literal.children if child.kind in {"}", "in"})
     ends = [before.end, *(child.end for child in bindings)]
@@ -232,11 +228,7 @@ class StatementEdit(Struct, frozen=True):
             "attrset_expression", "rec_attrset_expression", "let_expression"
         )
         one_line = literal is not None and "\n" not in literal.text
-        indent = (
-            indentation(text, statement.start) + 2
-            if one_line
-            else column(text, statement.start)
-        )
+        indent = statement.indentation + 2 if one_line else statement.column
         written = list(self._written(statement, indent))
         if literal is not None and (
             len(written) > 1 or any("\n" in item for item in written)
@@ -252,16 +244,19 @@ class StatementEdit(Struct, frozen=True):
             for pair in pairwise(written)
         )
         whole = "".join([*written[:1], *rest])
-        yield Edit(statement.start, statement.end, comments + whole)
+        yield replaced(statement, comments + whole)
         if (
             self.behind
             and "\n" in written[-1]
             and re.match(r"\n[ \t]*[^\s}]", text[statement.end :])
         ):
-            yield Edit(statement.end, statement.end, "\n")
+            yield inserted(statement.end, "\n")
 
     def _between(self, item: str, following: str) -> str:
-        """Return what is between two statements: no blank line if nothing moved here, or both are short definitions."""
+        """Return the blank line between two statements, if any.
+
+        There is none if nothing moved here, or if both are short definitions.
+        """
         short = all(
             "\n" not in each and not each.startswith("inherit")
             for each in (item, following)

@@ -61,7 +61,7 @@ _GONE = "\0"
 
 
 def _join(lines: list[str], number: int) -> None:
-    """Put what a line inherits into one above it in the same set that inherits from there, if it has space for that.
+    """Join a line's `inherit` with one above it in the same set, if it has space.
 
     One below a comment stays with that.
     """
@@ -104,7 +104,7 @@ class Style(StrEnum):
     def caller(
         self, name: str, function: str, hidden: Sequence[str], indent: int
     ) -> str:
-        """Write the function `name`: it calls callPackage with `function`, without the parameters `hidden`."""
+        """Write the function `name`: it calls `function` without the `hidden` ones."""
         margin = " " * indent
         quoted = [f'"{each}"' for each in hidden]
         match self:
@@ -139,7 +139,7 @@ class Style(StrEnum):
 
 def pattern_style(binding: Node, function: Node) -> Style:
     """Recognise the style of a binding whose value is a lambda with a set pattern."""
-    pattern = next(child for child in function.children if child.kind == "formals")
+    pattern = function.symbol("formals")
     # By the majority, since a formatter may leave a comma on a line of its own behind
     # a comment.
     leading = re.findall(r"\n\s*,", pattern.text)

@@ -18,7 +18,8 @@ from msgspec import Struct
 from toolkit import inside, landlock, process
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.inside import EntryKind
-from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
+from toolkit.lift.bindings import Binding, Reachability, find
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.locating import locate
 from toolkit.lift.shape import read
 from toolkit.nix import limits
@@ -33,11 +34,13 @@ _MAXIMUM_BYTES = 32 << 20
 """The largest file that is read; hackage-packages.nix has 20 MB."""
 
 _SECONDS = 50.0
-"""The CPU time of one process; a whole nixpkgs takes two processes twenty seconds each."""
+"""The CPU time of one process; two of them need 20 s each for a whole nixpkgs."""
 
 
 class BoundPackage(Struct, frozen=True, kw_only=True):
-    """A package defined in a let: `file` is its path in the tree, `package` the attribute path of the file's package.
+    """A package defined in a let, `file` in the tree.
+
+    `package` is the attribute path of the file's package.
 
     `package` is the file's path if no name is known.
     """
@@ -88,7 +91,7 @@ class SurveyedFile(Struct, frozen=True, kw_only=True):
 
 
 def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
-    """Find packages defined in lets in the tree at `root`, or in some `packages`: attribute paths, or files.
+    """Find packages that lets define in a tree, or in some `packages`, or files.
 
     Raise ToolkitError for a tree without `pkgs`, and for an unknown package.
     """
@@ -107,14 +110,17 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     else:
         parts = list(_look_everywhere(root))
     looked = [file for _, files in parts for file in files]
-    found = [
-        BoundPackage(file=path, package=names.known(path) or str(path), binding=binding)
-        for file in looked
-        for path in [PurePosixPath(file.path)]
+    found: list[BoundPackage] = []
+    for file in looked:
+        path = PurePosixPath(file.path)
         # What callPackage makes of it is a function, as buildTeleport is.
-        if packages or not (file.returns_function and names.calls(path))
-        for binding in file.bindings
-    ]
+        if not packages and file.returns_function and names.calls(path):
+            continue
+        package = names.known(path) or str(path)
+        found += (
+            BoundPackage(file=path, package=package, binding=binding)
+            for binding in file.bindings
+        )
     return Survey(
         findings=tuple(sorted(found, key=lambda finding: finding.rank)),
         files=sum(count for count, _ in parts),
@@ -211,7 +217,7 @@ def _look_below(root: Path, place: str, end: float) -> tuple[int, list[SurveyedF
 def read_files(
     root: Path, paths: Sequence[str], end: float = inf
 ) -> Iterator[SurveyedFile]:
-    """Yield the files with a `let`, with the packages defined there, and the unreadable files.
+    """Yield the files with a `let` and the packages defined there, and unreadable ones.
 
     `end` is in CPU seconds of this process; files after it are `late`.
     """
@@ -245,7 +251,7 @@ def read_files(
 
 
 def files_of(root: Path, place: str) -> Iterator[str]:
-    """Yield the paths of the Nix files at or below a path in a tree, including links to its files."""
+    """Yield the paths of the Nix files at or below a path, including links to files."""
     if place.endswith(".nix") and inside.is_file(root, place):
         yield place
     elif inside.link(root, place) is None:

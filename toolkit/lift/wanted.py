@@ -6,25 +6,22 @@ A file of a different shape is refused, with its place.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from shlex import quote
 
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import (
     PASSTHRU,
     SHARED,
-    BindingKind,
     Reachability,
     direct_uses,
     find,
-    is_derivation,
-    kind,
     makes_one,
     reason,
     shared,
     state,
-    without_final,
 )
+from toolkit.lift.kinds import BindingKind, is_derivation, kind, without_final
 from toolkit.lift.shape import BuilderCall, Shape, bound, callee, result
 from toolkit.nix.attributes import value
 from toolkit.nix.tree import Node
@@ -70,7 +67,7 @@ def construction(shape: Shape) -> BuilderCall:
 
 
 def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the bindings to lift: the named ones, or all packages that no override reaches.
+    """Return the bindings to lift: the named ones, or all that no override reaches.
 
     Raise LayoutError for an unknown binding, and if none remains.
     """
@@ -150,57 +147,53 @@ def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """Return other derivations of the lets that are as the bindings are, so that one without the other is half a lift.
+    """Return other derivations like the bindings; a lift without them is half a lift.
 
     They stand in passthru without effect, as the bindings do, or all that the package
     makes of them is in a text with one of those that are hidden, and they are no
     environment.
     """
     hidden = [name for name in names if state(shape, name) is Reachability.HIDDEN]
-    texts = {
-        text.index
-        for name in hidden
-        for text in _texts(shape, name)
-        if text is not None
-    }
-
-    def is_equal(name: str) -> bool:
-        found = state(shape, name)
-        if found is Reachability.HIDDEN:
-            around = [
-                text.index if text is not None else None for text in _texts(shape, name)
-            ]
-            known = kind(shape.bindings[name])
-            is_part = not _is_text(shape, name) and (
-                known is None or known[0] is not BindingKind.ENVIRONMENT
-            )
-            return bool(around) and texts.issuperset(around) and is_part
-        return found is Reachability.SHOWN
-
-    others = (
-        name for name in shape.bindings if name in shape.reached and name not in names
-    )
+    texts = {text for name in hidden for text in _texts(shape, name)} - {None}
     return tuple(
-        name for name in others if is_derivation(shape, name) and is_equal(name)
+        name
+        for name in shape.bindings
+        if name in shape.reached
+        and name not in names
+        and is_derivation(shape, name)
+        and _is_equal(shape, name, texts)
     )
+
+
+def _is_equal(shape: Shape, name: str, texts: Collection[int | None]) -> bool:
+    """Return whether a binding is shown, or used in the texts of hidden ones alone."""
+    if (reached := state(shape, name)) is not Reachability.HIDDEN:
+        return reached is Reachability.SHOWN
+    around = _texts(shape, name)
+    known = kind(shape.bindings[name])
+    is_environment = known is not None and known[0] is BindingKind.ENVIRONMENT
+    if not around or is_environment or _is_text(shape, name):
+        return False
+    return all(text in texts for text in around)
 
 
 def _is_text(shape: Shape, name: str) -> bool:
-    """Return whether a binding writes out a file that says nothing of the package: nobody replaces it."""
+    """Return whether a binding writes a file that does not depend on the package."""
     function = callee(result(value(shape.bindings[name])))[-1:]
     return function in {("writeText",), ("writeTextFile",)} and not shared(shape, name)
 
 
-def _texts(shape: Shape, name: str) -> list[Node | None]:
-    """Return the texts with the uses of a binding, None for each use that is in none."""
-    return [
+def _texts(shape: Shape, name: str) -> list[int | None]:
+    """Return the texts that use a binding, None for each use that is in none."""
+    texts = [
         use.node.enclosing("string_expression", "indented_string_expression")
         for use in direct_uses(shape, name)
     ]
+    return [text.index if text is not None else None for text in texts]
 
 
 def home(construction: BuilderCall) -> Node:
-    """Return the literal set for new attributes: the one with passthru or meta, else the first."""
+    """Return the set for new attributes: with passthru or meta, else the first one."""
     for name in (PASSTHRU, "meta"):
         for literal in construction.plain:
             if any(path[0] == name for path, _ in bound(literal)):

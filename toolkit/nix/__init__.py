@@ -1,1 +1,1 @@
-"""Nix: the language (tree, scope, attributes, edit), and the program (program, evaluator, limits, stores)."""
+"""Nix: the language (tree, scope, attributes, edit), and the program."""

@@ -1,4 +1,4 @@
-"""Attribute sets and calls as written: bindings, their paths and values, a function and its arguments."""
+"""Attribute sets and calls as written: bindings, paths, values, arguments."""
 
 from toolkit.nix.tree import Node
 
@@ -7,7 +7,7 @@ SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 
 
 def statements(attributes: Node, *kinds: str) -> list[Node]:
-    """Return the bindings, inherits and comments of an attribute set or a let, or only those of some kinds."""
+    """Return the statements and comments of a set or a let, or those of some kinds."""
     bound = attributes.child("binding_set")
     return (
         [node for node in bound.children if not kinds or node.kind in kinds]
@@ -43,7 +43,7 @@ def path(binding: Node) -> str:
 
 
 def full_path(binding: Node) -> str:
-    """Return the attribute path of a binding from the innermost enclosing expression that is not a plain set."""
+    """Return the attribute path of a binding from the outermost plain set around it."""
     parts = [path(binding)]
     node = binding.parent
     while node is not None and node.kind in {
@@ -117,7 +117,10 @@ _THROUGH = frozenset(
 
 
 def spine(node: Node) -> list[Node]:
-    """Return the expressions that `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
+    """Return the expressions that `node` evaluates to in turn.
+
+    They lead through lambdas, lets, withs, asserts and parentheses.
+    """
     found = [node]
     while node.kind in _THROUGH:
         node = body(node)

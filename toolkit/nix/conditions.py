@@ -1,4 +1,4 @@
-"""The conditions under which a value is used: those of `if`, and of lib's functions for optional values."""
+"""The conditions for using a value: those of `if`, and of lib's functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Condition(Struct, frozen=True, kw_only=True):
     function: Node | None = None
 
     def conjuncts(self) -> list[Condition]:
-        """Return the operands of `&&`, without the parentheses and the `!` around each."""
+        """Return the operands of `&&`, without parentheses and `!` around each."""
         node = inside(self.node)
         if node.kind == "unary_expression" and node.children[0].text == "!":
             return Condition(
@@ -40,7 +40,7 @@ class Condition(Struct, frozen=True, kw_only=True):
         return [Condition(node=node, negated=self.negated)]
 
     def is_among(self, others: Iterable[Condition]) -> bool:
-        """Return whether one of the others has the same text, and its names have the same meaning."""
+        """Return whether one of the others has the same text with the same meaning."""
         return any(
             self.negated == other.negated
             and _words(self.node) == _words(other.node)
@@ -53,7 +53,7 @@ class Condition(Struct, frozen=True, kw_only=True):
 
 
 def climb(node: Node, top: Node) -> list[Condition]:
-    """Return the conditions for the value of `node` on the way to the enclosing `top`, the outermost first."""
+    """Return the conditions for the value of `node` up to `top`, outermost first."""
     found: list[Condition] = []
     while node is not top and (parent := node.parent) is not None:
         if (condition := guard(node, parent)) is not None:
@@ -63,7 +63,7 @@ def climb(node: Node, top: Node) -> list[Condition]:
 
 
 def guards(node: Node) -> list[Condition]:
-    """Return the conjuncts that hold whenever `node` is evaluated, as far as its own file shows."""
+    """Return the conjuncts that hold if `node` is evaluated, by its own file."""
     return [
         part
         for condition in climb(node, node.tree.root)

@@ -48,12 +48,12 @@ class Derivation:
         self.path = path
         self._rest = content[head.end() :]
         self.command = head[3], self._rest.partition(b"],[(")[0]
-        """The files that it takes, and the system, the builder and its arguments, as the file has them."""
+        """The files that it takes, and system, builder and arguments, as written."""
         self.inputs = tuple(found.decode() for found in _INPUT.findall(head[2]))
         found = [tuple(map(_text, each)) for each in _OUTPUT.findall(head[1])]
         self.outputs = {name: place for name, place, _, _ in found}
         self.hash = next((digest for *_, digest in found if digest), "")
-        """The hash of a fixed output in hexadecimal, "impure" for an impure one, else ""."""
+        """The hash of a fixed output, in hexadecimal, or "impure"; else empty."""
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -156,7 +156,7 @@ class DerivationStore:
         *,
         around: frozenset[str] = frozenset(),
     ) -> tuple[str, ...]:
-        """Return a shortest path through the inputs to a derivation that satisfies `ends`, avoiding `around`.
+        """Return a shortest path to an input that satisfies `ends`, avoiding `around`.
 
         Empty if there is none.
         """

@@ -31,6 +31,16 @@ class Edit(Struct, frozen=True, order=True):
         return Edit(self.start - start, self.end - start, self.replacement)
 
 
+def replaced(node: Node, text: str) -> Edit:
+    """Replace a node by a text."""
+    return Edit(node.start, node.end, text)
+
+
+def inserted(offset: int, text: str) -> Edit:
+    """Insert a text."""
+    return Edit(offset, offset, text)
+
+
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """Return `text` with all edits made.
 
@@ -48,7 +58,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def shifted(tree: Tree, start: int, end: int, columns: int) -> str:
-    """Return the text from `start` to `end` with its lines moved right by `columns`, left if negative.
+    """Return a part of the text with its lines moved right by `columns`, or left.
 
     The first line stays, as do lines of strings that may not move.
     """
@@ -87,7 +97,7 @@ def moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
 
 
 def _is_fixed(string: Node, columns: int) -> bool:
-    """Return whether the lines of a string, or of what is computed within one, may not move."""
+    """Return whether the lines of a string, or of code within one, may not move."""
     if string.kind != "indented_string_expression":
         return string.kind == "string_expression"
     first, *lines = string.text.removeprefix("''").split("\n")
@@ -99,19 +109,3 @@ def _is_fixed(string: Node, columns: int) -> bool:
         or bool(re.search(r"[\t\r]", string.text))
         or bool(columns < 0 and too_short)
     )
-
-
-def column(text: str, offset: int) -> int:
-    """Return the column of an offset, counted from 0."""
-    return offset - text.rfind("\n", 0, offset) - 1
-
-
-def indentation(text: str, offset: int) -> int:
-    """Return the indentation of an offset's line."""
-    line = text[text.rfind("\n", 0, offset) + 1 :]
-    return len(line) - len(line.lstrip(" "))
-
-
-def is_first(text: str, offset: int) -> bool:
-    """Return whether only white space precedes an offset on its line."""
-    return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()

@@ -39,7 +39,9 @@ def evaluate_command(
     attribute: str | None = None,
     keeps: bool = False,
 ) -> Command:
-    """Return the command that evaluates `expression`, a function of strings, or one of its attributes, to JSON.
+    """Return the command that evaluates `expression`, or an attribute of it, to JSON.
+
+    `expression` is a function of strings.
 
     A sealed evaluation needs no store: it writes to none and reads no store path. If it
     `keeps` its derivations, it writes them to the user's own store in the cache, see
@@ -99,7 +101,7 @@ def _store() -> tuple[tuple[str, ...], Mapping[str, str]]:
 def evaluate(
     expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None
 ) -> object:
-    """Evaluate `expression`, a function of strings, or one of its attributes, to JSON and return the result.
+    """Evaluate `expression`, a function of strings, or an attribute, to JSON.
 
     Raise CommandError with Nix's own words if the evaluation fails or is killed.
     """
@@ -133,7 +135,7 @@ def build_line(
 def build(
     expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]
 ) -> tuple[Path, ...]:
-    """Build attributes and return the store paths of their `out` outputs, in the order of `attributes`.
+    """Build attributes and return the store paths of their `out` outputs, in order.
 
     The evaluation follows the block's limits, the build the user's Nix configuration.
     If sealed, raise ToolkitError for derivations whose build may use the network.
@@ -147,7 +149,7 @@ def build(
 def instantiate(
     expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]
 ) -> tuple[Path, ...]:
-    """Write the derivations of attributes to the store and return their paths, in the order of `attributes`."""
+    """Write the derivations of attributes to the store; return the paths in order."""
     return _paths(_instantiate(expression, arguments, attributes))
 
 
@@ -177,7 +179,7 @@ def requisites_command(*derivations: Path) -> Command:
 
 
 def requisites(*derivations: Path) -> frozenset[Path]:
-    """Return the direct and indirect input derivations of some derivations, including themselves."""
+    """Return derivations with all their direct and indirect input derivations."""
     return frozenset(
         path
         for path in _paths(requisites_command(*derivations))
@@ -190,7 +192,7 @@ def _paths(command: Command) -> tuple[Path, ...]:
 
 
 def require_no_network(derivations: Sequence[Path]) -> None:
-    """Raise ToolkitError for a fixed or impure output: the sandbox permits its build to use the network.
+    """Raise ToolkitError for a build that may use the network: fixed or impure.
 
     The derivation's outputs decide, not its variables: these may all be in a single
     one, `__json`.
@@ -228,7 +230,7 @@ def _added(paths: Sequence[str], place: str | None) -> Sequence[str]:
 
 
 def _find_tool(program: str, package: str) -> Path:
-    """Return where a program is that runs in the sandbox: static, or in the store with what it needs."""
+    """Return a program that runs in the sandbox: a static one, or one in the store."""
     for name in (f"{program}-static", program):
         path = process.find(name)
         real = path.resolve() if path is not None else None
@@ -255,7 +257,10 @@ def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:
 
 
 def _named(expression: Path, arguments: Mapping[str, str]) -> list[Path]:
-    """Return what an evaluation has to read: a question in JSON stands beside the files that it is about."""
+    """Return the paths that an evaluation reads.
+
+    A question in JSON stands beside the files that it is about.
+    """
     paths = [Path(value) for value in arguments.values() if value.startswith("/")]
     return [
         expression.parent,

@@ -1,4 +1,4 @@
-"""The limits of an evaluation: its memory and, for strangers' files, also its time and the readable files.
+"""The limits of an evaluation: memory, and for strangers' files time and reach.
 
 Nix gets our configuration and nothing of the user's: one setting or variable could
 permit what the others forbid.
@@ -39,7 +39,7 @@ SECONDS = 60.0
 """The time limit of one evaluation."""
 
 TOGETHER_SECONDS = 50.0
-"""The time limit of all evaluations in a stand-in tree, so that a command ends within SECONDS."""
+"""The time limit of all evaluations in a stand-in tree, below a command's."""
 
 _AT_ONCE = min(os.cpu_count() or 1, 3)
 """A file with a hundred releases takes a quarter of MEMORY_MIB."""
@@ -97,7 +97,9 @@ _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar(
 
 @contextmanager
 def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
-    """Seal each evaluation in the block: it reads only `reach`, its expression's directory, and its arguments' paths.
+    """Seal each evaluation in the block.
+
+    It reads only `reach`, its expression's directory, and its arguments' paths.
 
     Each has at most SECONDS and MEMORY_MIB, or the user's limits. With `seconds`, all
     together have that time and memory. The limits of an enclosing seal still apply.
@@ -132,7 +134,7 @@ class Budget:
 
 
 class Allowance:
-    """A time limit for each of many things, counted over all evaluations that examine it."""
+    """A time limit for each of many things, over all evaluations that examine it."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -187,7 +189,7 @@ _shared: ContextVar[Allowance | None] = ContextVar("_shared", default=None)
 
 @contextmanager
 def sharing(allowed: Allowance) -> Generator[None]:
-    """Share one Allowance per attribute and system among all evaluations in the block."""
+    """Share one Allowance among all evaluations in the block."""
     token = _shared.set(allowed)
     try:
         yield
@@ -196,7 +198,7 @@ def sharing(allowed: Allowance) -> Generator[None]:
 
 
 def allowance(most: float | None = None) -> Allowance:
-    """Return the time limit of each attribute of a system: the block's, else so many seconds or an evaluation's."""
+    """Return the time limit of each attribute of a system, shared in the block."""
     return _shared.get() or Allowance(seconds() if most is None else most)
 
 
@@ -216,14 +218,14 @@ def allowing(
 
 
 def raised_by(option: str, limit: str) -> str:
-    """Return the limit that was met, with the option that raises it if the running command has one."""
+    """Return the limit that was met, with the option that raises it, if any."""
     return (
         f"{limit}; {option} raises the limit" if _allowed.get() is not None else limit
     )
 
 
 def no_time() -> str:
-    """Return the reason for a missing answer about one of many things that share a time limit."""
+    """Return the reason for a missing answer if many things share a time limit."""
     return raised_by("--timeout", "it is not reached in the time that all have")
 
 
@@ -233,7 +235,7 @@ def seconds(default: float | None = None) -> float:
 
 
 def memory(default: int | None = None) -> int:
-    """Return the memory limit in MiB of an evaluation, or of all that share the `default`."""
+    """Return the memory limit in MiB of an evaluation, or of all of them."""
     return _given().memory or (MEMORY_MIB if default is None else default)
 
 
@@ -247,7 +249,7 @@ def _given() -> _Limits:
 
 
 def left() -> float:
-    """Return the remaining seconds of all evaluations in this block together, infinity without a limit."""
+    """Return the remaining seconds of all evaluations in this block, or infinity."""
     seal = _seal.get()
     return inf if seal is None else max(seal[1] - time.monotonic(), _SHORTEST)
 
@@ -311,7 +313,7 @@ def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
 
 @cache
 def without_git(root: Path) -> tuple[Path, ...]:
-    """Return what of a root can be read: all but each `.git` in it, which may hold a password.
+    """Return the readable parts of a root: not a `.git`, which may hold a password.
 
     Nix lets what is above these paths be listed, without the rest. A link comes after
     what it leads to, and is left out if that is not among them: Nix would not start.
@@ -333,17 +335,13 @@ def without_git(root: Path) -> tuple[Path, ...]:
                     waiting.append(entry.path)
     if not above:
         return (root,)
-    there = [
+    beside = (place for directory in above for place in directory.iterdir())
+    readable = [
         place
-        for directory in above
-        for place in directory.iterdir()
-        if place not in above and place.name != _GIT
+        for place in beside
+        if place not in above and place.name != _GIT and _is_readable(place, root)
     ]
-    return tuple(
-        sorted(
-            (place for place in there if _is_readable(place, root)), key=Path.is_symlink
-        )
-    )
+    return tuple(sorted(readable, key=Path.is_symlink))
 
 
 def _is_readable(place: Path, root: Path) -> bool:
@@ -360,7 +358,7 @@ def _is_readable(place: Path, root: Path) -> bool:
 def confinement(
     *roots: Path, writes: Sequence[Path] = (), lists: Sequence[Path] = ()
 ) -> Confinement:
-    """Return the paths for a Nix with our configuration and these roots, whose directories it may list."""
+    """Return what a Nix with our configuration may read and list."""
     found = process.find("nix-instantiate")
     own, runs = _program(found) if found is not None else ((), None)
     return Confinement(
@@ -370,7 +368,7 @@ def confinement(
 
 @cache
 def _program(found: Path) -> tuple[tuple[Path, ...], tuple[Path, ...] | None]:
-    """Return a program and its libraries, which need not be where the system's are, and what may be started."""
+    """Return a program with its libraries, wherever they are, and what it may start."""
     real = found.resolve()
     return (
         real,
@@ -380,7 +378,7 @@ def _program(found: Path) -> tuple[tuple[Path, ...], tuple[Path, ...] | None]:
 
 
 def available() -> int | None:
-    """Return the free or freeable memory in MiB (proc(5), MemAvailable), None if unknown."""
+    """Return the free or freeable memory in MiB (proc(5)), None if unknown."""
     try:
         told = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
@@ -390,7 +388,7 @@ def available() -> int | None:
 
 
 def jobs(*, each: int) -> int:
-    """Return how many evaluations of `each` MiB may run in parallel, within the available memory."""
+    """Return how many evaluations of `each` MiB the available memory permits."""
     processors, memory = os.cpu_count() or 1, available()
     return processors if memory is None else max(1, min(processors, memory // each))
 

@@ -1,4 +1,4 @@
-"""Use the Nix program without a store: its version, whether a content parses, why it failed.
+"""Use Nix without a store: its version, whether a text parses, why it failed.
 
 Needs Nix 2.18, the oldest version that nixpkgs itself supports (its lib/minver.nix).
 """
@@ -108,7 +108,7 @@ def parse_text(content: bytes, *, name: str) -> str:
 def parsed_each(
     contents: Sequence[bytes], directory: Path, *, names: Sequence[str]
 ) -> list[str | NixSyntaxError | RefusalError | None]:
-    """Return Nix's form of each content, or its error, as `parse_text` does, many in one process.
+    """Return Nix's form of each content, or its error, many in one process.
 
     The contents are written to the otherwise empty `directory`, where relative paths
     start. After MOST_BROKEN errors no more are read; those are None.
@@ -154,7 +154,7 @@ def parsed_each(
 def _unparsed(
     error: CommandError, place: str, name: str, content: bytes
 ) -> NixSyntaxError | RefusalError:
-    """Return why Nix does not parse a content, whose `place` in Nix's messages is a pattern."""
+    """Return why Nix does not parse a content; `place` is its pattern in messages."""
     if error.status == -signal.SIGTERM:
         return RefusalError(
             f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s"
@@ -194,7 +194,7 @@ def reason(error: CommandError) -> str:
 
 
 def reached_limit(error: CommandError) -> bool:
-    """Return whether an evaluation exceeded a limit: then it would fail the next time too."""
+    """Return whether an evaluation exceeded a limit, as it will the next time."""
     return (
         isinstance(error, LimitError)
         or error.status < 0
@@ -203,7 +203,7 @@ def reached_limit(error: CommandError) -> bool:
 
 
 def failure(error: CommandError, fact: str) -> ToolkitError:
-    """Return the failure of a Nix command: at a limit NotRunError, with the option that raises the limit."""
+    """Return the failure of a Nix command, at a limit NotRunError."""
     return (
         NotRunError(f"{fact}: {at_limit(error)}")
         if reached_limit(error)
@@ -212,7 +212,7 @@ def failure(error: CommandError, fact: str) -> ToolkitError:
 
 
 def at_limit(error: CommandError) -> str:
-    """Return the limit that ended an evaluation, and the option that raises it, if the command has one."""
+    """Return the limit that ended an evaluation, and the option that raises it."""
     if isinstance(error, LimitError) and error.of_disk:
         return raised_by("--max-disk", reason(error))
     if isinstance(error, LimitError) and not error.of_time:
@@ -228,7 +228,7 @@ GOT_FUNCTION = "expected a set but found a function"
 LACKING = re.compile(
     rf"attribute '.*' missing|.* called with(out)? \S+ argument '.*'|{GOT_FUNCTION}"
 )
-"""Nix's reason if an evaluation lacked an attribute or argument, or got a wrong type."""
+"""Nix's reason if an attribute or argument was missing, or had a wrong type."""
 
 
 _ANNOUNCED = re.compile(
@@ -239,7 +239,7 @@ _ANNOUNCED = re.compile(
 
 
 def _failed_build(lines: Sequence[str]) -> str | None:
-    """Name the first derivation that could not be built, with the last that its builder said before."""
+    """Name the first derivation that failed to build, with its builder's last line."""
     for index, line in enumerate(lines):
         if found := re.match(
             r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'",

@@ -42,11 +42,17 @@ GLOBALS = frozenset(
         "fetchTree",
     ]
 )
-"""The names that Nix binds outside of every file; they win over `with` (Nix manual, "Built-in Functions")."""
+"""The names that Nix binds outside of every file; they win over `with`.
+
+See the Nix manual, "Built-in Functions".
+"""
 
 
 class Scope(Struct, frozen=True):
-    """A binder of names: `node` is the lambda, let, rec or with, `names` maps each name to its binding node."""
+    """A binder of names: `node` is the lambda, let, rec or with.
+
+    `names` maps each name to the node that binds it.
+    """
 
     node: Node
     names: dict[str, Node]
@@ -64,14 +70,20 @@ class Reference(Struct, frozen=True):
     scope: Scope | None
     withs: tuple[Scope, ...]
 
+    @property
+    def binder(self) -> Node | None:
+        """The lambda, let or rec that binds the name statically."""
+        return self.scope.node if self.scope is not None else None
+
+    @property
+    def binding(self) -> Node | None:
+        """The node that defines the name there."""
+        return self.scope.names[self.name] if self.scope is not None else None
+
     def means(self, other: Reference) -> bool:
-        """Return whether `other`, a use of the same name, gets its value from the same binding."""
-        if self.scope is not None or other.scope is not None:
-            return (
-                self.scope is not None
-                and other.scope is not None
-                and self.scope.node is other.scope.node
-            )
+        """Return whether another use of the same name gets the same binding's value."""
+        if self.binder is not None or other.binder is not None:
+            return self.binder is other.binder
         return [scope.node for scope in self.withs] == [
             scope.node for scope in other.withs
         ]
@@ -96,7 +108,7 @@ def look_up(name: str, node: Node) -> Reference:
 
 
 def bound_names(owner: Node) -> dict[str, Node]:
-    """Return the static names in a let or an attribute set, each with the first node that defines it."""
+    """Return the static names in a let or a set, each with the first node for it."""
     names: dict[str, Node] = {}
     for binding in statements(owner):
         for name in binding_names(binding):
@@ -120,7 +132,7 @@ def binding_names(binding: Node) -> tuple[str, ...]:
 
 
 def static_name(attribute: Node) -> str | None:
-    """Return the name of an attribute written as `a`, `"a"` or `${"a"}`, None for a computed one."""
+    """Return the static name of an attribute: `a`, `"a"` or `${"a"}`; or None."""
     if attribute.kind == "identifier":
         return attribute.text
     if attribute.kind == "string_expression" and all(
@@ -139,7 +151,7 @@ def static_name(attribute: Node) -> str | None:
 
 
 def formals(function: Node) -> dict[str, Node]:
-    """Return the parameters of a lambda: `x:`, `{ a, b ? 1 }:` and the `args` of `args@{ … }`."""
+    """Return the parameters of a lambda: `x:`, `{ a, b ? 1 }:`, `args@{ … }`."""
     names: dict[str, Node] = {}
     for child in function.children:
         if child.kind == ":":

@@ -1,4 +1,4 @@
-"""Choose the Nix store: the machine's, or the user's own one if they may not write to the machine's."""
+"""Choose the Nix store: the machine's, or the user's own if that is read-only."""
 
 import os
 from collections.abc import Generator, Mapping
@@ -132,7 +132,7 @@ def _root(remote: str) -> Path | None:
 
 
 def physical(path: Path) -> Path:
-    """Return the readable path of a store path: a store with a different root is not at /nix/store.
+    """Return the readable path of a store path, whose store may be elsewhere.
 
     Raise ToolkitError for a path outside of the store: a builder's link may lead
     anywhere.
@@ -162,7 +162,7 @@ def of_content(sri: str) -> Path | None:
 
 
 def _may_write(directory: Path) -> bool:
-    """Return whether this user may write to a directory, or may make it if there is none."""
+    """Return whether this user may write to a directory, or make it."""
     there = next(
         path for path in (directory, *directory.parents) if os.access(path, os.F_OK)
     )
@@ -170,7 +170,7 @@ def _may_write(directory: Path) -> bool:
 
 
 def _make(state: Path, *, remote: str) -> None:
-    """Make a local store unless there is one: Nix does not expect that several of its programs do so at once."""
+    """Make a local store unless there is one; only one Nix program may do so."""
     schema = state / "db/schema"  # is written last
     if schema.exists():
         return

@@ -21,7 +21,7 @@ from toolkit.errors import NixSyntaxError, RefusalError, excerpt
 
 _VISIBLE = re.compile(r"\S")
 _UNREADABLE = re.compile(r"(?<!/).\*/(?=(?:then|else)\b)", re.DOTALL)
-"""The end of a comment and a keyword behind it: the grammar does not take them apart if a path stands before."""
+"""The end of a comment with a keyword, which the grammar misreads behind a path."""
 
 _DEEPEST = 300
 
@@ -58,6 +58,10 @@ class Node(Struct, eq=False):
         """Return the first child of one of these kinds, or None."""
         return next((child for child in self.children if child.kind in kinds), None)
 
+    def symbol(self, kind: str) -> Node:
+        """Return the first child of a kind that the grammar requires here."""
+        return next(child for child in self.children if child.kind == kind)
+
     def walk(self) -> list[Node]:
         """Return the node and its descendants, in the order of the text."""
         return self.tree.nodes[self.index : self.after]
@@ -81,6 +85,21 @@ class Node(Struct, eq=False):
     def place(self) -> str:
         """`line:column` of the node's start, both counted from 1."""
         return self.tree.place(self.start)
+
+    @property
+    def column(self) -> int:
+        """The column of the node's start, counted from 0."""
+        return column(self.tree.text, self.start)
+
+    @property
+    def indentation(self) -> int:
+        """The indentation of the line that the node starts on."""
+        return indentation(self.tree.text, self.start)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether only white space precedes the node on its line."""
+        return is_first(self.tree.text, self.start)
 
     @property
     def location(self) -> str:
@@ -182,7 +201,7 @@ class Tree:
         return source
 
     def _beginning(self, token: str, offset: int) -> int:
-        """Return where a token is, which nothing but white space separates from what ended at `offset`."""
+        """Return where a token is, if only white space separates it from `offset`."""
         if self._parsed.startswith(token, offset):
             return offset
         visible = _VISIBLE.search(self._parsed, offset)
@@ -230,7 +249,7 @@ def _limit(texts: Sequence[str]) -> float:
 
 
 def lost_comments(before: Tree, after: Tree) -> list[Node]:
-    """Return the comments of one text that another lacks, ignoring white space in them."""
+    """Return the comments of one text that another lacks, but for white space."""
 
     def comments(tree: Tree) -> list[tuple[str, Node]]:
         return [
@@ -249,7 +268,7 @@ def lost_comments(before: Tree, after: Tree) -> list[Node]:
 
 
 def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
-    """Return the error for a place in `text` that is not Nix, with its line and a caret."""
+    """Return the error for a place that is not Nix, with its line and a caret."""
     line, column = _line_and_column(text, offset)
     lines = text.split("\n")
     shown = (
@@ -270,3 +289,19 @@ def _line_and_column(text: str, offset: int) -> tuple[int, int]:
 _MAY_BE_EMPTY = frozenset(
     {"source_code", "string_fragment", "binding_set", "inherited_attrs"}
 )
+
+
+def column(text: str, offset: int) -> int:
+    """Return the column of an offset, counted from 0."""
+    return offset - text.rfind("\n", 0, offset) - 1
+
+
+def indentation(text: str, offset: int) -> int:
+    """Return the indentation of an offset's line."""
+    line = text[text.rfind("\n", 0, offset) + 1 :]
+    return len(line) - len(line.lstrip(" "))
+
+
+def is_first(text: str, offset: int) -> bool:
+    """Return whether only white space precedes an offset on its line."""
+    return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()

@@ -1,4 +1,4 @@
-"""Read a wrapper's effect on its program's environment from the wrapper's content, without running it.
+"""Read a wrapper's effect on the environment from its content, without a run.
 
 It knows both forms in nixpkgs: the scripts of make-wrapper.sh, of which four variants
 exist since 2017, and the ELF files of make-binary-wrapper.sh, which contain the command
@@ -33,14 +33,14 @@ _OPERANDS = {
 
 
 class PathOrder(Struct, frozen=True, kw_only=True):
-    """A wrapper's PATH: `prefix` entries, then the caller's PATH, then `suffix` entries."""
+    """A wrapper's PATH: `prefix`, then the caller's PATH, then `suffix`."""
 
     prefix: tuple[str, ...]
     suffix: tuple[str, ...] = ()
 
 
 class _Step(Struct, frozen=True):
-    """One change of a variable: it becomes a shell's `word`, or is unset if that is None.
+    """One change of a variable: it becomes a shell's `word`, or is unset if None.
 
     With `unless` the step is left out if the variable contains that text.
     """
@@ -57,7 +57,7 @@ class Wrapper(Struct, frozen=True, kw_only=True):
     steps: tuple[_Step, ...] = ()
 
     def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
-        """Return the program's environment if the wrapper is run in the environment `caller`."""
+        """Return the program's environment if the wrapper runs in `caller`."""
         variables = dict(caller)
         for step in self.steps:
             if step.unless is not None and step.unless in variables.get(step.name, ""):
@@ -87,7 +87,7 @@ class Wrapper(Struct, frozen=True, kw_only=True):
 
 
 def short(entry: str) -> str:
-    """Return the package name of a PATH entry in the store, without hash and version."""
+    """Return the package of a PATH entry in the store, without hash and version."""
     return re.sub(
         r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry
     )

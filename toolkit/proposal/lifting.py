@@ -14,7 +14,6 @@ from toolkit.git.reading import TreeFile
 from toolkit.judge import ground
 from toolkit.lift.bindings import (
     SHARED,
-    BindingKind,
     Reachability,
     direct_uses,
     find,
@@ -23,6 +22,7 @@ from toolkit.lift.bindings import (
     source_argument,
 )
 from toolkit.lift.candidates import file_bindings, questions
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.outcome import Lifted
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay

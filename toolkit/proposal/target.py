@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from toolkit import inside
 from toolkit.errors import LayoutError, ToolkitError, only, tried
-from toolkit.lift.bindings import BindingKind
+from toolkit.lift.kinds import BindingKind
 from toolkit.lift.locating import (
     SYSTEMS,
     Location,

@@ -1,4 +1,4 @@
-"""Turn the user's source into the target's bytes and the tree around them, by `resolve`.
+"""Turn the user's source into the target's bytes and the tree around them.
 
 It distinguishes the kinds of sources, and compares the content with the known pins.
 """

@@ -1,4 +1,4 @@
-"""A change of nixpkgs by anyone: a patch, a pull request, a commit, a range, or uncommitted changes.
+"""A change of nixpkgs by anyone: a patch, a pull request, commits, or edits.
 
 `read` returns the tree that the change applies to, and the files of each of its steps
 before and after. This module knows no package, and lays out no step as a tree.
@@ -28,7 +28,7 @@ _RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")
 _MAIN = ("master", "main")
 _PULLS = "pulls"
 MOST = 16 << 20
-"""The longest file that anybody edits by hand, all-packages.nix, has had one and a half."""
+"""The longest file that anybody edits by hand; all-packages.nix had 1.5 MB."""
 
 
 class PullRef(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class PullRef(Struct, frozen=True, kw_only=True):
 
 
 class ChangeRequest(Struct, frozen=True, kw_only=True):
-    """The requested change: a `patch` for the nixpkgs `source`, a `pull` request, or `rev` of a clone.
+    """The requested change: a `patch` for `source`, a `pull` request, or a `rev`.
 
     `rev` is a commit, meaning all commits since the main branch, or a range `A..B`.
     Without any of the three, the change is everything uncommitted in the clone. `clone`
@@ -69,7 +69,7 @@ class FileEdit(Struct, frozen=True, kw_only=True):
 
 
 class ChangeStep(Struct, frozen=True, kw_only=True):
-    """The tree after a commit of the change: the files that differ from those of the base."""
+    """The tree after a commit of the change: the files that differ from the base."""
 
     subject: str
     commit: Oid | None = None
@@ -243,7 +243,7 @@ def _from_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
 def one_file(
     base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest
 ) -> Change:
-    """Return a change that replaces the content of one file in a whole tree, which `source` names."""
+    """Return a change that replaces one file's content in the tree of `source`."""
     before = reading.read_file(base.root, path)
     edit = FileEdit(path=path, before=before, after=replace(before, content=content))
     return Change(
@@ -274,7 +274,7 @@ def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _He
 
 
 def _in_clone(pull: PullRef, directory: Path, subject: str) -> _Held | None:
-    """Return a pull request from a clone that has both of its commits, None if it has not."""
+    """Return a pull request from a clone, None if that lacks one of its commits."""
     try:
         top = _top(directory)
         known = clones.branches(top, _upstream())
@@ -291,7 +291,7 @@ def _in_clone(pull: PullRef, directory: Path, subject: str) -> _Held | None:
 
 
 def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
-    """Return a repository of the cache with two commits and all of their files, fetched once."""
+    """Return a repository of the cache with two commits and all their files."""
 
     def make(into: Path) -> None:
         progress.step(
@@ -309,7 +309,7 @@ def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
 
 
 def _from_rev(top: Path, rev: str) -> _Held:
-    """Read a range, each of its commits a step, or all that a commit brings since it left the main branch."""
+    """Read a range, each commit a step, or all since the main branch."""
     if (ends := _RANGE.fullmatch(rev)) is None:
         head = reading.locate(top, rev)
         known = clones.branches(top, _upstream())
@@ -327,7 +327,7 @@ def _from_rev(top: Path, rev: str) -> _Held:
 
 
 def _left(known: clones.Branches, head: Oid) -> Oid:
-    """Return where a commit has left the main branch, its parent if it is there itself."""
+    """Return where a commit left the main branch, or its parent if it is there."""
     main = next(filter(None, map(known.commits.get, _MAIN)), None)
     found = (
         history.common_ancestor(known.repository, main, head)
@@ -377,12 +377,8 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
             f"{head.short}: '{modules[0]}' is a submodule, which has nothing to "
             "evaluate"
         )
-    wanted = [
-        str(entry.blob)
-        for _, *entries in listed
-        for entry in entries
-        if entry is not None
-    ]
+    sides = (entry for _, *entries in listed for entry in entries)
+    wanted = [str(entry.blob) for entry in sides if entry is not None]
     contents = dict(
         zip(wanted, reading.read_objects(repository, wanted, most=MOST), strict=True)
     )

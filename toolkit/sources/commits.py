@@ -1,4 +1,4 @@
-"""Commits of a clone, a remote or a channel's release: write out the files once, then read the cache.
+"""Commits of a clone, a remote or a release: written out once to the cache.
 
 A cache entry has the files in `tree/`, and `entry.json`, which lists them.
 """
@@ -28,7 +28,7 @@ _MOST_BYTES = 4096
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """The target, the other needed paths (`paths` includes its directory), and how to get them.
+    """The target, the other needed `paths`, and how to get them.
 
     `remote` is the URL of nixpkgs, for pins that are only a commit.
     """
@@ -41,7 +41,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class _Entry(Struct, frozen=True, kw_only=True):
-    """A cache entry: its commit's date in seconds since the epoch, the requested paths, the ids of the files."""
+    """A cache entry: the commit's time, the requested paths, the files' ids."""
 
     committed: int
     paths: tuple[str, ...]
@@ -49,7 +49,7 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
 
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
-    """Return the source at `rev` (a full commit id, a branch, a tag, `HEAD`) of the remote `url`.
+    """Return the source at `rev`, a commit id or a ref, of the remote `url`.
 
     A name is resolved each time. Raise ToolkitError if the remote must not be
     contacted, or does not answer.
@@ -146,7 +146,7 @@ def _read(directory: Path) -> _Entry:
 
 
 def _is_whole(directory: Path, wanted: Wanted) -> bool:
-    """Return whether an entry contains the wanted paths, and has each file as written."""
+    """Return whether an entry has the wanted paths, and each file as written."""
     try:
         entry = _read(directory)
         return {*map(str, wanted.paths)} <= {*entry.paths} and all(

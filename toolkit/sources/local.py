@@ -1,4 +1,4 @@
-"""Sources on this machine: a lone file, a nixpkgs-shaped directory, a git clone, `<nixpkgs>`, the specimen.
+"""Sources on this machine: a file, a directory, a clone, `<nixpkgs>`, the specimen.
 
 unlet writes to none of them. A clone counts by its commit, not its worktree, because a
 patch series applies to a commit. A warning names uncommitted changes of the target.
@@ -27,7 +27,7 @@ _VERSION_BYTES = 256
 
 
 def top(given: Path, file: PurePosixPath | str) -> Path | None:
-    """Return the nixpkgs root in a directory or a channel's directory if `file` exists there, else None.
+    """Return the nixpkgs root that has `file`, in a directory or a channel, or None.
 
     A channel is a link into the Nix store; any other link out of the directory does not
     count.

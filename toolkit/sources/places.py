@@ -1,6 +1,6 @@
 """Which file of nixpkgs a package is in, and which package is in a file.
 
-By text alone: by pkgs/by-name, and by the calls in package sets. Nix is asked elsewhere.
+By text alone: by pkgs/by-name, and by the calls in package sets.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def bound_value(text: str, package: str) -> str | None:
 
 
 def called_path(value: str) -> str | None:
-    """Return the path that a value of a package set calls, None if it is no such call."""
+    """Return the path that a package set's value calls, or None."""
     call = re.match(_VALUE_CALL, value)
     return call[1] if call is not None else None
 
@@ -117,7 +117,7 @@ def called_files(path: str) -> list[PurePosixPath]:
 
 
 class CalledNames(Struct, frozen=True, kw_only=True):
-    """Package names by text: `called` maps a file or directory to the attribute path that calls it.
+    """Package names by text: the attribute path that calls each file or directory.
 
     `same` maps an attribute of the outermost set to the attribute that it equals.
     """
@@ -126,18 +126,18 @@ class CalledNames(Struct, frozen=True, kw_only=True):
     same: Mapping[str, str]
 
     def package(self, file: PurePosixPath) -> str:
-        """Return the likeliest attribute path of a file's package: the known one, else a guess by its path."""
+        """Return the likeliest attribute path of a file's package, maybe a guess."""
         if (known := self.known(file)) is not None:
             return known
         around = (self.called[path] for path in file.parents if path in self.called)
         return next(around, _stem(file))
 
     def calls(self, file: PurePosixPath) -> bool:
-        """Return whether callPackage calls a file itself, by pkgs/by-name or in a package set."""
+        """Return whether callPackage calls a file, by pkgs/by-name or in a set."""
         return is_package(file) or not self.called.keys().isdisjoint(_called_as(file))
 
     def known(self, file: PurePosixPath) -> str | None:
-        """Return the attribute path of a file's package by pkgs/by-name, a call or its directory, or None.
+        """Return the attribute path of a file's package by place or call, or None.
 
         A file in pkgs/by-name has the name of its directory, even if a set calls it by
         another one. One further below a directory that is called may be of any package.
@@ -185,7 +185,7 @@ class CalledNames(Struct, frozen=True, kw_only=True):
         return [*packages, *self.called.values()]
 
     def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
-        """Return a package's files and directories below pkgs, none for an unknown name."""
+        """Return a package's files and directories, none for an unknown name."""
         directory = by_name_file(package).parent
         own = [directory] if inside.is_directory(root, directory) else []
         called = (path for path, name in self.called.items() if name == package)
@@ -215,7 +215,7 @@ def _stem(file: PurePosixPath) -> str:
 
 
 def _called_as(file: PurePosixPath) -> set[PurePosixPath]:
-    """Return the paths by which a file is called: its own, and that of its directory."""
+    """Return the paths by which a file is called: its own, its directory's."""
     return {file, file.parent} if file.name == "default.nix" else {file}
 
 

@@ -41,7 +41,7 @@ def _key(report: bytes) -> str:
 
 
 def _lasting(source: Source, request: SourceRequest) -> SourceRequest:
-    """Return a request that gives the same source in another directory, and at another time if it has a commit."""
+    """Return a request that gives the same source elsewhere and, by commit, later."""
     where = request.nixpkgs
     place = Path(where).expanduser() if where is not None else None
     if place is not None and place.exists():

@@ -1,4 +1,4 @@
-"""The stand-in tree: a whole nixpkgs around one file, used if only the file and its siblings are available.
+"""The stand-in tree: a whole nixpkgs around one file and its siblings.
 
 It is the specimen with the file in it, with the library of the source if it has one,
 and with a stand-in for each name that the file takes and the specimen lacks. It is
@@ -32,7 +32,7 @@ _LIBRARY = PurePosixPath("lib")
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """The contents of a stand-in tree: the file `target`, those beside it by name, and the package set's additions.
+    """The contents of a stand-in tree: `target`, its siblings, additions to the set.
 
     `exported` are the attributes of the set that the file makes, the newest last;
     `names` are those that it may take as packages. `takes_function` shows whether Go's
@@ -138,7 +138,7 @@ def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:
 
 
 def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
-    """Return whether a file of the specimen's can be called: one that takes a release needs that."""
+    """Return whether a file of the specimen can be called: it may need a release."""
     if by_name(path) is None:
         return True
     stem = re.escape(around.target.parent.name)
@@ -147,7 +147,7 @@ def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
 
 
 def _listing(text: str, around: Surroundings) -> str:
-    """Return all-packages.nix with the attributes that the file makes, and the newest under the package's own name."""
+    """Return all-packages.nix with the file's attributes and the newest as its own."""
     called = re.escape(
         f"inherit (callPackage {relpath(around.target.parent, TOP)} {{ }})"
     )

@@ -1,4 +1,4 @@
-"""Whole nixpkgs trees: the one that a source belongs to, and copies of it with a few changed files.
+"""Whole nixpkgs trees: that of a source, and copies with a few changed files.
 
 Both are in the cache, so no evaluation reads the user's files while they may change. A
 changed tree consists of real directories with hard links to the original files: it
@@ -88,7 +88,7 @@ class NixpkgsTree(Struct, frozen=True, kw_only=True):
 
     @property
     def is_specimen(self) -> bool:
-        """Return whether it is unlet's own specimen or a copy, which can build without a network."""
+        """Return whether it is unlet's own specimen, which builds without a network."""
         return (self.root / "pkgs/stdenv/stub.nix").is_file()
 
 
@@ -125,7 +125,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
 
 
 def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
-    """Return the whole tree that a source belongs to, None if that would need a fetch."""
+    """Return the whole tree of a source, None if that would need a fetch."""
     if source.commit is None:
         is_whole = source.root is not None and all(
             inside.is_file(source.root, part) for part in _PARTS
@@ -161,7 +161,7 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
 
 
 def fingerprint(root: Path) -> str:
-    """Return a hash of the names, sizes and times of all files below `root`, as rsync and make compare them.
+    """Return a hash of the names, sizes and times of all files below `root`.
 
     Raise ToolkitError for an unreadable directory.
     """
@@ -196,7 +196,7 @@ def fingerprint(root: Path) -> str:
 
 
 def _is_listing(root: Path, listing: bytes) -> bool:
-    """Return whether a listing still holds: without reading directories, which takes most of the time."""
+    """Return whether a listing still holds, without reading directories, for speed."""
     names = listing.split(b"\0")[:-1:3]
     halves = [
         b"\0".join(names[: len(names) // 2]),
@@ -271,7 +271,7 @@ def _obtain(key: str, make: Callable[[Path], None]) -> NixpkgsTree:
 
 
 def _seal(root: Path, links: Sequence[str], progress: Progress) -> None:
-    """Delete the links that lead out of a tree of our own, so that none leads Nix, or what it builds, there."""
+    """Delete the links that lead out of a tree of ours, so that no build follows."""
     if out := [path for path in links if inside.leads_out(root, path)]:
         fact = f"{len(out)} links that lead out of the tree: {', '.join(out[:3])}"
         progress.step(f"leaving out {fact}")

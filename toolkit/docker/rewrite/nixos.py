@@ -8,7 +8,7 @@ import textwrap
 
 from toolkit.errors import LayoutError
 from toolkit.nix.attributes import call, full_path, path, statements, value
-from toolkit.nix.edit import Edit, apply, is_first
+from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import formals
 from toolkit.nix.tree import Node, Tree, parsed
 
@@ -107,7 +107,7 @@ def publish(text: str, *, name: str, option: str) -> str | None:
         for node in tree.nodes
         if node.kind == "indented_string_expression" and _RUN.search(node.text)
     ]
-    if len(enabled) != 1 or len(scripts) != 1 or not is_first(text, enabled[0].start):
+    if len(enabled) != 1 or len(scripts) != 1 or not enabled[0].is_first:
         return None
     (switch,), (script,) = enabled, scripts
     run = next(_RUN.finditer(script.text))
@@ -199,7 +199,7 @@ def _after(binding: Node, added: str, *, gap: str) -> Edit:
     """Put a binding after another one and the comment behind it, with `gap` between them."""
     text = binding.tree.text
     behind = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?=\n|\Z)").match(text, binding.end)
-    if behind is None or not is_first(text, binding.start):
+    if behind is None or not binding.is_first:
         raise LayoutError(
             f"{binding.tree.name}:{binding.line}: '{path(binding)}' is not alone on "
             "its line"
@@ -228,7 +228,7 @@ def _into_configuration(body: Node, block: str) -> Edit:
     # The one in front of it; itself where it is the first, the last where there is
     # none.
     beside = bindings[max(first - 1, 0) if first is not None else -1]
-    margin = _margin(beside) if is_first(body.tree.text, beside.start) else ""
+    margin = _margin(beside) if beside.is_first else ""
     indented = textwrap.indent(block, margin).removeprefix(margin)
     if first != 0:
         return _after(beside, indented, gap="\n\n")

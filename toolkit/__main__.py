@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from typing import NoReturn
+
+_INTERRUPTED = 130
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main() -> int:
-    """Run the command line of this process and return its exit code."""
+def main() -> NoReturn:
+    """Run the command line of this process, and end it with the exit code.
+
+    A signal that ends it makes that 130 at any moment. Python's own way to end would
+    give signals their default effect before it is done.
+    """
+    # So that a plain kill and the end of a terminal clean up as Ctrl-C does; what nohup
+    # ignores stays ignored.
+    for number in _ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    status = _run()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _run() -> int:
     try:
         from toolkit.cli import output  # noqa: PLC0415 - an interrupt may come while modules are imported
 
@@ -20,10 +40,15 @@ def main() -> int:
         return run(sys.argv[1:])
     except KeyboardInterrupt:
         sys.stderr.write("unlet: interrupted\n")
-        return 130
+        return _INTERRUPTED
     finally:
-        # All is done: an interrupt of what Python does when it ends needs no traceback.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in _ENDING:
+            if callable(signal.getsignal(number)):
+                signal.signal(number, _leave)
+
+
+def _leave(*_: object) -> NoReturn:
+    os._exit(_INTERRUPTED)
 
 
 def _version() -> int:
@@ -40,4 +65,4 @@ def _version() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,7 +6,6 @@ A command's module is imported only when that command runs.
 import contextlib
 import os
 import re
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -128,11 +127,6 @@ def run(argv: Sequence[str]) -> int:
 
     With --json, an error is a document on stdout as well as a message on stderr.
     """
-    # So that a plain kill and the end of a terminal clean up as Ctrl-C does; what nohup
-    # ignores stays ignored.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
     try:
         status: object = commands.main(
             args=list(argv), prog_name="unlet", standalone_mode=False

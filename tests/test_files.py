@@ -391,3 +391,37 @@ def test_what_is_deleted_later_is_no_child_of_the_process(tmp_path: Path) -> Non
     while (tmp_path / "- a name").exists() and time.monotonic() < until:
         time.sleep(0.01)
     assert list(tmp_path.iterdir()) == []
+
+
+def write(place: Path, *, force: bool = False, unfinished: bool = False) -> None:
+    with whole_directory(place, force=force, unfinished=unfinished) as building:
+        (building / "report.json").write_text(OURS)
+        (building / "deep").mkdir()
+        (building / "deep" / "file").write_text("text")
+
+
+def test_directory_that_a_run_left_unfinished_is_replaced(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    write(place, unfinished=True)
+    write(place)
+    assert sorted(path.name for path in place.iterdir()) == ["deep", "report.json"]
+    with pytest.raises(ToolkitError, match="is not empty"):
+        write(place)
+
+
+def test_unfinished_directory_that_somebody_has_changed_stays(tmp_path: Path) -> None:
+    for number, change in enumerate(
+        (
+            lambda place: (place / "deep" / "file").write_text("mine"),
+            lambda place: (place / "mine").symlink_to("deep"),
+            lambda place: (place / "deep" / "file").unlink(),
+            files.finish,
+        )
+    ):
+        place = tmp_path / str(number)
+        write(place, unfinished=True)
+        change(place)
+        before = content_of(place)
+        with pytest.raises(ToolkitError, match="is not empty"):
+            write(place)
+        assert content_of(place) == before

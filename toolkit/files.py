@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from glob import escape
+from hashlib import sha256
 from pathlib import Path
 from shlex import quote
 
@@ -40,6 +41,9 @@ _CHUNK_BYTES = 1 << 20
 REPORT = "report.json"
 
 _TEMPORARY, _BUILDING = "unlet-work-", ".unlet-"
+
+_UNFINISHED = ".unlet-unfinished"
+"""A file in a directory that the run which made it has not finished yet: its digest."""
 
 # Between its making and its lock a directory must not be taken for one that was left.
 _FRESH_SECONDS = 60.0
@@ -156,10 +160,10 @@ def check_content(name: str, content: bytes) -> None:
 def ensure_free(destination: Path, *, force: bool = False) -> None:
     """Raise ToolkitError unless `whole_directory` may create `destination`.
 
-    Without `force`, the place must be free or an empty directory. With `force`, it may
-    also be a directory of an earlier run, which has unlet's report.json. Never replaced
-    are a git checkout, the home directory, the current directory, and directories that
-    contain one.
+    Without `force`, the place must be free, an empty directory, or one that a run left
+    unfinished and nobody has changed since. With `force`, it may also be a directory of
+    an earlier run, which has unlet's report.json. Never replaced are a git checkout,
+    the home directory, the current directory, and directories that contain one.
     """
     place = destination.resolve()
     for what, protected in (
@@ -189,7 +193,7 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
         names = {path.name for path in place.iterdir()}
     except OSError as error:
         raise ToolkitError(f"{destination}: {reason_of(error)}") from None
-    if names and not force:
+    if names and not force and not _is_unfinished(place):
         raise ToolkitError(
             f"{destination}: is not empty",
             hint="replace it with --force, or choose a different directory with --out",
@@ -198,8 +202,35 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
         _ensure_ours(destination, names)
 
 
+def _is_unfinished(place: Path) -> bool:
+    """Return whether a directory is as a run left it that did not come to its end."""
+    mark = place / _UNFINISHED
+    if mark.is_symlink() or not mark.is_file():
+        return False
+    return mark.read_bytes() == _digest(place)
+
+
+def _digest(directory: Path) -> bytes:
+    """Return a hexadecimal digest of all paths and files in a directory but the mark."""
+    lines: list[str] = []
+    for path in sorted(directory.rglob("*")):
+        if path.name == _UNFINISHED or (path.is_dir() and not path.is_symlink()):
+            continue
+        is_file = path.is_file() and not path.is_symlink()
+        content = path.read_bytes() if is_file else bytes(path.readlink())
+        lines.append(f"{sha256(content).hexdigest()} {path.relative_to(directory)!s}")
+    return sha256(os.fsencode("\n".join(lines))).hexdigest().encode()
+
+
+def finish(directory: Path) -> None:
+    """Let a directory be replaced only with `force` from now on."""
+    WritableRoot(directory).delete(_UNFINISHED)
+
+
 @contextmanager
-def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path]:
+def whole_directory(
+    destination: Path, *, force: bool = False, unfinished: bool = False
+) -> Generator[Path]:
     """Yield an empty directory to fill.
 
     It becomes `destination` when the block ends, or disappears when it raises.
@@ -217,6 +248,8 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
         building.mkdir()
         with locked(building):
             yield building
+            if unfinished:
+                (building / _UNFINISHED).write_bytes(_digest(building))
             ensure_free(destination, force=force)
             root.exchange(building.name, place.name)
     except OSError as error:

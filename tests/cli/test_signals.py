@@ -100,3 +100,29 @@ def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
     wait_for_child(process.pid, "nix-instantiate")
     heeded(process, signal.SIGINT)
     assert [*out.iterdir()] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("command", ["overlay", "propose"])
+def test_unfinished_result_is_replaced_by_the_next_run(
+    unlet: Unlet, tree: Path, tmp_path: Path, command: str, number: signal.Signals
+) -> None:
+    """The proofs of the second package, or of the overlay, do not end at first."""
+    edit(tree, 'description = "', f'description = {ENDLESS} + "')
+    targets = (
+        ["notes-server"] if command == "overlay" else ["status-board", "notes-server"]
+    )
+    words = [command, *targets, "--nixpkgs", tree, "--out", out := tmp_path / "out"]
+    process = started(unlet, *words)
+    while not [*out.rglob(".unlet-unfinished")] and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert [*out.rglob(".unlet-unfinished")] != []
+    edit(tree, f'description = {ENDLESS} + "', 'description = "')
+    done = unlet(*words)
+    assert (done.returncode, "is not empty" in done.stderr) == (0, False)
+    assert [*out.rglob(".unlet-unfinished")] == []
+    again = unlet(*words)
+    assert again.returncode == 3
+    assert "is not empty" in again.stdout + again.stderr

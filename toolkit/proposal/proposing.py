@@ -56,14 +56,22 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
     chosen = leaf_of(requests[0].target, requests[0].recipe).choose(
         requests, progress=progress
     )
+    is_several = len(requests) > 1
+    attempts: list[Attempt] = []
     for request, each in zip(requests, chosen, strict=True):
         if isinstance(each, ToolkitError):
             yield Attempt(target=request.target, out=out, result=each)
             continue
-        place = out if len(requests) == 1 else out / each.package
+        place = out / each.package if is_several else out
         place.parent.mkdir(exist_ok=True)
-        written = tried(partial(write_down, each, place, progress=progress))
-        yield Attempt(target=request.target, out=place, result=written)
+        write = partial(
+            write_down, each, place, unfinished=is_several, progress=progress
+        )
+        attempts.append(Attempt(target=request.target, out=place, result=tried(write)))
+        yield attempts[-1]
+    for attempt in attempts:
+        if isinstance(attempt.result, Report):
+            files.finish(attempt.out)
 
 
 def choose(request: Request, *, progress: Progress) -> Series[Any]:
@@ -78,15 +86,22 @@ def choose(request: Request, *, progress: Progress) -> Series[Any]:
 
 
 def write_down(
-    chosen: Series[Any], out: Path, *, at: Path | None = None, progress: Progress
+    chosen: Series[Any],
+    out: Path,
+    *,
+    at: Path | None = None,
+    unfinished: bool = False,
+    progress: Progress,
 ) -> Report:
     """Write the proposal to `out`, completely or not at all, and return its report.
 
-    `at` is its final directory, if that differs. Raise ToolkitError if something cannot
+    `at` is its final directory, if that differs. If it is `unfinished`, the next run
+    may replace it. Raise ToolkitError if something cannot
     be laid out or written. A failed proof is no error: the report has it.
     """
     leaf = leaf_for(chosen)
-    with files.whole_directory(out, force=chosen.request.force) as building:
+    force = chosen.request.force
+    with files.whole_directory(out, force=force, unfinished=unfinished) as building:
         series = leaf.deepened(drafted(chosen, building / "overlay"), progress=progress)
         write_patches(building, series)
         proven = prove.run(leaf.claims(series), series, progress=progress)
@@ -170,7 +185,8 @@ def _write_overlay(
 ) -> OverlayReport:
     """Write the overlay of chosen commits; prove it first if it is to be `proven`."""
     leaf, proofs = leaf_for(chosen), tuple[Proof, ...]()
-    with files.whole_directory(request.out, force=proven) as building:
+    place = files.whole_directory(request.out, force=proven, unfinished=not proven)
+    with place as building:
         series = drafted(chosen, building)
         if series.overlay is None:
             raise _uncallable(request, chosen.package)

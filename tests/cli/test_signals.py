@@ -112,7 +112,8 @@ def test_unfinished_result_is_replaced_by_the_next_run(
     targets = (
         ["notes-server"] if command == "overlay" else ["status-board", "notes-server"]
     )
-    words = [command, *targets, "--nixpkgs", tree, "--out", out := tmp_path / "out"]
+    out = tmp_path / "out"
+    words: list[str | Path] = [command, *targets, "--nixpkgs", tree, "--out", out]
     process = started(unlet, *words)
     while not [*out.rglob(".unlet-unfinished")] and process.poll() is None:
         time.sleep(0.01)

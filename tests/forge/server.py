@@ -1,4 +1,4 @@
-"""A server on loopback that speaks as GitHub does, about a real git repository, with faults on request."""
+"""A loopback server that speaks as GitHub does, with faults on request."""
 
 import hashlib
 import json

@@ -12,7 +12,7 @@ API = "api.github.com"
 
 @pytest.fixture
 def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `gh` on PATH that knows a token for github.com, and writes down what it was asked."""
+    """A `gh` on PATH that knows a token, and writes down its arguments."""
     directory = tmp_path / "bin"
     directory.mkdir()
     program = directory / "gh"

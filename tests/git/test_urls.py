@@ -1,4 +1,4 @@
-"""git uses no other protocol for a URL than those that are permitted, whatever its form."""
+"""git uses only permitted protocols for a URL, whatever its form."""
 
 import shutil
 import subprocess

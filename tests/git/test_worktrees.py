@@ -21,7 +21,7 @@ from toolkit.model import FileChange, Oid
 def prepare(
     clone: Clone, text: str = "changed\n", *, onto: str = "master"
 ) -> tuple[clones.Clone, Oid]:
-    """Put two commits on a base into the clone, with what it lacks for them, and return the second."""
+    """Put two commits on a base into the clone, and return the second."""
     opened = clones.open_clone(clone.repo, REMOTE)
     base = clones.find_base(opened, onto).commit
     clones.fetch_files(opened, base)
@@ -359,7 +359,7 @@ class TestInterrupts:
 def interrupt(
     clone: Clone, command: str, when: str, code: str, *, signal: str = "INT"
 ) -> None:
-    """Run Python in a process that gets a signal before, or after, git runs a command."""
+    """Run Python in a process that gets a signal around one of git's commands."""
     directory = clone.upstream.parent.parent / "bin"
     directory.mkdir()
     program = directory / "git"

@@ -1,4 +1,4 @@
-"""What each rewrite of a package's file makes of the cases in its files in `cases/`, or why it refuses them."""
+"""Each rewrite gives the text that a case in `cases/` has, or its refusal."""
 
 from collections.abc import Callable
 from functools import partial

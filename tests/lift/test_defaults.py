@@ -167,7 +167,7 @@ def test_a_text_of_its_own_or_an_environment_beside_a_hidden_part_stays(
 
 
 def part(name: str, lines: int) -> str:
-    """Return a part whose text has so many lines more, which a move removes and adds again."""
+    """Return a part with so many more lines, which a move removes and adds again."""
     numbers = "      1\n" * lines
     return (
         f"  {name} = buildUi {{\n    inherit src version;\n    b = [\n{numbers}   "

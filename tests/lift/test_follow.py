@@ -132,19 +132,20 @@ def test_downloads_name_a_hash_of_the_package_that_a_part_follows() -> None:
     ).hashes.parts == {"cache": ("ui",)}
 
 
-def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> (
-    None
-):
+def hashed(text: str) -> tuple[str, ...]:
+    """Return the attributes made by a hash that may have to change."""
+    return tuple(followed(text).hashes.parts)
+
+
+def test_hash_of_the_packages_own_source_is_fetched_and_of_no_part() -> None:
     own = app().replace(
         "src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n'
     )
     assert own != app()
     assert followed(own, whole=True).hashes.parts == {}
     # The package's source takes the version with it, wherever it is written.
-    assert [followed(each, whole=True).hashes.fetched for each in (own, app())] == [
-        True,
-        False,
-    ]
+    assert followed(own, whole=True).hashes.fetched
+    assert not followed(app(), whole=True).hashes.fetched
     let, _, rest = own.partition("  src = fetchurl")
     alone = let + rest.partition("  };\n\n")[2].replace(
         "inherit version src;", "inherit version;"
@@ -153,97 +154,75 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
         "  inherit pname version src;",
         '  inherit pname version;\n  src = fetchurl { url = version; hash = ""; };',
     )
-    fixed = inline.replace("url = version;", "")
-    assert [lift_version(each).hashes.fetched for each in (inline, fixed)] == [
-        True,
-        False,
-    ]
+    assert lift_version(inline).hashes.fetched
+    assert not lift_version(inline.replace("url = version;", "")).hashes.fetched
+
+
+def test_hash_of_a_moved_download_is_its_output_hash() -> None:
     cache = app(
         '  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache"
     )
-    assert (
-        followed(cache).hashes.parts
-        == followed(cache.replace("hash =", "sha256 =")).hashes.parts
-        == {"outputHash": ("cache",)}
-    )
-    more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
-    part = app().replace(
-        "inherit version src;\n    cache", f"inherit version;\n{more}    cache"
-    )
-    assert followed(part).hashes.parts == dict.fromkeys(
-        ("src", "npmDeps", "cargoDeps", "outputHash"), ("ui",)
-    )
-    assert (
-        *followed(
-            part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')
-        ).hashes.parts,
-    ) == (
-        "src",
-        "cargoDeps",
-        "outputHash",
-    )
-    inherited = part.replace('npmDepsHash = ""', "inherit npmDepsHash")
-    assert (*followed(inherited).hashes.parts,) == (
-        "src",
-        "npmDeps",
-        "cargoDeps",
-        "outputHash",
-    )
-    # A part may take something of the package, and its own source from elsewhere.
-    other = 'src = fetchurl { hash = ""; };\n    patches = [ "${src}/a.patch" ];\n    npmDepsHash = "";\n    cache'
-    assert (
-        followed(app().replace("inherit version src;\n    cache", other)).hashes.parts
-        == {}
-    )
-    for patches in ("patches", "cargoPatches"):
-        patched = part.replace(
-            'npmDepsHash = ""', f"{patches} = [ (fetchurl {{ hash = version; }}) ]"
-        )
-        assert (*followed(patched).hashes.parts,) == ("src", "cargoDeps", "outputHash")
-    assert (
-        followed(
-            app().replace("    cache = null", "    hashed = [ ];\n    cache = null")
-        ).hashes.parts
-        == {}
-    )
-    locked = part.replace(
+    for text in (cache, cache.replace("hash =", "sha256 =")):
+        assert followed(text).hashes.parts == {"outputHash": ("cache",)}
+
+
+MORE = """    src = fetchurl { hash = version; };
+    npmDepsHash = "";
+    cargoHash = "";
+    outputHash = "";
+"""
+PART = app().replace(
+    "inherit version src;\n    cache", f"inherit version;\n{MORE}    cache"
+)
+
+
+def test_hashes_of_a_part_are_named_in_every_form() -> None:
+    names = ("src", "npmDeps", "cargoDeps", "outputHash")
+    assert followed(PART).hashes.parts == dict.fromkeys(names, ("ui",))
+    null = PART.replace('npmDepsHash = "', 'npmDepsHash = null; # "')
+    assert hashed(null) == ("src", "cargoDeps", "outputHash")
+    inherited = PART.replace('npmDepsHash = ""', "inherit npmDepsHash")
+    assert hashed(inherited) == names
+    assert hashed(PART.replace("npmDepsHash", "env.npmDepsHash"))[1] == "npmDeps"
+    locked = PART.replace(
         'outputHash = "";', "mitmCache = fetchurl { data = ./deps.json; };"
     )
-    assert (*followed(locked).hashes.parts,) == (
-        "src",
-        "npmDeps",
-        "cargoDeps",
-        "mitmCache",
-    )
+    assert hashed(locked) == ("src", "npmDeps", "cargoDeps", "mitmCache")
+
+
+def test_hashes_that_do_not_depend_on_the_package_are_not_named() -> None:
+    # A part may take something of the package, and its own source from elsewhere.
+    other = """src = fetchurl { hash = ""; };
+    patches = [ "${src}/a.patch" ];
+    npmDepsHash = "";
+    cache"""
+    assert hashed(app().replace("inherit version src;\n    cache", other)) == ()
+    for patches in ("patches", "cargoPatches"):
+        patched = PART.replace(
+            'npmDepsHash = ""', f"{patches} = [ (fetchurl {{ hash = version; }}) ]"
+        )
+        assert hashed(patched) == ("src", "cargoDeps", "outputHash")
+    empty = app().replace("    cache = null", "    hashed = [ ];\n    cache = null")
+    assert hashed(empty) == ()
+
+
+def test_hash_that_others_within_a_part_take_is_not_named() -> None:
+    gem = 'gem = fetchurl { hash = ""; };\n    g = gem;'
+    inner = PART.replace('outputHash = "";', gem)
+    alone = inner.replace("g = gem;", "")
+    assert hashed(alone) == ("src", "npmDeps", "cargoDeps", "gem")
     # An override of what others of a rec set are made with does not reach these.
-    inner = part.replace(
-        'outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;'
-    )
-    assert (*followed(inner.replace("g = gem;", "")).hashes.parts,) == (
-        "src",
-        "npmDeps",
-        "cargoDeps",
-        "gem",
-    )
     recursive = inner.replace("buildUi {", "buildUi rec {")
     for read in ("g = gem;", "g = { inherit gem; };"):
-        assert (*followed(recursive.replace("g = gem;", read)).hashes.parts,) == (
-            "npmDeps",
-            "cargoDeps",
-        )
+        text = recursive.replace("g = gem;", read)
+        assert hashed(text) == ("npmDeps", "cargoDeps")
     for own in ("", "g = { gem }: gem;"):
-        assert (*followed(recursive.replace("g = gem;", own)).hashes.parts,) == (
-            "npmDeps",
-            "cargoDeps",
-            "gem",
-        )
-    assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashes.parts][
-        1
-    ] == "npmDeps"
-    within = part.replace(
+        text = recursive.replace("g = gem;", own)
+        assert hashed(text) == ("npmDeps", "cargoDeps", "gem")
+    within = PART.replace(
         'outputHash = "";', 'a = let gem = fetchurl { hash = ""; }; in gem;'
     )
-    assert (*followed(within).hashes.parts,) == ("src", "npmDeps", "cargoDeps")
+    assert hashed(within) == ("src", "npmDeps", "cargoDeps")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The design `inner`: a part in a let that sees the final attributes follows them, and passthru only shows it."""
+"""The design `inner`: a part in a let follows the final attributes."""
 
 import pytest
 

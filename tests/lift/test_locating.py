@@ -1,4 +1,4 @@
-"""Which file a package is written in, and by which attribute paths a file's package is known."""
+"""The file of a package, and the packages of a file, as Nix finds them."""
 
 import shutil
 from pathlib import Path, PurePosixPath

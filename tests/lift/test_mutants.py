@@ -1,4 +1,4 @@
-"""Packages made and changed at random are lifted with equal derivations and every comment, or refused with the place.
+"""Random packages are lifted with equal derivations and comments, or refused.
 
 As in tests/docker/test_mutants.py: one number of the test is one batch, about which one
 process of Nix is asked.
@@ -32,23 +32,14 @@ BASES = [
 
 
 def package(random: Random) -> str:
-    """Return a package with parts that its let binds, used in one of the ways in which people use them."""
+    """Return a package whose let binds parts, which it uses in one of people's ways."""
     names = random.sample(
         ["web-ui", "frontend", "helper", "doc-pages", "plugin"], random.randint(1, 3)
     )
     shared = random.random() < 0.5
     definitions = [
-        f"{name} = stdenv.mkDerivation "
-        f"{random.choice(['', 'rec ', '(finalAttrs: '])}{{\n"
-        f'    pname = "{name}";\n    version = "1";\n    src = fetchFromGitHub {{ owner = "{name}"; repo = "r"; '
-        f'tag = "1"; hash = "sha256-fake/{name}"; }};\n    '
-        f"{random.choice(uses(names[:at], random) or ['meta.priority = 1;'])}"
-        "\n  };"
+        definition(name, uses(names[:at], random), random)
         for at, name in enumerate(names)
-    ]
-    definitions = [
-        text.replace("\n  };", "\n  });") if "(finalAttrs" in text else text
-        for text in definitions
     ]
     if shared:
         definitions.append(
@@ -58,18 +49,7 @@ def package(random: Random) -> str:
     random.shuffle(definitions)
     head = random.choice(["{", "rec {", "(finalAttrs: {", "(self: {", "({"])
     chosen = random.sample(uses(names, random), 2)
-    shown = random.choice(
-        [
-            "passthru = { };",
-            f"passthru.{names[0]} = {names[0]};",
-            f"passthru = {{ inherit {names[0]}; }};",
-            f"passthru.tests = {{ inherit {names[0]}; }};",
-            f"passthru = {{ tests.a = {names[0]}; }} // {{ kept = 1; }};",
-            f"inherit {names[0]};",
-            "",
-            "",
-        ]
-    )
+    shown = showing(names[0], random)
     body = "\n  ".join(
         [
             "",
@@ -85,6 +65,37 @@ def package(random: Random) -> str:
     return (
         f"{{ lib, stdenv, fetchFromGitHub, curl "
         f"}}:\n{let}\nin\nstdenv.mkDerivation {head}{body}\n{end}\n"
+    )
+
+
+def definition(name: str, uses: list[str], random: Random) -> str:
+    """Return the definition of a part, made with one of some attributes."""
+    head = random.choice(["", "rec ", "(finalAttrs: "])
+    attribute = random.choice(uses or ["meta.priority = 1;"])
+    end = "});" if head.startswith("(") else "};"
+    return f"""{name} = stdenv.mkDerivation {head}{{
+    pname = "{name}";
+    version = "1";
+    src = fetchFromGitHub {{
+      owner = "{name}"; repo = "r"; tag = "1"; hash = "sha256-fake/{name}";
+    }};
+    {attribute}
+  {end}"""
+
+
+def showing(name: str, random: Random) -> str:
+    """Return an attribute that may show a part."""
+    return random.choice(
+        [
+            "passthru = { };",
+            f"passthru.{name} = {name};",
+            f"passthru = {{ inherit {name}; }};",
+            f"passthru.tests = {{ inherit {name}; }};",
+            f"passthru = {{ tests.a = {name}; }} // {{ kept = 1; }};",
+            f"inherit {name};",
+            "",
+            "",
+        ]
     )
 
 

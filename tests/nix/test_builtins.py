@@ -36,7 +36,7 @@ def test_every_builtin_is_judged(tmp_path: Path) -> None:
 
 @pytest.fixture
 def theirs(sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stranger's directory beside a HOME with secrets, and a PATH on which nobody is to start anything."""
+    """A stranger's directory beside a HOME with secrets, and a PATH full of traps."""
     theirs = tmp_path / "theirs"
     (theirs / ".hg").mkdir(parents=True)
     (sealed / "secret").write_text("told")

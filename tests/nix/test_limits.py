@@ -1,4 +1,4 @@
-"""What a stranger's expression can reach, with settings of the user's that open a door each."""
+"""A stranger's expression reaches little, whatever door the user's settings open."""
 
 import json
 import os
@@ -425,7 +425,7 @@ def test_seal_within_another_ends_with_it() -> None:
 
 
 def _asking(*seconds: float) -> Command:
-    """Return a program that takes so many seconds for things, and marks where it begins each."""
+    """Return a program that takes seconds for things, and marks where each begins."""
     lines = "".join(
         f"echo 'x question {number}' >&2; sleep {each};"
         for number, each in enumerate(seconds)

@@ -1,4 +1,4 @@
-"""On machines that are emulated by namespaces: /nix is empty there, and a user of no name runs Nix."""
+"""Stores on emulated machines: /nix is empty, and a nameless user runs Nix."""
 
 import json
 import os

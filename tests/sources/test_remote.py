@@ -279,7 +279,7 @@ def test_a_release_that_does_not_say_its_commit_is_an_error(
 
 
 class Flood(Handler):
-    """A server of releases that answers with more than a commit: packed zeros, a line without an end, a redirect."""
+    """A server of releases whose answers are more than a commit, or elsewhere."""
 
     kind = ""
     sent = 0

@@ -53,7 +53,7 @@ class _Page(Struct, frozen=True, kw_only=True):
 
 
 class _Wanted(Struct, frozen=True, kw_only=True):
-    """A request: at most `most` bytes of the type `accept`, complete if `check` accepts them."""
+    """A request for at most `most` bytes of a type, complete if `check` accepts."""
 
     accept: str
     most: int
@@ -241,7 +241,7 @@ class Client:
         return request
 
     def _refusal(self, answer: requests.Response, body: bytes) -> ToolkitError:
-        """Return the error for a bad status, in one line; what GitHub says may repeat the token, and that is hidden."""
+        """Return the error for a bad status, in one line, without the token."""
         status, where = answer.status_code, _shown(answer.url)
         said = ""
         with suppress(ToolkitError):
@@ -284,7 +284,7 @@ class Client:
 
 
 def _limited(answer: requests.Response, said: str) -> float | None:
-    """Return the seconds until the rate limit that a refusal describes has passed, None for another refusal."""
+    """Return the seconds until a refusal's rate limit has passed, None for another."""
     if answer.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
     after, reset = _number(answer, "Retry-After"), _number(answer, "X-RateLimit-Reset")
@@ -310,7 +310,7 @@ def _number(answer: requests.Response, name: str) -> int | None:
 def _unreachable(
     url: str, error: requests.RequestException, seconds: float
 ) -> UnreachableError:
-    """Return the error for a request without a complete answer within `seconds`, a lasting one if nothing is there."""
+    """Return the error for a request without a complete answer in time."""
     reasons: tuple[tuple[type[requests.RequestException], str], ...] = (
         (requests.ReadTimeout, f"no whole answer within {seconds:.3g} s"),
         (requests.exceptions.SSLError, "its certificate is not trusted"),

@@ -1,4 +1,4 @@
-"""The program's questions to GitHub about one repository, and the fields of the answers that it uses."""
+"""The questions to GitHub about one repository, and the used fields of answers."""
 
 import re
 from collections.abc import Iterator

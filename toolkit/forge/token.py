@@ -41,7 +41,7 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 def find_token(command: str | None, *, host: str) -> Token | None:
-    """Return the token for `host` (that of the API's URL) from the first place that has one, else None.
+    """Return the token for the API's `host` from the first place with one, else None.
 
     The places: the first line that `command` prints (words as for a shell, but none is
     started), `$GITHUB_TOKEN`, `$GH_TOKEN`, `gh auth token`. Raise ToolkitError if the

@@ -1,4 +1,4 @@
-"""How git is called: which environment and configuration it sees, for each of the four ways it is used.
+"""How git is called: its environment and configuration in each of four ways.
 
 - On repositories of our own (`hermetic`): the configuration is hermetic.gitconfig and
 nothing else, identity and dates are fixed, no hook runs, so the same input gives the
@@ -295,7 +295,7 @@ def _bounded(command: process.Command) -> process.Completed:
 
 @cache
 def _refuse_links(place: Path) -> None:
-    """Raise ToolkitError if what git reads in its own directory is a link to a file elsewhere: git would quote that."""
+    """Raise ToolkitError if git would read, and quote, a file through a link."""
     top = next(
         (
             each
@@ -373,7 +373,7 @@ def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed
 
 
 def _filters(top: Path) -> Mapping[str, str]:
-    """Return the settings by which no filter runs that a repository's configuration has."""
+    """Return the settings by which no filter of a repository's configuration runs."""
     asked = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
     listed = run_reading(top, *asked, found=False, ok=(0, 1)).names
     names = {name.rpartition(".")[0] for name in listed.split("\0") if name}
@@ -414,7 +414,7 @@ def run_network(
 
 
 def author() -> str:
-    """Return the `NAME <EMAIL>` that git would use as author of a commit here, PLACEHOLDER if it knows none."""
+    """Return the `NAME <EMAIL>` of a commit's author here, PLACEHOLDER if unknown."""
     argv = ("git", "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
     asked = process.run(argv, env=contributing(), ok=None)
     known = asked.text.rsplit(" ", 2)[0] if asked.status == 0 else ""

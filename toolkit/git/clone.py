@@ -1,4 +1,4 @@
-"""A user's clone: its remotes and branches, the author of commits in it, and fetches into it."""
+"""A user's clone: remotes, branches, the author of commits in it, fetches into it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -140,7 +140,7 @@ def branches(directory: Path, upstream: str) -> Branches:
 
 
 def find_base(clone: Clone, name: str) -> Base:
-    """Return the commit of a branch, preferably upstream's, or of any other commit name.
+    """Return the commit of a branch, upstream's first, or of another commit name.
 
     Raise ToolkitError if the clone does not know the name.
     """
@@ -239,7 +239,7 @@ def _fetch(clone: Clone, remote: str, *words: str, stdin: bytes | None = None) -
 
 
 def people(clone: Clone) -> Mapping[str, str]:
-    """Return the `author` and the `committer` (`NAME <EMAIL>`) of future commits in the clone.
+    """Return the `author` and the `committer` of future commits in the clone.
 
     Raise ToolkitError if git does not know its user, and for an address that nixpkgs'
     CI rejects.
@@ -288,7 +288,7 @@ def branch_commit(clone: Clone, branch: str) -> Oid | None:
 
 
 def is_pushed(clone: Clone, commit: Oid) -> bool:
-    """Return whether some remote branch contains the commit, as far as the clone knows."""
+    """Return whether a remote branch has the commit, as far as the clone knows."""
     listed = (
         "for-each-ref",
         "--count=1",
@@ -306,7 +306,7 @@ def has_branch(clone: Clone, remote: str, branch: str) -> bool:
 
 
 def push_remote(clone: Clone, base: Base) -> str | None:
-    """Return the remote to push a branch to: the configured one, else `origin`, else the first one; or None.
+    """Return the remote to push a branch to: the configured one, `origin` or any.
 
     It is never the base's repository, by whatever URL, unless that is a fork on GitHub.
     """
@@ -333,7 +333,7 @@ def _place(url: str) -> str:
 
 
 def _home(clone: Clone) -> str | None:
-    """Return the remote that upstream's branches come from, None for a clone without remotes."""
+    """Return the remote of upstream's branches, None for a clone without remotes."""
     named = (
         name for name in ("upstream", "origin", *clone.remotes) if name in clone.remotes
     )

@@ -203,7 +203,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def workshop(clone: Clone) -> Generator[Workshop]:
-    """Yield a temporary repository for commits, which are signed as `commit.gpgSign` says."""
+    """Yield a temporary repository; its commits are signed if `commit.gpgSign` is on."""
     asked = calls.run_contributing(
         clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1)
     )

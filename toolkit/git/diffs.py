@@ -1,4 +1,4 @@
-"""Read diffs, both git's own and others': their paths by git, their lines by unidiff."""
+"""Read anybody's diffs: their paths by git, their lines by unidiff."""
 
 import io
 import re

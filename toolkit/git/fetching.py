@@ -1,4 +1,4 @@
-"""Fetch a few files of one commit from a remote: depth 1, without blobs, then the blobs of some paths."""
+"""Fetch a few files of one commit from a remote, without other blobs."""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _UNREACHABLE = re.compile(
 
 
 def resolve_remote(url: str, rev: str) -> Oid:
-    """Ask a remote for the current commit of `rev`: a branch, a tag, `HEAD` or a full ref name.
+    """Ask a remote for the current commit of `rev`: a branch, a tag, a full ref.
 
     Raise ToolkitError for an unknown name and for a remote that does not answer.
     """
@@ -69,7 +69,7 @@ def fetch(
     *,
     more: Sequence[Oid] = (),
 ) -> None:
-    """Fetch the commit `rev` of a remote, with the blobs at and below `paths` (None: all), into the directory `into`.
+    """Fetch the commit `rev` of a remote, with some `paths` (None: all).
 
     `into` becomes a bare repository whose HEAD is the commit; it does not remember the
     URL. `rev` is a full commit id, a branch, a tag or `HEAD`; `more` are further

@@ -22,7 +22,7 @@ _FORMAT = f"--format={_RECORD}%H{_FIELD}%ct{_FIELD}%s{_FIELD}"
 
 
 class FileCommit(Struct, frozen=True, kw_only=True):
-    """A commit that changed a file: its id, the committer's date, the first line of its message."""
+    """A commit that changed a file: its id, the committer's date, its subject."""
 
     commit: Oid
     date: datetime
@@ -48,7 +48,7 @@ def last_change(
 def versions(
     repository: Path, commit: Oid, path: PurePosixPath, *, most: int
 ) -> list[tuple[FileCommit, PurePosixPath]]:
-    """Return the newest ancestors of `commit` that changed the file at `path`, with its path at that time.
+    """Return the newest ancestors that changed a file, with its path at that time.
 
     Renames are followed. A merge counts if the file differs from that of each parent.
     """
@@ -115,7 +115,7 @@ def differing(
 ) -> tuple[
     tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None], ...
 ]:
-    """Return the paths of the files that differ between two commits, with both versions."""
+    """Return the paths that differ between two commits, with both versions."""
     options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
     fields = calls.run_reading(
         repository, "diff-tree", *options, str(base), str(head)
@@ -139,7 +139,7 @@ def differing(
 
 
 def _records(output: bytes) -> Iterator[tuple[FileCommit, str]]:
-    """Yield the commits of a log in our format, each with what git has written behind it."""
+    """Yield the commits of a log in our format, each with the lines behind it."""
     for record in _BEGINNING.split(output.decode("utf-8", "replace"))[1:]:
         oid, date, message = record.split(_FIELD, 2)
         subject, _, rest = message.rpartition(_FIELD)

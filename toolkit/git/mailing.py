@@ -1,4 +1,4 @@
-"""Write commits as mails for `git am` and as one diff for `git apply`, in temporary repositories."""
+"""Write commits as mails for `git am` and as one diff for `git apply`."""
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -62,7 +62,7 @@ def throwaway(*commits: NewCommit, date: int | None) -> Generator[Path]:
 
 
 def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
-    """Yield commits in the form of git-fast-import(1), by which one process makes all of them."""
+    """Yield commits in the form of git-fast-import(1), which makes all at once."""
     for commit in commits:
         yield f"commit refs/heads/main\nauthor {commit.author} {date} +0000\n".encode()
         yield f"committer {calls.IDENTITY} {date} +0000\n".encode()
@@ -80,7 +80,7 @@ def _data(content: bytes) -> Iterator[bytes]:
 
 
 class Mails(Struct, frozen=True, kw_only=True):
-    """The commits of a proposal: a mail each for `git am`, and one diff of all for `git apply`."""
+    """The commits of a proposal: mails for `git am`, and one diff for `git apply`."""
 
     patches: tuple[Patch, ...]
     upstream_diff: bytes
@@ -89,7 +89,7 @@ class Mails(Struct, frozen=True, kw_only=True):
 def series(
     commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None
 ) -> Mails:
-    """Return consecutive commits as mails, and as one diff against `before` of the first one.
+    """Return consecutive commits as mails, and as one diff of them all.
 
     Each mail has the date `committed`, that of the pin in seconds since the epoch, by
     default now; its author is git's user. All else depends on the commits alone. Mails

@@ -1,4 +1,4 @@
-"""Commits and files of one repository as objects, which GitPython makes of what git itself reads.
+"""Commits and files of one repository as GitPython's objects, read by git.
 
 GitPython runs git through `process` here, as all of the program does: with an
 environment of ours and in a session of its own, on the one repository that was named.
@@ -32,7 +32,7 @@ _CHUNK = 1 << 20
 
 
 class _Git(Git):
-    """Git as GitPython calls it, on the git directory `directory` and with the environment `variables`."""
+    """Git as GitPython calls it, with a git `directory` and the `variables`."""
 
     def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
         super().__init__(directory)
@@ -73,7 +73,7 @@ class _Repo(Repo):
 
 
 class DecodedCommit(git.Commit):
-    """A commit whose author and message are decoded by its header `encoding`, which GitPython 3.2.1 ignores."""
+    """A commit decoded by its header `encoding`, which GitPython 3.2.1 ignores."""
 
     def _deserialize(self, stream: io.BytesIO) -> git.Commit:
         content = stream.read()

@@ -1,4 +1,4 @@
-"""Try patches on a clean checkout or on some files, in temporary directories and repositories."""
+"""Try patches on a clean checkout or on some files, in temporary repositories."""
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def apply(
 def changes(
     patch: bytes, read: Callable[[PurePosixPath], bytes | None]
 ) -> tuple[FileChange, ...]:
-    """Return the effect of a patch on the files that `read` returns, None for a missing one.
+    """Return a patch's effect on the files that `read` returns, None if missing.
 
     Raise ToolkitError with git's reason if it does not apply, or deletes a file.
     """
@@ -79,7 +79,7 @@ def changes(
 def outcome(
     patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: str
 ) -> Mapping[PurePosixPath, TreeFile]:
-    """Return those of the files, and those that the patch adds, that exist after `git apply` with `options`.
+    """Return the files, and the patch's new ones, after `git apply` with `options`.
 
     Raise ToolkitError with git's reason if it does not apply.
     """

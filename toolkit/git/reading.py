@@ -1,4 +1,4 @@
-"""Read commits and files from a repository without writing to it: a clone, a worktree or a bare one."""
+"""Read commits and files from any repository without writing to it."""
 
 import hashlib
 import os
@@ -203,7 +203,10 @@ def export(
 
 
 def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path) -> None:
-    """Let git write files from a repository of ours that has the same objects, and attributes that change nothing."""
+    """Let git write files from a repository of ours with the same objects.
+
+    Its attributes change nothing.
+    """
     into.mkdir(parents=True, exist_ok=True)
     listed = b"".join(
         b"%s %s\t%s\0" % (each.mode.encode(), str(each.blob).encode(), bytes(each.path))
@@ -232,7 +235,7 @@ def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path) -> No
 
 
 def check_rev(rev: str) -> None:
-    """Raise UsageError if this cannot name a commit, so that git never takes it for an option."""
+    """Raise UsageError if git could take the name of a commit for an option."""
     if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(
         r"\.\.|\^[@!-]", rev
     ):

@@ -70,7 +70,7 @@ def worktrees(clone: Clone) -> tuple[Worktree, ...]:
 
 
 def _entries(clone: Clone) -> dict[Path, Path]:
-    """Return the directories in which git keeps what it knows, by the worktrees' paths."""
+    """Return the directories of git's records about worktrees, by their paths."""
     entries: dict[Path, Path] = {}
     for name in WritableRoot(clone.common).names(_ENTRIES):
         entry = clone.common / _ENTRIES / name
@@ -265,7 +265,7 @@ def _finish(clone: Clone, branch: str, worktree: Worktree | None) -> None:
 
 
 def _is_aside(worktree: Worktree) -> bool:
-    """Return whether the place for a worktree that is removed has it, or its remains."""
+    """Return whether the place of a removed worktree has it, or its remains."""
     aside = _aside(worktree.path)
     if worktree.entry is None or aside.is_symlink() or not aside.is_dir():
         return False

@@ -1,4 +1,4 @@
-"""The conversation with Nix is tested through `reach`, and on the small nixpkgs of a proposal."""
+"""Fixtures of `reach` and of a proposal, which the conversation with Nix needs."""
 
 from tests.proposal.conftest import nixpkgs
 from tests.reach.conftest import reached

@@ -7,7 +7,7 @@ from toolkit.errors import CommandError, LimitError
 
 
 class Asking:
-    """Doubles numbers, and ends at those that are bad, as Nix does at what it cannot catch."""
+    """Doubles numbers, and ends at bad ones, as Nix at uncatchable errors."""
 
     def __init__(
         self, *bad: int, is_named: bool = False, names: int | None = None

@@ -1,4 +1,4 @@
-"""Questions that builds of Nix answer: the same answers as a process, kept, spread, and never wrong for want of a machine."""
+"""Builds of Nix answer questions as a process does, and keep the answers."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def asked(
     seconds: float = 60,
     together: int = 1,
 ) -> list[Answer]:
-    """Return the answers about attributes of the specimen with these files, by builds."""
+    """Return what builds answer about attributes of the specimen with these files."""
     base = NixpkgsTree(root=specimen.path(), key="specimen")
     with ground.opened(base, progress=Silence()) as place:
         shared = chunks.spread(place.root, base.key, options=options)
@@ -84,9 +84,7 @@ def test_the_answers_are_those_of_a_process_but_for_the_path_of_the_tree() -> No
     assert here.parts["position"].endswith(place.partition(f"/{NOTES}")[2])
 
 
-def test_files_are_exchanged_added_and_deleted_and_a_directory_goes_with_its_last_one() -> (
-    None
-):
+def test_files_are_exchanged_added_and_deleted_with_empty_directories() -> None:
     contents = {
         NOTES: None,
         PurePosixPath("pkgs/by-name/ne/newer/package.nix"): text(

@@ -60,6 +60,24 @@ def test_patch_of_a_stranger_is_judged_sealed(
     assert not (home / "ran").exists()
 
 
+def test_patch_of_a_stranger_is_judged_in_builds_of_nix(
+    unlet: Unlet, clone: Path
+) -> None:
+    edit(
+        clone, 'version = "', 'version = builtins.seq (builtins.readFile /etc/passwd) "'
+    )
+    check = ("check", "--patch", patched(clone), "--nixpkgs", "specimen", "--json")
+    system = ("--system", "x86_64-linux")
+    refused = unlet(*check, "--build-args", "--max-jobs 1")
+    assert (refused.returncode, "requires --on nix" in refused.stderr) == (2, True)
+    done = unlet(
+        *check, *system, "--verbose", "--on", "nix", "--build-args", "--max-jobs 1"
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "is forbidden in restricted mode" in done.stdout
+    assert "-unlet-chunk.drv" in done.stderr
+
+
 def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
     unlet: Unlet, docker_nix: Path
 ) -> None:

@@ -1,1 +1,1 @@
-"""The one conversation with Nix: questions about packages and overrides, and their answers."""
+"""The one conversation with Nix about packages and their overrides."""

@@ -84,7 +84,7 @@ class _Derivation(Struct, frozen=True, kw_only=True):
 
 
 class Builder(Struct, frozen=True, kw_only=True):
-    """Builds chunks: `shared` are the attributes of all of them, `options` the user's arguments for Nix."""
+    """Builds chunks, which share some attributes; `options` are the user's."""
 
     shared: Mapping[str, str]
     stored: Sequence[str]
@@ -196,7 +196,7 @@ class _Log(Struct, kw_only=True):
                 pass
 
     def tell(self) -> None:
-        """Tell how many chunks are evaluated, where, and how long the others may take."""
+        """Report the number of evaluated chunks, their machines, and an estimate."""
         done = self.done.total()
         places = ", ".join(
             f"{count} on {machine}" for machine, count in self.done.most_common()
@@ -209,7 +209,7 @@ class _Log(Struct, kw_only=True):
         )
 
     def failure(self, derivation: _Derivation) -> Built | None:
-        """Return what chunk.sh said of an evaluation without an output, None if it did not."""
+        """Return why chunk.sh wrote no output, None if it does not say."""
         last = self.last.get(derivation.path, "")
         said = re.fullmatch(r"unlet: (late|signal) ?(\d*)", last)
         if said is None:

@@ -1,8 +1,8 @@
-"""Evaluate in builds of Nix: a chunk of questions is a derivation, whose output has Nix's lines.
+"""Evaluate in builds of Nix: a chunk of questions is a derivation.
 
-It is a function of paths of the store alone: the tree, the exchanged files, the
-expression, Nix, and the questions. So Nix spreads chunks over its builders, keeps them,
-and has those of an interrupted run. Its sandbox is the wall.
+The output has Nix's lines. It is a function of paths of the store alone: the tree, the
+exchanged files, the expression, Nix, and the questions. So Nix spreads chunks over its
+builders, keeps them, and has those of an interrupted run. Its sandbox is the wall.
 """
 
 import os
@@ -50,7 +50,7 @@ _STORED = (
 
 
 class Spread(Struct, frozen=True, kw_only=True):
-    """The tree and the programs that all chunks of a comparison share, as paths of the store."""
+    """The tree and programs of all chunks of a comparison, in the store."""
 
     tree: str
     expressions: str
@@ -69,7 +69,7 @@ class Spread(Struct, frozen=True, kw_only=True):
 
 
 class Chunks(Struct, frozen=True, kw_only=True):
-    """One side of a comparison, whose evaluations run as builds, as many as are there at a time."""
+    """One side of a comparison, which builds evaluate, many at a time."""
 
     spread: Spread
     change: str
@@ -130,7 +130,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
 
 
 def spread(root: Path, key: str, *, options: Sequence[str]) -> Spread:
-    """Add the tree at `root` to the store, unless that has the tree of this key, and what evaluates it."""
+    """Add the tree at `root` and the programs to the store, unless it has them."""
     tools = evaluator.tools()
     return Spread(
         tree=stored(f"tree {key}", lambda _: root),
@@ -152,7 +152,10 @@ def side(
     count: int,
     progress: Progress,
 ) -> Chunks:
-    """Return where so many conversations evaluate the tree with these files; `root` has them."""
+    """Return the place for so many conversations about a tree with these files.
+
+    The tree at `root` has them.
+    """
     builder = Builder(
         shared={
             "busybox": shared.busybox,
@@ -175,7 +178,7 @@ def side(
 
 
 def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> str:
-    """Return the path of the store with exchanged files; `root` is the tree that has them.
+    """Return the path of the store with the files of the tree at `root`.
 
     It is empty if nothing is exchanged.
     """
@@ -199,7 +202,7 @@ def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> 
 
 
 def _gone(root: Path, path: PurePosixPath) -> PurePosixPath:
-    """Return what is gone with a file: the outermost directory that is not there any more."""
+    """Return the outermost directory that is gone with a file, or the file."""
     above = [path, *path.parents]
     return next(inner for inner, outer in pairwise(above) if (root / outer).is_dir())
 

@@ -26,7 +26,7 @@ class Conversation(ABC, Generic[Q, A]):
     """Questions of one kind about a system, and what Nix has answered so far."""
 
     def __init__(self, system: str, allowed: Allowance, place: Place = HERE) -> None:
-        """Subtract the time of each attribute, alone or with others, from what it is allowed."""
+        """Subtract the time of each attribute from its allowance."""
         self.system = system
         self.allowed = allowed
         self.mark = new_mark()
@@ -44,7 +44,7 @@ class Conversation(ABC, Generic[Q, A]):
         ]
 
     def together(self, questions: Sequence[Q]) -> list[A]:
-        """Return the answers of one evaluation; raise CommandError if a question ends it."""
+        """Return one evaluation's answers; raise CommandError if a question ends it."""
         open_questions = {
             number: question
             for number, question in enumerate(questions)

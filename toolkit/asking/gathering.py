@@ -1,4 +1,4 @@
-"""Gather the chunks of several conversations, so that Nix gets all that are there at once."""
+"""Gather the chunks of several conversations for one build."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ class Gathering:
 
     @contextmanager
     def taking_part(self) -> Generator[None]:
-        """Leave at the end of the block: nobody waits for this conversation any more."""
+        """Leave at the end of the block, so that no other conversation waits."""
         try:
             yield
         finally:

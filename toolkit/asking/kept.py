@@ -15,7 +15,7 @@ _DOCUMENT = "answers.json"
 
 
 def fingerprint(*facts: object, expression: Iterable[Path]) -> str:
-    """Return the key of answers that depend on these facts, on Nix and on an expression's files."""
+    """Return the key of answers by these facts, Nix and an expression's files."""
     contents = [files.read(path) for path in expression]
     text = repr((*facts, str(program.version()), contents))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -61,7 +61,7 @@ FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
 """The parts to evaluate of an attribute that only reads a changed one."""
 
 ELSEWHERE = tuple(part for part in ALL if part not in {"functions", "follows"})
-"""The parts to evaluate on all systems but the first, and in other versions of a set."""
+"""The parts to evaluate on other systems and in other versions of a set."""
 
 NATIVE = "x86_64-linux"
 
@@ -241,7 +241,7 @@ class Times:
 
 
 def seconds(*, nixos: bool) -> float:
-    """Return the time limit of each attribute on a system, in all evaluations about it."""
+    """Return the time limit of an attribute, in all evaluations about it."""
     return max(limits.seconds(), _SECONDS) if nixos else limits.seconds()
 
 
@@ -364,7 +364,7 @@ class _Conversation(Conversation[Question, Answer]):
             self._tell()
 
     def alone(self, question: Question, error: CommandError) -> Answer:
-        """Return the answer to a question that ends the evaluation: the part that does is left out."""
+        """Return the answer to a question that ends Nix, without the part that does."""
         end = self._end(question, error)
         if self._scope.hashed:
             # Its first part may have been heard.
@@ -465,7 +465,7 @@ def is_unreached(answer: Answer) -> bool:
 
 
 def why_not(scope: Scope, path: tuple[str, ...], allowed: Allowance) -> str:
-    """Return in one line why an attribute does not evaluate, within its remaining time."""
+    """Return in one line why an attribute does not evaluate."""
     question = Question(path=path, parts=("derivation",))
     task = Task(
         evaluation=scope.evaluation({0: question}, loud=True),

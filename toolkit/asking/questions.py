@@ -1,4 +1,4 @@
-"""Many questions in one evaluation of Nix: its command and limits, and the answers if a question ends it.
+"""Many questions in one evaluation of Nix, and its limits.
 
 The expression prints a mark and `question N` before each. No evaluated file can know
 the mark, or blame another.
@@ -40,9 +40,9 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     """A number of questions that one sealed evaluation of an expression answers.
 
     Each question has the time of one evaluation. All have at most so many `seconds`, or
-    the time of one if the user allows it more, and never over `most`. With `searches`, the attribute is a set
-    of questions, and one that fails ends no other. An evaluation that `keeps` its
-    derivations writes them to the user's own store.
+    the time of one if the user allows it more, and never over `most`. With `searches`,
+    the attribute is a set of questions, and one that fails ends no other. An evaluation
+    that `keeps` its derivations writes them to the user's own store.
     """
 
     expression: Path
@@ -90,7 +90,7 @@ class Evaluation(Struct, frozen=True, kw_only=True):
 def bisected(
     ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T], *, mark: str = MARK
 ) -> list[A | CommandError]:
-    """Ask about items in as few evaluations as uncatchable errors permit, and return the answers in order.
+    """Return the answers about items, in as few evaluations as errors permit.
 
     Such an error ends an evaluation: it becomes the answer of the item at fault, and
     all others are asked again. The last `question N` after the mark names that item;

@@ -1,4 +1,4 @@
-"""A conversation with one Nix process, which answers question after question, even after errors.
+"""A conversation with one Nix process, which goes on after errors.
 
 `nix repl` keeps evaluated values, whatever fails later, so that fifty questions cost
 little more than one.
@@ -75,7 +75,7 @@ class EvaluationError(ToolkitError):
 
     @property
     def is_absent(self) -> bool:
-        """Return whether a file of the user's is missing here, which is not the override's fault."""
+        """Return whether one of the user's files is missing on this machine."""
         return _ABSENT.search(self.message) is not None
 
     @property
@@ -173,7 +173,7 @@ class Session:
         self._close()
 
     def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
-        """Return the answer to an expression, which must print it with `say`, or the reason for having none."""
+        """Return what an expression prints with `say`, or why it prints nothing."""
         if time.monotonic() >= self._deadline:
             return self._late("")
         try:
@@ -262,7 +262,7 @@ class Session:
         raise self._late("\n".join(said))
 
     def _require_room(self) -> None:
-        """Raise EvaluationError if Nix has written more than a sealed evaluation may."""
+        """Raise EvaluationError if Nix has written more than it may."""
         most = self._command.writes
         now = process.written(self._process.pid)
         if most is None or self._written + now <= most << 20:

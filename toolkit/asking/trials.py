@@ -1,4 +1,4 @@
-"""Ask whole trees about packages: their derivations before and after, and the effects of overrides.
+"""Try overrides of packages in two trees, and compare the derivations.
 
 One evaluation examines many packages. An uncatchable error is the answer of one; the
 others are asked again.
@@ -36,11 +36,11 @@ _KIND = "lifts"
 _SECONDS = 180.0
 
 FOLLOW = "follow"
-"""The first name of the path to a part that is not replaced itself, but made anew by what it follows."""
+"""The first name of a path to a part that is replaced by what it follows."""
 
 
 class LiftQuestion(Struct, frozen=True, kw_only=True):
-    """A package by its attribute path, methods by name, and other attributes that may depend on them.
+    """A package by its attribute path, and its override methods by name.
 
     `follows` maps each method to the package's attributes that its part takes.
     `downloads` are the paths of what is downloaded by hashes that a new version
@@ -66,7 +66,10 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
 
 
 class Effect(StrEnum):
-    """The effect of an override: it works only if the replacement appears and nothing of the old part remains."""
+    """The effect of an override.
+
+    It works if the replacement appears and nothing of the old part remains.
+    """
 
     NONE = "none"
     """There is no such attribute."""
@@ -98,7 +101,7 @@ class Method(Struct, frozen=True, kw_only=True):
 
     @property
     def has_effect(self) -> bool:
-        """Return whether a replacement appears instead of the part, in the build or beside it."""
+        """Return whether the replacement appears, in the build or beside it."""
         return self.effect is Effect.WORKS or (
             self.effect is Effect.INEFFECTIVE and self.shown
         )
@@ -144,7 +147,9 @@ class Bump(Struct, frozen=True, kw_only=True):
 
 
 class Derivations(Struct, frozen=True, kw_only=True):
-    """The derivations of a package before and after, None if one does not evaluate, and its methods by name.
+    """The derivations of a package before and after, and its methods by name.
+
+    A derivation is None if it does not evaluate.
 
     `error` is the line with the reason for the evaluation's end, at one of our limits
     if `limited`. `marks` are the attributes of meta for which Nix refuses the package,
@@ -170,7 +175,7 @@ def evaluation(  # noqa: PLR0913 - the arguments of the expression
     *,
     mark: str = MARK,
 ) -> Evaluation:
-    """Return the evaluation of the questions with these numbers, with a mark before each."""
+    """Return the evaluation of numbered questions, with a mark before each."""
     asked = [
         {name: value for name, value in asdict(question).items() if name != "table"}
         | {
@@ -284,7 +289,7 @@ class _Conversation(Conversation[LiftQuestion, Derivations]):
         return thing(self.system, question)
 
     def together(self, questions: Sequence[LiftQuestion]) -> list[Derivations]:
-        """Return the answers of one evaluation, with the effects of the replacements."""
+        """Return one evaluation's answers, with the effects of replacements."""
         known = self.heard.keys() | ()
         try:
             super().together(questions)
@@ -339,7 +344,10 @@ class _Conversation(Conversation[LiftQuestion, Derivations]):
         return answer
 
     def _by_method(self, question: LiftQuestion) -> Derivations | None:
-        """Return the answer with a trial of each method alone: what an argument takes is known by a trial only, which may end Nix."""
+        """Return the answer with a trial of each method alone, None if that is no use.
+
+        Only a trial shows what an argument takes, and it may end Nix.
+        """
         tries = any(
             path[0] in {"override", "table"} for path in question.methods.values()
         )
@@ -416,7 +424,7 @@ def thing(system: str, question: LiftQuestion) -> Thing:
 def _with_effects(
     question: LiftQuestion, answer: Derivations, store: DerivationStore
 ) -> Derivations:
-    """Add to the methods what their replacements come to, by the closures of both builds."""
+    """Add the effects of the methods, by the closures of both builds."""
     methods = {
         name: replace(
             method,
@@ -456,7 +464,7 @@ def _judged(
 def _effect(
     method: Method, path: tuple[str, ...], package: str, store: DerivationStore
 ) -> tuple[Effect, tuple[str, ...]]:
-    """Return what a replacement comes to, and the way from the package with it to what it is for."""
+    """Return a replacement's effect, and the way from the package to the old part."""
     new, old, gives = method.new, method.old, str(method.gives)
     # A file may change what it is given.
     if gives == package or (
@@ -473,7 +481,7 @@ def _effect(
 
 
 def _loses(store: DerivationStore, before: str, after: str) -> bool:
-    """Return whether something is not built in any more, but for packages that are built anew under the same name."""
+    """Return whether an input is gone that is not rebuilt under the same name."""
     one, other = store.closure(before), store.closure(after)
     anew = {store[each].name for each in other - one}
     return any(store[each].name not in anew for each in one - other)

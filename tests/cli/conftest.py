@@ -33,7 +33,10 @@ class Unlet(Struct, frozen=True, kw_only=True):
     def __call__(
         self, *arguments: str | Path, **env: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end, in a process of its own that starts Python if what it imports may differ."""
+        """Run the command to its end.
+
+        It runs in a new Python if its imports may differ, else in a copy of one.
+        """
         if not any(name.startswith(("LC_", "PATH", "PYTHON")) for name in env):
             return self.forks.run(
                 list(map(str, arguments)),

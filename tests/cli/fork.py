@@ -1,4 +1,4 @@
-"""Copies of one process that has imported all of the package: a command line runs in one as it does in a new process.
+"""Copies of a process that has imported the package: each runs a command line.
 
 Run as a program with the number of a socket, it is that process.
 """
@@ -61,7 +61,7 @@ class Source:
         env: Mapping[str, str],
         timeout: float,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command line as subprocess.run does, with nothing on stdin and its output captured."""
+        """Run a command line as subprocess.run does; capture its output."""
         request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
         with (
             tempfile.TemporaryFile("w+", encoding="utf-8") as out,

@@ -1,4 +1,4 @@
-"""What needs more than an evaluation may take is unknown, with the limit and the option that raises it; never red."""
+"""An evaluation beyond its limit is unknown, not red, and names the option."""
 
 import json
 import re
@@ -19,7 +19,10 @@ __all__ = ["cache_place"]
 BOARD = "pkgs/by-name/st/status-board/package.nix"
 SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
 # A text of a gigabyte is refused at once.
-HOG = '(builtins.substring 0 1 (builtins.foldl\' (text: _: text + text) "x" (builtins.genList (n: n) 30)))'
+HOG = (
+    '(builtins.substring 0 1 (builtins.foldl\' (text: _: text + text) "x" '
+    "(builtins.genList (n: n) 30)))"
+)
 HUNGRY = ('pname = "docker"', f'pname = builtins.seq {HOG} "docker"')
 
 NATIVE = ("--system", "x86_64-linux")
@@ -29,7 +32,7 @@ LIMITS = {
     "time": (SLOW, "--timeout", "1", "still running after "),
     "memory": (HOG, *LITTLE, "out of memory"),
 }
-"""By the limit that is reached: how, the option that sets it, to how much, and the fact that is shown."""
+"""By the limit: how it is reached, its option and value, and the fact that is shown."""
 
 
 def versioned(clone: Path, path: str, expression: str) -> None:

@@ -1,4 +1,4 @@
-"""A clone whose git directory was written by somebody else gets nothing deleted, moved or opened elsewhere."""
+"""A clone with a stranger's git directory: nothing elsewhere is deleted or opened."""
 
 import shutil
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def contributed(unlet: Unlet, new_clone: Callable[..., Clone]) -> Clone:
 
 
 def entry(clone: Clone) -> Path:
-    """Return the directory in which the clone's git keeps what it knows of the worktree."""
+    """Return the directory in which the clone's git keeps its facts of the worktree."""
     (directory,) = (clone.common / "worktrees").iterdir()
     return directory
 

@@ -1,4 +1,4 @@
-"""Runs that are ended at any moment leave no process, no temporary file, nothing half-written, and the user's clone.
+"""Runs that are ended at any moment leave nothing behind, and the clone as it was.
 
 UNLET_KILLS is how many runs are ended, UNLET_SEED where the random numbers begin. Of a
 run that had no chance to clean up, the next one does it.
@@ -47,7 +47,7 @@ PROGRAM = (
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Where a run works: its directory, the user's clone, and the environment with a TMPDIR of its own."""
+    """The places of a run: directory, clone, an environment with its own TMPDIR."""
 
     work: Path
     clone: Clone
@@ -120,7 +120,7 @@ class Place(Struct, frozen=True, kw_only=True):
         return process.returncode, said
 
     def processes(self) -> list[int]:
-        """Return the processes that come from a run here, but for those that have ended and nobody waits for."""
+        """Return the processes that come from a run here and have not ended."""
         found: list[int] = []
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -130,7 +130,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """A directory in which a command can be run, and what it does there if nobody ends it."""
+    """A directory for a command, and its result there if nobody ends it."""
 
     template: Path
     status: int

@@ -1,4 +1,4 @@
-"""No link of a stranger's leads to a file of the user's: not by a patch, a tree, a commit, nor a proposal."""
+"""No link in a stranger's patch, tree, commit or proposal leads to the user's files."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def replaced(path: Path, target: Path | str) -> None:
 
 
 def nothing_of_it(place: Path, *texts: str) -> None:
-    """Look for the secret in what was printed, and in each file below a directory but its own."""
+    """Look for the secret in the output, and in the files below a directory."""
     assert [text for text in texts if MARK in text] == []
     found = [
         path

@@ -1,4 +1,4 @@
-"""A HOME, a clone or a cache that an ordinary user cannot write to, and files that are dated in the future."""
+"""A HOME, clone or cache that a user cannot write to, and files dated in the future."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def _is_open(path: Path) -> bool:
 
 
 def _python() -> str | None:
-    """Return a Python of this version that every user may run, None if there is none."""
+    """Return a Python of this version that every user may run, if there is one."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     names = (sys.executable, shutil.which(name, path=os.defpath), f"/usr/bin/{name}")
     paths = [Path(each).resolve() for each in names if each is not None]

@@ -1,4 +1,4 @@
-"""Names of files and of all else that are not UTF-8: they work, or one line says that they don't."""
+"""Names that are not UTF-8: they work, or one line shows that they do not."""
 
 import os
 import shutil

@@ -11,7 +11,7 @@ SPECIMEN = ("propose", "--nixpkgs", "specimen", "--system", "x86_64-linux")
 
 
 def series(directory: Path) -> dict[str, bytes]:
-    """Return the mails by their names, without their date, which is now for the specimen."""
+    """Return the mails by their names, without their dates: the specimen's is now."""
     paths = sorted((directory / "series").iterdir())
     return {
         path.name: re.sub(rb"^Date: .*\n", b"", path.read_bytes(), flags=re.MULTILINE)

@@ -24,7 +24,7 @@ def unlet(unlet: Unlet, jane: str, sealed: Path) -> Unlet:
 
 
 def printed(stdout: str) -> dict[str, str]:
-    """Return what was printed in lines that begin with a word of the last block, by that word."""
+    """Return the printed lines of the last block, by their first words."""
     words = ("branch", "worktree", "before", "text", "look", "push", "open", "undo")
     lines = (line.partition(" ") for line in stdout.splitlines())
     return {word: rest.strip() for word, _, rest in lines if word in words}

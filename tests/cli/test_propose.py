@@ -18,7 +18,7 @@ SPECIMEN = ("propose", "--nixpkgs", "specimen")
 
 
 def _on_a_terminal(unlet: Unlet, *arguments: str, **env: str) -> tuple[int, str]:
-    """Run unlet on a terminal of 100 columns, and return its status and what it wrote there."""
+    """Run unlet on a terminal of 100 columns, and return its status and its output."""
     ours, theirs = pty.openpty()
     command = [*unlet.argv, *arguments]
     env = {**unlet.env, "TERM": "xterm-256color", "COLUMNS": "100", **env}
@@ -153,7 +153,10 @@ def test_a_full_disk_proves_nothing_and_nothing_is_written(
     unlet: Unlet, tmp_path: Path
 ) -> None:
     (tmp_path / "full").mkdir()
-    mounted = f'mount -t tmpfs -o size=64k none {tmp_path}/full && TMPDIR={tmp_path}/full exec "$@"'
+    mounted = (
+        f"mount -t tmpfs -o size=64k none {tmp_path}/full && "
+        f'TMPDIR={tmp_path}/full exec "$@"'
+    )
     argv = [*unlet.argv, "propose", "--nixpkgs", "specimen", "--out", f"{tmp_path}/out"]
     done = subprocess.run(
         ["unshare", "-Urm", "sh", "-c", mounted, "sh", *argv],

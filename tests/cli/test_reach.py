@@ -83,8 +83,14 @@ def test_behind_the_overlay_what_is_downloaded_gets_another_hash(
     edit(tree, "buildInputs", own)
     # What passthru only shows is no attribute of the derivation.
     edit(tree, "updateScript =", f"{shown}updateScript =")
-    source = 'prev.notes-server.src.overrideAttrs { name = "new"; outputHash = prev.lib.fakeHash; }'
-    override = f'notes-server = prev.notes-server.overrideAttrs {{ version = "5.0.0"; src = {source}; }};'
+    source = (
+        'prev.notes-server.src.overrideAttrs { name = "new"; outputHash = '
+        "prev.lib.fakeHash; }"
+    )
+    override = (
+        f'notes-server = prev.notes-server.overrideAttrs {{ version = "5.0.0"; '
+        f"src = {source}; }};"
+    )
     (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")
     (found,) = json.loads(
         unlet("reach", "overlay.nix", "--nixpkgs", tree, "--json").stdout

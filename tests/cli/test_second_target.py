@@ -1,4 +1,7 @@
-"""A second target with rewrites of its own: its code, its texts and a table in patches/targets.toml, no line elsewhere."""
+"""A second target with own rewrites: code, texts, and a table in targets.toml.
+
+No command has a line for it.
+"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A signal is heeded within five seconds, also while a stranger's file is read and evaluated."""
+"""A signal is heeded within five seconds, even while a stranger's file is read."""
 
 import os
 import signal

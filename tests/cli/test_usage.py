@@ -10,7 +10,7 @@ from tests.cli.conftest import Unlet
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """What is said of lines, of options that `propose` and `check` share, and of those of `pr`, with the exit code."""
+    """Messages about lines, shared options, and those of `pr`, with the exit code."""
 
     lines: dict[str, str]
     shared: dict[str, str]

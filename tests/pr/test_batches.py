@@ -1,4 +1,4 @@
-"""One branch for several packages by a recipe: what becomes of each, and of the branch."""
+"""One branch for several packages by a recipe: the result of each, and the branch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ body = "A better name."
 
 
 def better(text: str, *, name: str) -> str:
-    """Change what says REBUILT in a way that is built anew, and a description otherwise."""
+    """Change the build of a file that contains REBUILT, of others the description."""
     assert name.endswith(".nix")
     return (
         text.replace('version = "', 'version = "1', 1)
@@ -47,7 +47,7 @@ def better(text: str, *, name: str) -> str:
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """A clone in which the recipe changes two packages, one of them maintained by Joe and Jo."""
+    """A clone in which the recipe changes two packages; Joe and Jo maintain one."""
 
     clone: Clone
     recipe: Path

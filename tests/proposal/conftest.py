@@ -19,14 +19,20 @@ from toolkit.proposal.prove import Case, Stage
 
 TARGET = PurePosixPath("pkgs/by-name/he/hello/package.nix")
 TEXTS = {
-    "before": '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 1;\n\n\n\n  b = 1;\n}\n',
-    "first": '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 2;\n\n\n\n  b = 1;\n}\n',
-    "second": '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 2;\n\n\n\n  b = 2;\n}\n',
+    "before": (
+        '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 1;\n\n\n\n  b = 1;\n}\n'
+    ),
+    "first": (
+        '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 2;\n\n\n\n  b = 1;\n}\n'
+    ),
+    "second": (
+        '{ mk }:\nmk {\n  # who\n  pname = "hello";\n\n  a = 2;\n\n\n\n  b = 2;\n}\n'
+    ),
 }
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """The texts of the stages, the first of which is the unchanged file, and where they are written."""
+    """The texts of the stages, the unchanged file first, and their directory."""
 
     root: Path
     texts: Mapping[str, str]
@@ -36,7 +42,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         return replace(self, texts={**self.texts, stage: change(self.texts[stage])})
 
     def case(self, **fields: object) -> Case[Stage]:
-        """Return the case with the patches and the diff of these texts, or with other fields."""
+        """Return the case with the patches and the diff of these texts."""
         stages: list[Stage] = []
         for name, text in self.texts.items():
             path = self.root / name / TARGET.name

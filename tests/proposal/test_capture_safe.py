@@ -77,7 +77,8 @@ def test_a_name_that_a_set_takes_is_captured() -> None:
 
 
 PART = package(
-    'buildApp { pname = "app"; e = buildUi (finalAttrs: { x = ui; y = finalAttrs.x; }); }\n'
+    'buildApp { pname = "app"; e = buildUi (finalAttrs: { x = ui; y = '
+    "finalAttrs.x; }); }\n"
 )
 
 
@@ -130,7 +131,10 @@ def test_the_final_attributes_of_a_part_keep_their_meaning_by_another_name() -> 
 
 
 def test_name_from_the_package_means_the_same_in_a_set_of_a_part() -> None:
-    part = 'buildUi rec {\n    pname = "ui";\n    inherit version src;\n    cache = src;\n  };'
+    part = (
+        'buildUi rec {\n    pname = "ui";\n    inherit version src;\n    cache = '
+        "src;\n  };"
+    )
     text = (
         f"{{ buildApp, buildUi, fetch }}:\nlet\n  version = fetch 1;\n  src = "
         f"fetch 2;\n  ui = {part}\nin\n"

@@ -124,7 +124,7 @@ def test_attribute_without_effect_is_no_method(tmp_path: Path, shown: str) -> No
 
 
 def rerouted(uses: str) -> str:
-    """Return the package with final attributes, an attribute that shows web-ui, and the line that uses it."""
+    """Return the package with final attributes, one for web-ui, and its use."""
     after = BEFORE.replace(
         'stdenv.mkDerivation {\n  pname = "notes-server"',
         'stdenv.mkDerivation (finalAttrs: {\n  pname = "notes-server"',

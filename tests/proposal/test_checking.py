@@ -1,4 +1,4 @@
-"""`check DIR` of a lift: what its report says is proven again, and what was changed since is judged as it is now."""
+"""`check DIR` of a lift: it proves the report again, and judges later edits."""
 
 import json
 import shutil
@@ -73,7 +73,7 @@ def test_a_mail_that_rebuilds_by_now_fails(proposal: Path) -> None:
     assert statuses(again(proposal))["no-rebuild"] is Status.FAILED
 
 
-def test_a_mail_whose_message_is_another_is_proven_as_before_and_a_changed_overlay_fails(
+def test_another_message_of_a_mail_is_proven_and_a_changed_overlay_fails(
     proposal: Path,
 ) -> None:
     edit(proposal, "Subject: [PATCH] ", "Subject: [PATCH] my own words: ")

@@ -115,7 +115,7 @@ def answered(
     *answers: Derivations | ChangedMethod,
     taken: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> LiftCase:
-    """Return the case of a package about which Nix has answered, on each system in turn."""
+    """Return the case of a package with Nix's answer for each system in turn."""
     root = specimen.path()
     lifted = Lifted(text="", methods={"ui": ("passthru", "ui")}, follows=taken)
     found = case(root, root, "app", lifted)

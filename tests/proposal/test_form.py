@@ -1,4 +1,4 @@
-"""What the claims about any file are there to catch: syntax, format, and that patches apply."""
+"""Faults for the claims about any file: syntax, format, patches that do not apply."""
 
 import subprocess
 from collections.abc import Callable
@@ -138,7 +138,7 @@ class TestLint:
     def no_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
 
-    def test_linters_that_are_nowhere_are_not_run_and_one_that_finds_nothing_has_its_command(
+    def test_absent_linters_are_not_run_and_one_without_findings_has_its_command(
         self, draft: Draft, install: Callable[[str, str], None]
     ) -> None:
         case = draft.case()

@@ -1,4 +1,4 @@
-"""What an inspection of a package shows, and that it ends within its time, whichever evaluation takes Nix too long."""
+"""The result of an inspection, and its end in time if an evaluation takes too long."""
 
 import time
 

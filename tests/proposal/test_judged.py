@@ -1,4 +1,4 @@
-"""What the judge shows of a lift, and its derivation does not: each thing once, in a package that is spoiled by it."""
+"""Faults of a lift that the judge shows and no derivation does, each in a package."""
 
 import shutil
 from collections.abc import Callable
@@ -16,7 +16,8 @@ BOARD = "pkgs/by-name/st/status-board/package.nix"
 READER = "pkgs/by-name/bo/board-reader/package.nix"
 PYTHON = """{ stdenv }:
 let
-  build = args: stdenv.mkDerivation (args // { passthru.overridePythonAttrs = f: build (args // f args); });
+  build = args: stdenv.mkDerivation (
+    args // { passthru.overridePythonAttrs = f: build (args // f args); });
 in
 """
 ARGUMENTS = '{ pname = "status-board"; version = "1"; %s }'
@@ -25,7 +26,7 @@ ARGUMENTS = '{ pname = "status-board"; version = "1"; %s }'
 def spoiled(
     tmp_path: Path, before: str | None, after: Callable[[str], str], *, reader: str = ""
 ) -> LiftCase:
-    """Return the case of a package of the specimen that is `before`, and of one that reads it."""
+    """Return the case of a package that is `before`, and of one that reads it."""
     trees = [
         shutil.copytree(specimen.path(), tmp_path / name)
         for name in ("before", "after")
@@ -68,7 +69,8 @@ def test_whatever_reads_it_by_any_path_of_names_is_compared(
 ) -> None:
     argument = "status-board" if path.startswith("status-board") else "pkgs"
     reader = (
-        f'{{ stdenv, {argument} }}:\nstdenv.mkDerivation {{\n  pname = "board-reader";\n  version = "1";\n'
+        f"{{ stdenv, {argument} }}:\nstdenv.mkDerivation {{\n  pname = "
+        '"board-reader";\n  version = "1";\n'
         f"  shows = builtins.toJSON ({path} ? board-theme);\n}}\n"
     )
     findings = found(spoiled(tmp_path, None, shown, reader=reader))
@@ -127,7 +129,7 @@ def test_a_package_that_holds_the_path_of_its_tree_stays_the_same(
 
 
 def test_a_part_that_nix_cannot_be_asked_for_is_not_claimed(tmp_path: Path) -> None:
-    """An error that Nix cannot catch, in passthru before and after: all else is compared."""
+    """An error in passthru that Nix cannot catch: the rest is compared."""
     text = (specimen.path() / BOARD).read_text()
     before = text.replace(
         "  meta = {", '  passthru.broken = builtins.getAttr "none" { };\n\n  meta = {'

@@ -1,4 +1,4 @@
-"""What a claim makes of the judge's answer: the differences that it is about, what was compared, what is unknown."""
+"""The finding of a claim from the judge's answer: differences, coverage, unknowns."""
 
 import shutil
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""Of which packages the directory alone makes an overlay, and on which nixpkgs that steps aside."""
+"""The packages whose directory makes an overlay, and when that steps aside."""
 
 import json
 import shutil
@@ -100,7 +100,8 @@ NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
 EXPRESSION = """
   { tree, overlay, package }:
   let
-    set = import (/. + tree) { system = "x86_64-linux"; overlays = [ (import (/. + overlay)) ]; };
+    set = import (/. + tree) {
+      system = "x86_64-linux"; overlays = [ (import (/. + overlay)) ]; };
     given = import (/. + overlay) set set;
   in
   { added = builtins.attrNames given; drv = set.${package}.drvPath or null; }
@@ -110,7 +111,7 @@ EXPRESSION = """
 def evaluated(
     tree: Path, overlay: Path, package: str
 ) -> tuple[list[str], str | None, str]:
-    """Return what the overlay adds to a tree, the package's derivation there, and what Nix says beside it."""
+    """Return the names that the overlay adds, its derivation, and Nix's words."""
     strings = {"tree": tree, "overlay": overlay, "package": package}
     words = [
         str(word)

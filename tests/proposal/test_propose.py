@@ -131,7 +131,10 @@ def test_a_part_that_an_override_of_the_version_does_not_reach_gets_the_next_des
     nixpkgs: Nixpkgs,
 ) -> None:
     tag = "builtins.substring 0 0 version"
-    source = f'src = fetchFromGitHub {{ owner = "a"; repo = "b"; tag = {tag}; hash = "sha256-fake/ui"; }};'
+    source = (
+        f'src = fetchFromGitHub {{ owner = "a"; repo = "b"; tag = {tag}; hash = '
+        f'"sha256-fake/ui"; }};'
+    )
     own = f"version = builtins.substring 0 3 version;\n    {source}\n\n    source"
     nixpkgs.edit("inherit src version;\n\n    source", own)
     (step,) = nixpkgs.chosen().steps
@@ -339,7 +342,8 @@ DEPS = f"""npmDeps = stdenv.mkDerivation {{
 BUILDER = f"""buildNpm = function: stdenv.mkDerivation (final: let
     given = if builtins.isFunction function then function final else function;
   in given // {{
-    npmDeps = stdenv.mkDerivation {{ name = "own-deps"; inherit (given) src; {HASH.replace("E=", "I=")} }};
+    npmDeps = stdenv.mkDerivation {{
+      name = "own-deps"; inherit (given) src; {HASH.replace("E=", "I=")} }};
   }});"""
 REHASHED = (
     "another version, with other hashes of npmDeps, passthru.web-ui.npmDeps, "
@@ -356,7 +360,8 @@ REHASHED = (
         (
             f"{DEPS}    kept = (stdenv.mkDerivation (final: {{ {DEPS} }})).npmDeps;",
             (
-                "another hash of passthru.web-ui.npmDeps by overrideAttrs does not arrive "
+                "another hash of passthru.web-ui.npmDeps by overrideAttrs "
+                "does not arrive "
                 "in the build"
             ),
         ),
@@ -412,7 +417,10 @@ def test_a_part_that_an_override_reaches_already_is_not_lifted(
     nixpkgs: Nixpkgs,
 ) -> None:
     own = "    inherit src version;\n\n    sourceRoot"
-    apart = 'version = "1";\n    src = fetchFromGitHub { owner = "o"; repo = "r"; tag = "1"; hash = "sha256-a"; };'
+    apart = (
+        'version = "1";\n    src = fetchFromGitHub { owner = "o"; repo = "r"; '
+        'tag = "1"; hash = "sha256-a"; };'
+    )
     nixpkgs.edit(own, own.replace("inherit src version;", apart))
     nixpkgs.edit(
         'mkDerivation {\n  pname = "notes-server"',
@@ -437,7 +445,10 @@ def test_a_part_that_an_override_reaches_already_is_not_lifted(
 def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
     nixpkgs: Nixpkgs,
 ) -> None:
-    shown = '    tests.web = stdenv.mkDerivation { name = "t"; src = web-ui; };\n    inherit web-ui;\n'
+    shown = (
+        '    tests.web = stdenv.mkDerivation { name = "t"; src = web-ui; };\n    '
+        "inherit web-ui;\n"
+    )
     nixpkgs.edit("ln -s ${web-ui} $out/share/web", "")
     nixpkgs.edit("  passthru = {\n", f"  passthru = {{\n{shown}")
     with pytest.raises(
@@ -774,7 +785,10 @@ def test_the_update_of_a_source_that_is_a_part_has_its_hash_once(
     nixpkgs: Nixpkgs,
 ) -> None:
     source = f'stdenv.mkDerivation {{ name = "notes-${{version}}.tar"; {HASH} }}'
-    unpacked = f'stdenv.mkDerivation {{\n    pname = "unpacked";\n    inherit version;\n    src = {source};\n  }};'
+    unpacked = (
+        f'stdenv.mkDerivation {{\n    pname = "unpacked";\n    inherit version;\n '
+        f"   src = {source};\n  }};"
+    )
     nixpkgs.edit("  web-ui = ", f"  unpacked = {unpacked}\n\n  web-ui = ")
     nixpkgs.edit(
         "inherit src version;\n\n    sourceRoot",

@@ -333,7 +333,10 @@ def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(
 def test_the_tests_of_a_package_become_those_of_an_overridden_one(
     nixpkgs: Nixpkgs, kind: str
 ) -> None:
-    test = '  passthru = {\n    tests.version = stdenv.mkDerivation { name = "t"; src = notes-server; };\n'
+    test = (
+        '  passthru = {\n    tests.version = stdenv.mkDerivation { name = "t"; '
+        "src = notes-server; };\n"
+    )
     nixpkgs.edit("  curl,\n}", "  curl,\n  notes-server,\n}")
     nixpkgs.edit("  passthru = {\n", test)
     if kind == "other":

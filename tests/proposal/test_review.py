@@ -1,4 +1,4 @@
-"""What a review has beside the judgement: the claims about a target, or why there are none."""
+"""The claims about a target beside a review's judgement, or why there are none."""
 
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run says while it goes on, and of each proof what it looked at: whole, for a package of the specimen."""
+"""The progress of a whole run, and what each proof covers, for a package."""
 
 import itertools
 import re

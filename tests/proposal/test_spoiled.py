@@ -1,4 +1,4 @@
-"""A lift that is spoiled by hand: each claim about a package names what it is there to catch, and nothing else."""
+"""Lifts that are spoiled by hand: each claim names its fault, and nothing else."""
 
 import shutil
 from pathlib import Path, PurePosixPath
@@ -28,7 +28,8 @@ KIOSK = """\
 stdenv.mkDerivation {
   pname = "notes-kiosk";
   version = "1";
-  installPhase = "echo ${notes-server.overrideAttrs { more = 1; }} ${toString notes-server.updateScript} > $out";
+  installPhase = "echo ${notes-server.overrideAttrs { more = 1; }} \
+${toString notes-server.updateScript} > $out";
 }
 """
 ASKED = (
@@ -47,7 +48,7 @@ UI = "${finalAttrs.passthru.web-ui}"
 
 @pytest.fixture
 def tree(nixpkgs: Nixpkgs) -> Path:
-    """A copy of the specimen with an argument that nothing uses, and a package that reads notes-server."""
+    """A copy of the specimen with an unused argument, and a reader of notes-server."""
     nixpkgs.edit("  curl,\n", "  curl,\n  extra ? 1,\n")
     nixpkgs.write(Path("pkgs/by-name/no/notes-kiosk/package.nix"), KIOSK)
     return nixpkgs.root

@@ -15,7 +15,7 @@ from toolkit.proposal.target import find_target
 
 
 def moved(nixpkgs: Nixpkgs, name: str) -> Path:
-    """Take the file of notes-server away, and return where it would stand by another name."""
+    """Take the file of notes-server away, and return its place by another name."""
     (nixpkgs.root / NOTES).unlink()
     if name != "default.nix":
         return NOTES.with_name(name)

@@ -139,9 +139,9 @@ def test_text_names_and_shows_the_hashes_that_a_new_version_needs() -> None:
     unpacked = changed(change, downloads=(("src", "src"),))
     texts = bumped(unpacked)
     assert (
-        f'…";\n  src = old.src.overrideAttrs (part: {{ src = part.src.{fetched} }});\n}})'
-        in texts.steps[0].usage
-    )
+        f'…";\n  src = old.src.overrideAttrs (part: {{ src = '
+        f"part.src.{fetched} }});\n}})"
+    ) in texts.steps[0].usage
 
 
 def bumped(change: Lifted) -> Texts:
@@ -365,7 +365,8 @@ APART = changed(
         (
             changed(SHOWN_ALONG, along={"web": ("passthru", "web")}),
             (
-                "finalAttrs there. Define web, which passthru exposes, there, too. Move "
+                "finalAttrs there. Define web, which passthru exposes, "
+                "there, too. Move "
                 "version out of the let."
             ),
         ),
@@ -388,9 +389,7 @@ def test_the_body_names_what_else_leaves_the_let(change: Lifted, end: str) -> No
     assert body(change).endswith(end)
 
 
-def test_body_names_further_attributes_for_all_parts_that_follow_source_and_version() -> (
-    None
-):
+def test_body_names_all_attributes_that_parts_follow() -> None:
     change = changed(
         lifted(own=("version",), one=HIDDEN, two=HIDDEN),
         follows={"one": ("src", "version"), "two": ("src", "version", "patches")},
@@ -405,9 +404,7 @@ def test_body_names_further_attributes_for_all_parts_that_follow_source_and_vers
     )
 
 
-def test_the_short_text_says_what_needs_a_hash_what_else_follows_and_what_does_not() -> (
-    None
-):
+def test_short_text_names_hashes_and_further_parts() -> None:
     change = lifted(
         follows=("ui",), own=("version", "src"), recursive=True, ui=HIDDEN, other=HIDDEN
     )
@@ -518,9 +515,7 @@ def test_body_names_the_attributes_to_repeat_if_they_are_few(
     assert f"are bound in a let, so an override has to repeat {repeated} Expose" in said
 
 
-def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> (
-    None
-):
+def test_part_with_hashes_needs_new_ones_and_keeps_its_own_source() -> None:
     change = changed(REC_SET, parts={"npmDeps": ("ui",)})
     assert subject(change) == "app: let overrides of src and version reach the ui"
     assert "there. A new source may also need a new hash for ui.npmDeps. Use" in body(
@@ -629,9 +624,7 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
     assert paragraph(many) == begins + ends
 
 
-def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> (
-    None
-):
+def test_pull_request_shows_an_override_that_keeps_the_rest_of_passthru() -> None:
     override = (
         "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; "
         "})` takes effect."

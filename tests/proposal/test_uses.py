@@ -1,4 +1,4 @@
-"""What the commands make of a lift beside proposing it: an overlay, a branch, reasons, a picture."""
+"""Further uses of a lift: an overlay, a branch, reasons, a picture."""
 
 import json
 from pathlib import Path, PurePosixPath

@@ -190,3 +190,32 @@ def test_the_summary_counts_in_plain_english(unlet: Unlet) -> None:
     assert done.stdout.splitlines()[-1] == (
         "3 overrides: 1 no effect, 2 do not evaluate"
     )
+
+
+def test_fix_prints_a_diff_on_a_pipe_and_writes_nothing(unlet: Unlet) -> None:
+    text = 'final: prev: {\n  notes-server = prev.notes-server.overrideAttrs { version = "5"; };\n}\n'
+    (unlet.cwd / "overlay.nix").write_text(text)
+    done = unlet(
+        "reach", "overlay.nix", "--fix", "--nixpkgs", specimen.path(), "--json"
+    )
+    document = json.loads(done.stdout)
+    assert document["fix"]["written"] is False
+    assert (unlet.cwd / "overlay.nix").read_text() == text
+    assert not (unlet.cwd / "notes-server-overlay").exists()
+    (line,) = document["fix"]["needed"]
+    assert "notes-server-overlay" in line
+    assert "put unlet's overlay in front of yours" in done.stderr
+
+
+def test_unlets_overlay_stands_first_in_the_list_of_the_file(unlet: Unlet) -> None:
+    text = """[
+  (final: prev: {
+    notes-server = prev.notes-server.overrideAttrs { version = "5"; };
+  })
+]
+"""
+    (unlet.cwd / "list.nix").write_text(text)
+    done = unlet("reach", "list.nix", "--fix", "--nixpkgs", specimen.path())
+    lines = [line for line in done.stdout.splitlines() if line.startswith("+")]
+    assert lines[1:] == ["+  (import ./notes-server-overlay)"]
+    assert done.returncode == 0

@@ -1,13 +1,16 @@
 """`unlet reach`: what your overlays' overrides reach, and what they leave behind."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from toolkit.cli import options, output
+from toolkit.reach import fixing
 from toolkit.reach.effects import SCHEMA, Outcome, Override, Reach
 from toolkit.reach.reaching import ReachRequest, reach
+from toolkit.report import mending
 
 _PLURALS: dict[str, str] = {
     Outcome.REACHES: "reach",
@@ -54,6 +57,18 @@ _PLURALS: dict[str, str] = {
     "fetch nothing. By default, Nix "
     "evaluates it with your rights.",
 )
+@click.option(
+    "--fix",
+    "fixes",
+    is_flag=True,
+    help="Write the form that reaches into your files, as far as Nix confirms it for "
+    "the whole file. On a pipe, only the diff is printed.",
+)
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="With --fix, print the diff and write nothing.",
+)
 @options.bounds(
     timeout="The time limit of each override, by default 120, with --sealed 60.",
     memory="The memory limit of Nix, by default 4096, with --sealed 2048.",
@@ -65,6 +80,8 @@ def command(
     only: tuple[str, ...],
     systems: tuple[str, ...],
     sealed: bool,
+    fixes: bool,
+    diff: bool,
 ) -> int:
     """Show for each override of your overlays whether it reaches the build.
 
@@ -82,21 +99,59 @@ def command(
         only=only,
         sealed=sealed,
     )
+    if diff and not fixes:
+        raise click.UsageError("--diff needs --fix")
+    if fixes:
+        return _fixed(request, settings, diff=diff)
     with output.working(settings) as progress:
         found = reach(request, progress=progress)
     if settings.json:
-        output.write_json(
-            {
-                "schema": SCHEMA,
-                "nixpkgs": found.nixpkgs,
-                "overrides": found.overrides,
-                "totals": found.totals,
-                "warnings": found.warnings,
-            }
-        )
+        output.write_json(_document(found))
     else:
         output.write_lines(_lines(found, is_quiet=settings.quiet))
     return found.exit_code
+
+
+def _fixed(
+    request: ReachRequest, settings: options.GlobalOptions, *, diff: bool
+) -> int:
+    """Write or print the changes of the user's files, and what stays as it is."""
+    with output.working(settings) as progress:
+        found = fixing.fixes(request, progress=progress)
+    lines = [*mending.diff(found.mended)]
+    is_written = not diff and sys.stdout.isatty()
+    if not settings.json:
+        output.write_lines(lines)
+    if is_written:
+        fixing.write(found)
+    if settings.json:
+        fix = {
+            "written": is_written,
+            "diff": "".join(f"{line}\n" for line in lines),
+            "refused": found.refused,
+            "needed": found.needed,
+        }
+        output.write_json({**_document(found.after), "fix": fix})
+    output.say(
+        *mending.remarks(
+            found.mended,
+            found.refused,
+            overlays=[*found.overlays.values()],
+            needed=found.needed,
+            is_written=is_written,
+        )
+    )
+    return found.after.exit_code
+
+
+def _document(found: Reach) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "nixpkgs": found.nixpkgs,
+        "overrides": found.overrides,
+        "totals": found.totals,
+        "warnings": found.warnings,
+    }
 
 
 def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from toolkit.reach.changes import Proposed
+
 SCHEMA = 2
 
 
@@ -92,11 +94,15 @@ class Brought(Struct, frozen=True, kw_only=True):
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """All examined overrides, in the order of the overlays."""
+    """All examined overrides, in the order of the overlays.
+
+    `changes` make each `instead` of the user's override, by its text.
+    """
 
     nixpkgs: str
     overrides: tuple[Override, ...]
     warnings: tuple[str, ...] = ()
+    changes: dict[str, tuple[Proposed, ...]] = {}
 
     @property
     def totals(self) -> dict[str, int]:

@@ -12,11 +12,20 @@ from itertools import product
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.nix.tree import Node
 from toolkit.proposal.bumping import rehashed
 from toolkit.reach import written
 from toolkit.reach.answers import Place, SetOption
+from toolkit.reach.changes import (
+    Behind,
+    Beside,
+    Change,
+    Composition,
+    Extension,
+    Proposed,
+)
 from toolkit.reach.effects import Left
 from toolkit.reach.overridden import Call, Overridden
 
@@ -87,12 +96,14 @@ class Way(Struct, frozen=True, kw_only=True):
     """An alternative override: the attribute that it sets, as printed and as evaluated.
 
     It gives a member of a scope, or the scope's whole extension if the member is empty.
+    `change` makes it of the user's override, if that is possible.
     """
 
     attribute: str
     text: str
     question: str
     member: str = ""
+    change: Proposed | None = None
 
 
 def names_at(place: Place | None) -> Names:
@@ -149,7 +160,15 @@ def ways(
     way = partial(_way, names, name)
     if "argsOverride" in given:
         yield from (
-            way(_versioned(package, last, more, names))
+            way(
+                _versioned(package, last, more, names),
+                Change(
+                    bindings=(_kernel_source(names),),
+                    replaced=("src",),
+                    recursive=True,
+                    within="argsOverride",
+                ),
+            )
             for more in (("version", "modDirVersion"), ("version",))
         )
     if (method := calls[-1].method) not in {"overrideAttrs", "overridePythonAttrs"}:
@@ -157,7 +176,10 @@ def ways(
     stays = {each.name for each in left}
     wrapped = f"{name}-unwrapped"
     inner = f"{base}.{wrapped}.overrideAttrs (old: {{ {_given(given, last)} }})"
-    yield way(f"{package}.overridePythonAttrs (old: {{ {_given(given, last)} }})")
+    yield way(
+        f"{package}.overridePythonAttrs (old: {{ {_given(given, last)} }})",
+        Change(method="overridePythonAttrs"),
+    )
     texts = [
         ("", *_DOWNLOADS[each])
         for each in _DOWNLOADS
@@ -168,13 +190,19 @@ def ways(
     sources = _SOURCES if "src" in stays else ("",)
     for function, *more in product(methods, sources, *texts):
         if any(more):
-            lines = _bumped([each for each in more if each], name, case, names)
-            yield way(f"{package}.{function} {lines}")
-    yield way(f"{package}.override {{\n  {wrapped} = {inner};\n}}")
+            text, change = _bumped([each for each in more if each], name, case, names)
+            other = function if function != method else ""
+            yield way(f"{package}.{function} {text}", replace(change, method=other))
+    yield way(
+        f"{package}.override {{\n  {wrapped} = {inner};\n}}", Change(wrapped=wrapped)
+    )
     if names.option is None:
         yield _way(names, wrapped, inner)
     if arguments := [each for each in given if each in calls[-1].arguments]:
-        yield way(f"{package}.override {{ {_given(arguments, last, 'null')} }}")
+        yield way(
+            f"{package}.override {{ {_given(arguments, last, 'null')} }}",
+            Change(method="override") if arguments == [*given] else None,
+        )
 
 
 def updated(
@@ -204,11 +232,8 @@ def updated(
                 [source] if source else [],
                 [*_rehashed(those, names, more=more)],
             )
-            yield _way(
-                names,
-                name,
-                f"{package}.overrideAttrs {_bumped(src, name, case, names, hashes)}",
-            )
+            lines, change = _bumped(src, name, case, names, hashes)
+            yield _way(names, name, f"{package}.overrideAttrs {lines}", change)
 
 
 def unset(
@@ -242,20 +267,19 @@ def _given(names: Sequence[str], number: int, old: str = "old") -> str:
 
 def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> str:
     """Return an override of a kernel's version with the source of that."""
-    major = f"${{{names.final}.lib.versions.major version}}"
-    url = f"mirror://kernel/linux/kernel/v{major}.x/linux-${{version}}.tar.xz"
     lines = [f"{each} = ⟨{number} null.argsOverride⟩;" for each in more]
-    src = (
-        f"src = {names.final}.fetchurl {{",
-        f'  url = "{url}";',
-        '  hash = "";',
-        "};",
-    )
+    src = _kernel_source(names).splitlines()
     return (
         f"{package}.override {{\n  argsOverride = rec {{\n    "
         + "\n    ".join((*lines, *src))
         + "\n  };\n}"
     )
+
+
+def _kernel_source(names: Names) -> str:
+    major = f"${{{names.final}.lib.versions.major version}}"
+    url = f"mirror://kernel/linux/kernel/v{major}.x/linux-${{version}}.tar.xz"
+    return f'src = {names.final}.fetchurl {{\n  url = "{url}";\n  hash = "";\n}};'
 
 
 def _bumped(
@@ -264,8 +288,11 @@ def _bumped(
     case: Overridden,
     names: Names,
     rest: Sequence[str] = (),
-) -> str:
-    """Return the values of the last call with another source, or with what is downloaded for it, and the `rest`."""
+) -> tuple[str, Change]:
+    """Return the values of the last call with another source, or its downloads, and the `rest`.
+
+    The same as a change of the call.
+    """
     call, final = case.calls[-1], names.final
     is_source = any(each in _SOURCES for each in more)
     src = "src" if is_source or "src" in call.names else "(old) src"
@@ -287,17 +314,26 @@ def _bumped(
         [each for each in call.names if each not in replaced], len(case.calls) - 1
     )
     rec = "rec " if is_source or (more and src == "src") else ""
-    return (
-        "\n  ".join([f"(old: {rec}{{", *filter(None, [kept]), *written, *rest]) + "\n})"
+    lines = [f"(old: {rec}{{", *filter(None, [kept]), *written, *rest]
+    change = Change(
+        bindings=(*written, *rest), replaced=(*sorted(replaced),), recursive=bool(rec)
     )
+    return "\n  ".join(lines) + "\n})", change
 
 
-def _way(names: Names, attribute: str, template: str) -> Way:
+def _way(
+    names: Names, attribute: str, template: str, change: Change | None = None
+) -> Way:
     """Return a way as it is printed, and with the user's values: those of a call are a function of the old ones."""
     template = template.replace("{  }", "{ }")
     question = _VALUE.sub(r"\1 = (given \2)\3.\1", template)
     text = names.bound(attribute, _VALUE.sub(r"\1 = …", template))
-    return Way(attribute=attribute, text=text, question=" ".join(question.split()))
+    return Way(
+        attribute=attribute,
+        text=text,
+        question=" ".join(question.split()),
+        change=change,
+    )
 
 
 def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
@@ -359,14 +395,20 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
     moved: Sequence[str],
     downloads: Sequence[Sequence[str]],
     names: Names,
-) -> str:
-    """Return an override that reaches with a command's overlay: the user's, or one of the parts in passthru."""
+) -> tuple[str, Proposed | None]:
+    """Return an override that reaches with a command's overlay: the user's, or one of the parts in passthru.
+
+    The change is None if values of the user's have to move.
+    """
     first = f"# behind the overlay that '{command}' writes"
+    hashes = (*_rehashed(downloads, names),)
+    change = Behind(package=name, change=Change(bindings=hashes))
     if not moved and not downloads:
-        return f"{first}, this override reaches as it is"
+        return f"{first}, this override reaches as it is", change
     rest = [f"{each} = …;" for each in calls[-1].names if each not in moved]
     inner = " ".join([*rest, *_rehashed(downloads, names, moved)])
-    return f"{first}:\n{names.bound(name, f'{names.prev}.{name}.overrideAttrs (old: {{ {inner} }})')}"
+    text = f"{names.prev}.{name}.overrideAttrs (old: {{ {inner} }})"
+    return f"{first}:\n{names.bound(name, text)}", None if moved else change
 
 
 def part(
@@ -392,6 +434,7 @@ def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
             text=f"{_EXTENSIONS} = {value};",
             question=value.replace("…", f"(given {own} {before}).{name}"),
             member=name,
+            change=Extension(attribute=_EXTENSIONS, prev=names.prev),
         )
 
 
@@ -408,6 +451,7 @@ def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
             attribute=path[0],
             text=f"# in {where}:\n{path[0]} = {text};",
             question=value.replace("({})", "given"),
+            change=Composition(argument=argument, prev=names.prev),
         )
 
 
@@ -415,5 +459,8 @@ def kernel(packages: str, name: str, names: Names) -> Way:
     """Return code that gives the overridden package to a kernel's packages."""
     value = f"{names.final}.linuxPackagesFor {names.final}.{name}"
     return Way(
-        attribute=packages, text=f"# beside it:\n{packages} = {value};", question=value
+        attribute=packages,
+        text=f"# beside it:\n{packages} = {value};",
+        question=value,
+        change=Beside(binding=f"{packages} = {value};"),
     )

@@ -11,6 +11,7 @@ from toolkit.model import Progress
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, nothing, rules
 from toolkit.reach.answers import Listed, Look, Named, Pair, Place, Shown, Taken
+from toolkit.reach.changes import Proposed
 from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
 from toolkit.reach.listing import Listing, status_of
@@ -52,6 +53,20 @@ class Judge:
         self._progress = progress
         self._written: dict[tuple[Place | None, str], list[Sequence[str]]] = {}
         self._slow: set[str] = set()
+        self._joined: set[tuple[str, ...]] = set()
+
+    @property
+    def changes(self) -> Mapping[str, Sequence[Proposed]]:
+        """How to make each alternative of the user's override, by its text."""
+        known = self._others.changes
+        return {
+            **{text: (change,) for text, change in known.items()},
+            **{
+                "\n".join(texts): tuple(known[text] for text in texts)
+                for texts in self._joined
+                if all(text in known for text in texts)
+            },
+        }
 
     def overrides(
         self, subjects: Sequence[Listed], only: Sequence[str]
@@ -396,7 +411,9 @@ class Judge:
         others = [None if remains else found]
         if rest and None not in others:
             others.append(self._beside(asked, rest, names))
-        other = "\n".join(filter(None, others)) or None
+        texts = [text for text in others if text]
+        self._joined.add((*texts,))
+        other = "\n".join(texts) or None
         reason = instead.obstacle(left, remains) if other is None else None
         closest = found or None if other is None else None
         return Override(

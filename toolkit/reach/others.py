@@ -12,6 +12,7 @@ from toolkit.nix.stores import own
 from toolkit.reach import instead as ways
 from toolkit.reach import rules
 from toolkit.reach.answers import Listed, Pair
+from toolkit.reach.changes import Proposed
 from toolkit.reach.effects import Brought, Left
 from toolkit.reach.instead import Names, Way
 from toolkit.reach.overridden import Call, Overridden
@@ -24,6 +25,8 @@ class Others:
     def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
         self._sets = sets
         self._bring = bring
+        self.changes: dict[str, Proposed] = {}
+        """By the text of an alternative, how to make it of the user's override."""
         self._store = DerivationStore(own())
 
     def case(self, asked: ScopedPath, pair: Pair) -> Overridden:
@@ -99,6 +102,7 @@ class Others:
             )
             stays = self._left(pair, replace(case, calls=(), named=()))
             if stays == ():
+                self._keep(way.text, way.change)
                 return way.text, ()
             if stays and rank(stays) < rank(least):
                 closest, least = way.text, stays
@@ -127,9 +131,11 @@ class Others:
                 Pair,
             )
             if self._left(pair, case) == ():
-                return ways.behind(
+                text, change = ways.behind(
                     made.command, name, case.calls, moved, downloads, names
                 )
+                self._keep(text, change)
+                return text
             if isinstance(pair, EvaluationError):
                 break
             # A part in passthru is set there, and what is downloaded gets another hash.
@@ -142,6 +148,10 @@ class Others:
                 ways.unset(pair.downloads, case.calls) if attempt or not moved else ()
             )
         return None
+
+    def _keep(self, text: str, change: Proposed | None) -> None:
+        if change is not None:
+            self.changes[text] = change
 
     def placed(
         self,
@@ -163,6 +173,7 @@ class Others:
                 f"placed {words} {quoted(way.member)} {listed(target)} {function}", str
             )
             if not isinstance(drv, EvaluationError) and drv not in {"", before}:
+                self._keep(way.text, way.change)
                 return way.text
         return None
 

@@ -83,6 +83,11 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
         warnings=tuple(
             dict.fromkeys(each for result in results for each in result.warnings)
         ),
+        changes={
+            text: change
+            for result in results
+            for text, change in result.changes.items()
+        },
     )
 
 
@@ -239,4 +244,5 @@ def _on(
             nixpkgs=str(root),
             overrides=tuple(overrides),
             warnings=(*judge.overlays.warnings, *sets.warnings),
+            changes={text: (*several,) for text, several in judge.changes.items()},
         )

@@ -76,7 +76,7 @@ def overlays(path: Path) -> list[OverlaySource]:
     path = path.expanduser()
     if not path.exists():
         raise ToolkitError(f"{path}: no such file or directory")
-    path = _absolute(path)
+    path = absolute(path)
     if path.is_file():
         return [_file(path)]
     if (path / _HERE).is_file():
@@ -115,7 +115,7 @@ def write_input(path: Path) -> None:
     path.write_bytes(apply(text, edits).encode(errors="surrogateescape"))
 
 
-def _absolute(path: Path) -> Path:
+def absolute(path: Path) -> Path:
     """Return a path without `..`, which Nix takes for the directory above even behind a link."""
     return path.resolve() if ".." in path.parts else path.absolute()
 
@@ -136,7 +136,7 @@ def is_flake(path: Path) -> bool:
 
 def flake(path: Path) -> tuple[Path, OverlaySource]:
     """Return the directory of a flake, and the expression that reads its overlays."""
-    path = _absolute(path.expanduser())
+    path = absolute(path.expanduser())
     directory = path.parent if path.name == _FLAKE else path
     return directory, _source("flake", directory, file=directory / _FLAKE)
 

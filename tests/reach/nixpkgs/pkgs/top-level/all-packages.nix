@@ -83,6 +83,7 @@ let
     // {
       override = new: fetch (arguments // new);
     };
+  isFake = hash: builtins.elem hash [ "" lib.fakeHash ];
   hash = digit: builtins.concatStringsSep "" (builtins.genList (_: digit) 64);
 
   pythonPackages = self: {
@@ -113,7 +114,7 @@ let
       mkDerivation {
         pname = "python";
         version = "3.13";
-        passthru.pkgs = lib.fix (lib.extends (lib.composeAll (extensions ++ [ packageOverrides ])) pythonPackages);
+        passthru.pkgs = lib.makeExtensible (lib.extends (lib.composeAll (extensions ++ [ packageOverrides ])) pythonPackages);
       }
     ) { };
 
@@ -141,7 +142,7 @@ let
       lib.fix (lib.extends (lib.composeExtensions self.haskell.packageOverrides overrides) pythonPackages)
     ) { };
     python39Packages = self.python39.pkgs;
-    python39 = python [ (_: super: { base = super.base.overrideAttrs { release = "3.9"; }; }) ];
+    python39 = python (self.pythonPackagesExtensions ++ [ (_: super: { base = super.base.overrideAttrs { release = "3.9"; }; }) ]);
 
     named = mkDerivation {
       pname = "named";
@@ -262,7 +263,7 @@ let
           fetch {
             name = "crate-${builtins.replaceStrings [ "%" ] [ "." ] arguments.tag}";
             url = "https://example.org/${arguments.tag}.tar.gz";
-            hash = hash (if arguments.${digest} == "" then "d" else "3");
+            hash = hash (if isFake arguments.${digest} then "d" else "3");
           }
           // { override = new: source (arguments // new); };
       in
@@ -276,7 +277,7 @@ let
       arguments:
       fetch {
         inherit (arguments) name;
-        hash = hash (if arguments.hash == "" then "d" else "a");
+        hash = hash (if isFake arguments.hash then "d" else "a");
         from = arguments.src;
       };
     # Two downloads: one follows the source and has a hash of its own, the other does not follow it.
@@ -345,7 +346,7 @@ let
       arguments:
       fetch {
         name = baseNameOf arguments.url;
-        hash = hash (if arguments.hash == "" then "d" else arguments.hash);
+        hash = hash (if isFake arguments.hash then "d" else arguments.hash);
         inherit (arguments) url;
       };
     # A download, once of the final source, which a part in passthru has, too, and once of the old one.

@@ -1,0 +1,52 @@
+"""Changes of an override as values: what to write into it so that it reaches."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A change of the last call of an override.
+
+    `bindings` are added to what it sets, in place of those of the `replaced` names; they
+    name the old values `old`, and `recursive` ones each other. `within` is the attribute
+    with the set that gets them, `method` another function in place of the call's, and
+    `wrapped` the package, an argument of the overridden one, that gets the call instead.
+    """
+
+    bindings: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    recursive: bool = False
+    within: str = ""
+    method: str = ""
+    wrapped: str = ""
+
+
+class Extension(Struct, frozen=True, kw_only=True):
+    """The extension of a scope becomes an element of a list of extensions."""
+
+    attribute: str
+    prev: str
+
+
+class Composition(Struct, frozen=True, kw_only=True):
+    """The extension of a scope is composed with that of an earlier overlay."""
+
+    argument: str
+    prev: str
+
+
+class Beside(Struct, frozen=True, kw_only=True):
+    """A binding that stands behind that of the override."""
+
+    binding: str
+
+
+class Behind(Struct, frozen=True, kw_only=True):
+    """The overlay that `unlet overlay` writes for a package comes first, then a change."""
+
+    package: str
+    change: Change
+
+
+Proposed: TypeAlias = Change | Extension | Composition | Beside | Behind

@@ -1,0 +1,110 @@
+"""Copies of the user's files for an evaluation, some of them with another text.
+
+A copy lies in a directory of ours; its relative paths lead to where those of the
+original lead, or to other copies. The user's files are only read.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from shutil import copyfile
+
+from toolkit import files
+from toolkit.errors import RefusalError
+from toolkit.nix.edit import Edit, apply
+from toolkit.nix.program import quoted
+from toolkit.nix.tree import Node, parsed
+
+_DEFAULT, _FLAKE, _LOCK = "default.nix", "flake.nix", "flake.lock"
+
+
+class Mirror:
+    """Copies of files in a directory, made as they are asked for.
+
+    `texts` are the other texts, by file.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        texts: Mapping[Path, str],
+        others: Mapping[Path, Path],
+    ) -> None:
+        """`others` stand for directories that do not exist yet."""
+        self._directory = directory
+        self._texts = texts
+        self._copies: dict[Path, Path | None] = {**others}
+
+    def path(self, path: Path) -> Path:
+        """Return what stands for a path of the user's: itself, if it leads to no other text."""
+        if path.name != _FLAKE and (path / _FLAKE).is_file():
+            path /= _FLAKE
+        elif path.is_dir() and not (path / _DEFAULT).is_file():
+            return self._overlays(path)
+        # Nix reads a link as what it leads to.
+        copy = self._copy((path / _DEFAULT if path.is_dir() else path).resolve())
+        if copy is None:
+            return path
+        return copy.parent if path.name == _FLAKE else copy
+
+    def _overlays(self, path: Path) -> Path:
+        """Return a directory of overlays with the same names, if one of them changes."""
+        places = {
+            each.name: self._copy(
+                (each / _DEFAULT if each.is_dir() else each).resolve()
+            )
+            for each in path.iterdir()
+            if each.suffix == ".nix" or (each / _DEFAULT).is_file()
+        }
+        if not any(places.values()):
+            return path
+        directory = self._place("overlays").parent
+        for name, copy in places.items():
+            link = directory / f"{name.removesuffix('.nix')}.nix"
+            original = path / name
+            target = copy or (original / _DEFAULT if original.is_dir() else original)
+            link.write_text(f"import {quoted(str(target))}\n")
+        return directory
+
+    def _place(self, name: str) -> Path:
+        directory = self._directory / str(len(list(self._directory.iterdir())))
+        directory.mkdir()
+        return directory / name
+
+    def _copy(self, file: Path) -> Path | None:
+        """Return the copy of a file, None if neither it nor what it names changes."""
+        if file in self._copies or not file.is_file() or file.suffix != ".nix":
+            return self._copies.get(file)
+        self._copies[file] = None
+        text = self._texts.get(file)
+        tree = parsed(text or files.read(file).decode(), name=str(file))
+        literals = [each for each in tree.root.walk() if each.kind == "path_expression"]
+        targets = {each: self._target(file, each) for each in literals}
+        copies = {each: self._copy(path) for each, path in targets.items() if path}
+        if text is None and not any(copies.values()):
+            return None
+        edits: list[Edit] = []
+        for literal, target in targets.items():
+            if target is None and literal.text.startswith("."):
+                raise RefusalError(
+                    f"{file}:{literal.place}: a path that is computed keeps the file "
+                    "from being tried elsewhere"
+                )
+            if literal.text.startswith("."):
+                place = copies.get(literal) or (file.parent / literal.text).absolute()
+                edits.append(
+                    Edit(literal.start, literal.end, f"(/. + {quoted(str(place))})")
+                )
+        copy = self._place(file.name)
+        copy.write_text(apply(tree.text, edits))
+        if file.name == _FLAKE and (file.parent / _LOCK).is_file():
+            copyfile(file.parent / _LOCK, copy.parent / _LOCK)
+        self._copies[file] = copy
+        return copy
+
+    def _target(self, file: Path, literal: Node) -> Path | None:
+        """Return the Nix file that a path in a file leads to, None if it is computed."""
+        if "${" in literal.text:
+            return None
+        path = (file.parent / literal.text).absolute()
+        place = path / _DEFAULT if path.is_dir() else path
+        return place.resolve() if place.suffix == ".nix" else place

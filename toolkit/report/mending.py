@@ -1,0 +1,74 @@
+"""What `reach --fix` changes in the user's files, as a diff and as sentences."""
+
+from collections.abc import Iterator, Sequence
+from difflib import unified_diff
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Mended(Struct, frozen=True, kw_only=True):
+    """A file with its old and its new text, and the attributes that reach with that.
+
+    `link` is the link to it that the user named; it `is_changed` if git knows another
+    text.
+    """
+
+    file: Path
+    before: str
+    after: str
+    attributes: tuple[str, ...]
+    link: Path | None = None
+    is_changed: bool = False
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """An override that is not changed, and why."""
+
+    attribute: str
+    reason: str
+
+
+def diff(mended: Sequence[Mended]) -> Iterator[str]:
+    """Yield the lines of the diff of all files."""
+    for change in mended:
+        lines = unified_diff(
+            change.before.splitlines(),
+            change.after.splitlines(),
+            str(change.file),
+            str(change.file),
+            lineterm="",
+        )
+        yield from lines
+
+
+def remarks(
+    mended: Sequence[Mended],
+    refused: Sequence[Refused],
+    *,
+    overlays: Sequence[Path],
+    needed: Sequence[str],
+    is_written: bool,
+) -> Iterator[str]:
+    """Yield a sentence about each file, each overlay and each override that stays."""
+    for change in mended:
+        verb = "is written" if is_written else "would change"
+        yield f"{change.file}: {verb}, so that {_list(change.attributes)} reach"
+        if change.link is not None:
+            yield f"{change.link}: is a link to {change.file}"
+        if change.is_changed:
+            yield f"{change.file}: has uncommitted changes in Git"
+    for place in overlays:
+        verb = "has" if is_written else "would have"
+        yield f"{place}: {verb} the overlay that the change needs"
+    for line in needed:
+        yield f"put unlet's overlay in front of yours: {line}"
+    for override in refused:
+        yield f"{override.attribute}: not changed: {override.reason}"
+    if not mended:
+        yield "nothing to change"
+
+
+def _list(names: Sequence[str]) -> str:
+    *first, last = dict.fromkeys(names)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -47,27 +47,37 @@ def fix(tmp_path: Path) -> Fix:
         ),
         (
             "app = prev.app.overrideAttrs (_: {\n    # none\n    doCheck = false;\n  });",
-            "app = prev.app.overridePythonAttrs (_: {\n    # none\n    doCheck = false;"
-            "\n  });",
+            (
+                "app = prev.app.overridePythonAttrs (_: {\n    # none\n    doCheck = false;"
+                "\n  });"
+            ),
         ),
         (
             "editor = prev.editor.overrideAttrs (old: { src = prev.spare; });",
-            "editor = prev.editor.override { editor-unwrapped = "
-            "prev.editor-unwrapped.overrideAttrs (old: { src = prev.spare; }); };",
+            (
+                "editor = prev.editor.override { editor-unwrapped = "
+                "prev.editor-unwrapped.overrideAttrs (old: { src = prev.spare; }); };"
+            ),
         ),
         (
             'crate = prev.crate.overrideAttrs {\n    version = "1.1.0"; # new\n  };',
-            'crate = prev.crate.overrideAttrs (old: rec {\n    version = "1.1.0"; # new'
-            f'\n    {NOTE}\n    src = old.src.override {{ tag = "v${{version}}"; hash = '
-            f"final.lib.fakeHash; }};\n    {NOTE}\n    cargoDeps = "
-            "final.rustPlatform.fetchCargoVendor { inherit src; name = "
-            '"crate-vendor"; hash = final.lib.fakeHash; };\n  });',
+            (
+                'crate = prev.crate.overrideAttrs (old: rec {\n    version = "1.1.0"; # new'
+                f'\n    {NOTE}\n    src = old.src.override {{ tag = "v${{version}}"; hash = '
+                f"final.lib.fakeHash; }};\n    {NOTE}\n    cargoDeps = "
+                "final.rustPlatform.fetchCargoVendor { inherit src; name = "
+                '"crate-vendor"; hash = final.lib.fakeHash; };\n  });'
+            ),
         ),
         (
-            "python39Packages = prev.python39Packages.extend (self: super: { "
-            "base = super.base.overrideAttrs { a = 1; }; });",
-            "pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ (self: super: "
-            "{ base = super.base.overrideAttrs { a = 1; }; }) ];",
+            (
+                "python39Packages = prev.python39Packages.extend (self: super: { "
+                "base = super.base.overrideAttrs { a = 1; }; });"
+            ),
+            (
+                "pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ (self: super: "
+                "{ base = super.base.overrideAttrs { a = 1; }; }) ];"
+            ),
         ),
         (
             "kernel = prev.kernel.overrideAttrs { a = 1; };",

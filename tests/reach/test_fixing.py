@@ -160,7 +160,7 @@ def test_a_link_stays_one_and_git_is_named(fix: Fix, tmp_path: Path) -> None:
     assert (tmp_path / "overlay.nix").is_symlink()
     assert real.read_text() == MENDED
     lines = [
-        *mending.remarks(
+        *mending.sentences(
             found.mended, found.refused, overlays=(), needed=(), is_written=True
         )
     ]

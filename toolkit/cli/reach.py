@@ -133,7 +133,7 @@ def _fixed(
         }
         output.write_json({**_document(found.after), "fix": fix})
     output.say(
-        *mending.remarks(
+        *mending.sentences(
             found.mended,
             found.refused,
             overlays=[*found.overlays.values()],

@@ -30,7 +30,7 @@ _REACHING = frozenset([Outcome.REACHES, Outcome.NEW])
 
 
 class Fixes(Struct, frozen=True, kw_only=True):
-    """What can be written, what cannot, and the overrides as they are and as they become."""
+    """The changed files, the refusals, and the overrides before and after the change."""
 
     reach: Reach
     after: Reach

@@ -6,13 +6,13 @@ original lead, or to other copies. The user's files are only read.
 
 from collections.abc import Mapping
 from pathlib import Path
-from shutil import copyfile
 
 from toolkit import files
 from toolkit.errors import RefusalError
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
 from toolkit.nix.tree import Node, parsed
+from toolkit.reach import sources
 
 _DEFAULT, _FLAKE, _LOCK = "default.nix", "flake.nix", "flake.lock"
 
@@ -33,9 +33,10 @@ class Mirror:
         self._directory = directory
         self._texts = texts
         self._copies: dict[Path, Path | None] = {**others}
+        self._count = 0
 
     def path(self, path: Path) -> Path:
-        """Return what stands for a path of the user's: itself, if it leads to no other text."""
+        """Return the copy of a path of the user's; the path, if nothing changes there."""
         if path.name != _FLAKE and (path / _FLAKE).is_file():
             path /= _FLAKE
         elif path.is_dir() and not (path / _DEFAULT).is_file():
@@ -48,25 +49,19 @@ class Mirror:
 
     def _overlays(self, path: Path) -> Path:
         """Return a directory of overlays with the same names, if one of them changes."""
-        places = {
-            each.name: self._copy(
-                (each / _DEFAULT if each.is_dir() else each).resolve()
-            )
-            for each in path.iterdir()
-            if each.suffix == ".nix" or (each / _DEFAULT).is_file()
-        }
-        if not any(places.values()):
+        places = [Path(source.file) for source in sources.overlays(path)]
+        copies = [self._copy(place.resolve()) for place in places]
+        if not any(copies):
             return path
         directory = self._place("overlays").parent
-        for name, copy in places.items():
-            link = directory / f"{name.removesuffix('.nix')}.nix"
-            original = path / name
-            target = copy or (original / _DEFAULT if original.is_dir() else original)
-            link.write_text(f"import {quoted(str(target))}\n")
+        for number, (place, copy) in enumerate(zip(places, copies, strict=True)):
+            target = quoted(str(copy or place))
+            (directory / f"{number:04}.nix").write_text(f"import {target}\n")
         return directory
 
     def _place(self, name: str) -> Path:
-        directory = self._directory / str(len(list(self._directory.iterdir())))
+        self._count += 1
+        directory = self._directory / str(self._count)
         directory.mkdir()
         return directory / name
 
@@ -97,7 +92,7 @@ class Mirror:
         copy = self._place(file.name)
         copy.write_text(apply(tree.text, edits))
         if file.name == _FLAKE and (file.parent / _LOCK).is_file():
-            copyfile(file.parent / _LOCK, copy.parent / _LOCK)
+            (copy.parent / _LOCK).write_bytes(files.read(file.parent / _LOCK))
         self._copies[file] = copy
         return copy
 

@@ -1,4 +1,4 @@
-"""What `reach --fix` changes in the user's files, as a diff and as sentences."""
+"""The changes of `reach --fix` in the user's files, as a diff and as sentences."""
 
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
@@ -42,7 +42,7 @@ def diff(mended: Sequence[Mended]) -> Iterator[str]:
         yield from lines
 
 
-def remarks(
+def sentences(
     mended: Sequence[Mended],
     refused: Sequence[Refused],
     *,

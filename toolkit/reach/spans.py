@@ -17,9 +17,9 @@ from toolkit.nix.attributes import (
     statements,
     value,
 )
-from toolkit.nix.edit import Edit, indentation, is_first
+from toolkit.nix.edit import Edit
 from toolkit.nix.scope import look_up
-from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, Tree, indentation, is_first
 from toolkit.reach import written
 from toolkit.reach.changes import Beside, Change, Composition, Extension
 from toolkit.reach.written import WrittenCall

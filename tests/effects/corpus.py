@@ -7,6 +7,7 @@ from random import Random
 
 from msgspec.structs import replace
 
+from tests.effects.effect import Kind
 from tests.effects.runs import Stage, Traced
 from tests.forge import server
 from tests.hostile import attacks
@@ -58,4 +59,11 @@ def traced(
             )
         )
         asked = replace(stage, forge=urls[0]) if urls else stage
-        return command(words), asked.observed([*asked.words(""), *words], stage.here)
+        done = asked.observed([*asked.words(""), *words], stage.here)
+    # The user may name any place, which is then opened, and refused.
+    kept = [
+        effect
+        for effect in done.effects
+        if effect.kind is not Kind.READ or effect.place not in words
+    ]
+    return command(words), replace(done, outcome=replace(done.outcome, effects=kept))

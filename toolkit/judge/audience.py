@@ -138,14 +138,16 @@ class Audience:
         more = [] if idle or len(rest) > _MOST_MADE else rest
         left = {"attribute": len(rest) - len(more), **found.left}
         self.left += sum(left.values())
-        record.not_covered += [
-            Gap(
-                what=counted(count, f"more {what}"),
-                reason="too many name it: --references all compares them",
-            )
-            for what, count in left.items()
-            if count
-        ]
+        record.not_covered.extend(
+            [
+                Gap(
+                    what=counted(count, f"more {what}"),
+                    reason="too many name it: --references all compares them",
+                )
+                for what, count in left.items()
+                if count
+            ]
+        )
         if not wanted:
             return
         new = {".".join(path) for path in (*wanted, *more)} - record.asked

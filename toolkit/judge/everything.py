@@ -34,9 +34,9 @@ def compare(record: Record, system: str) -> None:
         for path, each in limited.items()
         if each.limited
     }
-    record.unknown += [
-        Gap(what=system, reason=f"{name}: {limit}") for name, limit in limits.items()
-    ]
+    record.unknown.extend(
+        [Gap(what=system, reason=f"{name}: {limit}") for name, limit in limits.items()]
+    )
     packages = {
         path for path, pair in found.items() if PACKAGE in {each.kind for each in pair}
     }
@@ -127,7 +127,7 @@ def _weigh(
         )
         for each in pair
     )
-    record.differences += comparing.compare(subject, *bare)
+    record.differences.extend(comparing.compare(subject, *bare))
     before, after = (each.parts for each in pair)
     for name in _HASHED:
         if name in before and name in after and before[name] != after[name]:

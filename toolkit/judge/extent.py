@@ -69,13 +69,13 @@ class Extent:
             )
         broken = [self._broken(file) for file in relevant if file.error is not None]
         if broken:
-            self.record.differences += broken
+            self.record.differences.extend(broken)
         elif relevant:
             self._judge(relevant)
             for system in self.everything:
                 everything.compare(self.record, system)
             if not self.everything:
-                self.record.unknown += self.made.unreached
+                self.record.unknown.extend(self.made.unreached)
         differences = [*_told_once(self.record.differences)]
         differ = {
             each.attribute for each in differences if each.weight is not Weight.NOTE

@@ -1,9 +1,11 @@
 """The questions about a change and their results: differences, and everything not compared."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit.asking.packages import (
@@ -50,6 +52,14 @@ _VERSION = re.compile(r"-\d[^-]*\Z")
 _MOST_REASONS = 6
 
 
+class Findings(Struct, kw_only=True):
+    """Differences, and what is unknown or was not compared, so far."""
+
+    differences: list[Difference] = field(default_factory=list[Difference])
+    unknown: list[Gap] = field(default_factory=list[Gap])
+    not_covered: list[Gap] = field(default_factory=list[Gap])
+
+
 class Record:
     """Compare attributes of the two sides, and store the results.
 
@@ -67,9 +77,8 @@ class Record:
         self.reached: dict[str, set[AttrPath]] = {}
         self.files = {file.path: file.words for file in files}
         self.is_equal = all(file.equal or file.is_document for file in files)
-        self.differences: list[Difference] = []
-        self.unknown: list[Gap] = []
-        self.not_covered: list[Gap] = []
+        self._findings = Findings()
+        self._reasons = 0
         self.asked: set[str] = set()
         self.compared: dict[str, list[str]] = {}
         self.kinds: dict[AttrPath, str] = {}
@@ -93,6 +102,33 @@ class Record:
             for files in (self.sides.before, self.sides.after)
         )
         return before, after
+
+    @property
+    def differences(self) -> list[Difference]:
+        """The differences so far."""
+        return self._findings.differences
+
+    @property
+    def unknown(self) -> list[Gap]:
+        """Everything without an answer so far."""
+        return self._findings.unknown
+
+    @property
+    def not_covered(self) -> list[Gap]:
+        """Everything that was not compared so far."""
+        return self._findings.not_covered
+
+    @contextmanager
+    def apart(self) -> Generator[Findings]:
+        """Yield the findings of the block, which are added to all others at its end."""
+        before, self._findings = self._findings, Findings()
+        try:
+            yield self._findings
+        finally:
+            before.differences += self._findings.differences
+            before.unknown += self._findings.unknown
+            before.not_covered += self._findings.not_covered
+            self._findings = before
 
     @property
     def serious(self) -> list[Difference]:
@@ -177,7 +213,7 @@ class Record:
                     # The package's passthru says so.
                     continue
                 found = comparing.compare(self.subject(name, system), before, after)
-                self.differences += self._explained(path, system, found)
+                self.differences.extend(self._explained(path, system, found))
                 if any(each.weight is Weight.REGRESSION for each in found):
                     self.maintainers[name] = _maintainers(before)
         return there
@@ -293,19 +329,18 @@ class Record:
         self, path: AttrPath, system: str, found: Iterable[Difference]
     ) -> Iterator[Difference]:
         """Yield the differences, with Nix's reason for what no longer evaluates."""
-        known = sum(each.kind is Kind.EVALUATION for each in self.differences)
-        for each in found:
-            broken = (each.kind, each.weight, each.after) == (
-                Kind.EVALUATION,
-                Weight.REGRESSION,
-                THROWN,
+        for difference in found:
+            is_broken = (
+                difference.kind is Kind.EVALUATION
+                and difference.weight is Weight.REGRESSION
+                and difference.after == THROWN
             )
-            is_explained = broken and known < _MOST_REASONS
-            yield (
-                replace(each, after=self.sides.why_not(system, path))
-                if is_explained
-                else each
-            )
+            if is_broken and self._reasons < _MOST_REASONS:
+                self._reasons += 1
+                reason = self.sides.why_not(system, path)
+                yield replace(difference, after=reason)
+            else:
+                yield difference
 
 
 def _maintainers(answer: Answer) -> tuple[str, ...]:

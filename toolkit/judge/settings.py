@@ -78,12 +78,14 @@ def _compare(
             weighed = _effects(one, other)
             if _is_equal(one):
                 weighed = comparing.compare(subject, *other)
-            record.differences += [
-                _with_setting(difference, shown)
-                if isinstance(difference, Difference)
-                else _with_setting(subject.differs(difference), shown)
-                for difference in weighed
-            ]
+            record.differences.extend(
+                [
+                    _with_setting(difference, shown)
+                    if isinstance(difference, Difference)
+                    else _with_setting(subject.differs(difference), shown)
+                    for difference in weighed
+                ]
+            )
     return is_known
 
 

@@ -55,26 +55,21 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
         record.unknown.append(
             Gap(what=what, reason="too many versions of the package sets: --all")
         )
-    known, gaps, unknown = (
-        len(record.differences),
-        len(record.not_covered),
-        len(record.unknown),
-    )
-    there = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)[
-        record.native
-    ]
-    record.compare({record.native: more[:_MOST_ATTRIBUTES]}, ("derivation",))
-    # Not all versions of a set have all of its packages, and not all of them evaluate.
-    record.not_covered[gaps:] = [
-        gap for gap in record.not_covered[gaps:] if gap.parts != PARTS
-    ]
-    record.unknown[unknown:] = [
-        gap
-        for gap in record.unknown[unknown:]
-        if gap.limit or "derivation" not in gap.parts
-    ]
-    differ = {each.attribute for each in record.differences[known:]}
-    again = [path for path in there if ".".join(path) in differ]
+    with record.apart() as findings:
+        compared = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)
+        record.compare({record.native: more[:_MOST_ATTRIBUTES]}, ("derivation",))
+        # Not all versions of a set have all of its packages, and not all of them
+        # evaluate.
+        findings.not_covered[:] = [
+            gap for gap in findings.not_covered if gap.parts != PARTS
+        ]
+        findings.unknown[:] = [
+            gap
+            for gap in findings.unknown
+            if gap.limit or "derivation" not in gap.parts
+        ]
+    differ = {difference.attribute for difference in findings.differences}
+    again = [path for path in compared[record.native] if ".".join(path) in differ]
     record.compare(
         {
             system: again

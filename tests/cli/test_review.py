@@ -216,6 +216,34 @@ def test_a_setting_that_takes_none_of_the_values_is_unknown(
     assert "what it does by config.names was not compared" in done.stdout
 
 
+def test_why_a_package_is_built_differently_is_shown_with_its_derivations(
+    unlet: Unlet, clone: Path
+) -> None:
+    edit(clone, "[ curl ]", "[ stdenv.cc ]")
+    edit(clone, "mkdir -p $out/share", "install -d $out/share")
+    done = unlet("check", *NATIVE)
+    minus = "\N{MINUS SIGN}"
+    reasons = f"buildInputs {minus} curl + cc-wrapper; installPhase {minus} 1 + 1 lines"
+    assert f"notes-server: is built differently: {reasons}\n" in done.stdout
+    assert f" installPhase {minus} mkdir -p $out/share\n" in done.stdout
+    document = json.loads(unlet("check", *NATIVE, "--json").stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    (found,) = [each for each in document["changes"] if each["kind"] == "derivation"]
+    assert [each["form"] for each in found["why"]] == ["members", "lines"]
+    done = unlet("check", *NATIVE, "--why", "notes-server")
+    assert done.stdout.splitlines()[1:] == [
+        "why  notes-server on x86_64-linux:",
+        f"  buildInputs {minus} curl + cc-wrapper",
+        "  installPhase",
+        f"    {minus} mkdir -p $out/share",
+        "    + install -d $out/share",
+        f"  {minus} {found['before']} (x86_64-linux)",
+        f"  + {found['after']} (x86_64-linux)",
+    ]
+    done = unlet("check", *NATIVE, "--why", "status-board")
+    assert "why  status-board: no system has another build of it" in done.stdout
+
+
 def test_a_range_has_a_line_for_each_commit(unlet: Unlet, clone: Path) -> None:
     edit(clone, "let\n", "# A comment.\nlet\n")
     git(clone, "commit", "--quiet", "--all", "--message=notes-server: comment")

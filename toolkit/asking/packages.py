@@ -28,6 +28,7 @@ from toolkit.shipped import EXPRESSIONS
 
 EXPRESSION = EXPRESSIONS / "judge.nix"
 _BESIDE = (
+    "judge-build.nix",
     "judge-fetches.nix",
     "judge-overrides.nix",
     "judge-tests.nix",
@@ -114,7 +115,8 @@ class Question(Struct, frozen=True, kw_only=True):
     `leaving` excludes values of passthru or of a set. `given` lists arguments and
     attributes by their use in a file: `lists` and `nulls` by default value, `final` if
     they may be missing. `marked` are names of the set that throw. `settings` are JSON:
-    nixpkgs is configured with them as well.
+    nixpkgs is configured with them as well. `through` are names of inputs, to show how
+    the last of them is built.
     """
 
     path: tuple[str, ...]
@@ -123,6 +125,7 @@ class Question(Struct, frozen=True, kw_only=True):
     given: tuple[tuple[str, tuple[str, ...]], ...] = ()
     marked: tuple[str, ...] = ()
     settings: str = ""
+    through: tuple[str, ...] = ()
 
 
 class Answer(Struct, frozen=True, kw_only=True):

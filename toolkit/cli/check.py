@@ -57,6 +57,7 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     apart=(
         ("--patch", "--pull", "--git-dir"),
         ("--uncommitted", "--patch", "--pull"),
+        ("--comment", "--why"),
         ("--git-dir", *options.SERVER),
     ),
 )
@@ -112,6 +113,11 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     "--on",
     type=click.Choice(["nix"]),
     help="Evaluate in sandboxed builds, which Nix spreads over its builders and keeps.",
+)
+@options.own_value(
+    "--why",
+    metavar="ATTR",
+    help="Show all reasons why this attribute is built differently, and its .drv paths.",
 )
 @options.own_value(
     "--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines."
@@ -177,7 +183,9 @@ def _prove(request: CheckRequest) -> int:
     proven = (
         "the output of propose" if is_written else next(filter(options.given, _PROVING))
     )
-    options.refuse_together(proven, "--expect", "--nixos", "--all", "--comment", "--on")
+    options.refuse_together(
+        proven, "--expect", "--nixos", "--all", "--why", "--comment", "--on"
+    )
     subject = "" if is_written else request.target
     subject = subject or registry.usual()
     if subject not in registry.named():
@@ -252,6 +260,7 @@ def _judging() -> JudgeRequest:
         everything=(named or SYSTEMS[:1]) if options.asked("everything") else (),
         bounded=True,
         every_reference=options.asked("references") == "all",
+        why=str(options.asked("why") or ""),
         builds=nix_options() if options.asked("on") == "nix" else None,
     )
 
@@ -267,7 +276,10 @@ def _show_review(
         output.write(document)
         return
     lines = judgements.lines(
-        result.judgement, quiet=settings.quiet, verbose=settings.verbose
+        result.judgement,
+        quiet=settings.quiet,
+        verbose=settings.verbose,
+        why=str(options.asked("why") or ""),
     )
     output.write_toned(lines)
     if not settings.quiet:

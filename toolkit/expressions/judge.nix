@@ -4,7 +4,7 @@
 # aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { number, path, parts }: an attribute
 # path, and the names of the parts that are asked for; `given` are arguments and attributes by what the text of a file does with
 # them, `marked` names of the set that throw, `settings`
-# are JSON, what nixpkgs is configured with as well. `nixos` is not empty if NixOS tests are evaluated as well, `hashed` is
+# are JSON, what nixpkgs is configured with as well, `through` names of inputs that lead from it to the package that is built. `nixos` is not empty if NixOS tests are evaluated as well, `hashed` is
 # not empty if all of a set is asked for: without aliases, and with a hash for most parts. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
 # is asked from there on. With `loud`, not empty, what throws ends the evaluation.
 # Result: { answers, … }: how many there are. Each, an object by part, is on stderr, where also what begins is named. What throws
@@ -278,6 +278,20 @@ let
   ];
 
   inherit
+    (import ./judge-build.nix {
+      inherit
+        attempt
+        isPackage
+        orElse
+        output
+        path
+        plain
+        ;
+    })
+    build
+    ;
+
+  inherit
     (import ./judge-overrides.nix {
       inherit
         inValue
@@ -504,6 +518,7 @@ let
       given ? { },
       marked ? [ ],
       settings ? "",
+      through ? [ ],
       ...
     }:
     let
@@ -514,7 +529,9 @@ let
         map (name: {
           inherit name;
           value = within "part ${name}" (digest name (bounded (of.${name} value)));
-        }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
+        }) (
+          filter (name: if parts == [ ] then !(elem name extra) else elem name parts) (attrNames of)
+        )
       );
     in
     if value == threw then
@@ -528,6 +545,7 @@ let
       // choose (
         outer
         // {
+          build = build through;
           fixed-output = package: fetches 2 "" package ++ shownFetches leaving package;
           follows = follows leaving given;
           functions = functions leaving;
@@ -548,6 +566,9 @@ let
         value = summary 3 value;
       };
   outer = parts;
+
+  # Parts that are asked for by name alone.
+  extra = [ "build" ];
 
   asked = fromJSON questions;
 in

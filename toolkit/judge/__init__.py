@@ -28,6 +28,7 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     whole change only. Without them, `bounded` gives up on attributes without an answer
     in the time of one evaluation; `every_reference` has no limit. With `builds`, builds
     of Nix evaluate, which get these arguments, and which have no common time limit.
+    `why` names an attribute whose build is explained.
     """
 
     systems: tuple[str, ...] = SYSTEMS
@@ -35,7 +36,11 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     everything: tuple[str, ...] = ()
     bounded: bool = False
     every_reference: bool = False
+<<<<<<< HEAD
     builds: tuple[str, ...] | None = None
+=======
+    why: str = ""
+>>>>>>> d6d2a53e (judge: explain why a package is built differently)
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
@@ -81,7 +86,12 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
             everything = (
                 request.everything if before is None and after is change.whole else ()
             )
-            return Extent(sides, request.systems, everything=everything).judged()
+            return Extent(
+                sides,
+                request.systems,
+                everything=everything,
+                explained=tuple(request.why.split(".")) if request.why else None,
+            ).judged()
 
         whole = judged(None, change.whole, limits.allowance(most))
         steps: list[StepVerdict] = []

@@ -139,14 +139,41 @@ class Weighed(Struct, frozen=True, kw_only=True):
     after: Any = None
 
 
+class Form(StrEnum):
+    """How an attribute of a derivation differs."""
+
+    CONTENT = "content"
+    INPUT = "input"
+    LINES = "lines"
+    MEMBERS = "members"
+    ORDER = "order"
+    SPACES = "spaces"
+    VALUE = "value"
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """An attribute of a derivation that differs, with the members or lines that do.
+
+    An input that is built differently is among `added`. `package` is the input that the
+    reason is of, "" for the package itself.
+    """
+
+    form: Form
+    name: str = ""
+    removed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    package: str = ""
+
+
 class Difference(Weighed, frozen=True, kw_only=True):
     """A difference of an attribute on a system.
 
-    `before` and `after` are JSON values.
+    `before` and `after` are JSON values. `why` has the reasons for another build.
     """
 
     attribute: str
     system: str
+    why: tuple[Reason, ...] = ()
 
 
 def regression(

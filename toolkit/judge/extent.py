@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from msgspec.structs import replace
 
 from toolkit.asking.packages import PACKAGE, THROWS, Question
-from toolkit.judge import comparing, everything, mapping, settings
+from toolkit.judge import comparing, everything, mapping, settings, why
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import (
@@ -44,15 +44,22 @@ _UPDATING = re.compile(
 class Extent:
     """The attributes to evaluate for the differences between two sides; what is found is collected on the way.
 
-    On the systems of `everything`, these are all attributes of the set.
+    On the systems of `everything`, these are all attributes of the set. One is
+    `explained` whether or not the change makes it.
     """
 
     def __init__(
-        self, sides: Sides, systems: Sequence[str], *, everything: Sequence[str] = ()
+        self,
+        sides: Sides,
+        systems: Sequence[str],
+        *,
+        everything: Sequence[str] = (),
+        explained: AttrPath | None = None,
     ) -> None:
         """Read the files that differ."""
         self.sides = sides
         self.everything = everything
+        self.explained = explained
         self.files = file_changes(sides)
         self.record = Record(sides, self.files, systems)
         self.systems, self.native = self.record.systems, self.record.native
@@ -183,6 +190,7 @@ class Extent:
             )
             settings.compare(self.record, file, packages)
         made = self.made.own(differing)
+        why.explain(self.record, made, self.explained)
         self._ask_references(made)
         for file in differing:
             self._note(file)

@@ -9,10 +9,18 @@ from typing import Any, cast
 from msgspec import Struct, structs
 
 from toolkit import __version__, documents
-from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import (
+    Difference,
+    Gap,
+    Judgement,
+    Kind,
+    Reason,
+    Weight,
+)
 from toolkit.model import Proof, Status
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
+from toolkit.report.reasons import brief, changed_lines, whole
 from toolkit.report.sentences import sentence
 from toolkit.text import counted, few
 
@@ -104,10 +112,10 @@ class _Row(Struct, frozen=True, kw_only=True):
                 f"{reason}: {len(self.attributes)} attributes no longer "
                 f"evaluate{where} ({self.who})"
             )
-        return (
-            f"{self.who}: "
-            f"{sentence(self.first)}{where}{f': {reason}' if reason else _values(self.first)}"
-        )
+        why = f": {reason}" if reason else _values(self.first)
+        if self.first.why:
+            why = f": {brief(self.first.why)}"
+        return f"{self.who}: {sentence(self.first)}{where}{why}"
 
     @property
     def who(self) -> str:
@@ -133,9 +141,8 @@ def _rows(differences: Sequence[Difference]) -> list[_Row]:
     together: defaultdict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for each in differences:
         reason = _reason(each) if each.weight is Weight.REGRESSION else None
-        together[each.weight.value, each.kind.value, reason or sentence(each)].append(
-            each
-        )
+        cause = reason or f"{sentence(each)} {brief(each.why)}"
+        together[each.weight.value, each.kind.value, cause].append(each)
     return [
         _Row(
             first=those[0],
@@ -164,7 +171,7 @@ def verdict(judgement: Judgement) -> str:
 
 
 def lines(
-    judgement: Judgement, *, quiet: bool = False, verbose: bool = False
+    judgement: Judgement, *, quiet: bool = False, verbose: bool = False, why: str = ""
 ) -> Iterator[Line]:
     """Yield lines for people: the verdict, the differences, the commits, everything unknown or not covered."""
     tone = next(
@@ -175,6 +182,9 @@ def lines(
     yield Line(text=verdict(judgement), tone=tone)
     if quiet:
         return
+    if why:
+        yield from _explained(judgement, why)
+        return
     yield Line(text=f"change  {judgement.subject}")
     yield Line(text=f"base    {judgement.base}{_where(judgement, '; on ')}")
     if built := _rebuilds(judgement):
@@ -183,6 +193,8 @@ def lines(
         first = row.first
         text = f"{first.weight:<10} {first.kind:<12}  {row.text(judgement)}"
         yield Line(text=text, tone=_TONES[first.weight], head=len(first.weight))
+        for line in changed_lines(first.why):
+            yield Line(text=f"{'':<25}  {line}")
     yield from (Line(text=text) for text in _commits(judgement))
     for text in _gaps(judgement.unknown):
         yield Line(text=f"unknown {text}", tone=Tone.NOT_RUN, head=7)
@@ -190,23 +202,47 @@ def lines(
         Line(text=f"not answered: {text}", tone=Tone.NOT_RUN)
         for text in _unanswered(judgement.unanswered)
     )
-    gaps = [*_gaps(judgement.not_covered)]
-    for text in gaps if verbose else gaps[:_ROWS]:
-        yield Line(text=f"not compared  {text}")
-    if (more := len(gaps) - _ROWS) > 0 and not verbose:
-        yield Line(text=f"not compared  {more} more; --json has all")
-    if not judgement.everything:
-        yield Line(text="not compared  the rest of the set: --all")
-    elif others := [
-        system for system in judgement.systems if system not in judgement.everything
-    ]:
-        yield Line(
-            text=f"not compared  the rest of the set on {', '.join(others)}: --system"
-        )
+    yield from (
+        Line(text=f"not compared  {text}")
+        for text in _not_compared(judgement, verbose=verbose)
+    )
     yield from (
         Line(text=f"warning: {warning}", tone=Tone.NOT_RUN)
         for warning in judgement.warnings
     )
+
+
+def _not_compared(judgement: Judgement, *, verbose: bool) -> Iterator[str]:
+    """Yield everything that was not compared, and why."""
+    gaps = [*_gaps(judgement.not_covered)]
+    yield from gaps if verbose else gaps[:_ROWS]
+    if (more := len(gaps) - _ROWS) > 0 and not verbose:
+        yield f"{more} more; --json has all"
+    if not judgement.everything:
+        yield "the rest of the set: --all"
+    elif others := [
+        system for system in judgement.systems if system not in judgement.everything
+    ]:
+        yield f"the rest of the set on {', '.join(others)}: --system"
+
+
+def _explained(judgement: Judgement, attribute: str) -> Iterator[Line]:
+    """Yield all reasons why an attribute is built differently, and its .drv paths."""
+    together: defaultdict[tuple[Reason, ...], list[Difference]] = defaultdict(list)
+    for difference in judgement.differences:
+        is_own = difference.attribute == attribute and not difference.cause.setting
+        if is_own and difference.kind is Kind.DERIVATION:
+            together[difference.why].append(difference)
+    if not together:
+        yield Line(text=f"why  {attribute}: no system has another build of it")
+    for reasons, differences in together.items():
+        systems = ", ".join(difference.system for difference in differences)
+        yield Line(text=f"why  {attribute} on {systems}:")
+        for line in whole(reasons):
+            yield Line(text=f"  {line}")
+        for difference in differences:
+            for sign, path in (("−", difference.before), ("+", difference.after)):  # noqa: RUF001 - a minus
+                yield Line(text=f"  {sign} {path} ({difference.system})")
 
 
 def _rebuilds(judgement: Judgement) -> str:

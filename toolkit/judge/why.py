@@ -1,0 +1,310 @@
+"""Explain why a package is built differently, in the words of the package.
+
+Only packages that a changed file makes are explained; the others follow from these.
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit.asking.packages import Question
+from toolkit.judge.differences import Difference, Fact, Form, Reason
+from toolkit.judge.mapping import AttrPath
+from toolkit.judge.record import Record
+from toolkit.judge.subject import Own
+from toolkit.judge.values import STORE
+
+MOST = 24
+"""The packages that are explained on each system."""
+
+_DEEPEST = 4
+"""So many inputs are followed to the package that differs for a reason of its own."""
+
+_PART = "build"
+_VERSION = re.compile(r"-\d[^-]*(?:\.drv)?\Z|\.drv\Z")
+_VERSIONED = frozenset({"name", "version"})
+
+
+class _Side(StrEnum):
+    """What an attribute of a derivation is shown as."""
+
+    INPUT = "input"
+    LIST = "list"
+    PATH = "path"
+    SET = "set"
+    TEXT = "text"
+    VALUE = "value"
+
+
+class _Built(Struct, frozen=True, kw_only=True):
+    """A package on a system, before and after."""
+
+    path: AttrPath
+    through: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> Question:
+        """The question how it is built."""
+        return Question(path=self.path, parts=(_PART,), through=self.through)
+
+
+def explain(
+    record: Record, made: Collection[AttrPath], asked: AttrPath | None = None
+) -> None:
+    """Add the reasons to the differences of the packages that the change makes.
+
+    And of the one that is `asked` about, which is compared if it was not.
+    """
+    if asked is not None and asked not in record.kinds:
+        record.compare({system: [asked] for system in record.systems})
+    paths = [*made] if asked is None else [asked, *made]
+    names = {".".join(path): path for path in paths}
+    explained = {
+        (difference.attribute, difference.system): difference
+        for difference in record.differences
+        if difference.attribute in names and _is_rebuild(difference)
+    }
+    reasons: dict[tuple[str, str], tuple[Reason, ...]] = {}
+    for system in dict.fromkeys(system for _, system in explained):
+        attributes = [name for name, other in explained if other == system][:MOST]
+        packages = [_Built(path=names[name]) for name in attributes]
+        known = {path[-1] for path in made}
+        answers = _reasons(record, system, packages, known)
+        reasons |= {
+            (name, system): answer
+            for name, answer in zip(attributes, answers, strict=True)
+        }
+    record.differences[:] = [
+        replace(
+            difference, why=reasons.get((difference.attribute, difference.system), ())
+        )
+        if _is_rebuild(difference)
+        else difference
+        for difference in record.differences
+    ]
+
+
+def _is_rebuild(difference: Difference) -> bool:
+    cause = difference.cause
+    return cause.fact in {Fact.BUILT_DIFFERENTLY, Fact.VERSION} and not (
+        cause.setting or cause.within or cause.name
+    )
+
+
+def _reasons(
+    record: Record, system: str, packages: Sequence[_Built], known: Collection[str]
+) -> list[tuple[Reason, ...]]:
+    """Return the reasons of each package, and of the input that is the only one.
+
+    An input that is `known` is explained by itself.
+    """
+    pairs = record.sides.answers({system: [each.question for each in packages]})
+    answers: list[tuple[Reason, ...]] = []
+    for package, (before, after) in zip(packages, pairs[system], strict=True):
+        one, other = (side.parts.get(_PART, {}) for side in (before, after))
+        reasons = compare(one, other) if one and other else ()
+        answers.append(_followed(record, system, package, reasons, known))
+    return answers
+
+
+def _followed(
+    record: Record,
+    system: str,
+    package: _Built,
+    reasons: tuple[Reason, ...],
+    known: Collection[str],
+) -> tuple[Reason, ...]:
+    """Return reasons; if they are inputs alone, follow the first to its own reason."""
+    if not reasons or any(reason.form is not Form.INPUT for reason in reasons):
+        return reasons
+    name = reasons[0].added[0]
+    if name in known or len(package.through) >= _DEEPEST:
+        return reasons
+    inner = replace(package, through=(*package.through, name))
+    (rest,) = _reasons(record, system, [inner], known)
+    return (
+        *reasons,
+        *(replace(reason, package=reason.package or name) for reason in rest),
+    )
+
+
+def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[Reason, ...]:
+    """Return why two packages are built differently, by their attributes.
+
+    A value that differs as the version does is no reason.
+    """
+    own = Own(before=before, after=after)
+    reasons = [
+        reason
+        for name in sorted(before.keys() | after.keys())
+        if not (own.updated and name in _VERSIONED)
+        for reason in _attribute(name, before.get(name), after.get(name), own)
+    ]
+    inputs = tuple(
+        dict.fromkeys(
+            name
+            for reason in reasons
+            if reason.form is Form.INPUT
+            for name in reason.added
+        )
+    )
+    rest = [reason for reason in reasons if reason.form is not Form.INPUT]
+    by_inputs = [Reason(form=Form.INPUT, added=inputs)] if inputs else []
+    return (*rest, *by_inputs)
+
+
+def _attribute(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # noqa: ANN401 - JSON
+    """Yield why an attribute of a derivation differs."""
+    if old == new or own.follows(old, new):
+        return
+    sides = {_side(value) for value in (old, new) if value is not None}
+    if sides == {_Side.LIST}:
+        yield from _members(name, old or [], new or [])
+    elif sides == {_Side.INPUT}:
+        yield from _inputs(name, old or {}, new or {}, own)
+    elif sides == {_Side.SET}:
+        one, other = old or {}, new or {}
+        for inner in sorted(one.keys() | other.keys()):
+            yield from _attribute(
+                f"{name}.{inner}", one.get(inner), other.get(inner), own
+            )
+    elif sides == {_Side.PATH}:
+        one, other = (side["name"] if side is not None else None for side in (old, new))
+        form = Form.CONTENT if one == other else Form.VALUE
+        yield Reason(form=form, name=name, removed=_only(one), added=_only(other))
+    elif sides == {_Side.TEXT}:
+        yield from _texts(name, old, new)
+    else:
+        yield Reason(form=Form.VALUE, name=name, removed=_only(old), added=_only(new))
+
+
+def _side(value: Any) -> _Side:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return _Side.LIST
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        if "drv" in members:
+            return _Side.INPUT
+        if members.keys() == {"name", "out"}:
+            return _Side.PATH
+        return _Side.TEXT if members.keys() == {"text", "inputs"} else _Side.SET
+    return _Side.TEXT if isinstance(value, str) else _Side.VALUE
+
+
+def _members(name: str, old: list[Any], new: list[Any]) -> Iterator[Reason]:
+    """Compare two lists by the labels of their members."""
+    one, other = ([_label(member) for member in side] for side in (old, new))
+    removed = tuple((Counter(one) - Counter(other)).elements())
+    added = tuple((Counter(other) - Counter(one)).elements())
+    if removed or added:
+        yield Reason(form=Form.MEMBERS, name=name, removed=removed, added=added)
+    elif one != other:
+        yield Reason(form=Form.ORDER, name=name)
+    befores = dict(zip(one, old, strict=True))
+    for label, member in zip(other, new, strict=True):
+        before = befores.get(label, member)
+        if before == member:
+            continue
+        if _side(member) is _Side.INPUT and "hash" not in member:
+            yield Reason(form=Form.INPUT, name=name, added=(label,))
+        elif _side(member) is _Side.TEXT:
+            yield from _texts(name, before, member)
+        else:
+            yield Reason(form=Form.CONTENT, name=name, added=(label,))
+
+
+def _label(member: Any) -> str:  # noqa: ANN401 - JSON
+    side = _side(member)
+    if side in {_Side.INPUT, _Side.PATH}:
+        return str(member["name"])
+    if side is _Side.TEXT:
+        return _text(member)
+    return str(member)
+
+
+def _inputs(
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any], own: Own
+) -> Iterator[Reason]:
+    """Compare two inputs; one that is fetched, by its places and its hash."""
+    if "hash" in old and "hash" in new:
+        for part in ("urls", "hash"):
+            one, other = old[part], new[part]
+            is_expected = own.updated and (part == "hash" or own.follows(one, other))
+            if one != other and not is_expected:
+                yield Reason(
+                    form=Form.VALUE,
+                    name=f"{name}.{part}",
+                    removed=_only(one),
+                    added=_only(other),
+                )
+    elif old.get("name") == new.get("name"):
+        yield Reason(form=Form.INPUT, name=name, added=(str(new["name"]),))
+    else:
+        yield Reason(
+            form=Form.MEMBERS,
+            name=name,
+            removed=_only(old.get("name")),
+            added=_only(new.get("name")),
+        )
+
+
+def _texts(name: str, old: Any, new: Any) -> Iterator[Reason]:  # noqa: ANN401 - JSON
+    """Compare two texts by lines, and the packages in both that are built differently."""
+    one, other = (_text(side) if side is not None else "" for side in (old, new))
+    befores, afters = (
+        {_package(path) for path in paths}
+        for paths in (_paths(old) - _paths(new), _paths(new) - _paths(old))
+    )
+    if inputs := sorted(befores & afters):
+        yield Reason(form=Form.INPUT, name=name, added=tuple(inputs))
+    if one == other:
+        return
+    if "\n" in one + other:
+        olds, news = (
+            [line.strip() for line in side.splitlines()] for side in (one, other)
+        )
+        lines = [*difflib.unified_diff(olds, news, n=0, lineterm="")][2:]
+        removed, added = (
+            tuple(line[1:] for line in lines if line[0] == sign and line[1:])
+            for sign in "-+"
+        )
+        form = Form.LINES if removed or added else Form.SPACES
+        yield Reason(form=form, name=name, removed=removed, added=added)
+    else:
+        yield Reason(
+            form=Form.VALUE,
+            name=name,
+            removed=_only(one if old is not None else None),
+            added=_only(other if new is not None else None),
+        )
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - JSON
+    return str(value["text"] if isinstance(value, dict) else value)
+
+
+def _paths(value: Any) -> set[str]:  # noqa: ANN401 - JSON
+    """Return the derivations that a text names."""
+    return {*value["inputs"]} if isinstance(value, dict) else set()
+
+
+def _package(path: str) -> str:
+    """Return the name of the package that a store path is of."""
+    return _VERSION.sub("", STORE.sub("", path.rpartition("!")[2]))
+
+
+def _only(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
+    """Return a value as the only member of a side, none if it is not there."""
+    if value is None:
+        return ()
+    if isinstance(value, list):
+        return tuple(map(str, cast("list[object]", value)))
+    if isinstance(value, bool):
+        return (str(value).lower(),)
+    return (str(value),)

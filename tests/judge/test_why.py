@@ -3,6 +3,7 @@
 import pytest
 
 from tests.judge.test_specimen import (
+    ALL,
     CROSS,
     NATIVE,
     NOTES,
@@ -17,6 +18,9 @@ from toolkit.judge.why import compare
 from toolkit.report.reasons import brief, changed_lines, whole
 
 __all__ = ["cache", "shared"]
+
+
+MINUS = "\N{MINUS SIGN}"
 
 
 def package(name: str, drv: str = "a") -> dict[str, object]:
@@ -138,6 +142,21 @@ def test_reasons_are_those_of_each_system() -> None:
         f"notes-server {NATIVE}": "env.FOO + x86_64-linux",
         f"notes-server {CROSS}": "buildInputs \N{MINUS SIGN} curl; env.FOO + aarch64-linux",
         "notes-server aarch64-linux": "buildInputs \N{MINUS SIGN} curl; env.FOO + aarch64-linux",
+    }
+
+
+def test_the_same_package_for_another_platform_has_its_reasons() -> None:
+    edit = ("buildInputs = [ curl ];", "buildInputs = lib.optional stdenv.isMusl curl;")
+    musl = "  pkgsMusl.notes-server = final.notes-server.overrideAttrs { };\n"
+    first: Edits = {
+        ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{musl}"),
+        NOTES: ("stdenv,\n", "stdenv,\n  isMusl ? false,\n"),
+    }
+    then: Edits = {NOTES: (edit[0], edit[1].replace("stdenv.isMusl", "isMusl"))}
+    told = f"buildInputs {MINUS} curl"
+    assert whys(first, then) == {
+        f"notes-server {NATIVE}": told,
+        f"pkgsMusl.notes-server {NATIVE}": told,
     }
 
 

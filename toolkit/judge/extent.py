@@ -485,10 +485,12 @@ def _functions(file: ChangedText) -> set[AttrPath]:
 
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
     """Yield the differences, without what a package shows of another one that is named itself."""
-    distinct = {
-        (each.attribute, each.system, each.kind, each.cause): each
-        for each in differences
-    }.values()
+    # The first one has the reasons.
+    first: dict[tuple[str, str, Kind, Cause], Difference] = {}
+    for each in differences:
+        key = (each.attribute, each.system, each.kind, each.cause)
+        first.setdefault(key, each)
+    distinct = first.values()
     built = {
         (str(each.before), str(each.after))
         for each in distinct

@@ -63,8 +63,8 @@ def explain(
     """
     if asked is not None and asked not in record.kinds:
         record.compare({system: [asked] for system in record.systems})
-    paths = [*made] if asked is None else [asked, *made]
-    names = {".".join(path): path for path in paths}
+    wanted = {*made} if asked is None else {asked, *made}
+    names = {".".join(path): path for path in record.kinds if _is_in(path, wanted)}
     explained = {
         (difference.attribute, difference.system): difference
         for difference in record.differences
@@ -88,6 +88,11 @@ def explain(
         else difference
         for difference in record.differences
     ]
+
+
+def _is_in(path: AttrPath, wanted: Collection[AttrPath]) -> bool:
+    """Return whether an attribute is wanted, by itself or in a set such as pkgsMusl."""
+    return any(path[start:] in wanted for start in range(len(path)))
 
 
 def _is_rebuild(difference: Difference) -> bool:

@@ -233,11 +233,51 @@ def test_systems_with_the_same_gaps_are_one_line() -> None:
         for name in ("a", "b")
     )
     found = lines(replace(judged(), not_covered=gaps, unanswered=gaps))
-    assert "not compared  a, b on x86_64-linux, aarch64-darwin: it throws" in found
+    assert (
+        "not compared  a, b on x86_64-linux, aarch64-darwin: it throws; the rest of "
+        "the set: --all"
+    ) in found
     assert (
         "not answered: 2 attributes on x86_64-linux, aarch64-darwin (a, b): 60 s"
         in found
     )
+
+
+def test_what_was_not_compared_is_one_line_unless_all_is_asked_for() -> None:
+    gaps = (
+        Gap(what="README.md", reason="nothing to evaluate"),
+        *(Gap(what=name, reason="it throws", attribute=name) for name in "ab"),
+        Gap(what="c", reason="too slow", attribute="c", limit="60 s"),
+    )
+    judgement = replace(judged(), not_covered=gaps)
+    found = [line for line in lines(judgement) if line.startswith("not compared")]
+    assert found == [
+        (
+            "not compared  c: too slow; and 2 more things: --verbose; the rest of the "
+            "set: --all"
+        )
+    ]
+    texts = [line.text for line in judgements.lines(judgement, verbose=True)]
+    assert [text for text in texts if text.startswith("not compared")] == [
+        "not compared  c: too slow",
+        "not compared  a, b: it throws",
+        "not compared  README.md: nothing to evaluate",
+        "not compared  the rest of the set: --all",
+    ]
+    comment = judgements.to_comment(judgement, command="unlet check").decode()
+    begin = comment.index("<details><summary>not compared</summary>\n\n- c: too slow\n")
+    assert comment.index("\n\n</details>\n") > begin
+    assert "4 things were not compared." in comment
+
+
+def test_a_comment_with_a_fold_has_no_more_than_its_lines() -> None:
+    gaps = tuple(Gap(what=str(n), reason=str(n), attribute=str(n)) for n in range(40))
+    comment = judgements.to_comment(
+        replace(judged(), not_covered=gaps), command="unlet check"
+    ).decode()
+    assert len(comment.splitlines()) == judgements.LINES
+    assert "more\n\n</details>\n\n" in comment
+    assert "\n\n\n" not in comment
 
 
 def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:

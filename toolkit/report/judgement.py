@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -40,6 +40,8 @@ _AROUND = 12
 _FEW = 3
 _ROWS = 12
 _GAPS = 3
+_FOLD = ("<details><summary>not compared</summary>", "", "", "</details>")
+_FEWEST_FOLDED = 2
 
 
 def to_json(
@@ -213,17 +215,37 @@ def lines(
 
 
 def _not_compared(judgement: Judgement, *, verbose: bool) -> Iterator[str]:
-    """Yield everything that was not compared, and why."""
-    gaps = [*_gaps(judgement.not_covered)]
-    yield from gaps if verbose else gaps[:_ROWS]
-    if (more := len(gaps) - _ROWS) > 0 and not verbose:
-        yield f"{more} more; --json has all"
-    if not judgement.everything:
-        yield "the rest of the set: --all"
-    elif others := [
-        system for system in judgement.systems if system not in judgement.everything
-    ]:
-        yield f"the rest of the set on {', '.join(others)}: --system"
+    """Yield what was not compared, and why: in one line, or each reason in its own."""
+    rest = ["the rest of the set: --all"]
+    if judgement.everything:
+        others = [
+            system for system in judgement.systems if system not in judgement.everything
+        ]
+        rest = [f"the rest of the set on {', '.join(others)}: --system"] * bool(others)
+    gaps = [*_gaps(_ranked(judgement.not_covered))]
+    if verbose:
+        yield from (*gaps, *rest)
+    elif gaps or rest:
+        more = [f"and {counted(len(gaps) - 1, 'more thing')}: --verbose"]
+        yield "; ".join((*gaps[:1], *(more if len(gaps) > 1 else ()), *rest))
+
+
+def _ranked(gaps: Sequence[Gap]) -> list[Gap]:
+    """Return gaps, those by a limit first, and then those of the most attributes."""
+    counts = Counter(gap.reason for gap in gaps)
+    return sorted(gaps, key=lambda gap: (gap.limit is None, -counts[gap.reason]))
+
+
+def _fold(judgement: Judgement, room: int) -> list[str]:
+    """Return what was not compared as a folded list of so many lines; one gap has none."""
+    gaps = [f"- {plain(text)}" for text in _gaps(_ranked(judgement.not_covered))]
+    most = room - len(_FOLD)
+    if len(gaps) < _FEWEST_FOLDED or most < _FEWEST_FOLDED:
+        return []
+    if len(gaps) > most:
+        gaps = [*gaps[: most - 1], f"- and {len(gaps) - most + 1} more"]
+    begin, end = _FOLD[:2], _FOLD[2:]
+    return [*begin, *gaps, *end]
 
 
 def _explained(judgement: Judgement, attribute: str) -> Iterator[Line]:
@@ -425,7 +447,13 @@ def to_comment(
             f"{code(command)}"
         ),
     ]
-    text = "\n".join([*head, *body[: LINES - len(head) - len(foot)], *foot])
+    body = body[: LINES - len(head) - len(foot)]
+    fold = _fold(judgement, LINES - len(head) - len(body) - len(foot) - 1)
+    if fold and body:
+        fold.insert(0, "")
+    elif fold:
+        fold.append("")
+    text = "\n".join([*head, *body, *fold, *foot])
     return f"{text}\n".encode(errors="backslashreplace")
 
 

@@ -32,7 +32,7 @@ _VERSIONED = frozenset({"name", "version"})
 
 
 class _Side(StrEnum):
-    """What an attribute of a derivation is shown as."""
+    """The form in which an attribute of a derivation is shown."""
 
     INPUT = "input"
     LIST = "list"

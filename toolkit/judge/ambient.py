@@ -13,6 +13,8 @@ from toolkit.judge import tokens
 
 _NAME = r"[A-Za-z_][\w'-]*"
 _WORD = re.compile(_NAME)
+# Not one that is bound there.
+_READ = re.compile(rf"{_NAME}(?![\w'-]|\s*=(?!=))")
 _MACHINE = frozenset(
     {
         "currentSystem",
@@ -71,7 +73,7 @@ def read(before: str, after: str) -> Ambient:
     """Return what the lines that differ between two texts read, or names bound in them."""
     lines = {*before.splitlines()} ^ {*after.splitlines()}
     region = "\n".join(_region(text, lines) for text in (before, after))
-    words = {word.removeprefix("__") for word in _WORD.findall(region)}
+    words = {word.removeprefix("__") for word in _READ.findall(region)}
     machine = {name for name, form in _MACHINE_FORMS.items() if form.search(region)}
     inherited = " ".join(_INHERITED.findall(region))
     settings = {*_SETTING.findall(region), *_WORD.findall(inherited)}

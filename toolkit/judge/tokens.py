@@ -339,7 +339,8 @@ def bindings_around(text: str, numbers: Collection[int]) -> set[int]:
     shown: set[int] = set()
     spans = sorted((binding.start, binding.end) for binding in find(text))
     for number in numbers:
-        held = [span for span in spans if span[0] < starts[number + 1] <= span[1]]
+        end = starts[number + 1]
+        held = [span for span in spans if span[0] < end <= span[1] + len("\n")]
         if held:
             start, end = held[-1]
             first, last = (bisect_right(starts, at) - 1 for at in (start, end - 1))

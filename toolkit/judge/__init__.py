@@ -36,11 +36,8 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     everything: tuple[str, ...] = ()
     bounded: bool = False
     every_reference: bool = False
-<<<<<<< HEAD
     builds: tuple[str, ...] | None = None
-=======
     why: str = ""
->>>>>>> d6d2a53e (judge: explain why a package is built differently)
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:

@@ -481,7 +481,7 @@ def test_a_strangers_overlay_reads_nothing_else(reached: Callable[..., Reach]) -
     ("locked", "fact"),
     [
         (
-            {"type": "git", "url": "http://127.0.0.1:1/x", "rev": "1" * 40},
+            {"type": "git", "url": "https://127.0.0.1:1/x", "rev": "1" * 40},
             "is not in the cache",
         ),
         (
@@ -489,7 +489,7 @@ def test_a_strangers_overlay_reads_nothing_else(reached: Callable[..., Reach]) -
             "input 'nixpkgs' is not pinned by its content",
         ),
         (
-            {"type": "tarball", "url": "http://127.0.0.1:1/nixexprs.tar.xz"},
+            {"type": "tarball", "url": "https://127.0.0.1:1/nixexprs.tar.xz"},
             "input 'nixpkgs' is not pinned by its content",
         ),
         (

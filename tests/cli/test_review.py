@@ -14,6 +14,7 @@ from tests.clones import commit_all, edit, git
 from tests.forge.server import Forge, serving
 from tests.remotes import Remote, Repository, server
 from toolkit import specimen
+from toolkit.cache import VARIABLE
 
 __all__ = ["server"]
 
@@ -275,6 +276,17 @@ def refusal(unlet: Unlet, *words: str) -> str:
     first, *hints = done.stderr.splitlines()
     assert all(line.startswith("hint: ") for line in hints)
     return first
+
+
+def test_patch_without_a_diff_is_refused_before_a_tree_is_laid_out(
+    unlet: Unlet, clone: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.diff").write_text("")
+    change = ("--patch", str(tmp_path / "empty.diff"))
+    base = ("--nixpkgs", str(clone), "--rev", "HEAD")
+    unlet.env[VARIABLE] = str(cache := tmp_path / "cache")
+    assert refusal(unlet, *change, *base) == "empty.diff: contains no diff"
+    assert [*cache.rglob("all-packages.nix")] == []
 
 
 def test_a_submodule_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:

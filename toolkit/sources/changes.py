@@ -221,10 +221,13 @@ def _at(top: Path, repository: Path, commit: Oid, *, name: str) -> Source:
 
 def _from_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     diff = files.read(path)
+    # Before the tree, which takes long the first time.
+    with patching.called(path.name):
+        paths = diffs.named(diff)
     source = resolve(asked, target=_WHOLE, sparse=(), progress=progress)
     base = trees.whole(source, offline=asked.offline, progress=progress)
     with patching.called(path.name):
-        before = {each: _there(base.root, each) for each in diffs.named(diff)}
+        before = {each: _there(base.root, each) for each in paths}
         after = patching.outcome(
             diff, {each: file for each, file in before.items() if file is not None}
         )

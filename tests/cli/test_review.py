@@ -284,8 +284,10 @@ def test_patch_without_a_diff_is_refused_before_a_tree_is_laid_out(
     (tmp_path / "empty.diff").write_text("")
     change = ("--patch", str(tmp_path / "empty.diff"))
     base = ("--nixpkgs", str(clone), "--rev", "HEAD")
-    unlet.env[VARIABLE] = str(cache := tmp_path / "cache")
-    assert refusal(unlet, *change, *base) == "empty.diff: contains no diff"
+    cache = tmp_path / "cache"
+    done = unlet("check", *change, *base, **{VARIABLE: str(cache)})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "empty.diff: contains no diff\n"
     assert [*cache.rglob("all-packages.nix")] == []
 
 

@@ -37,10 +37,13 @@ STATES = (
 )
 """The newest layout after somebody's change, or a file of another kind."""
 
+FOUR_RELEASES = "four-releases"
+"""A layout of 2024 with two more releases."""
+
 
 def path(name: str = NEWEST) -> Path:
     """Return the top of the tree of a layout or a state."""
-    assert name in LAYOUTS + STATES
+    assert name in (*LAYOUTS, *STATES, FOUR_RELEASES)
     return specimen.path() if name == NEWEST else _ROOT / name
 
 

@@ -10,7 +10,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from toolkit import inside, process
-from toolkit.asking.trials import LiftQuestion, command
+from toolkit.asking.trials import LiftQuestion, command, recall
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, demotion_of
@@ -108,6 +108,25 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
             self.tree
             if is_there
             else ground.edited(self.tree, self.target, stage.content)
+        )
+
+    def pair(self, before: DockerStage, after: DockerStage) -> tuple[Path, Path]:
+        """Return what to compare two stages by: a tree, and the other stage in a tree or in that one.
+
+        If the tree's packages are those that a call of the file makes, then the
+        directory of the other file is enough: one package set serves both stages.
+        """
+        tree, changed = self.tree_of(before).root, self.tree_of(after).root
+        shares_set = self.once("sharing", self._is_called)
+        return tree, (changed / self.target).parent if shares_set else changed
+
+    def _is_called(self) -> bool:
+        """Return whether the tree has the releases as a call of the unchanged file makes them."""
+        tree = self.tree_of(self.before).root
+        releases = [LiftQuestion(package=release) for release in self.releases]
+        answers = recall(tree, (tree / self.target).parent, self.native, releases)
+        return all(
+            answer.error is None and answer.before == answer.after for answer in answers
         )
 
     def once(self, name: str, make: Callable[[], T]) -> T:

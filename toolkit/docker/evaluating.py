@@ -103,6 +103,7 @@ def _evaluated(content: bytes, reading: Reading, end: float) -> Reading:
                 spread(around.exported),
                 arguments(file),
                 SYSTEMS[:1],
+                taken_before={},
             )
     failed = trial.failed()
     if len(failed) == len(trial.askings):

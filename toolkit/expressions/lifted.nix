@@ -9,6 +9,8 @@
 # A method is the path of an attribute; [ "override" NAME ], an argument; [ "override" NAME FORM PART ], an argument that takes
 # a part in a form of `forms`; [ "table" ROW ], an override of `table`; or [ "follow" PATH… ], one of all that the part at PATH
 # follows, so that it is another one.
+# `after` is a tree, or the directory of one file of it: then the packages that the file makes take the place of those of
+# the first tree, and all that they are made with is evaluated once for both.
 # Each answer stands where its question did. What throws is an answer too: null. `sign` is what the lines on stderr begin
 # with that name the question which is asked from there on.
 {
@@ -70,11 +72,26 @@ let
         allowUnfreePredicate = _: trace "${sign} unfree" true;
       };
     };
+  # A directory that is no tree has the changed file, and all else is as before.
+  isFile = !builtins.pathExists (/. + after + "/pkgs");
+  called = set: removeAttrs (set.callPackage (/. + after) { }) [ "override" "overrideDerivation" ];
+  changed =
+    if isFile then
+      trees.before.extend (
+        final: _:
+        listToAttrs (
+          map (name: { inherit name; value = (called final).${name}; }) (attrNames (called trees.before))
+        )
+      )
+    else
+      trees.after;
   trees = {
     before = packages [ ] before;
     after =
       if overlay == "" && after == before then
         trees.before
+      else if isFile then
+        trees.before // called trees.before
       else
         packages (if overlay == "" then [ ] else [ (import (/. + overlay)) ]) after;
   };
@@ -371,7 +388,7 @@ let
       let
         sets =
           (if compared then trees else { inherit (trees) after; })
-          // (if taken == { } then { } else { after = trees.after.extend (taking package taken); });
+          // (if taken == { } then { } else { after = takenSets.${takenKey package taken}; });
         pair = mapAttrs (_: tree: attempt (at package tree)) sets;
         paths = mapAttrs (_: drvPath) pair;
         evaluates = !any (path: path == null) (attrValues paths);
@@ -395,6 +412,18 @@ let
         bump = if evaluates then attempt (bumped downloads pair.after) else null;
       }
     );
+
+  # Packages share the sets that do not depend on them: a set evaluates all anew.
+  takenKey = package: taken: toJSON [ taken (if any (kind: kind == "itself") (attrValues taken) then package else null) ];
+  takenSets = listToAttrs (
+    map (
+      { package, taken, ... }:
+      {
+        name = takenKey package taken;
+        value = changed.extend (taking package taken);
+      }
+    ) (fromJSON questions)
+  );
 
   # What is answered is said at once: an error that ends the evaluation takes nothing of it.
   say = question: trace "${sign} answer ${toString question.number} ${toJSON (answer question)}" true;

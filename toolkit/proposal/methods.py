@@ -77,8 +77,13 @@ def tried(
     packages: Sequence[str],
     parts: Mapping[str, Sequence[str]],
     systems: tuple[str, ...],
+    *,
+    taken_before: Mapping[str, Sequence[str]],
 ) -> MethodTrial:
-    """Try the usual override methods of parts, and if none works, the arguments that may be there for one."""
+    """Try the usual override methods of parts, and if none works, the arguments that may be there for one.
+
+    `taken_before` are those that the unchanged file takes for each part.
+    """
     methods = {
         question_name(name, path): path
         for name in parts
@@ -111,38 +116,74 @@ def tried(
             for *_, method in _answers(askings, name, path)
         )
     }
+    left = {
+        name: _hidden_paths(name, parts[name])
+        for name, paths in works.items()
+        if not paths
+    }
     hidden = False
-    for name in (name for name, found in works.items() if not found):
-        package, system = named[name][0]
-        own = [(OVERRIDE, name)] if name in parts[name] else []
-        others = [
-            (OVERRIDE, each, form, name)
-            for form in FORMS
-            for each in parts[name]
-            if each != name
-        ]
-        for path in (*own, *others):
-            question = LiftQuestion(
-                package=package.own.package, methods={name: path}, hidden=True
-            )
-            if _arrives(trees[1], system, question):
-                works[name], hidden = (path,), True
-                worked |= (
-                    {path}
-                    if trees[0] == trees[1] or _arrives(trees[0], system, question)
-                    else set()
-                )
-                break
+    for number in range(max(map(len, left.values()), default=0)):
+        paths = {
+            name: tries[number]
+            for name, tries in left.items()
+            if not works[name] and number < len(tries)
+        }
+        for name in _arriving(trees, named, paths):
+            works[name], hidden = (paths[name],), True
+    # What the unchanged file does not take needs no trial.
+    known = {
+        name: paths[0]
+        for name, paths in works.items()
+        if name in left and paths and paths[0][1] in taken_before.get(name, ())
+    }
+    if trees[0] == trees[1]:
+        worked |= {works[name][0] for name in left if works[name]}
+    else:
+        worked |= {
+            known[name] for name in _arriving((trees[0], trees[0]), named, known)
+        }
     return MethodTrial(
         askings=tuple(askings), works=works, worked=frozenset(worked), hidden=hidden
     )
 
 
-def _arrives(tree: Path, system: str, question: LiftQuestion) -> bool:
-    (answer,) = recall(tree, tree, system, [question])
-    return any(
-        method.after.effect is Effect.WORKS for method in answer.methods.values()
-    )
+def _hidden_paths(name: str, arguments: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the arguments to try for a part: that of its name, then others in each form."""
+    own = [(OVERRIDE, name)] if name in arguments else []
+    others = [
+        (OVERRIDE, argument, form, name)
+        for form in FORMS
+        for argument in arguments
+        if argument != name
+    ]
+    return [*own, *others]
+
+
+def _arriving(
+    trees: tuple[Path, Path],
+    named: Mapping[str, Sequence[tuple[Asking, str]]],
+    paths: Mapping[str, tuple[str, ...]],
+) -> list[str]:
+    """Return the parts that an argument reaches in the first package that has them.
+
+    All parts are tried in one evaluation for each system.
+    """
+    questions: dict[str, dict[str, LiftQuestion]] = {}
+    for name, path in paths.items():
+        package, system = named[name][0]
+        questions.setdefault(system, {})[name] = LiftQuestion(
+            package=package.own.package, methods={name: path}, hidden=True
+        )
+    arriving: list[str] = []
+    for system, asked in questions.items():
+        answers = recall(*trees, system, [*asked.values()])
+        arriving += [
+            name
+            for name, answer in zip(asked, answers, strict=True)
+            if name in answer.methods
+            and answer.methods[name].after.effect is Effect.WORKS
+        ]
+    return arriving
 
 
 def chosen(trial: MethodTrial, parts: Iterable[str]) -> tuple[Asking, ...]:

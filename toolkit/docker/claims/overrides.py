@@ -1,12 +1,11 @@
 """The claims about overrides of docker's parts, by the engine of any package: each release is a package of the tree."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 from msgspec.structs import replace
 
 from toolkit.docker import COMPONENTS, meaning
-from toolkit.docker.case import DockerCase, DockerStage, spread
+from toolkit.docker.case import DockerCase, spread
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import arguments
 from toolkit.lift.candidates import OVERRIDE, method_name
@@ -23,19 +22,20 @@ def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
 
     Return the new ones as well.
     """
+    trees = case.pair(case.before, case.after)
 
     def ask() -> tuple[MethodTrial, tuple[Asking, ...]]:
         parts = arguments(case.after.file, before=case.before.file)
         found = methods.tried(
-            _trees(case, case.after), spread(case.releases), parts, case.tried_on
+            trees,
+            spread(case.releases),
+            parts,
+            case.tried_on,
+            taken_before=arguments(case.before.file),
         )
         return found, methods.chosen(found, COMPONENTS)
 
     return case.once("trial", ask)
-
-
-def _trees(case: DockerCase, stage: DockerStage) -> tuple[Path, Path]:
-    return case.tree_of(case.before).root, case.tree_of(stage).root
 
 
 def overridable(case: DockerCase) -> Finding:
@@ -74,7 +74,7 @@ def compatible(case: DockerCase) -> Finding:
     """Compare the overrides that people write before and after the lift."""
     stage = case.require_lifted(apart=True)
     return methods.compatible(
-        _trees(case, stage), TABLE, spread(case.releases), case.tried_on
+        case.pair(case.before, stage), TABLE, spread(case.releases), case.tried_on
     )
 
 
@@ -100,7 +100,7 @@ def capture_safe(case: DockerCase) -> Finding:
     names = dict.fromkeys((*COMPONENTS, *packages))
     return together(
         [
-            methods.untouched(_trees(case, case.after), ends, names, system)
+            methods.untouched(case.pair(case.before, case.after), ends, names, system)
             for system in case.tried_on
         ]
     )

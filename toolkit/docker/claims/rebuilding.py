@@ -30,7 +30,7 @@ def exact_change(case: DockerCase) -> Finding:
     if (demoted := case.demoted) is None:
         raise NotRunError("the patch leaves the wrapper's PATH as it is")
     before = case.stages[case.stages.index(demoted) - 1]
-    trees = (case.tree_of(before).root, case.tree_of(demoted).root)
+    trees = case.pair(before, demoted)
     asked = {system: _questions(case, system) for system in case.systems}
     store = DerivationStore(stores.own())
     failures: list[str] = []

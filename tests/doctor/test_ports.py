@@ -161,7 +161,9 @@ def test_host_without_any_capability_gets_both_ways_out_and_each_is_seen(
         "start will use"
     )
     assert document["verdict"] == f"containers cannot publish port 80: {fact}"
-    assert condition(document, "daemon-age")["remedies"] == ["restart the daemon"]
+    assert condition(document, "daemon-age")["remedies"] == [
+        "# then restart the daemon"
+    ]
 
 
 def test_file_of_the_nix_store_gets_no_capability(host: Host) -> None:
@@ -175,8 +177,8 @@ def test_file_of_the_nix_store_gets_no_capability(host: Host) -> None:
     first, *_ = condition(document, "capability")["remedies"]
     copy = "/usr/local/bin/docker-rootlesskit"
     assert first.startswith(
-        f"as root: install {kit}/bin/rootlesskit {copy} && setcap "
-        f"cap_net_bind_service=ep {copy}, "
+        f"sudo install {kit}/bin/rootlesskit {copy} && sudo setcap "
+        f"cap_net_bind_service=ep {copy}; "
     )
 
 

@@ -1,13 +1,15 @@
 """The table of symptoms: what each is recognised by, and what its remedies may say."""
 
 import re
+import shlex
+import subprocess
 from itertools import chain
 
 import pytest
 from msgspec import Struct
 
 from tests import cases
-from toolkit.doctor.symptoms import causes, recognise, symptoms
+from toolkit.doctor.symptoms import PossibleCause, causes, recognise, symptoms
 
 
 class Table(Struct, frozen=True):
@@ -19,6 +21,10 @@ class Table(Struct, frozen=True):
 
 
 TABLE = cases.read(__file__, Table)
+
+
+def texts(cause: PossibleCause, *, nixos: bool, **facts: str) -> list[str]:
+    return [remedy.text for remedy in cause.remedies(nixos=nixos, **facts)]
 
 
 def test_each_symptom_has_a_line() -> None:
@@ -44,28 +50,84 @@ def test_cause_is_used_and_its_remedies_can_be_filled() -> None:
     assert used == set(causes())
     for cause in causes().values():
         for nixos in (False, True):
-            assert cause.remedies(nixos=nixos)
+            assert texts(cause, nixos=nixos)
             assert not any(
-                re.search(r"@[a-z]+@", remedy) for remedy in cause.remedies(nixos=nixos)
+                re.search(r"@[a-z]+@", remedy) for remedy in texts(cause, nixos=nixos)
             )
-    filled = causes()["subordinate-ids"].remedies(nixos=True, user="ordinary")
+    filled = texts(causes()["subordinate-ids"], nixos=True, user="ordinary")
     rebuild = "sudo nixos-rebuild switch and systemctl --user restart docker"
-    assert filled == (
-        f"users.users.ordinary.autoSubUidGidRange = true; then {rebuild}",
+    assert filled == [f"users.users.ordinary.autoSubUidGidRange = true; then {rebuild}"]
+    assert texts(causes()["subordinate-ids"], nixos=False, user="ordinary")[
+        0
+    ].startswith("sudo usermod ")
+
+
+PROGRAMS = frozenset(
+    [
+        "/usr/share/docker.io/contrib/dockerd-rootless-setuptool.sh",
+        "docker",
+        "dockerd-rootless-setuptool.sh",
+        "dockerd-rootless.sh",
+        "export",
+        "journalctl",
+        "mkdir",
+        "podman",
+        "printf",
+        "ssh",
+        "sudo",
+        "systemctl",
+        "unlet",
+        "unset",
+    ]
+)
+
+
+@pytest.mark.parametrize("name", causes())
+@pytest.mark.parametrize("nixos", [False, True])
+def test_command_can_be_pasted_into_a_shell(name: str, *, nixos: bool) -> None:
+    for restart in ("systemctl --user restart docker", "# then restart the daemon"):
+        for remedy in causes()[name].remedies(nixos=nixos, restart=restart):
+            if not remedy.is_command:
+                assert not re.match(r"(?:as root: )?(?:sudo|[a-z-]+ctl) ", remedy.text)
+                continue
+            subprocess.run(["bash", "-n", "-c", remedy.text], check=True)
+            line = shlex.shlex(remedy.text, posix=True, punctuation_chars=";&|")
+            line.whitespace_split = True
+            words = list(line)
+            starts = [
+                word
+                for before, word in zip([";", *words], words, strict=False)
+                if set(before) <= set(";&|")
+            ]
+            assert PROGRAMS.issuperset(starts), remedy.text
+
+
+def test_refused_and_denied_namespaces_have_different_causes() -> None:
+    """EPERM comes from the kernel or the container around, EACCES from a security module."""
+    error = "failed to start the child: fork/exec /proc/self/exe: "
+    mapping, layer = (
+        "newuidmap: write to uid_map failed: ",
+        "failed to register layer: ",
     )
-    assert (
-        causes()["subordinate-ids"]
-        .remedies(nixos=False, user="ordinary")[0]
-        .startswith("as root: usermod ")
-    )
+    for prefix, refused, denied in (
+        (error, "operation not permitted", "permission denied"),
+        (mapping, "Operation not permitted", "Permission denied"),
+        (layer, "operation not permitted", "permission denied"),
+    ):
+        assert named_causes(prefix + refused) != named_causes(prefix + denied)
+    assert named_causes(f"{error}operation not permitted")[0] == "user-namespaces"
+    assert named_causes(f"{error}permission denied")[0] == "apparmor"
+
+
+def named_causes(line: str) -> tuple[str, ...]:
+    ((symptom, _),) = recognise([line])
+    return symptom.named
 
 
 def test_service_is_named_in_the_words_of_the_machine() -> None:
-    remedies = causes()["port-driver"]
-    assert "systemctl --user edit docker" in remedies.remedies(nixos=False)[0]
-    assert (
-        "systemd.user.services.docker.environment" in remedies.remedies(nixos=True)[0]
-    )
+    cause = causes()["port-driver"]
+    assert "systemctl --user edit docker" in texts(cause, nixos=False)[0]
+    assert "systemd.user.services.docker.environment" in texts(cause, nixos=True)[0]
 
 
 def test_option_of_nixos_comes_with_the_rebuild_and_a_driver_to_be_chosen_is_to_be_installed_first() -> (
@@ -76,7 +138,7 @@ def test_option_of_nixos_comes_with_the_rebuild_and_a_driver_to_be_chosen_is_to_
         r"\b(?:virtualisation|users\.|security\.|boot\.|systemd\.(?:user\.)?services|override)"
     )
     for cause in causes().values():
-        for remedy in cause.remedies(nixos=True):
+        for remedy in texts(cause, nixos=True):
             assert "nixos-rebuild" in remedy or option.search(remedy) is None, remedy
         for remedy in chain(cause.do, cause.nixos):
             chosen = re.search(

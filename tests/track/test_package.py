@@ -177,7 +177,7 @@ def test_name_that_is_gone_is_not_taken_for_fixed(tree: Nixpkgs, ask: Ask) -> No
     answer = ask(tree, target=PACKAGE, bindings=("web-ui",))
     found = ref(answer, "master")
     assert found.state is State.UNKNOWN
-    assert found.reason == "the file does not bind web-ui; --binding names others"
+    assert found.reason == "the file does not define web-ui; --binding names others"
     assert answer.exit_code == 11
 
 
@@ -221,8 +221,10 @@ def test_overlay_names_package_and_bindings(
     there = ask(tree, target=PACKAGE, used=used, nixpkgs=str(tree.path))
     assert (there.verdict.judgement, there.exit_code) == (Advice.REMOVE, 10)
     assert [step.text for step in there.verdict.next] == [
-        f"Take the overlay ({out}) out of nixpkgs.overlays."
+        f"Take the overlay ({out}) out of nixpkgs.overlays.",
+        "See whether your other overrides still reach.",
     ]
+    assert there.verdict.next[-1].command == f"unlet reach FILE --nixpkgs {tree.path}"
     other = replace(used, blob="0" * 40)
     tree.git("reset", "--quiet", "--hard", "HEAD~1")
     stale = ask(tree, target=PACKAGE, used=other, nixpkgs=str(tree.path))

@@ -14,7 +14,7 @@ from toolkit.docker import PathPlace
 from toolkit.errors import ToolkitError
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid
-from toolkit.track import verdict
+from toolkit.track import table, verdict
 from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackVerdict
 from toolkit.track.readings import (
     EVALUATION,
@@ -116,7 +116,7 @@ def test_answers_come_to_a_verdict_and_an_exit_code(case: Case) -> None:
     found = judge(*refs, pin=at("lock", case.pin) if case.pin else None)
     assert found.judgement is case.advice
     assert found.text.startswith(case.text)
-    assert found.next
+    assert found.next[-1].command is not None
     assert verdict.exit_code(found, changed=False) == case.code
     assert verdict.exit_code(found, changed=True) == (case.code or 1)
 
@@ -175,10 +175,22 @@ def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
     assert "The docker file has changed upstream" in later.next[0].text
 
 
+@pytest.mark.parametrize("kind", [None, "patched", "rewrap", "wrapper-name"])
+def test_every_verdict_ends_with_a_command_of_unlet(kind: str | None) -> None:
+    for pin in (None, PIN_OLD, PIN_NEW):
+        for what in MEANINGS:
+            step = judge(at("u", what), pin=pin, kind=kind, nixpkgs="/src").next[-1]
+            assert (step.command or "").startswith("unlet "), (pin, what, step)
+
+
+def test_meanings_speak_of_parts() -> None:
+    assert not [text for text in table.MEANINGS.values() if "bind" in text]
+
+
 @pytest.mark.parametrize(("nixpkgs", "command"), TABLE.commands.items())
 def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str) -> None:
     found = judge(at("u", "fixed"), pin=PIN_OLD, nixpkgs=nixpkgs)
-    assert found.next[0].command == (command or None)
+    assert found.next[0].command == command
 
 
 def test_who_removes_the_overlay_keeps_the_wrapper() -> None:

@@ -1,15 +1,24 @@
 """`unlet doctor`: why rootless docker refuses a port below 1024, or does not start."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
+from msgspec.structs import asdict
 
 from toolkit import __version__
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
-from toolkit.doctor.diagnosis import Diagnosis, Health, LogEntry, Suspect, doctor
+from toolkit.doctor.diagnosis import (
+    Diagnosis,
+    Health,
+    Log,
+    LogEntry,
+    Suspect,
+    doctor,
+)
 from toolkit.doctor.sight import Role
+from toolkit.doctor.symptoms import Remedy
 from toolkit.report.lines import Line, Tone
 
 SCHEMA = 2
@@ -27,6 +36,9 @@ _TONES = {
     Role.OK: Tone.PROVEN,
 }
 _INDENT = " " * 9
+_CONDITION = ("name", "role", "fact", "evidence")
+_EXPLAINED = 3
+"""The possible causes of a line in a log that are explained unless --verbose is given."""
 
 
 @options.command(
@@ -99,14 +111,35 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
         ],
         "conditions": [
             {
-                name: getattr(condition, name)
-                for name in ("name", "role", "fact", "evidence", "remedies")
+                **{name: getattr(condition, name) for name in _CONDITION},
+                "remedies": _texts(condition.remedies or ()),
             }
             for condition in diagnosis.conditions
         ],
-        "log": diagnosis.log,
+        "log": _log(diagnosis.log) if diagnosis.log is not None else None,
         "not_examined": diagnosis.not_examined,
     }
+
+
+def _log(log: Log) -> dict[str, object]:
+    entries = [
+        {**asdict(entry), "suspects": [*map(_suspect, entry.suspects)]}
+        for entry in log.entries
+    ]
+    return {**asdict(log), "entries": entries}
+
+
+def _suspect(suspect: Suspect) -> dict[str, object]:
+    remedies = _texts(suspect.remedies)
+    return {
+        **asdict(suspect),
+        "remedies": remedies,
+        "on_nixos": _texts(suspect.on_nixos),
+    }
+
+
+def _texts(remedies: Sequence[Remedy]) -> list[str]:
+    return [remedy.text for remedy in remedies]
 
 
 def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
@@ -137,9 +170,10 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
 
 
 def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
-    """Yield the possible causes.
+    """Yield the possible causes with their remedies, the likeliest first.
 
-    Unless verbose, the likeliest with its first remedies and the names of the others.
+    Unless verbose, those that this host does not have are left out, and of the others
+    only the first are explained.
     """
     if verbose:
         for suspect in entry.suspects:
@@ -148,17 +182,18 @@ def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
     possible = [
         suspect for suspect in entry.suspects if suspect.here is not False
     ] or list(entry.suspects)
-    first, *others = sorted(possible, key=lambda suspect: suspect.here is not True)
-    yield from _suspected(first, most=2)
-    if others:
+    ranked = sorted(possible, key=lambda suspect: suspect.here is not True)
+    for suspect in ranked[:_EXPLAINED]:
+        yield from _suspected(suspect)
+    if others := ranked[_EXPLAINED:]:
         names = ", ".join(suspect.name for suspect in others)
         yield (
             f"{_INDENT}also possible: {names} (--verbose has their checks and remedies)"
         )
 
 
-def _suspected(suspect: Suspect, *, most: int | None = None) -> Iterator[str]:
-    """Yield a possible cause, its check, and `most` remedies of each kind, or all."""
+def _suspected(suspect: Suspect) -> Iterator[str]:
+    """Yield a possible cause with its check and its remedies."""
     outcome = {True: " — this host has it", False: " — not on this host", None: ""}[
         suspect.here
     ]
@@ -166,13 +201,17 @@ def _suspected(suspect: Suspect, *, most: int | None = None) -> Iterator[str]:
     if suspect.here is None:
         indent = f"{_INDENT}  "
         yield f"{indent}check: {suspect.check}"
-        yield from _remedies(indent, suspect.remedies[:most])
-        yield from _remedies(indent, suspect.on_nixos[:most], first="NixOS")
+        yield from _remedies(indent, suspect.remedies)
+        yield from _remedies(indent, suspect.on_nixos, place="NixOS, ")
 
 
 def _remedies(
-    indent: str, remedies: tuple[str, ...], *, first: str = "do"
+    indent: str, remedies: Sequence[Remedy], *, place: str = ""
 ) -> Iterator[str]:
-    """Yield the remedies as alternatives, the one that is usually right first."""
+    """Yield the remedies as alternatives, the one that is usually right first.
+
+    A line that begins with `do:` can be pasted into a shell.
+    """
     for number, remedy in enumerate(remedies):
-        yield f"{indent}{(first if number == 0 else 'or')}: {remedy}"
+        way = "do" if remedy.is_command else "by hand"
+        yield f"{indent}{'or ' if number else ''}{place}{way}: {remedy.text}"

@@ -15,7 +15,7 @@ from toolkit import files
 from toolkit.doctor import port, start, symptoms
 from toolkit.doctor.machine import Machine, this_machine
 from toolkit.doctor.sight import Examined, Role, Sight, View, sight
-from toolkit.doctor.symptoms import PossibleCause, Symptom
+from toolkit.doctor.symptoms import PossibleCause, Remedy, Symptom
 from toolkit.errors import ToolkitError
 from toolkit.text import counted
 
@@ -45,8 +45,8 @@ class Suspect(Struct, frozen=True, kw_only=True):
     fact: str
     check: str
     here: bool | None
-    remedies: tuple[str, ...]
-    on_nixos: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...]
+    on_nixos: tuple[Remedy, ...] = ()
 
 
 class LogEntry(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from toolkit.doctor import programs, start
 from toolkit.doctor.programs import NET_BIND_SERVICE, Program
 from toolkit.doctor.sight import Examined, Role, Sight, cause, note, ok
+from toolkit.doctor.symptoms import command
 from toolkit.nix.stores import STORE
 
 PORT_DRIVER = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER"
@@ -88,8 +89,8 @@ def _grant(program: Program) -> str:
         return f"setcap cap_net_bind_service=ep {shlex.quote(str(path))}"
     copy = "/usr/local/bin/docker-rootlesskit"
     return (
-        f"install {shlex.quote(str(path))} {copy} && setcap "
-        f"cap_net_bind_service=ep {copy}, which has to be on PATH"
+        f"install {shlex.quote(str(path))} {copy} && sudo setcap "
+        f"cap_net_bind_service=ep {copy}"
     )
 
 
@@ -186,16 +187,10 @@ def _daemon(sight: Sight) -> Examined:
             f", docker.service is {sight.service.state}" if sight.service.state else ""
         )
         failed = sight.service.state.startswith("failed")
-        remedies = (
-            (
-                (
-                    "journalctl --user -u docker -b | unlet doctor --log - explains why "
-                    "it failed"
-                ),
-            )
-            if failed
-            else ()
+        log = command(
+            "journalctl --user -u docker -b | unlet doctor --log - # why it failed"
         )
+        remedies = (log,) if failed else ()
         return note(
             f"no daemon runs{state}; the conclusions are about its next start",
             remedies=remedies,

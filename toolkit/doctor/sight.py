@@ -19,7 +19,7 @@ from toolkit.doctor import machine as here
 from toolkit.doctor import programs
 from toolkit.doctor.machine import Daemon, Machine, Process, Service
 from toolkit.doctor.programs import Program, Trial
-from toolkit.doctor.symptoms import causes
+from toolkit.doctor.symptoms import Remedy, causes
 from toolkit.errors import ToolkitError
 from toolkit.nix import wrappers
 from toolkit.nix.wrappers import Wrapper
@@ -138,12 +138,14 @@ class Sight(Struct, frozen=True, kw_only=True):
             or program.path.parent == self.machine.wrappers
         )
 
-    def remedies(self, cause: str, **facts: str) -> tuple[str, ...]:
+    def remedies(self, cause: str, **facts: str) -> tuple[Remedy, ...]:
         """Return the remedies for a cause on this machine.
 
         `facts` fill their placeholders, see symptoms.toml.
         """
-        restart = {"restart": "restart the daemon"} if self.service.missing else {}
+        # What has to be done behind a command is a remark that a shell ignores.
+        manual = {"restart": "# then restart the daemon"}
+        restart = manual if self.service.missing else {}
         words = {
             "user": self.machine.user.name,
             "port": str(self.port),
@@ -184,7 +186,7 @@ class Examined(Struct, frozen=True, kw_only=True):
     role: Role
     fact: str
     evidence: tuple[str, ...] = ()
-    remedies: tuple[str, ...] | None = None
+    remedies: tuple[Remedy, ...] | None = None
     words: Mapping[str, str] = field(default_factory=dict[str, str])
     name: str = ""
 
@@ -194,7 +196,7 @@ def ok(fact: str, *evidence: str) -> Examined:
     return Examined(role=Role.OK, fact=fact, evidence=evidence)
 
 
-def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Examined:
+def note(fact: str, *evidence: str, remedies: tuple[Remedy, ...] = ()) -> Examined:
     """Return a result that is worth knowing and requires nothing."""
     return Examined(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
 

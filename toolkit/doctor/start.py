@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from toolkit.doctor import machine, programs
 from toolkit.doctor.sight import Examined, Role, Sight, View, cause, note, ok
+from toolkit.doctor.symptoms import by_hand, command
 
 PROXY = "rootlesskit-docker-proxy"
 # From this release on dockerd speaks to rootlesskit itself.
@@ -181,7 +182,7 @@ def _security_wrapper(sight: Sight) -> Examined:
                     "set"
                 ),
             )
-            remedies = ("run unlet in a shell outside of a sandbox",)
+            remedies = (by_hand("run unlet in a shell outside of a sandbox"),)
         else:
             fact = f"{subject.path} gets no capability"
     elif trial is not None and trial.status == 0:
@@ -206,7 +207,7 @@ def _subordinate_ids(sight: Sight) -> Examined:
     if any(each.elsewhere or not each.readable for each in lacking):
         role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
         fact = f"the subordinate ids of {user} cannot be read here"
-        check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
+        check = command(f"getsubids {user}; getsubids -g {user} # prints them")
         return Examined(role=role, fact=fact, evidence=evidence, remedies=(check,))
     if lacking:
         return cause(

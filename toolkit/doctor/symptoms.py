@@ -15,6 +15,15 @@ FILE = Path(__file__).with_name("symptoms.toml")
 # to print a message included.
 _TRACE = re.compile(r"(?:^|\]: )\s*\++ ")
 
+_PROMPT = "$ "
+
+
+class Remedy(Struct, frozen=True, kw_only=True):
+    """Something that removes a cause: a command to paste, or words if `is_command` is false."""
+
+    text: str
+    is_command: bool
+
 
 class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A possible cause; the command `check` confirms it.
@@ -28,7 +37,7 @@ class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     do: tuple[str, ...]
     nixos: tuple[str, ...] = ()
 
-    def remedies(self, *, nixos: bool, **facts: str) -> tuple[str, ...]:
+    def remedies(self, *, nixos: bool, **facts: str) -> tuple[Remedy, ...]:
         """Return the remedies for a machine of this kind.
 
         `facts` replace the general words in [text].
@@ -36,9 +45,25 @@ class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         document = _document()
         words = {**document.text, **(document.on_nixos if nixos else {}), **facts}
         return tuple(
-            re.sub(r"@([a-z]+)@", lambda name: words[name[1]], remedy)
-            for remedy in (self.nixos if nixos and self.nixos else self.do)
+            _remedy(re.sub(r"@([a-z]+)@", lambda name: words[name[1]], text))
+            for text in (self.nixos if nixos and self.nixos else self.do)
         )
+
+
+def command(text: str) -> Remedy:
+    """Return a remedy that can be pasted into a shell."""
+    return Remedy(text=text, is_command=True)
+
+
+def by_hand(text: str) -> Remedy:
+    """Return a remedy in words."""
+    return Remedy(text=text, is_command=False)
+
+
+def _remedy(text: str) -> Remedy:
+    """Return a remedy of the table, in which commands are behind a prompt."""
+    line = text.removeprefix(_PROMPT)
+    return by_hand(text) if line == text else command(line)
 
 
 class Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -389,7 +389,12 @@ let
         sets =
           (if compared then trees else { inherit (trees) after; })
           // (if taken == { } then { } else { after = takenSets.${takenKey package taken}; });
-        pair = mapAttrs (_: tree: attempt (at package tree)) sets;
+        # What the changed file no longer makes would be that of the first tree: it ends the evaluation, as in a tree.
+        isGone = isFile && !(called trees.before ? ${head package});
+        pair = mapAttrs (
+          side: tree:
+          if side == "after" && isGone then (called trees.before).${head package} else attempt (at package tree)
+        ) sets;
         paths = mapAttrs (_: drvPath) pair;
         evaluates = !any (path: path == null) (attrValues paths);
       in

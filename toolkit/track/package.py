@@ -228,10 +228,10 @@ class Package:
         elif limited:
             reached, reason = Overridable.UNKNOWN, f"Nix could not decide: {why}"
         elif not self.names:
-            reason = "no let of the file binds a package"
+            reason = "the file's let defines no package"
         elif reached is Overridable.UNKNOWN and missing:
             reason = (
-                f"the file does not bind {', '.join(missing)}; --binding names others"
+                f"the file does not define {', '.join(missing)}; --binding names others"
             )
         return Reading(
             state=_STATES[reached],

@@ -17,14 +17,14 @@ JUDGEMENTS = {
     Advice.UNKNOWN: UNKNOWN,
 }
 
-_MEANINGS: dict[str, str] = {
-    State.FIXED: "an override reaches each of the bindings",
-    State.HALF_FIXED: "an override reaches some of the bindings, or some uses of one",
-    State.NOT_FIXED: "no override reaches a binding",
-    State.NOT_APPLICABLE: "no let of the file binds a package",
+MEANINGS: dict[str, str] = {
+    State.FIXED: "an override reaches each part",
+    State.HALF_FIXED: "an override reaches some of the parts, or some uses of one",
+    State.NOT_FIXED: "no override reaches a part",
+    State.NOT_APPLICABLE: "the file's let defines no package",
     State.UNKNOWN: "counts neither for nor against the overlay; the notes explain why",
     State.ABSENT: "there is no such package",
-    Overridable.PARTLY: "an override reaches some of the bindings",
+    Overridable.PARTLY: "an override reaches some of the parts",
 }
 
 
@@ -38,7 +38,7 @@ def refs(answer: TrackAnswer) -> list[Row]:
 def glossary(answer: TrackAnswer) -> list[Row]:
     """Return the words in the refs' rows that need an explanation, with it, in the order of the columns."""
     cells = {cell for row in refs(answer)[1:] for cell in row[1:]}
-    meanings = _MEANINGS | registry.tracking(answer.package).words
+    meanings = MEANINGS | registry.tracking(answer.package).words
     return [(word, meaning) for word, meaning in meanings.items() if word in cells]
 
 

@@ -330,12 +330,17 @@ def _steps(
     used: Used,
     nixpkgs: str | None,
 ) -> Iterator[NextStep]:
+    again = shlex.join(_again(used, nixpkgs))
     match judgement:
         case Advice.REMOVE:
             where = f" ({used.directory})" if used.directory is not None else ""
             yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
             if (left := registry.tracking(used.package).without) is not None:
                 yield NextStep(text=left)
+            yield NextStep(
+                text="See whether your other overrides still reach.",
+                command=shlex.join(["unlet", "reach", "FILE", *_given(nixpkgs)]),
+            )
         case Advice.RENEW:
             yield NextStep(
                 text="Make the overlay anew, and replace yours by it.",
@@ -343,7 +348,8 @@ def _steps(
             )
         case Advice.UPDATE:
             yield NextStep(
-                text="Update your nixpkgs, and ask again.", command=_update(nixpkgs)
+                text="Update your nixpkgs, and ask again.",
+                command=_update(nixpkgs) or again,
             )
         case Advice.UNKNOWN:
             yield NextStep(
@@ -352,8 +358,10 @@ def _steps(
             if all(ref.commit is None for ref in refs):
                 text = "If the server cannot be reached, a clone of nixpkgs can answer."
                 yield NextStep(text=text, command="unlet track --git-dir CLONE")
+            else:
+                yield NextStep(text="Then ask again.", command=again)
         case _ if used.use.always is not None:
-            yield NextStep(text="There is no overlay to remove.")
+            yield NextStep(text="There is no overlay to remove.", command=again)
         case _ if pin is None and any(_is_stale(ref, used) for ref in refs):
             text = (
                 f"The {used.package} file has changed upstream: make the overlay "
@@ -361,7 +369,8 @@ def _steps(
             )
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
-            yield NextStep(text="Ask again after the next update of nixpkgs.")
+            text = "Ask again after the next update of nixpkgs."
+            yield NextStep(text=text, command=again)
     if not used.is_named and judgement is not Advice.UNKNOWN:
         ways = (
             "--overlay DIR or --kind"
@@ -369,7 +378,8 @@ def _steps(
             else "--overlay DIR"
         )
         yield NextStep(
-            text=f"Name your overlay with {ways} for an answer about that one."
+            text=f"Name your overlay with {ways} for an answer about that one.",
+            command=shlex.join([*_again(used, nixpkgs), "--overlay", "DIR"]),
         )
 
 
@@ -397,6 +407,18 @@ def _anew(used: Used, nixpkgs: str | None) -> str:
         ["--out", str(used.directory), "--force"] if used.directory is not None else []
     )
     return shlex.join(["unlet", "overlay", *words])
+
+
+def _again(used: Used, nixpkgs: str | None) -> list[str]:
+    """Return the command that asks about the same package and overlay."""
+    target = [] if used.package == registry.usual() else [used.package]
+    overlay = ["--overlay", str(used.directory)] if used.directory is not None else []
+    kind = ["--kind", used.kind] if used.kind is not None and not overlay else []
+    return ["unlet", "track", *target, *_given(nixpkgs), *overlay, *kind]
+
+
+def _given(nixpkgs: str | None) -> list[str]:
+    return ["--nixpkgs", nixpkgs] if nixpkgs is not None else []
 
 
 def _update(nixpkgs: str | None) -> str | None:

@@ -159,7 +159,7 @@ def test_other_files_of_a_patch_are_left_out_and_said_so(
     ],
     ids=["as the stand-in has it", "more than the stand-in has", "a mistake"],
 )
-def test_what_a_stand_in_lacks_is_no_fault_of_the_patch(
+def test_patch_is_not_blamed_for_gaps_of_a_stand_in(
     judge: Callable[..., Report], passthru: str, status: str, said: str
 ) -> None:
     head, _, rest = BEFORE.partition("      moby = buildGoModule (")

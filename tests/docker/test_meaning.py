@@ -84,7 +84,7 @@ def test_todo_alone_means_nothing() -> None:
         (b"(" * 5000 + b"1" + b")" * 5000, "1:300: nested more than 300 levels deep"),
     ],
 )
-def test_what_cannot_be_read_is_unknown_and_says_why(
+def test_unreadable_file_is_unknown_with_the_reason(
     content: bytes, reason: str
 ) -> None:
     reading = read(content)

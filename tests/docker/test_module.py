@@ -72,7 +72,7 @@ def test_without_a_test_the_rest_is_made_and_the_release_may_be_that_of_lib(
     assert [file.path for file in commit.files] == [module.FILE, PurePosixPath(NOTES)]
 
 
-def test_what_is_there_is_not_added_again(tree: Callable[..., Source]) -> None:
+def test_existing_option_is_not_added_again(tree: Callable[..., Source]) -> None:
     source = tree({})
     assert source.root is not None
     for file in module.prepare(source).files:

@@ -55,7 +55,7 @@ def test_tree_is_proposed_for_and_every_claim_passes_or_its_docker_is_named(
 
 
 @pytest.mark.parametrize("tree", trees(having="pkgs/by-name"))
-def test_what_nixpkgs_refuses_is_evaluated_and_a_system_that_lacks_it_is_named(
+def test_refused_package_is_evaluated_and_a_system_without_it_is_named(
     tree: Path, tmp_path: Path
 ) -> None:
     root = shutil.copytree(tree, tmp_path / "nixpkgs", symlinks=True)

@@ -44,7 +44,7 @@ class TestCapabilities:
             ("cap_bpf=eip", Capability(permitted=1 << 39, effective=True)),
         ],
     )
-    def test_what_setcap_writes_is_read(
+    def test_capability_written_by_setcap_is_read(
         self, tmp_path: Path, text: str, expected: Capability
     ) -> None:
         program = tmp_path / "program"
@@ -201,7 +201,7 @@ class TestLogs:
             (None, "no such"),
         ],
     )
-    def test_what_is_no_text_is_named(
+    def test_binary_log_is_refused_by_name(
         self, tmp_path: Path, content: bytes | None, fact: str
     ) -> None:
         if content is not None:

@@ -243,7 +243,7 @@ def test_other_port_drivers_have_no_use_for_the_capability(
     assert driver in document["verdict"]
 
 
-def test_what_a_program_lacks_is_named(host: Host) -> None:
+def test_missing_capability_of_a_program_is_named(host: Host) -> None:
     """One thing after the other on one host, on which no daemon runs."""
     host.security_wrapper("docker-rootlesskit")
     done = host.unlet(

@@ -81,7 +81,7 @@ def test_without_nix_the_syntax_decides_and_says_so() -> None:
     )
 
 
-def test_what_nix_said_is_kept() -> None:
+def test_answers_of_nix_are_kept() -> None:
     memory = Memory()
     assert read(layout("states/fixed"), memory=memory).overridable_by == "evaluation"
     memory.save()

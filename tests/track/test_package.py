@@ -117,7 +117,7 @@ def test_version_that_a_file_takes_as_an_argument_is_the_one_that_nix_has(
 
 
 @pytest.mark.parametrize("shown", ["reverted", "attribute", "forced"])
-def test_what_brings_no_replacement_is_no_fix(
+def test_change_without_a_replacement_is_no_fix(
     tree: Nixpkgs, ask: Ask, shown: str
 ) -> None:
     """By the syntax an attribute is a method.

@@ -109,14 +109,14 @@ def test_page_fits_its_window_and_loads_nothing(
     assert found["text"] != found["ground"]
 
 
-def test_what_comes_from_upstream_is_text(answer: TrackAnswer) -> None:
+def test_upstream_text_is_escaped_in_html(answer: TrackAnswer) -> None:
     page = to_html(answer).decode()
     assert markupsafe.escape(f"warning: {answer.warnings[-1]}") in page
     assert "<script" not in page
     assert "<img" not in page
 
 
-def test_what_to_do_stands_under_the_verdict_and_words_are_explained(
+def test_next_steps_stand_under_the_verdict_and_words_are_explained(
     answer: TrackAnswer,
 ) -> None:
     page = to_html(answer).decode()
@@ -127,7 +127,7 @@ def test_what_to_do_stands_under_the_verdict_and_words_are_explained(
 
 
 @pytest.mark.parametrize("form", [to_html, to_markdown])
-def test_what_acts_without_being_seen_becomes_a_mark(
+def test_invisible_characters_become_a_mark(
     answer: TrackAnswer, form: Callable[[TrackAnswer], bytes]
 ) -> None:
     acting = "\x1b[31m\x07\u202e\u2066\u200b\ufeff\U000e0041\x9b"
@@ -151,7 +151,7 @@ def test_markdown_has_each_part_and_tables_that_are_whole(answer: TrackAnswer) -
     assert {line.count("|") for line in rows} == {8}
 
 
-def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(
+def test_upstream_text_mentions_nobody_and_is_no_markup(
     answer: TrackAnswer,
 ) -> None:
     text = to_markdown(answer).decode()

@@ -79,7 +79,7 @@ def test_fault_at_one_ref_is_told_there_and_keeps_no_other(
         assert ref(answer, "master").state is State.NOT_FIXED
 
 
-def test_what_the_server_does_not_say_is_a_warning(forge: Forge, ask: Ask) -> None:
+def test_missing_answer_of_the_server_is_a_warning(forge: Forge, ask: Ask) -> None:
     forge.faults["/matching-refs/"] = [
         Fault(status=401, body=b'{"message": "Bad credentials"}') for _ in range(9)
     ]

@@ -188,12 +188,12 @@ def test_meanings_speak_of_parts() -> None:
 
 
 @pytest.mark.parametrize(("nixpkgs", "command"), TABLE.commands.items())
-def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str) -> None:
+def test_update_is_named_with_its_command(nixpkgs: str, command: str) -> None:
     found = judge(at("u", "fixed"), pin=PIN_OLD, nixpkgs=nixpkgs)
     assert found.next[0].command == command
 
 
-def test_who_removes_the_overlay_keeps_the_wrapper() -> None:
+def test_removal_of_the_overlay_keeps_the_wrapper() -> None:
     assert any(
         "Keep the security wrapper" in step.text for step in judge(pin=PIN_NEW).next
     )

@@ -15,7 +15,7 @@ KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
 @pytest.mark.parametrize(
     "name", ["no-rebuild", "exact-change", "overridable", "overlay"]
 )
-def test_where_nix_is_killed_nothing_is_said_of_the_change(
+def test_killed_nix_proves_nothing_about_the_change(
     install: Callable[[str, str], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -29,7 +29,7 @@ def test_where_nix_is_killed_nothing_is_said_of_the_change(
     assert "killed by signal 9: probably out of memory" in str(proof.reason)
 
 
-def test_where_a_build_is_killed_nothing_is_said_of_the_change(
+def test_killed_build_proves_nothing_about_the_change(
     install: Callable[[str, str], None],
 ) -> None:
     install("nix-build", "kill -KILL $$")

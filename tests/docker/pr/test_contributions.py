@@ -44,7 +44,7 @@ def tree(directory: Path) -> dict[str, bytes | None]:
 
 
 class TestRecord:
-    def test_what_is_written_is_read(self, tmp_path: Path) -> None:
+    def test_written_contribution_is_read_back(self, tmp_path: Path) -> None:
         kept = [keep(tmp_path, branch) for branch in BRANCHES]
         assert [contributions.read(tmp_path, branch) for branch in BRANCHES] == kept
         assert sorted(each.branch for each in contributions.known(tmp_path)) == sorted(
@@ -105,7 +105,7 @@ class TestReplacing:
             ),
         ],
     )
-    def test_what_fails_leaves_no_trace(
+    def test_failure_leaves_no_trace(
         self, tmp_path: Path, how: str | type[BaseException], *, had: bool, put: bool
     ) -> None:
         if had:
@@ -129,7 +129,9 @@ class TestReplacing:
 
 
 class TestRecover:
-    def test_what_a_killed_run_had_set_aside_comes_back(self, tmp_path: Path) -> None:
+    def test_branch_that_a_killed_run_set_aside_comes_back(
+        self, tmp_path: Path
+    ) -> None:
         kept = keep(tmp_path, "docker/components")
         place = contributions.place(tmp_path, "docker/components")
         before = tree(tmp_path)
@@ -141,9 +143,7 @@ class TestRecover:
         assert contributions.read(tmp_path, "docker/components") == kept
         assert tree(tmp_path) == before
 
-    def test_what_was_replaced_or_half_made_goes_unless_another_one_is_at_work(
-        self, tmp_path: Path
-    ) -> None:
+    def test_leftovers_go_unless_another_run_is_at_work(self, tmp_path: Path) -> None:
         keep(tmp_path, "docker")
         before = tree(tmp_path)
         place = contributions.place(tmp_path, "docker")

@@ -34,9 +34,7 @@ def gone(contributed: Contributed) -> bool:
 
 
 @pytest.mark.parametrize("state", ["taken back", "no worktree", "no branch"])
-def test_what_is_left_of_a_branch_is_removed(
-    contributed: Contributed, state: str
-) -> None:
+def test_remains_of_a_branch_are_removed(contributed: Contributed, state: str) -> None:
     if state == "taken back":
         contributed.git("reset", "--quiet", "--hard", "HEAD~1")
     elif state == "no worktree":
@@ -111,7 +109,9 @@ def test_worktree_with_another_branch_is_the_users(contributed: Contributed) -> 
     assert contributed.git("symbolic-ref", "HEAD") == "refs/heads/mine"
 
 
-def test_what_is_in_use_stays_even_if_it_is_forced(contributed: Contributed) -> None:
+def test_branch_in_use_stays_even_if_removal_is_forced(
+    contributed: Contributed,
+) -> None:
     clone = contributed.clone
     with contributions.alone(clone.common):
         assert "another unlet is running" in str(refused(contributed, force=True))

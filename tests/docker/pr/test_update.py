@@ -159,7 +159,7 @@ def test_commits_that_were_taken_back_are_an_edit_of_ours(
     assert demotion.git("diff", "upstream/master") == ""
 
 
-def test_what_is_asked_for_anew_counts(contributed: Contributed) -> None:
+def test_new_choice_overrides_the_earlier_one(contributed: Contributed) -> None:
     done = contributed.update(base="upstream/newer", only=("demote",))
     assert contributed.subjects("upstream/newer") == OURS[1:]
     assert done.made is not None

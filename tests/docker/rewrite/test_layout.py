@@ -68,7 +68,7 @@ def test_releases_and_versions_are_read() -> None:
     assert newest(releases.values()) == releases["docker_29"] is not None
 
 
-def test_what_surrounds_the_components_is_read() -> None:
+def test_surroundings_of_the_components_are_read() -> None:
     read = file("29.6")
     patch = "cli-plugin-dirs-from-environment"
     assert read.paths() == (f"{patch}-25.patch", f"{patch}.patch", "update.sh")

@@ -139,7 +139,7 @@ def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
         ("  pkgs,\n", "", "1: is not a module that takes 'pkgs'"),
     ],
 )
-def test_what_is_not_understood_or_there_is_refused_in_one_line(
+def test_unknown_or_existing_module_code_is_refused_in_one_line(
     old: str, new: str, message: str
 ) -> None:
     text = module("29.6")

@@ -47,7 +47,7 @@ def test_series_may_be_of_one_commit(strategy: Design) -> None:
     assert lifted_after == both[1:]
 
 
-def test_what_is_left_can_be_proposed_alone() -> None:
+def test_remaining_step_can_be_proposed_alone() -> None:
     for name, only in (
         ("states/half-demoted", steps(Design.MOVE, None)),
         ("states/no-wrapper", steps(Design.HIDDEN, None)),

@@ -36,10 +36,12 @@ def exact_change(case: DockerCase) -> Finding:
     failures: list[str] = []
     gaps: list[str] = []
     changes: dict[str, _Change] = {}
+    releases: dict[str, str] = {}
     forms = side_by_side(
         lambda system: [*_forms(trees, system, asked[system])], [*asked], jobs=TOGETHER
     )
-    for name, form in (each for found in forms for each in found):
+    for release, name, form in (each for found in forms for each in found):
+        releases[name] = release
         if form.limited or (form.before is None and form.error is None):
             gaps.append(
                 f"not compared: {name}: {form.error or 'the unchanged file throws'}"
@@ -56,7 +58,7 @@ def exact_change(case: DockerCase) -> Finding:
     faults = {name: [*change.faults()] for name, change in changes.items()}
     for name, found in faults.items():
         # What is wrong with a release is so with each of its switches.
-        if "," not in name or not faults.get(name.partition(",")[0]):
+        if releases[name] == name or not faults.get(releases[name]):
             failures += [f"{name}: {fact}" for fact in found]
     if changes and not any(change.is_in_path for change in changes.values()):
         failures.append(f"no release has {PREFIX_ENTRY} in the prefix of PATH")
@@ -105,11 +107,14 @@ def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
 
 def _forms(
     trees: tuple[Path, Path], system: str, questions: Sequence[LiftQuestion]
-) -> Iterator[tuple[str, Derivations]]:
-    """Yield each release before and after the demotion, and as other values of its switches make it, by name."""
+) -> Iterator[tuple[str, str, Derivations]]:
+    """Yield each release before and after the demotion, and as other values of its switches make it.
+
+    Each comes behind the release's name and its own.
+    """
     for question, answer in zip(questions, ask(*trees, system, questions), strict=True):
         name = f"{system} {question.package}"
-        yield name, answer
+        yield name, name, answer
         for row in question.methods if answer.before is not None else ():
             if (method := answer.methods.get(row)) is not None:
                 before, after = method.before.gives, method.after.gives
@@ -122,6 +127,7 @@ def _forms(
                 )
             if before is not None:
                 yield (
+                    name,
                     f"{name}, {row}",
                     Derivations(before=before, after=after, methods={}),
                 )

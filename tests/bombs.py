@@ -43,7 +43,7 @@ def _base85(line: bytes) -> str:
 
 
 def _varint(number: int) -> bytes:
-    groups = []
+    groups: list[int] = []
     while number >= 0x80:
         groups.append(number & 0x7F | 0x80)
         number >>= 7

@@ -410,14 +410,13 @@ def test_directory_that_a_run_left_unfinished_is_replaced(tmp_path: Path) -> Non
 
 
 def test_unfinished_directory_that_somebody_has_changed_stays(tmp_path: Path) -> None:
-    for number, change in enumerate(
-        (
-            lambda place: (place / "deep" / "file").write_text("mine"),
-            lambda place: (place / "mine").symlink_to("deep"),
-            lambda place: (place / "deep" / "file").unlink(),
-            files.finish,
-        )
-    ):
+    changes: tuple[Callable[[Path], object], ...] = (
+        lambda place: (place / "deep" / "file").write_text("mine"),
+        lambda place: (place / "mine").symlink_to("deep"),
+        lambda place: (place / "deep" / "file").unlink(),
+        files.finish,
+    )
+    for number, change in enumerate(changes):
         place = tmp_path / str(number)
         write(place, unfinished=True)
         change(place)

@@ -133,13 +133,7 @@ home = pathlib.Path(os.environ["HOME"])
 def test_an_act_that_is_not_permitted_is_named(
     act: str, shown: str, cloned: Path
 ) -> None:
-    command = table.Permission(
-        **{
-            **structs.asdict(TABLE.whole("cache")),
-            "starts": ("PYTHON -c",),
-            "written": 2,
-        }
-    )
+    command = structs.replace(TABLE.whole("cache"), starts=("PYTHON -c",), written=2)
     with staged(cloned, user=USERS[0]) as stage:
         (stage.top / "cache/unlet").mkdir()
         argv = [sys.executable, "-c", PLANTED.format(act="pass")]

@@ -16,7 +16,7 @@ from toolkit.lift.locating import (
 )
 from toolkit.lift.survey import survey
 from toolkit.nix import limits
-from toolkit.sources.places import called_names
+from toolkit.sources.package_files import called_names
 
 ALL = "pkgs/top-level/all-packages.nix"
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.forge.server import Forge
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
-from toolkit.sources.places import ALL_PACKAGES
+from toolkit.sources.package_files import ALL_PACKAGES
 from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
 

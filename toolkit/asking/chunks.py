@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
-from toolkit.asking.building import Builder, Cause
+from toolkit.asking.builds import Builder, Cause
 from toolkit.asking.gathering import Gathering, Request
 from toolkit.asking.places import Task
 from toolkit.errors import CommandError, LimitError

@@ -6,7 +6,7 @@ from threading import Condition
 
 from msgspec import Struct
 
-from toolkit.asking.building import Built
+from toolkit.asking.builds import Built
 from toolkit.pipes import LONGEST_WAIT
 
 

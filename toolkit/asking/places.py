@@ -34,6 +34,7 @@ class Place(Protocol):
 
     def taking_part(self) -> AbstractContextManager[None]:
         """Return the block in which one of several conversations evaluates here."""
+        ...
 
 
 class Here(Struct, frozen=True):

@@ -84,7 +84,7 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
 @options.several(
     "--binding",
     "bindings",
-    help="A part of TARGET that overrides must reach; may be repeated.",
+    help="A part that overrides must reach; repeatable.",
 )
 @options.own_value(
     "--expect",
@@ -117,7 +117,7 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
 @options.own_value(
     "--why",
     metavar="ATTR",
-    help="Show all reasons why this attribute is built differently, and its .drv paths.",
+    help="Explain fully why ATTR is built differently.",
 )
 @options.own_value(
     "--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines."

@@ -9,7 +9,7 @@ from toolkit.docker import PACKAGE, TARGET, evaluating, meaning
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
-from toolkit.sources.places import called_files, called_paths
+from toolkit.sources.package_files import called_files, called_paths
 from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, Reading
 from toolkit.track.upstream import File, FoundFile, Reader, all_packages

@@ -32,7 +32,7 @@ from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW
 from toolkit.nix import limits
 from toolkit.parallel import beside
-from toolkit.sources.places import BY_NAME, by_name, is_package
+from toolkit.sources.package_files import BY_NAME, by_name, is_package
 from toolkit.text import few
 
 _MOST_NAMES = 24

@@ -22,7 +22,7 @@ from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import Gap
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
-from toolkit.sources.places import by_name
+from toolkit.sources.package_files import by_name
 from toolkit.text import counted, few
 
 _DARWIN, _OTHER_DARWIN = "aarch64-darwin", "x86_64-darwin"

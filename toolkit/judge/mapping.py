@@ -16,16 +16,16 @@ from posixpath import dirname
 
 from toolkit import inside
 from toolkit.judge import literals, tokens
-from toolkit.sources import places
+from toolkit.sources import package_files
 from toolkit.sources.changes import MOST
 from toolkit.sources.trees import NixpkgsTree
 
 AttrPath = tuple[str, ...]
 _Named = tuple[str, frozenset[AttrPath]]
 
-TOP = f"{places.TOP}/"
-ALL_PACKAGES = str(places.ALL_PACKAGES)
-ALIASES = str(places.ALIASES)
+TOP = f"{package_files.TOP}/"
+ALL_PACKAGES = str(package_files.ALL_PACKAGES)
+ALIASES = str(package_files.ALIASES)
 PERSONS: Mapping[str, AttrPath] = {
     "maintainers/maintainer-list.nix": ("lib", "maintainers"),
     "maintainers/team-list.nix": ("lib", "teams"),
@@ -154,7 +154,7 @@ class Map:
                 continue
             seen.add(state)
             current, suffixes = state
-            if (named := places.by_name(current)) is not None:
+            if (named := package_files.by_name(current)) is not None:
                 found |= {(named, *suffix) for suffix in suffixes}
             if (families := self._families(current)) is not None:
                 lasts = {last for suffix in suffixes for last in (suffix, suffix[-1:])}
@@ -285,11 +285,11 @@ class Map:
         }
         for other in sorted(direct):
             yield other, names, ()
-        if direct or file.startswith(TOP) or places.is_package(file):
+        if direct or file.startswith(TOP) or package_files.is_package(file):
             return
         path = PurePosixPath(file)
         # A package of pkgs/by-name is a directory with all that it has.
-        least = 4 if file.startswith(f"{places.BY_NAME}/") else 2
+        least = 4 if file.startswith(f"{package_files.BY_NAME}/") else 2
         around = [
             directory for directory in path.parents if len(directory.parts) >= least
         ]

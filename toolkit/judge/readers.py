@@ -13,7 +13,7 @@ from toolkit.judge import mapping, tokens
 from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
-from toolkit.sources.places import by_name
+from toolkit.sources.package_files import by_name
 
 _TABLES = {mapping.ALL_PACKAGES, mapping.ALIASES}
 _MOST_NAMES = 400

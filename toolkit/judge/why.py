@@ -174,10 +174,11 @@ def _attribute(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # 
     elif sides == {_Side.INPUT}:
         yield from _inputs(name, old or {}, new or {}, own)
     elif sides == {_Side.SET}:
-        one, other = old or {}, new or {}
-        for inner in sorted(one.keys() | other.keys()):
+        before = cast("dict[str, Any]", old or {})
+        after = cast("dict[str, Any]", new or {})
+        for inner in sorted(before.keys() | after.keys()):
             yield from _attribute(
-                f"{name}.{inner}", one.get(inner), other.get(inner), own
+                f"{name}.{inner}", before.get(inner), after.get(inner), own
             )
     elif sides == {_Side.PATH}:
         one, other = (side["name"] if side is not None else None for side in (old, new))
@@ -291,7 +292,9 @@ def _texts(name: str, old: Any, new: Any) -> Iterator[Reason]:  # noqa: ANN401 -
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - JSON
-    return str(value["text"] if isinstance(value, dict) else value)
+    if isinstance(value, dict):
+        return str(cast("dict[str, Any]", value)["text"])
+    return str(value)
 
 
 def _paths(value: Any) -> set[str]:  # noqa: ANN401 - JSON

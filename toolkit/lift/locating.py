@@ -11,7 +11,7 @@ from toolkit import documents, process
 from toolkit.asking.questions import Evaluation, bisected
 from toolkit.errors import CommandError
 from toolkit.shipped import EXPRESSIONS
-from toolkit.sources.places import called_names
+from toolkit.sources.package_files import called_names
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
 """The main systems of nixpkgs; a package is evaluated for those that it supports."""

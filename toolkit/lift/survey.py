@@ -24,7 +24,7 @@ from toolkit.lift.locating import locate
 from toolkit.lift.shape import read
 from toolkit.nix import limits
 from toolkit.nix.tree import parsed, readable
-from toolkit.sources.places import PACKAGES, CalledNames, called_names, has_let
+from toolkit.sources.package_files import PACKAGES, CalledNames, called_names, has_let
 
 _CHUNK = 8
 _ENDS = (signal.SIGTERM, signal.SIGHUP)

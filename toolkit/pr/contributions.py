@@ -32,7 +32,7 @@ NEW_TEXT = "pull-request.new.md"
 
 _DIRECTORY = "unlet"
 _KEPT = "branch.json"
-_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{16}")
+_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{8}(?:[0-9a-f]{8})?")
 """The name of a directory that a killed run left, see `replacing`."""
 _SCHEMA = 3
 
@@ -103,21 +103,19 @@ class DirectoryReplacement(Struct):
 
     def take_place(self) -> None:
         """Exchange the new directory with the old one."""
-        self._exchange()
+        root = WritableRoot(self.place.parent)
+        root.exchange(self.building.name, self.place.name)
         self.put = True
 
     def give_way(self) -> None:
-        """Undo `take_place`, if it was called, and delete the new directory."""
+        """Undo `take_place`, if it was called."""
         if self.put:
-            self._exchange()
+            root = WritableRoot(self.place.parent)
+            root.exchange(self.place.name, self.building.name)
 
     def delete(self) -> None:
         """Delete what is at `building`: an older directory, or an unfinished one."""
         WritableRoot(self.building.parent).delete(self.building.name)
-
-    def _exchange(self) -> None:
-        root = WritableRoot(self.place.parent)
-        root.exchange(self.building.name, self.place.name)
 
 
 @contextmanager

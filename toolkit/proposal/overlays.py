@@ -17,7 +17,7 @@ from toolkit.inside import EntryKind
 from toolkit.model import Source
 from toolkit.nix.program import quoted
 from toolkit.proposal.target import Target
-from toolkit.sources import places
+from toolkit.sources import package_files
 
 OWN = "# Made for nixpkgs "
 """How a line begins in the head of an overlay of unlet's own."""
@@ -154,7 +154,7 @@ def files(
     """
     package, file = target.package, target.file
     directory = file.parent
-    if places.by_name(file) is None or not inside.is_file(
+    if package_files.by_name(file) is None or not inside.is_file(
         root, directory / "package.nix"
     ):
         return {}

@@ -24,7 +24,7 @@ from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_targets
 from toolkit.report import pull_request
 from toolkit.report.pull_request import StepText
-from toolkit.sources.places import called_names
+from toolkit.sources.package_files import called_names
 
 _SUFFIX = ".toml"
 _SLOW_SECONDS = 0.3

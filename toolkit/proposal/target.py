@@ -19,7 +19,7 @@ from toolkit.lift.locating import (
     siblings,
 )
 from toolkit.lift.survey import survey
-from toolkit.sources.places import ALIASES, called_names
+from toolkit.sources.package_files import ALIASES, called_names
 
 _FILE = ".nix"
 _MOST = 8 << 20

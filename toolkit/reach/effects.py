@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.reach.changes import Proposed
+from toolkit.reach.mends import Proposed
 
 SCHEMA = 2
 

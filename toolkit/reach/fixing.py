@@ -20,8 +20,8 @@ from toolkit.nix.program import nix_path
 from toolkit.nix.tree import parsed
 from toolkit.proposal import proposing
 from toolkit.reach import sources, spans
-from toolkit.reach.changes import Behind, Composition, Proposed
 from toolkit.reach.effects import Outcome, Override, Reach
+from toolkit.reach.mends import Behind, Composition, Proposed
 from toolkit.reach.mirrors import Mirror
 from toolkit.reach.reaching import ReachRequest, reach
 from toolkit.report.mending import Mended, Refused

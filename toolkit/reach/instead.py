@@ -18,7 +18,8 @@ from toolkit.nix.tree import Node
 from toolkit.proposal.bumping import rehashed
 from toolkit.reach import written
 from toolkit.reach.answers import Place, SetOption
-from toolkit.reach.changes import (
+from toolkit.reach.effects import Left
+from toolkit.reach.mends import (
     Behind,
     Beside,
     Change,
@@ -26,7 +27,6 @@ from toolkit.reach.changes import (
     Extension,
     Proposed,
 )
-from toolkit.reach.effects import Left
 from toolkit.reach.overridden import Call, Overridden
 
 _SOURCES = (

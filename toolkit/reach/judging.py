@@ -11,10 +11,10 @@ from toolkit.model import Progress
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, nothing, rules
 from toolkit.reach.answers import Listed, Look, Named, Pair, Place, Shown, Taken
-from toolkit.reach.changes import Proposed
 from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
 from toolkit.reach.listing import Listing, status_of
+from toolkit.reach.mends import Proposed
 from toolkit.reach.others import Others
 from toolkit.reach.overridden import Overridden
 from toolkit.reach.sets import ScopedPath, Sets, called, listed

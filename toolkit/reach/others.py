@@ -12,9 +12,9 @@ from toolkit.nix.stores import own
 from toolkit.reach import instead as ways
 from toolkit.reach import rules
 from toolkit.reach.answers import Listed, Pair
-from toolkit.reach.changes import Proposed
 from toolkit.reach.effects import Brought, Left
 from toolkit.reach.instead import Names, Way
+from toolkit.reach.mends import Proposed
 from toolkit.reach.overridden import Call, Overridden
 from toolkit.reach.sets import ScopedPath, Sets, called, listed
 

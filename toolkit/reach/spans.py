@@ -21,13 +21,13 @@ from toolkit.nix.edit import Edit
 from toolkit.nix.scope import look_up
 from toolkit.nix.tree import Node, Tree, indentation, is_first
 from toolkit.reach import written
-from toolkit.reach.changes import Beside, Change, Composition, Extension
+from toolkit.reach.mends import Beside, Change, Composition, Extension
 from toolkit.reach.written import WrittenCall
 
 NOTE = "# replace the fake hash by the one that Nix reports"
 _FAKE = re.compile(r'[\w.]+\.lib\.fakeHash|(?<== )""(?=;)')
-_HOLDERS = {"lib": "", **{name: f"{name}." for name in ("final", "prev", "pkgs")}}
-_HOLDERS |= {name: f"{name}." for name in ("super", "self")}
+_SETS = ("final", "prev", "pkgs", "super", "self")
+_HOLDERS = {"lib": "", **{name: f"{name}." for name in _SETS}}
 """The usual names of what has nixpkgs' `lib`, with what stands in front of it."""
 _OLD = re.compile(r"\bold(?=[.)])")
 

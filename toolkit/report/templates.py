@@ -1,6 +1,6 @@
 """Render the sentences in `patches/`: a template has a macro for each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -73,8 +73,15 @@ def _environment(folder: str) -> "Environment":
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - a commit message is no HTML
     )
-    filters = (agree, called, capital, few, introduced, listed)
-    environment.filters.update({each.__name__: each for each in filters})
+    filters: dict[str, Callable[..., object]] = {
+        "agree": agree,
+        "called": called,
+        "capital": capital,
+        "few": few,
+        "introduced": introduced,
+        "listed": listed,
+    }
+    environment.filters.update(filters)
     return environment
 
 

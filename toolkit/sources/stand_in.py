@@ -21,7 +21,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
-from toolkit.sources.places import ALIASES, ALL_PACKAGES, TOP, by_name
+from toolkit.sources.package_files import ALIASES, ALL_PACKAGES, TOP, by_name
 from toolkit.sources.trees import NixpkgsTree
 from toolkit.writable import WritableRoot
 

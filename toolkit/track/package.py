@@ -16,7 +16,7 @@ from toolkit.model import Progress, Source
 from toolkit.nix import limits
 from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Methods, part, working_methods
-from toolkit.sources import places, trees
+from toolkit.sources import package_files, trees
 from toolkit.track.memory import Memory
 from toolkit.track.readings import (
     EVALUATION,
@@ -63,7 +63,7 @@ class Package:
         self, package: str, names: Sequence[str], memory: Memory, progress: Progress
     ) -> None:
         self.package = package
-        self.target = places.by_name_file(package)
+        self.target = package_files.by_name_file(package)
         self.names = tuple(names)
         self._memory = memory
         self._progress = progress
@@ -77,13 +77,13 @@ class Package:
             path.parent / name[2:].decode()
             for name in dict.fromkeys(_BESIDE.findall(found[1]))
         ]
-        if beside and not places.has_let(found[1]):
+        if beside and not package_files.has_let(found[1]):
             others = zip(beside, read(beside), strict=True)
             path, found = next(
                 (
                     (place, each)
                     for place, each in others
-                    if each is not None and places.has_let(each[1])
+                    if each is not None and package_files.has_let(each[1])
                 ),
                 (path, found),
             )
@@ -91,16 +91,16 @@ class Package:
 
     def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
         """Return the file that all-packages.nix has the package from, by text."""
-        bound = places.bound_value(all_packages(read), self.package)
+        bound = package_files.bound_value(all_packages(read), self.package)
         if bound is None:
             raise NoPackageError(f"there is no package '{self.package}'")
-        path = places.called_path(bound)
-        files = places.called_files(path) if path is not None else []
+        path = package_files.called_path(bound)
+        files = package_files.called_files(path) if path is not None else []
         for file, content in zip(files, read(files), strict=True):
             if content is not None:
                 return file, content
         raise ToolkitError(
-            f"'{places.ALL_PACKAGES}' does not show in which file '{self.package}' is"
+            f"'{package_files.ALL_PACKAGES}' does not show in which file '{self.package}' is"
         )
 
     def settle(self, contents: Sequence[bytes]) -> None:

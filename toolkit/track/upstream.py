@@ -15,7 +15,7 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
-from toolkit.sources.places import ALL_PACKAGES
+from toolkit.sources.package_files import ALL_PACKAGES
 from toolkit.track.answer import RefKind
 from toolkit.track.readings import Reading
 

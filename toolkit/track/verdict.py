@@ -330,6 +330,8 @@ def _steps(
     used: Used,
     nixpkgs: str | None,
 ) -> Iterator[NextStep]:
+    # Commands are printed and written.
+    nixpkgs = without_passwords(nixpkgs) if nixpkgs is not None else None
     again = shlex.join(_again(used, nixpkgs))
     match judgement:
         case Advice.REMOVE:

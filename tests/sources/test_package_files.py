@@ -4,10 +4,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit.sources import places
-from toolkit.sources.places import CalledNames, called_names
+from toolkit.sources import package_files
+from toolkit.sources.package_files import CalledNames, called_names
 
-ALL = str(places.ALL_PACKAGES)
+ALL = str(package_files.ALL_PACKAGES)
 
 
 def written(root: Path, files: dict[str, str]) -> CalledNames:
@@ -162,10 +162,16 @@ def test_all_packages_are_those_of_by_name_and_of_the_sets(tmp_path: Path) -> No
     ],
 )
 def test_directory_of_by_name_names_its_package(file: str, package: str | None) -> None:
-    assert places.by_name(file) == places.by_name(PurePosixPath(file)) == package
-    is_package = PurePosixPath(file) == places.by_name_file("abc")
-    assert places.is_package(file) == places.is_package(PurePosixPath(file))
-    assert places.is_package(file) == is_package
+    assert (
+        package_files.by_name(file)
+        == package_files.by_name(PurePosixPath(file))
+        == package
+    )
+    is_package = PurePosixPath(file) == package_files.by_name_file("abc")
+    assert package_files.is_package(file) == package_files.is_package(
+        PurePosixPath(file)
+    )
+    assert package_files.is_package(file) == is_package
 
 
 @pytest.mark.parametrize(
@@ -182,20 +188,21 @@ def test_value_of_a_set_shows_the_path_that_it_calls(
     value: str, path: str | None
 ) -> None:
     text = f"{{\n  web ={value}\n  other = callPackage ./other {{ }};\n}}\n"
-    bound = places.bound_value(text, "web")
+    bound = package_files.bound_value(text, "web")
+    assert bound is not None
     assert bound == value
-    assert places.called_path(bound) == path
-    assert places.bound_value(text, "none") is None
+    assert package_files.called_path(bound) == path
+    assert package_files.bound_value(text, "none") is None
 
 
 def test_set_calls_every_path_behind_call_package() -> None:
     text = "{\n  inherit (callPackage ../a { }) b;\n  c =\n    callPackage\n  ./c.nix { };\n}"
-    assert places.called_paths(text) == ["../a", "./c.nix"]
+    assert package_files.called_paths(text) == ["../a", "./c.nix"]
 
 
 def test_called_path_means_a_file_or_the_main_file_of_a_directory() -> None:
-    assert places.called_files("../web.nix") == [PurePosixPath("pkgs/web.nix")]
-    assert places.called_files("../web") == [
+    assert package_files.called_files("../web.nix") == [PurePosixPath("pkgs/web.nix")]
+    assert package_files.called_files("../web") == [
         PurePosixPath("pkgs/web/default.nix"),
         PurePosixPath("pkgs/web/package.nix"),
     ]

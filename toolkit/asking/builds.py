@@ -99,18 +99,19 @@ class Builder(Struct, frozen=True, kw_only=True):
         """
         derivations = self._derivations(chunks)
         results = {each.path: each.read() for each in derivations}
+        reason = ""
         for _ in range(_ATTEMPTS):
             missing = [path for path, result in results.items() if result is None]
             if not missing:
                 break
             log = self._realised(missing)
+            reason = log.reason(missing[0])
             for each in derivations:
                 if results[each.path] is None:
                     results[each.path] = each.read() or log.failure(each)
-        failed = [path for path, result in results.items() if result is None]
-        if failed:
+        if None in results.values():
             raise ToolkitError(
-                f"nix: a chunk of questions cannot be built: {log.reason(failed[0])}",
+                f"nix: a chunk of questions cannot be built: {reason}",
                 hint="leave out --on nix to evaluate on this machine",
             )
         return [result for each in derivations if (result := results[each.path])]

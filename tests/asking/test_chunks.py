@@ -10,7 +10,7 @@ import pytest
 from tests.progress import Steps
 from toolkit import process, specimen
 from toolkit.asking import chunks
-from toolkit.asking.packages import PACKAGE, Answer, Question, Scope, Times, ask
+from toolkit.asking.packages import PACKAGE, Answer, Question, QuestionScope, Times, ask
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.judge import ground
@@ -49,7 +49,7 @@ def asked(
             side = chunks.side(
                 shared, root, contents, count=together, progress=steps or Silence()
             )
-            scope = Scope(root=shared.root, system=NATIVE, place=side)
+            scope = QuestionScope(root=shared.root, system=NATIVE, place=side)
 
             def answers(part: tuple[str, ...]) -> list[Answer]:
                 questions = [
@@ -75,7 +75,7 @@ def text(content: str) -> TreeFile:
 
 def test_the_answers_are_those_of_a_process_but_for_the_path_of_the_tree() -> None:
     (there,) = asked({}, "notes-server")
-    scope = Scope(root=specimen.path(), system=NATIVE)
+    scope = QuestionScope(root=specimen.path(), system=NATIVE)
     question = Question(path=("notes-server",), parts=("derivation", "position"))
     (here,) = ask(scope, [question])
     assert there.parts["derivation"] == here.parts["derivation"]

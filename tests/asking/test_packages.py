@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import process, specimen
-from toolkit.asking.packages import Question, Scope, Times, ask, called, why_not
+from toolkit.asking.packages import Question, QuestionScope, Times, ask, called, why_not
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 
@@ -29,7 +29,7 @@ def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -
     lines: list[str] = []
     with process.echoing(lines.append):
         answers = ask(
-            Scope(root=root, system=NATIVE),
+            QuestionScope(root=root, system=NATIVE),
             [Question(path=(name,), parts=("derivation",)) for name in names],
         )
     assert [answer.kind for answer in answers] == ["derivation", "ends", "derivation"]
@@ -57,7 +57,7 @@ def test_what_ends_the_derivation_ends_what_reads_it(tmp_path: Path) -> None:
     lines: list[str] = []
     with process.echoing(lines.append):
         (answer,) = ask(
-            Scope(root=root, system=NATIVE), [Question(path=("notes-server",))]
+            QuestionScope(root=root, system=NATIVE), [Question(path=("notes-server",))]
         )
     assert answer.parts.keys() == {"arguments", "meta", "passthru", "position"}
     assert answer.ends.keys() >= {"derivation", "fixed-output", "override"}
@@ -74,10 +74,10 @@ def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(
     )
     question = Question(path=("notes-server",), parts=("derivation", "passthru"))
     times = Times()
-    (answer,) = ask(Scope(root=root, system=NATIVE), [question], times=times)
+    (answer,) = ask(QuestionScope(root=root, system=NATIVE), [question], times=times)
     assert answer.ends.keys() == {"passthru.bad"}
     times.ending.spend(times.ending.left)
-    (late,) = ask(Scope(root=root, system=NATIVE), [question], times=times)
+    (late,) = ask(QuestionScope(root=root, system=NATIVE), [question], times=times)
     assert late.ends["passthru"] == answer.ends["passthru.bad"]
     assert late.limits == {"derivation": limits.no_time()}
 
@@ -89,10 +89,12 @@ def test_nothing_is_asked_when_the_time_is_over() -> None:
     lines: list[str] = []
     with process.echoing(lines.append), times.sharing(0):
         (answer,) = ask(
-            Scope(root=specimen.path(), system=NATIVE), [question], times=times
+            QuestionScope(root=specimen.path(), system=NATIVE), [question], times=times
         )
     assert (answer.limits, lines) == ({"derivation": limits.no_time()}, [])
-    (answer,) = ask(Scope(root=specimen.path(), system=NATIVE), [question], times=times)
+    (answer,) = ask(
+        QuestionScope(root=specimen.path(), system=NATIVE), [question], times=times
+    )
     assert answer.kind == "derivation"
 
 
@@ -132,7 +134,7 @@ def test_a_function_is_called_with_what_it_takes(
         )
     )
     (answer,) = ask(
-        Scope(root=root, system=NATIVE),
+        QuestionScope(root=root, system=NATIVE),
         [Question(path=("notes-server",), parts=("functions",))],
     )
     assert answer.parts["functions"].keys() == called
@@ -148,7 +150,9 @@ def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:
         )
     )
     assert package.read_text() != text
-    (answer,) = ask(Scope(root=root, system=NATIVE), [Question(path=("notes-server",))])
+    (answer,) = ask(
+        QuestionScope(root=root, system=NATIVE), [Question(path=("notes-server",))]
+    )
     assert answer.ends == {}
     assert "passthru" in answer.parts
 
@@ -161,7 +165,9 @@ def test_an_answer_that_is_too_long_for_one_is_none(tmp_path: Path) -> None:
     text = package.read_text()
     package.write_text(text.replace("passthru = {", f"passthru = {long} // {{", 1))
     assert package.read_text() != text
-    (answer,) = ask(Scope(root=root, system=NATIVE), [Question(path=("notes-server",))])
+    (answer,) = ask(
+        QuestionScope(root=root, system=NATIVE), [Question(path=("notes-server",))]
+    )
     assert answer.ends["passthru"] == "what can be seen of it is too long"
     assert "derivation" in answer.parts
 
@@ -184,7 +190,9 @@ def test_a_part_has_a_name_in_a_sentence(part: str, name: str) -> None:
 def test_what_evaluates_has_no_other_reason() -> None:
     assert (
         why_not(
-            Scope(root=specimen.path(), system=NATIVE), ("notes-server",), Allowance(60)
+            QuestionScope(root=specimen.path(), system=NATIVE),
+            ("notes-server",),
+            Allowance(60),
         )
         == "it evaluates"
     )

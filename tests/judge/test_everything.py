@@ -17,7 +17,7 @@ from toolkit.asking.packages import (
     THROWS,
     Answer,
     Question,
-    Scope,
+    QuestionScope,
     ask,
 )
 from toolkit.judge import JudgeRequest, judge
@@ -54,7 +54,7 @@ def spoiled(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Path]]:
 
 def whole(root: Path, names: list[str]) -> dict[str, Answer]:
     answers = ask(
-        Scope(root=root, system=NATIVE, hashed=True),
+        QuestionScope(root=root, system=NATIVE, hashed=True),
         [Question(path=(name,)) for name in names],
     )
     return dict(zip(names, answers, strict=True))
@@ -95,7 +95,7 @@ def all_of(
 
 def test_what_is_said_of_all_is_what_plain_nix_says_of_each() -> None:
     (names,) = ask(
-        Scope(root=specimen.path(), system=NATIVE),
+        QuestionScope(root=specimen.path(), system=NATIVE),
         [Question(path=(), parts=("names",))],
     )
     found = whole(specimen.path(), names.parts["names"])

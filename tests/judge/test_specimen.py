@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from tests.judge.edits import Edit, Step, edited, file_edits
 from toolkit import process, specimen
 from toolkit.asking import packages
-from toolkit.asking.packages import Question, Scope
+from toolkit.asking.packages import Question, QuestionScope
 from toolkit.cache import VARIABLE
 from toolkit.judge import (
     JudgeRequest,
@@ -354,7 +354,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     first = packages.ask
 
     def watched(
-        scope: Scope,
+        scope: QuestionScope,
         questions: Sequence[Question],
         **more: Any,  # noqa: ANN401
     ) -> list[packages.Answer]:
@@ -877,7 +877,7 @@ def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(
 def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
     question = Question(path=("notes-server",))
     one, many = (
-        Scope(root=specimen.path(), system=NATIVE)
+        QuestionScope(root=specimen.path(), system=NATIVE)
         .evaluation(dict.fromkeys(range(count), question))
         .command.env
         for count in (1, 24)
@@ -981,7 +981,7 @@ def test_only_a_question_begins_the_time_of_an_attribute() -> None:
             return super().execute(command, things, mark=mark)
 
     (answer,) = packages.ask(
-        Scope(root=specimen.path(), system=NATIVE),
+        QuestionScope(root=specimen.path(), system=NATIVE),
         [Question(path=("notes-server",))],
         allowed=Marks(60),
     )

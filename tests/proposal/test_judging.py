@@ -11,11 +11,11 @@ from toolkit.judge import SYSTEMS
 from toolkit.judge.differences import (
     Cause,
     Difference,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Gap,
     Judgement,
     Kind,
-    Place,
     Weight,
 )
 from toolkit.model import SourceRequest
@@ -80,7 +80,10 @@ def answer(
     )
 
 
-CAUSES = {kind: Cause(fact=Fact.GONE, place=Place.META, name=kind) for kind in Kind}
+CAUSES = {
+    kind: Cause(fact=DifferenceFact.GONE, place=DifferencePlace.META, name=kind)
+    for kind in Kind
+}
 
 
 def differs(
@@ -312,7 +315,9 @@ def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not(
             system=ONE,
             kind=Kind.PASSTHRU,
             weight=Weight.CHANGE,
-            cause=Cause(fact=Fact.DIFFERS, place=Place.PASSTHRU, name=name),
+            cause=Cause(
+                fact=DifferenceFact.DIFFERS, place=DifferencePlace.PASSTHRU, name=name
+            ),
             before=script,
             after=after,
         )

@@ -13,11 +13,11 @@ from toolkit.judge.comparing import compare
 from toolkit.judge.differences import (
     Cause,
     Difference,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Gap,
     Judgement,
     Kind,
-    Place,
     Weight,
 )
 from toolkit.judge.subject import Compared
@@ -30,10 +30,14 @@ SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 
 
-FAILS = Cause(fact=Fact.FAILS)
-TESTS_FAIL = Cause(fact=Fact.FAILS, place=Place.PARTS, names=("passthru.tests",))
-BUILT = Cause(fact=Fact.BUILT_DIFFERENTLY)
-PROGRAM_GONE = Cause(fact=Fact.GONE, place=Place.META, name="mainProgram")
+FAILS = Cause(fact=DifferenceFact.FAILS)
+TESTS_FAIL = Cause(
+    fact=DifferenceFact.FAILS, place=DifferencePlace.PARTS, names=("passthru.tests",)
+)
+BUILT = Cause(fact=DifferenceFact.BUILT_DIFFERENTLY)
+PROGRAM_GONE = Cause(
+    fact=DifferenceFact.GONE, place=DifferencePlace.META, name="mainProgram"
+)
 
 
 def judged(
@@ -100,7 +104,7 @@ def test_what_evaluates_now_an_argument_that_is_gone_and_another_line_have_no_va
     now = difference(
         "a",
         Kind.EVALUATION,
-        Cause(fact=Fact.EVALUATES_NOW),
+        Cause(fact=DifferenceFact.EVALUATES_NOW),
         before="it throws",
         after="/nix/store/x",
         weight=Weight.CHANGE,
@@ -136,7 +140,7 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
     throwing = difference(
         "d",
         Kind.DERIVATION,
-        Cause(fact=Fact.WOULD_DIFFER),
+        Cause(fact=DifferenceFact.WOULD_DIFFER),
         weight=Weight.CHANGE,
         before={},
         after={},

@@ -2,12 +2,19 @@
 
 import pytest
 
-from toolkit.judge.differences import Cause, Difference, Fact, Kind, Place, Weight
+from toolkit.judge.differences import (
+    Cause,
+    Difference,
+    DifferenceFact,
+    DifferencePlace,
+    Kind,
+    Weight,
+)
 from toolkit.report.sentences import sentence
 
 
-@pytest.mark.parametrize("fact", Fact)
-def test_each_fact_has_a_sentence(fact: Fact) -> None:
+@pytest.mark.parametrize("fact", DifferenceFact)
+def test_each_fact_has_a_sentence(fact: DifferenceFact) -> None:
     difference = Difference(
         attribute="notes",
         system="x86_64-linux",
@@ -20,9 +27,11 @@ def test_each_fact_has_a_sentence(fact: Fact) -> None:
     assert sentence(difference).strip()
 
 
-@pytest.mark.parametrize("place", sorted({*Place} - {Place.ITSELF, Place.FILE}))
-def test_each_part_of_an_attribute_has_a_name(place: Place) -> None:
-    cause = Cause(fact=Fact.GONE, place=place, name="it", names=("meta",))
+@pytest.mark.parametrize(
+    "place", sorted({*DifferencePlace} - {DifferencePlace.ITSELF, DifferencePlace.FILE})
+)
+def test_each_part_of_an_attribute_has_a_name(place: DifferencePlace) -> None:
+    cause = Cause(fact=DifferenceFact.GONE, place=place, name="it", names=("meta",))
     difference = Difference(
         attribute="notes",
         system="x86_64-linux",

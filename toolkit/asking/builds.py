@@ -34,7 +34,7 @@ _MOST_TOLD = 10
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Cause(StrEnum):
+class FailureCause(StrEnum):
     """Why a chunk has no answers, or not all."""
 
     ENDED = "Nix ended with an error"
@@ -52,7 +52,7 @@ class Built(Struct, frozen=True, kw_only=True):
     derivation: str
     mark: str
     lines: str = ""
-    cause: Cause | None = None
+    cause: FailureCause | None = None
     status: int = 0
     question: str = ""
 
@@ -77,13 +77,13 @@ class _Derivation(Struct, frozen=True, kw_only=True):
                 derivation=self.path,
                 mark=self.mark,
                 lines=lines,
-                cause=Cause.ENDED if int(status) else None,
+                cause=FailureCause.ENDED if int(status) else None,
                 status=int(status),
             )
         return None
 
 
-class Builder(Struct, frozen=True, kw_only=True):
+class ChunkBuilder(Struct, frozen=True, kw_only=True):
     """Builds chunks, which share some attributes; `options` are the user's."""
 
     shared: Mapping[str, str]
@@ -219,7 +219,7 @@ class _Log(Struct, kw_only=True):
         return Built(
             derivation=derivation.path,
             mark=derivation.mark,
-            cause=Cause.LATE if is_late else Cause.KILLED,
+            cause=FailureCause.LATE if is_late else FailureCause.KILLED,
             status=0 if is_late else -int(said[2]),
             question=said[2] if is_late else "",
         )

@@ -16,8 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
-from toolkit.asking.builds import Builder, Cause
-from toolkit.asking.gathering import Gathering, Request
+from toolkit.asking.builds import ChunkBuilder, FailureCause
+from toolkit.asking.gathering import ChunkRequest, Gathering
 from toolkit.asking.places import Task
 from toolkit.errors import CommandError, LimitError
 from toolkit.git import reading
@@ -83,7 +83,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
             task.on_line(line)
         argv = ("nix-store", "--realise", result.derivation)
         stderr = "\n".join(lines)
-        if result.cause is Cause.LATE:
+        if result.cause is FailureCause.LATE:
             raise LimitError(
                 argv,
                 status=-15,
@@ -99,7 +99,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
         """Return the block in which a conversation takes part in the gathering."""
         return self.gathering.taking_part()
 
-    def _request(self, task: Task) -> Request:
+    def _request(self, task: Task) -> ChunkRequest:
         evaluation = task.evaluation
         given = {
             name: value
@@ -126,7 +126,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
             "seconds": ceil(task.allowed.seconds),
             "longest": ceil(min(evaluation.longest, _LONGEST)),
         }
-        return Request(attributes=attributes)
+        return ChunkRequest(attributes=attributes)
 
 
 def spread(root: Path, key: str, *, options: Sequence[str]) -> Spread:
@@ -156,7 +156,7 @@ def side(
 
     The tree at `root` has them.
     """
-    builder = Builder(
+    builder = ChunkBuilder(
         shared={
             "busybox": shared.busybox,
             "expressions": shared.expressions,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
-from toolkit.asking.places import HERE, Place, Task
+from toolkit.asking.places import HERE, EvaluationPlace, Task
 from toolkit.asking.questions import Evaluation, bisected, new_mark
 from toolkit.errors import CommandError
 from toolkit.nix.limits import Allowance
@@ -25,7 +25,9 @@ Thing = tuple[str, tuple[str, ...]]
 class Conversation(ABC, Generic[Q, A]):
     """Questions of one kind about a system, and what Nix has answered so far."""
 
-    def __init__(self, system: str, allowed: Allowance, place: Place = HERE) -> None:
+    def __init__(
+        self, system: str, allowed: Allowance, place: EvaluationPlace = HERE
+    ) -> None:
         """Subtract the time of each attribute from its allowance."""
         self.system = system
         self.allowed = allowed

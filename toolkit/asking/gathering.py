@@ -10,7 +10,7 @@ from toolkit.asking.builds import Built
 from toolkit.pipes import LONGEST_WAIT
 
 
-class Request(Struct, frozen=True, kw_only=True, eq=False):
+class ChunkRequest(Struct, frozen=True, kw_only=True, eq=False):
     """A chunk by the attributes of its derivation."""
 
     attributes: Mapping[str, str | int]
@@ -29,11 +29,11 @@ class Gathering:
     ) -> None:
         self._left = count
         self._build = build
-        self._waiting: list[Request] = []
+        self._waiting: list[ChunkRequest] = []
         self._results: dict[int, Built | BaseException] = {}
         self._change = Condition()
 
-    def result(self, request: Request) -> Built:
+    def result(self, request: ChunkRequest) -> Built:
         """Return what a chunk comes to, once all others wait for theirs."""
         with self._change:
             self._waiting.append(request)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.asking.conversation import Conversation, Thing, key
-from toolkit.asking.places import HERE, Place, Task
+from toolkit.asking.places import HERE, EvaluationPlace, Task
 from toolkit.asking.questions import MARK, Evaluation
 from toolkit.errors import CommandError, LimitError
 from toolkit.nix import limits, program
@@ -148,7 +148,7 @@ class Answer(Struct, frozen=True, kw_only=True):
         return {part: self.ends[part] for part in self.limited}
 
 
-class Scope(Struct, frozen=True, kw_only=True):
+class QuestionScope(Struct, frozen=True, kw_only=True):
     """A tree, a system, and how and where its attributes are evaluated.
 
     With `nixos` NixOS tests as well. If `hashed`, the answers are those of the whole
@@ -159,7 +159,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     system: str
     nixos: bool = False
     hashed: bool = False
-    place: Place = HERE
+    place: EvaluationPlace = HERE
 
     @property
     def seconds(self) -> float:
@@ -249,7 +249,7 @@ def seconds(*, nixos: bool) -> float:
 
 
 def ask(
-    scope: Scope,
+    scope: QuestionScope,
     questions: Sequence[Question],
     *,
     times: Times | None = None,
@@ -293,7 +293,7 @@ class _Conversation(Conversation[Question, Answer]):
 
     def __init__(
         self,
-        scope: Scope,
+        scope: QuestionScope,
         times: Times,
         allowed: Allowance,
         *,
@@ -467,7 +467,7 @@ def is_unreached(answer: Answer) -> bool:
     return answer.kind == ENDS and {*answer.ends.values()} == {limits.no_time()}
 
 
-def why_not(scope: Scope, path: tuple[str, ...], allowed: Allowance) -> str:
+def why_not(scope: QuestionScope, path: tuple[str, ...], allowed: Allowance) -> str:
     """Return in one line why an attribute does not evaluate."""
     question = Question(path=path, parts=("derivation",))
     task = Task(

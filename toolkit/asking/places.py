@@ -26,7 +26,7 @@ class Task(Struct, frozen=True, kw_only=True):
     on_line: Callable[[str], None]
 
 
-class Place(Protocol):
+class EvaluationPlace(Protocol):
     """A place that evaluates."""
 
     def execute(self, task: Task) -> None:

@@ -252,7 +252,7 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     """
     pair = _Pair(before=before, after=after, system=system, overlay=overlay)
     allowed = limits.allowance() if allowed is None else allowed
-    return _Conversation(pair, allowed).ask(questions)
+    return _TrialConversation(pair, allowed).ask(questions)
 
 
 class _Pair(Struct, frozen=True, kw_only=True):
@@ -264,7 +264,7 @@ class _Pair(Struct, frozen=True, kw_only=True):
     overlay: Path | None
 
 
-class _Conversation(Conversation[LiftQuestion, Derivations]):
+class _TrialConversation(Conversation[LiftQuestion, Derivations]):
     """Questions about two trees on one system, and what Nix has answered so far."""
 
     def __init__(self, pair: _Pair, allowed: Allowance) -> None:
@@ -340,7 +340,7 @@ class _Conversation(Conversation[LiftQuestion, Derivations]):
 
     def _unchanged(self, question: LiftQuestion) -> Derivations:
         pair = replace(self._pair, after=self._pair.before, overlay=None)
-        (answer,) = _Conversation(pair, self.allowed).ask([question])
+        (answer,) = _TrialConversation(pair, self.allowed).ask([question])
         return answer
 
     def _by_method(self, question: LiftQuestion) -> Derivations | None:

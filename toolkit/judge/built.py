@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from toolkit.judge.differences import (
     Cause,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Kind,
-    Place,
     Weighed,
     changed,
     noted,
@@ -42,24 +42,27 @@ def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
     elif not own.same:
         lost = tuple(name for name in before["outputs"] if name not in after["outputs"])
         if lost:
-            cause = Cause(fact=Fact.OUTPUTS_LOST, names=lost)
+            cause = Cause(fact=DifferenceFact.OUTPUTS_LOST, names=lost)
             yield regression(Kind.DERIVATION, cause, [*lost])
-        cause = _version(own) or Cause(fact=Fact.BUILT_DIFFERENTLY)
+        cause = _version(own) or Cause(fact=DifferenceFact.BUILT_DIFFERENTLY)
         yield changed(Kind.DERIVATION, cause, before["drv"], after["drv"])
     elif not fixed:
-        cause = Cause(fact=Fact.FETCH_UNNAMED)
+        cause = Cause(fact=DifferenceFact.FETCH_UNNAMED)
         yield noted(Kind.FIXED_OUTPUT, cause, before["drv"], after["drv"])
 
 
 def _ends(own: Own) -> Weighed | None:
     """Return that a derivation, or its output, evaluates on one side only."""
-    for name, place in (("drv", Place.ITSELF), ("out", Place.OUTPUT)):
+    for name, place in (
+        ("drv", DifferencePlace.ITSELF),
+        ("out", DifferencePlace.OUTPUT),
+    ):
         old, new = own.before[name], own.after[name]
         if new == THREW != old:
-            cause = Cause(fact=Fact.FAILS, place=place)
+            cause = Cause(fact=DifferenceFact.FAILS, place=place)
             return regression(Kind.EVALUATION, cause, old, THROWN)
         if old == THREW != new:
-            cause = Cause(fact=Fact.EVALUATES_NOW)
+            cause = Cause(fact=DifferenceFact.EVALUATES_NOW)
             return changed(Kind.EVALUATION, cause, THROWN, new)
     return None
 
@@ -73,7 +76,7 @@ def _would_differ(own: Own) -> Iterator[Weighed]:
         if one.get(name) != other.get(name)
     )
     if names:
-        cause = _version(own) or Cause(fact=Fact.WOULD_DIFFER, names=names)
+        cause = _version(own) or Cause(fact=DifferenceFact.WOULD_DIFFER, names=names)
         values = ({name: side.get(name) for name in names} for side in (one, other))
         yield changed(Kind.DERIVATION, cause, *values)
 
@@ -83,7 +86,7 @@ def _version(own: Own) -> Cause | None:
     if not own.updated:
         return None
     versions = (str(side["version"]) for side in (own.before, own.after))
-    return Cause(fact=Fact.VERSION, names=tuple(versions))
+    return Cause(fact=DifferenceFact.VERSION, names=tuple(versions))
 
 
 def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -116,7 +119,7 @@ def refused(
     words = {word for file in files for word in subject.files.get(file, ())}
     for reason in reasons:
         weigh = changed if words & _REFUSALS[reason] else regression
-        yield weigh(Kind.EVALUATION, Cause(fact=Fact.REFUSED, other=reason))
+        yield weigh(Kind.EVALUATION, Cause(fact=DifferenceFact.REFUSED, other=reason))
 
 
 def attributes(
@@ -132,13 +135,13 @@ def attributes(
         is_explained = not own.same and not (inner and source in both)
         if name.rpartition(".")[2] in HASHES or is_explained:
             continue
-        place = Place.ATTRIBUTE
+        place = DifferencePlace.ATTRIBUTE
         if name not in after:
             if before[name] != "null":
-                cause = Cause(fact=Fact.GONE, place=place, name=name)
+                cause = Cause(fact=DifferenceFact.GONE, place=place, name=name)
                 yield regression(Kind.PASSTHRU, cause, before[name])
         elif name in before and before[name] != after[name]:
-            cause = Cause(fact=Fact.ANOTHER_TYPE, place=place, name=name)
+            cause = Cause(fact=DifferenceFact.ANOTHER_TYPE, place=place, name=name)
             yield changed(Kind.PASSTHRU, cause, before[name], after[name])
 
 

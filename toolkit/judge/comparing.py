@@ -12,9 +12,9 @@ from toolkit.judge import built, fixed_outputs, showing
 from toolkit.judge.differences import (
     Cause,
     Difference,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Kind,
-    Place,
     Weighed,
     Weight,
     changed,
@@ -55,32 +55,32 @@ def _transition(
     if is_limited or {before.kind, after.kind} <= _FAILING:
         return []
     if before.kind in _FAILING:
-        cause = Cause(fact=Fact.EVALUATES_NOW)
+        cause = Cause(fact=DifferenceFact.EVALUATES_NOW)
         return [changed(Kind.EVALUATION, cause, before.kind, after.kind)]
     if after.kind in _FAILING:
         reason = next(iter(after.ends.values()), THROWN)
-        cause = Cause(fact=Fact.FAILS)
+        cause = Cause(fact=DifferenceFact.FAILS)
         return [regression(Kind.EVALUATION, cause, before.kind, reason)]
-    cause = Cause(fact=Fact.ANOTHER_TYPE)
+    cause = Cause(fact=DifferenceFact.ANOTHER_TYPE)
     return [regression(Kind.DERIVATION, cause, before.kind, after.kind)]
 
 
 def _moved(subject: Compared, before: Answer, after: Answer) -> Weighed:
     """Return the difference of an attribute that comes or goes."""
     if before.kind == MISSING:
-        return changed(Kind.ADDED, Cause(fact=Fact.NEW), None, after.kind)
+        return changed(Kind.ADDED, Cause(fact=DifferenceFact.NEW), None, after.kind)
     weigh = noted if before.kind in _FAILING else regression
     if subject.attribute in subject.aliases:
-        cause = Cause(fact=Fact.LOST, place=Place.ALIAS)
+        cause = Cause(fact=DifferenceFact.LOST, place=DifferencePlace.ALIAS)
         return weigh(Kind.ALIAS, cause, before.kind)
-    return weigh(Kind.REMOVED, Cause(fact=Fact.LOST), before.kind)
+    return weigh(Kind.REMOVED, Cause(fact=DifferenceFact.LOST), before.kind)
 
 
 class _Ending(Struct, frozen=True, kw_only=True):
     """A part that ends Nix on one side: its weight, the fact, and Nix's reason."""
 
     weight: Weight
-    fact: Fact
+    fact: DifferenceFact
     reason: str
 
 
@@ -93,13 +93,13 @@ def _ended(before: Answer, after: Answer) -> Iterator[Weighed]:
         is_whole = "derivation" in parts
         cause = Cause(
             fact=ending.fact,
-            place=Place.ITSELF if is_whole else Place.PARTS,
+            place=DifferencePlace.ITSELF if is_whole else DifferencePlace.PARTS,
             names=() if is_whole else tuple(sorted(parts)),
         )
         values = {
-            Fact.EVALUATES_NOW: (ending.reason, None),
-            Fact.FAILED_AND_GONE: (ending.reason, None),
-            Fact.THROWS_NOW: (ending.reason, THROWN),
+            DifferenceFact.EVALUATES_NOW: (ending.reason, None),
+            DifferenceFact.FAILED_AND_GONE: (ending.reason, None),
+            DifferenceFact.THROWS_NOW: (ending.reason, THROWN),
         }
         old, new = values.get(ending.fact, (None, ending.reason))
         yield Weighed(
@@ -130,7 +130,7 @@ def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
             part,
             _Ending(
                 weight=Weight.NOTE if is_harmless else Weight.REGRESSION,
-                fact=Fact.NEW_AND_FAILS if is_new else Fact.FAILS,
+                fact=DifferenceFact.NEW_AND_FAILS if is_new else DifferenceFact.FAILS,
                 reason=reason,
             ),
         )
@@ -139,7 +139,11 @@ def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
 def _ended_before(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
     """Yield the parts that ended Nix before the change, and do not any more."""
     is_whole = "derivation" in before.ends.keys() - after.ends.keys()
-    fact = Fact.THROWS_NOW if is_whole and _throws(after) else Fact.EVALUATES_NOW
+    fact = (
+        DifferenceFact.THROWS_NOW
+        if is_whole and _throws(after)
+        else DifferenceFact.EVALUATES_NOW
+    )
     for part, reason in before.ends.items():
         if _ends(part, after) or part in before.limited or not _takes(part, after):
             continue
@@ -148,7 +152,7 @@ def _ended_before(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]
             part,
             _Ending(
                 weight=Weight.CHANGE if is_gone or is_whole else Weight.NOTE,
-                fact=Fact.FAILED_AND_GONE if is_gone else fact,
+                fact=DifferenceFact.FAILED_AND_GONE if is_gone else fact,
                 reason=reason,
             ),
         )
@@ -201,10 +205,12 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed
         one, other = parts.get("recurse", (None, None))
         if one != other:
             weigh = regression if one is True else changed
-            yield weigh(Kind.PASSTHRU, Cause(fact=Fact.RECURSES), one, other)
+            yield weigh(Kind.PASSTHRU, Cause(fact=DifferenceFact.RECURSES), one, other)
         yield from showing.passthru(Own(), *parts.get("values", ({}, {})))
     elif "value" in parts and parts["value"][0] != parts["value"][1]:
-        yield changed(Kind.PASSTHRU, Cause(fact=Fact.ANOTHER_VALUE), *parts["value"])
+        yield changed(
+            Kind.PASSTHRU, Cause(fact=DifferenceFact.ANOTHER_VALUE), *parts["value"]
+        )
     yield from showing.arguments(
         *parts.get("arguments", ({}, {})), of_function=before.kind == "function"
     )
@@ -278,7 +284,7 @@ def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Differe
     for name in sorted(old - new):
         own = replace(subject, attribute=prefix + name)
         kind = Kind.ALIAS if name in subject.aliases else Kind.REMOVED
-        yield own.differs(regression(kind, Cause(fact=Fact.LOST)))
+        yield own.differs(regression(kind, Cause(fact=DifferenceFact.LOST)))
     for name in sorted(new - old):
         own = replace(subject, attribute=prefix + name)
-        yield own.differs(changed(Kind.ADDED, Cause(fact=Fact.NEW)))
+        yield own.differs(changed(Kind.ADDED, Cause(fact=DifferenceFact.NEW)))

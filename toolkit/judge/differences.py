@@ -34,7 +34,7 @@ class Weight(StrEnum):
     NOTE = "note"
 
 
-class Place(StrEnum):
+class DifferencePlace(StrEnum):
     """The part of an attribute that differs, or the attribute itself."""
 
     ALIAS = "alias"
@@ -53,7 +53,7 @@ class Place(StrEnum):
     SEEN = "seen"
 
 
-class Fact(StrEnum):
+class DifferenceFact(StrEnum):
     """The fact of a difference; toolkit/report/sentences.py has its sentence."""
 
     ANOTHER_PACKAGE = "another-package"
@@ -118,8 +118,8 @@ class Cause(Struct, frozen=True, kw_only=True):
     nixpkgs is configured with besides its defaults.
     """
 
-    fact: Fact
-    place: Place = Place.ITSELF
+    fact: DifferenceFact
+    place: DifferencePlace = DifferencePlace.ITSELF
     name: str = ""
     within: str = ""
     trial: str = ""

@@ -6,7 +6,15 @@ from msgspec.structs import replace
 
 from toolkit.asking.packages import ENDS, PACKAGE, THROWS, Answer, Question
 from toolkit.judge import comparing
-from toolkit.judge.differences import Cause, Fact, Gap, Kind, Place, changed, noted
+from toolkit.judge.differences import (
+    Cause,
+    DifferenceFact,
+    DifferencePlace,
+    Gap,
+    Kind,
+    changed,
+    noted,
+)
 from toolkit.judge.made import MOST_DEEP
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
@@ -133,5 +141,9 @@ def _weigh(
         if name in before and name in after and before[name] != after[name]:
             kind = Kind.PASSTHRU if name == "kinds" else Kind(name)
             weigh = noted if kind is Kind.POSITION else changed
-            cause = Cause(fact=Fact.HASHES_DIFFER, place=Place.PARTS, names=(name,))
+            cause = Cause(
+                fact=DifferenceFact.HASHES_DIFFER,
+                place=DifferencePlace.PARTS,
+                names=(name,),
+            )
             record.differences.append(subject.differs(weigh(kind, cause)))

@@ -15,11 +15,11 @@ from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import (
     Cause,
     Difference,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Gap,
     Judgement,
     Kind,
-    Place,
     Weight,
     changed,
     noted,
@@ -144,7 +144,7 @@ class Extent:
     def _broken(self, file: ChangedText) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
         name = by_name(file.path) or file.path
-        cause = Cause(fact=Fact.NOT_NIX, place=Place.FILE)
+        cause = Cause(fact=DifferenceFact.NOT_NIX, place=DifferencePlace.FILE)
         return self.record.subject(name, self.native).differs(
             regression(Kind.EVALUATION, cause, None, file.error)
         )
@@ -291,14 +291,16 @@ class Extent:
                 ".".join(there[0]) if there else file.path, self.native
             )
             cause = Cause(
-                fact=Fact.READS_MACHINE, place=Place.FILE, names=file.ambient.machine
+                fact=DifferenceFact.READS_MACHINE,
+                place=DifferencePlace.FILE,
+                names=file.ambient.machine,
             )
             self.record.differences.append(
                 subject.differs(changed(Kind.EVALUATION, cause))
             )
         if file.said[0] != file.said[1] and there:
             subject = self.record.subject(".".join(there[0]), self.native)
-            cause = Cause(fact=Fact.SAYS, place=Place.FILE)
+            cause = Cause(fact=DifferenceFact.SAYS, place=DifferencePlace.FILE)
             self.record.differences.append(
                 subject.differs(noted(Kind.EVALUATION, cause, *file.said))
             )
@@ -327,7 +329,7 @@ class Extent:
                 if follows == [True, False] and pair[1].kind == PACKAGE:
                     other = ".".join(before[question.path])
                     subject = self.record.subject(".".join(question.path), self.native)
-                    cause = Cause(fact=Fact.RENAMED, other=other)
+                    cause = Cause(fact=DifferenceFact.RENAMED, other=other)
                     self.record.differences.append(
                         subject.differs(regression(Kind.OVERRIDE, cause))
                     )

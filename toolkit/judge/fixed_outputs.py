@@ -7,9 +7,9 @@ from typing import Any
 
 from toolkit.judge.differences import (
     Cause,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Kind,
-    Place,
     Weighed,
     changed,
     noted,
@@ -100,10 +100,10 @@ def _fetch_differs(
     has_place = one.get("urls") is not None
     names = _serious(one, other, is_renamed=is_renamed)
 
-    def cause(fact: Fact, *telling: str) -> Cause:
+    def cause(fact: DifferenceFact, *telling: str) -> Cause:
         return Cause(
             fact=fact,
-            place=Place.FETCH,
+            place=DifferencePlace.FETCH,
             name=new["name"],
             names=telling,
             other=old["name"] if old["name"] != new["name"] else None,
@@ -112,16 +112,22 @@ def _fetch_differs(
 
     if names and is_renamed and not has_place:
         weigh = noted if same else changed
-        yield weigh(Kind.FIXED_OUTPUT, cause(Fact.FETCH_KEEPS_HASH))
+        yield weigh(Kind.FIXED_OUTPUT, cause(DifferenceFact.FETCH_KEEPS_HASH))
     elif names:
         ranked = _ranked(names)
         values = ({name: side.get(name) for name in ranked} for side in (one, other))
         yield regression(
-            Kind.FIXED_OUTPUT, cause(Fact.FETCHED_DIFFERENTLY, *ranked), *values
+            Kind.FIXED_OUTPUT,
+            cause(DifferenceFact.FETCHED_DIFFERENTLY, *ranked),
+            *values,
         )
     elif not is_renamed:
         is_rewritten = _hashes(old) != _hashes(new)
-        fact = Fact.HASH_REWRITTEN if is_rewritten else Fact.TOOLS_DIFFER
+        fact = (
+            DifferenceFact.HASH_REWRITTEN
+            if is_rewritten
+            else DifferenceFact.TOOLS_DIFFER
+        )
         yield noted(Kind.FIXED_OUTPUT, cause(fact), old["drv"], new["drv"])
 
 
@@ -174,7 +180,9 @@ def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
             output = name.removesuffix(".drv")
             if name in others and output in outputs:
                 cause = Cause(
-                    fact=Fact.FETCH_UNNAMED, names=(new["name"],), other=output
+                    fact=DifferenceFact.FETCH_UNNAMED,
+                    names=(new["name"],),
+                    other=output,
                 )
                 yield noted(Kind.FIXED_OUTPUT, cause, path, others[name])
 

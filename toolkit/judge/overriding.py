@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from toolkit.judge.differences import (
     Cause,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Kind,
-    Place,
     Weighed,
     changed,
     noted,
@@ -27,10 +27,14 @@ def overrides(
     """Yield the differences between a package's override functions."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            cause = Cause(fact=Fact.GONE, place=Place.METHOD, name=name)
+            cause = Cause(
+                fact=DifferenceFact.GONE, place=DifferencePlace.METHOD, name=name
+            )
             yield regression(Kind.OVERRIDE, cause, name)
         elif name not in before:
-            cause = Cause(fact=Fact.NEW, place=Place.METHOD, name=name)
+            cause = Cause(
+                fact=DifferenceFact.NEW, place=DifferencePlace.METHOD, name=name
+            )
             yield noted(Kind.OVERRIDE, cause, None, name)
         elif isinstance(before[name], dict) and isinstance(after[name], dict):
             yield from _method(own, name, before[name], after[name])
@@ -78,9 +82,11 @@ class _Trial(Struct, frozen=True, kw_only=True):
     opposite_before: Any
     opposite_after: Any
 
-    def cause(self, fact: Fact) -> Cause:
+    def cause(self, fact: DifferenceFact) -> Cause:
         """Return a cause that is about the trial."""
-        return Cause(fact=fact, place=Place.METHOD, name=self.method, trial=self.trial)
+        return Cause(
+            fact=fact, place=DifferencePlace.METHOD, name=self.method, trial=self.trial
+        )
 
 
 def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
@@ -88,13 +94,15 @@ def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
     before, after = trial.before, trial.after
     if before in _FAILING:
         if after not in _FAILING:
-            cause = trial.cause(Fact.EVALUATES_NOW)
+            cause = trial.cause(DifferenceFact.EVALUATES_NOW)
             yield noted(Kind.OVERRIDE, cause, before, after)
     elif after in _FAILING:
-        yield regression(Kind.OVERRIDE, trial.cause(Fact.FAILS), before, after)
+        yield regression(
+            Kind.OVERRIDE, trial.cause(DifferenceFact.FAILS), before, after
+        )
     elif own.same:
         if before != after:
-            cause = trial.cause(Fact.GIVES_ANOTHER)
+            cause = trial.cause(DifferenceFact.GIVES_ANOTHER)
             yield regression(Kind.OVERRIDE, cause, before, after)
     else:
         yield from _effect(own, trial)
@@ -110,10 +118,10 @@ def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
     was_default = trial.opposite_before not in (*_FAILING, own.before["out"])
     is_default = trial.opposite_after not in (*_FAILING, own.after["out"])
     if had and not has and not is_default:
-        cause = trial.cause(Fact.NO_EFFECT)
+        cause = trial.cause(DifferenceFact.NO_EFFECT)
         yield regression(Kind.OVERRIDE, cause, before, after)
     elif has and not had and not was_default:
-        cause = trial.cause(Fact.NOW_HAS_EFFECT)
+        cause = trial.cause(DifferenceFact.NOW_HAS_EFFECT)
         yield changed(Kind.OVERRIDE, cause, before, after)
 
 
@@ -139,7 +147,9 @@ def _flags(
         yield from _probe(own, trial)
         is_other = old["out"] == new["out"] and old["drv"] != new["drv"]
         if is_other and own.before["drv"] == own.after["drv"]:
-            cause = Cause(fact=Fact.FETCH_OF_ARGUMENT, name="override", trial=flag)
+            cause = Cause(
+                fact=DifferenceFact.FETCH_OF_ARGUMENT, name="override", trial=flag
+            )
             yield changed(Kind.FIXED_OUTPUT, cause, old["drv"], new["drv"])
 
 
@@ -155,17 +165,17 @@ def _seen(
     gone = sorted(before.keys() - after.keys() - HASHES)
     lost = tuple(attribute for attribute in gone if before[attribute] != "null")
     if lost:
-        cause = Cause(fact=Fact.SEEN_NO_MORE, name=name, names=lost)
+        cause = Cause(fact=DifferenceFact.SEEN_NO_MORE, name=name, names=lost)
         weigh = regression if own.same else changed
         yield weigh(Kind.OVERRIDE, cause, [*lost])
     if new := tuple(sorted(after.keys() - before.keys() - HASHES)):
-        cause = Cause(fact=Fact.SEEN_NEW, name=name, names=new)
+        cause = Cause(fact=DifferenceFact.SEEN_NEW, name=name, names=new)
         yield noted(Kind.OVERRIDE, cause, None, [*new])
     for attribute in sorted((before.keys() & after.keys()) - HASHES):
         if before[attribute] != after[attribute]:
             cause = Cause(
-                fact=Fact.ANOTHER_TYPE_SEEN,
-                place=Place.SEEN,
+                fact=DifferenceFact.ANOTHER_TYPE_SEEN,
+                place=DifferencePlace.SEEN,
                 name=name,
                 other=attribute,
             )
@@ -180,10 +190,10 @@ def _lost(
         return
     more, fewer = sorted({*after} - {*before}), sorted({*before} - {*after})
     if more:
-        cause = Cause(fact=Fact.RESULT_LOST, name=name, names=tuple(more))
+        cause = Cause(fact=DifferenceFact.RESULT_LOST, name=name, names=tuple(more))
         yield regression(Kind.OVERRIDE, cause, before, after)
     elif fewer:
-        cause = Cause(fact=Fact.KEEPS, name=name, names=tuple(fewer))
+        cause = Cause(fact=DifferenceFact.KEEPS, name=name, names=tuple(fewer))
         yield noted(Kind.OVERRIDE, cause, before, after)
 
 
@@ -199,11 +209,13 @@ def _arrivals(
     lost = tuple(part for part in differing if before[part])
     new = tuple(part for part in differing if not before[part])
     for names, weigh, fact in (
-        (lost, regression, Fact.REACHES_NO_MORE),
-        (new, noted, Fact.NOW_REACHES),
+        (lost, regression, DifferenceFact.REACHES_NO_MORE),
+        (new, noted, DifferenceFact.NOW_REACHES),
     ):
         if names:
-            cause = Cause(fact=fact, place=Place.RESULT, name=name, names=names)
+            cause = Cause(
+                fact=fact, place=DifferencePlace.RESULT, name=name, names=names
+            )
             yield weigh(Kind.OVERRIDE, cause)
 
 
@@ -224,12 +236,16 @@ def follows(
             # A package that is built differently may be made with other attributes.
             lost = tuple(part for part in lost if part in {"src", "out"})
         if name == "pname":
-            cause = Cause(fact=Fact.SOURCE_FOLLOWS_NAME, name=function, trial=name)
+            cause = Cause(
+                fact=DifferenceFact.SOURCE_FOLLOWS_NAME, name=function, trial=name
+            )
             yield from (changed(Kind.OVERRIDE, cause) for _ in new)
             continue
-        sides: tuple[tuple[tuple[str, ...], Callable[..., Weighed], Fact], ...] = (
-            (lost, regression, Fact.FOLLOWS_NO_MORE),
-            (new, noted, Fact.FOLLOWS),
+        sides: tuple[
+            tuple[tuple[str, ...], Callable[..., Weighed], DifferenceFact], ...
+        ] = (
+            (lost, regression, DifferenceFact.FOLLOWS_NO_MORE),
+            (new, noted, DifferenceFact.FOLLOWS),
         )
         for names, weigh, fact in sides:
             if names:

@@ -22,7 +22,7 @@ from toolkit.asking.packages import (
 )
 from toolkit.judge import comparing
 from toolkit.judge.changed import ChangedText, given
-from toolkit.judge.differences import Difference, Fact, Gap, Kind, Weight
+from toolkit.judge.differences import Difference, DifferenceFact, Gap, Kind, Weight
 from toolkit.judge.mapping import AttrPath, Map, shortest
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW, THROWN, Compared
@@ -244,12 +244,15 @@ class Record:
         named = {
             difference.attribute
             for difference in fetches
-            if difference.cause.fact is not Fact.FETCH_UNNAMED
+            if difference.cause.fact is not DifferenceFact.FETCH_UNNAMED
         }
 
         def is_unexplained(difference: Difference) -> bool:
             cause = difference.cause
-            if cause.fact is not Fact.FETCH_UNNAMED or difference.attribute in readers:
+            if (
+                cause.fact is not DifferenceFact.FETCH_UNNAMED
+                or difference.attribute in readers
+            ):
                 return False
             if cause.other is None:
                 return not named

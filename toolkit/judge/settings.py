@@ -11,7 +11,7 @@ from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import (
     Cause,
     Difference,
-    Fact,
+    DifferenceFact,
     Gap,
     Kind,
     Weighed,
@@ -138,5 +138,5 @@ def _effects(
     had, has = (before != after for before, after in zip(usual, varied, strict=True))
     if had == has:
         return []
-    fact = Fact.NOW_HAS_EFFECT if has else Fact.NO_EFFECT
+    fact = DifferenceFact.NOW_HAS_EFFECT if has else DifferenceFact.NO_EFFECT
     return [changed(Kind.OVERRIDE, Cause(fact=fact))]

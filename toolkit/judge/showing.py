@@ -5,9 +5,9 @@ from typing import Any
 
 from toolkit.judge.differences import (
     Cause,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Kind,
-    Place,
     Weighed,
     changed,
     noted,
@@ -48,20 +48,20 @@ def _of_meta(
 ) -> Iterator[Weighed]:
     old, new = before.get(name), after.get(name)
 
-    def cause(fact: Fact) -> Cause:
-        return Cause(fact=fact, place=Place.META, name=name)
+    def cause(fact: DifferenceFact) -> Cause:
+        return Cause(fact=fact, place=DifferencePlace.META, name=name)
 
     if name not in after:
-        yield regression(Kind.META, cause(Fact.GONE), old)
+        yield regression(Kind.META, cause(DifferenceFact.GONE), old)
     elif name not in before:
-        yield changed(Kind.META, cause(Fact.NEW), None, new)
+        yield changed(Kind.META, cause(DifferenceFact.NEW), None, new)
     elif old == new:
         return
     elif new == THREW:
-        yield regression(Kind.META, cause(Fact.THROWS), old, THROWN)
+        yield regression(Kind.META, cause(DifferenceFact.THROWS), old, THROWN)
     elif not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
         weigh = regression if _is_worse(name, old, new, own) else changed
-        yield weigh(Kind.META, cause(Fact.DIFFERS), old, new)
+        yield weigh(Kind.META, cause(DifferenceFact.DIFFERS), old, new)
 
 
 def _is_worse(name: str, old: Any, new: Any, own: Own) -> bool:  # noqa: ANN401 - JSON
@@ -84,13 +84,17 @@ def position(
     if before == after or not isinstance(before, str):
         return
     if not isinstance(after, str):
-        yield regression(Kind.POSITION, Cause(fact=Fact.POSITION_LOST), before)
+        yield regression(
+            Kind.POSITION, Cause(fact=DifferenceFact.POSITION_LOST), before
+        )
         return
     old, new = (subject.shown(side).rpartition(":")[0] for side in (before, after))
     if old != new and new in subject.files:
-        yield noted(Kind.POSITION, Cause(fact=Fact.POSITION_MOVED), before, after)
+        yield noted(
+            Kind.POSITION, Cause(fact=DifferenceFact.POSITION_MOVED), before, after
+        )
     elif old != new:
-        cause = Cause(fact=Fact.POSITION_OUTSIDE)
+        cause = Cause(fact=DifferenceFact.POSITION_OUTSIDE)
         yield regression(Kind.POSITION, cause, before, after)
 
 
@@ -115,23 +119,27 @@ def passthru(
 def _come_or_gone(name: str, old: Any, new: Any) -> Weighed:  # noqa: ANN401 - JSON
     """Return that a value of passthru is on one side only, or throws on one."""
 
-    def cause(fact: Fact) -> Cause:
-        return Cause(fact=fact, place=Place.PASSTHRU, name=name)
+    def cause(fact: DifferenceFact) -> Cause:
+        return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
 
     if old is NOTHING:
-        return noted(Kind.PASSTHRU, cause(Fact.NEW), None, new)
+        return noted(Kind.PASSTHRU, cause(DifferenceFact.NEW), None, new)
     if new is NOTHING:
-        return regression(Kind.PASSTHRU, cause(Fact.GONE), old)
+        return regression(Kind.PASSTHRU, cause(DifferenceFact.GONE), old)
     if new == THREW:
-        return regression(Kind.PASSTHRU, cause(Fact.THROWS), old, THROWN)
-    return noted(Kind.PASSTHRU, cause(Fact.EVALUATES_NOW), THROWN, new)
+        return regression(Kind.PASSTHRU, cause(DifferenceFact.THROWS), old, THROWN)
+    return noted(Kind.PASSTHRU, cause(DifferenceFact.EVALUATES_NOW), THROWN, new)
 
 
 def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # noqa: ANN401 - JSON
     """Compare two values of passthru, of which at most one is a package."""
     if lost := sorted(names_in(old) - names_in(new)):
         for inner in lost:
-            cause = Cause(fact=Fact.GONE, place=Place.PASSTHRU, name=f"{name}.{inner}")
+            cause = Cause(
+                fact=DifferenceFact.GONE,
+                place=DifferencePlace.PASSTHRU,
+                name=f"{name}.{inner}",
+            )
             yield regression(Kind.PASSTHRU, cause, old, new)
         return
     is_equally_built = own.same and own.after.get("out") != THREW
@@ -139,7 +147,9 @@ def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # no
         are_functions = is_set(old) and is_set(new) and "λ" in new
         loses = are_functions and old.get("λ", {}).keys() - new["λ"].keys()
         weigh = regression if loses else changed
-        cause = Cause(fact=Fact.DIFFERS, place=Place.PASSTHRU, name=name)
+        cause = Cause(
+            fact=DifferenceFact.DIFFERS, place=DifferencePlace.PASSTHRU, name=name
+        )
         yield weigh(Kind.PASSTHRU, cause, old, new)
 
 
@@ -148,20 +158,20 @@ def _packages(
 ) -> Iterator[Weighed]:
     """Compare two packages that a package holds, but for what its own rebuild brings."""
 
-    def cause(fact: Fact) -> Cause:
-        return Cause(fact=fact, place=Place.PASSTHRU, name=name)
+    def cause(fact: DifferenceFact) -> Cause:
+        return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
 
     old, new = pair
     if old["out"] == new["out"]:
         if own.before.get("drv") == own.after.get("drv"):
-            fetch = cause(Fact.FETCH_OF_INPUT)
+            fetch = cause(DifferenceFact.FETCH_OF_INPUT)
             yield changed(Kind.FIXED_OUTPUT, fetch, old["drv"], new["drv"])
     elif own.same:
-        built = cause(Fact.BUILT_DIFFERENTLY)
+        built = cause(DifferenceFact.BUILT_DIFFERENTLY)
         yield changed(Kind.PASSTHRU, built, old["drv"], new["drv"])
     elif not _follows(own, old["out"], new["out"]):
         outputs = (STORE.sub("", str(side["out"])) for side in pair)
-        yield changed(Kind.PASSTHRU, cause(Fact.ANOTHER_PACKAGE), *outputs)
+        yield changed(Kind.PASSTHRU, cause(DifferenceFact.ANOTHER_PACKAGE), *outputs)
 
 
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
@@ -183,22 +193,22 @@ def arguments(
 
     They are given by name, each with whether it has a default.
     """
-    place = Place.PARAMETER if of_function else Place.ARGUMENT
+    place = DifferencePlace.PARAMETER if of_function else DifferencePlace.ARGUMENT
 
-    def cause(fact: Fact, name: str) -> Cause:
+    def cause(fact: DifferenceFact, name: str) -> Cause:
         return Cause(fact=fact, place=place, name=name)
 
     for name in sorted(before.keys() - after.keys()):
-        yield regression(Kind.ARGUMENTS, cause(Fact.GONE, name), before[name])
+        yield regression(Kind.ARGUMENTS, cause(DifferenceFact.GONE, name), before[name])
     for name in sorted(after.keys() - before.keys()):
         weigh = regression if of_function and not after[name] else noted
-        yield weigh(Kind.ARGUMENTS, cause(Fact.NEW, name), None, after[name])
+        yield weigh(Kind.ARGUMENTS, cause(DifferenceFact.NEW, name), None, after[name])
     for name in sorted(before.keys() & after.keys()):
         if before[name] == after[name]:
             continue
         fact, weigh = (
-            (Fact.DEFAULT_GONE, regression)
+            (DifferenceFact.DEFAULT_GONE, regression)
             if before[name]
-            else (Fact.DEFAULT_NEW, noted)
+            else (DifferenceFact.DEFAULT_NEW, noted)
         )
         yield weigh(Kind.ARGUMENTS, cause(fact, name), before[name], after[name])

@@ -21,13 +21,13 @@ from toolkit.asking.packages import (
     NATIVE,
     Answer,
     Question,
-    Scope,
+    QuestionScope,
     Times,
     ask,
     is_unreached,
     why_not,
 )
-from toolkit.asking.places import HERE, Place
+from toolkit.asking.places import HERE, EvaluationPlace
 from toolkit.git.reading import TreeFile
 from toolkit.judge.ground import Ground
 from toolkit.model import Progress
@@ -123,7 +123,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
         """Return in one line why an attribute no longer evaluates."""
         with self._laid(self.after) as place:
-            scope = Scope(root=self.root, system=system, place=place)
+            scope = QuestionScope(root=self.root, system=system, place=place)
             return why_not(scope, path, self.allowed)
 
     def again(self, system: str, question: Question) -> tuple[Answer, Answer]:
@@ -267,7 +267,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     @contextmanager
     def _laid(
         self, contents: Mapping[PurePosixPath, TreeFile | None], count: int = 1
-    ) -> Generator[Place]:
+    ) -> Generator[EvaluationPlace]:
         """Yield where so many conversations evaluate a tree with these files."""
         with self.ground.holding(contents) as root:
             yield (
@@ -278,8 +278,8 @@ class Sides(Struct, frozen=True, kw_only=True):
                 )
             )
 
-    def _scope(self, system: str, place: Place) -> Scope:
-        return Scope(
+    def _scope(self, system: str, place: EvaluationPlace) -> QuestionScope:
+        return QuestionScope(
             root=self.root,
             system=system,
             nixos=self.nixos,

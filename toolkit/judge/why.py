@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.asking.packages import Question
-from toolkit.judge.differences import Difference, Fact, Form, Reason
+from toolkit.judge.differences import Difference, DifferenceFact, Form, Reason
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
 from toolkit.judge.subject import Own
@@ -97,9 +97,10 @@ def _is_in(path: AttrPath, wanted: Collection[AttrPath]) -> bool:
 
 def _is_rebuild(difference: Difference) -> bool:
     cause = difference.cause
-    return cause.fact in {Fact.BUILT_DIFFERENTLY, Fact.VERSION} and not (
-        cause.setting or cause.within or cause.name
-    )
+    return cause.fact in {
+        DifferenceFact.BUILT_DIFFERENTLY,
+        DifferenceFact.VERSION,
+    } and not (cause.setting or cause.within or cause.name)
 
 
 def _reasons(

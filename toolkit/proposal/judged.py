@@ -12,11 +12,11 @@ from toolkit.asking.packages import FEW
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.judge.differences import (
     Difference,
-    Fact,
+    DifferenceFact,
+    DifferencePlace,
     Gap,
     Judgement,
     Kind,
-    Place,
     Weight,
 )
 from toolkit.model import Silence
@@ -166,7 +166,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         is_script = (
             words
             and found.kind is Kind.PASSTHRU
-            and found.cause.place is Place.PASSTHRU
+            and found.cause.place is DifferencePlace.PASSTHRU
             and found.cause.name.partition(".")[0] == "updateScript"
         )
         before, after = found.before, found.after
@@ -177,7 +177,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
             and after == [*before, *words]
         ):
             cause = replace(
-                found.cause, fact=Fact.NAMES_SUBPACKAGES, names=self.updated
+                found.cause, fact=DifferenceFact.NAMES_SUBPACKAGES, names=self.updated
             )
             return replace(
                 found, weight=Weight.NOTE, cause=cause, before=None, after=None

@@ -20,7 +20,7 @@ from toolkit.proposal.bumping import bump
 from toolkit.report import pull_request, templates
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
 from toolkit.report.pull_request import StepText, Texts
-from toolkit.report.templates import MOST_LISTED, Part, called, listed, sentence
+from toolkit.report.templates import MOST_LISTED, TextPart, called, listed, sentence
 
 _WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
 """The words in front of nixpkgs' template, and those that each text has.
@@ -31,7 +31,7 @@ These are the proof, the disclosure, and a line to fill in.
 _say = partial(sentence, "lift/sentences")
 
 
-class Kind(StrEnum):
+class LiftKind(StrEnum):
     """The kinds of parts, by their templates in patches/lift/, in a message's order."""
 
     FOLLOWS = "follows"
@@ -44,13 +44,13 @@ class Kind(StrEnum):
     @property
     def takes(self) -> bool:
         """Whether the part takes attributes of the package from then on."""
-        return self in {Kind.FOLLOWS, Kind.FETCHED, Kind.REFETCHED}
+        return self in {LiftKind.FOLLOWS, LiftKind.FETCHED, LiftKind.REFETCHED}
 
 
 _KINDS = {
-    Reachability.HIDDEN: Kind.HIDDEN,
-    Reachability.SHOWN: Kind.SHOWN,
-    Reachability.PARTIAL: Kind.PART,
+    Reachability.HIDDEN: LiftKind.HIDDEN,
+    Reachability.SHOWN: LiftKind.SHOWN,
+    Reachability.PARTIAL: LiftKind.PART,
 }
 
 
@@ -63,8 +63,8 @@ class PartGroup(Struct, frozen=True, kw_only=True):
     many. An override of a source reaches `reached` from then on.
     """
 
-    kind: Kind
-    parts: tuple[Part, ...]
+    kind: LiftKind
+    parts: tuple[TextPart, ...]
     place: str
     follows: tuple[str, ...]
     shared: tuple[str, ...]
@@ -148,7 +148,7 @@ def _subject(packages: Sequence[str], main: PartGroup) -> str:
 def _changes(main: PartGroup) -> Iterator[str]:
     """Yield subjects without the packages, from all parts by name to `a part`."""
     names = listed(called(main.parts))
-    follows = main.kind is Kind.FOLLOWS
+    follows = main.kind is LiftKind.FOLLOWS
     if main.shared or not follows:
         yield main.text("subject", names, main.shared)
     if len(main.shared) > 1:
@@ -300,7 +300,7 @@ def _others(lifted: Lifted, groups: Sequence[PartGroup]) -> str:
             others += names
     return _joined(
         *(
-            _say(macro, _group(lifted, Kind.HIDDEN, names))
+            _say(macro, _group(lifted, LiftKind.HIDDEN, names))
             for macro, names in (("also", also), ("others", others))
             if names
         )
@@ -317,17 +317,17 @@ def _joined(*sentences: str) -> str:
 
 def _groups(lifted: Lifted) -> list[PartGroup]:
     """Return the parts by what is said of them, in the order of the sentences."""
-    groups: dict[tuple[Kind, tuple[str, ...]], list[str]] = defaultdict(list)
+    groups: dict[tuple[LiftKind, tuple[str, ...]], list[str]] = defaultdict(list)
     for name in lifted.states:
         follows = lifted.follows.get(name, ())
         shared = tuple(attribute for attribute in follows if attribute in SHARED)
         groups[_kind(lifted, name), shared].append(name)
-    order = [*Kind]
+    order = [*LiftKind]
     kinds = sorted(groups, key=lambda group: order.index(group[0]))
     return [_group(lifted, kind, groups[kind, shared]) for kind, shared in kinds]
 
 
-def _kind(lifted: Lifted, name: str) -> Kind:
+def _kind(lifted: Lifted, name: str) -> LiftKind:
     state, follows = lifted.states[name], lifted.follows.get(name, ())
     if not follows:
         return _KINDS[state]
@@ -336,10 +336,10 @@ def _kind(lifted: Lifted, name: str) -> Kind:
     # What is fetched by hash is what it was, whichever version it is called.
     is_fetched = fetched & {name, lifted.methods[name][-1], *along}
     if "src" in follows or lifted.let.inner or not is_fetched:
-        return Kind.FOLLOWS
+        return LiftKind.FOLLOWS
     if state is Reachability.PARTIAL:
-        return Kind.PART
-    return Kind.REFETCHED if state is Reachability.SHOWN else Kind.FETCHED
+        return LiftKind.PART
+    return LiftKind.REFETCHED if state is Reachability.SHOWN else LiftKind.FETCHED
 
 
 def _main(groups: Sequence[PartGroup], lifted: Lifted) -> PartGroup:
@@ -348,11 +348,13 @@ def _main(groups: Sequence[PartGroup], lifted: Lifted) -> PartGroup:
     first = next(iter(kinds))
     if first.takes:
         return _group(lifted, first, [*lifted.follows])
-    return _group(lifted, Kind.HIDDEN if len(kinds) > 1 else first, [*lifted.states])
+    return _group(
+        lifted, LiftKind.HIDDEN if len(kinds) > 1 else first, [*lifted.states]
+    )
 
 
-def _group(lifted: Lifted, kind: Kind, names: Sequence[str]) -> PartGroup:
-    parts = tuple(Part(name=name, path=lifted.methods[name]) for name in names)
+def _group(lifted: Lifted, kind: LiftKind, names: Sequence[str]) -> PartGroup:
+    parts = tuple(TextPart(name=name, path=lifted.methods[name]) for name in names)
     taken = [lifted.follows.get(name, ()) for name in names]
     uses = [lifted.used.get(name, ()) for name in names]
     used = tuple(dict.fromkeys(attribute for each in uses for attribute in each))
@@ -365,7 +367,7 @@ def _group(lifted: Lifted, kind: Kind, names: Sequence[str]) -> PartGroup:
         follows=tuple(dict.fromkeys(name for each in taken for name in each)),
         shared=tuple(name for name in SHARED if all(name in each for each in taken)),
         uses=used if all(uses) and len(used) < MOST_LISTED else (),
-        reached=reached if kind is Kind.PART and is_source else (),
+        reached=reached if kind is LiftKind.PART and is_source else (),
         moves={*names} <= {*lifted.let.moved},
         inner=lifted.let.inner,
     )
@@ -380,9 +382,9 @@ def _sentences(lifted: Lifted, main: PartGroup) -> LiftSentences:
         lifted.let.own, key=lambda name: OWN.index(name if name in OWN else "src")
     )
     updated = [
-        Part(name=name, path=(*name.split("."),)) for name in lifted.hashes.updated
+        TextPart(name=name, path=(*name.split("."),)) for name in lifted.hashes.updated
     ]
-    apart = [Part(name=name, path=lifted.methods[name]) for name in lifted.apart]
+    apart = [TextPart(name=name, path=lifted.methods[name]) for name in lifted.apart]
     taken = dict.fromkeys(name for names in lifted.apart.values() for name in names)
     is_package = re.search(r"\brec \{", lifted.text) is not None
     rec = lifted.rec
@@ -406,7 +408,7 @@ def _along(lifted: Lifted) -> str:
     place = _place([*lifted.let.along.values()])
     is_same = place in {_place([path]) for path in lifted.methods.values()}
     parts = {
-        name: Part(name=name, path=path) for name, path in lifted.let.along.items()
+        name: TextPart(name=name, path=path) for name, path in lifted.let.along.items()
     }
     new = [
         part.introduced

@@ -81,7 +81,7 @@ def fixes(
             refused.append(Refused(attribute=override.attribute, reason=error.message))
     if not plans:
         return Fixes(reach=found, after=found, mended=(), refused=(*refused,))
-    trial = _Trial(request=request, found=found, texts=texts, progress=progress)
+    trial = _Fix(request=request, found=found, texts=texts, progress=progress)
     kept, after = trial.kept(plans)
     refused += (
         Refused(
@@ -199,7 +199,7 @@ def _listing(plan: _Plan, text: str) -> list[Edit]:
     return spans.first_in_list(tree, f"(import ./{plan.beside.name})")
 
 
-class _Trial(Struct, frozen=True, kw_only=True):
+class _Fix(Struct, frozen=True, kw_only=True):
     """Tries changes of files as a whole."""
 
     request: ReachRequest

@@ -22,9 +22,9 @@ from toolkit.reach.effects import Left
 from toolkit.reach.mends import (
     Behind,
     Beside,
-    Change,
     Composition,
     Extension,
+    Mend,
     Proposed,
 )
 from toolkit.reach.overridden import Call, Overridden
@@ -162,7 +162,7 @@ def ways(
         yield from (
             way(
                 _versioned(package, last, more, names),
-                Change(
+                Mend(
                     bindings=(_kernel_source(names),),
                     replaced=("src",),
                     recursive=True,
@@ -178,7 +178,7 @@ def ways(
     inner = f"{base}.{wrapped}.overrideAttrs (old: {{ {_given(given, last)} }})"
     yield way(
         f"{package}.overridePythonAttrs (old: {{ {_given(given, last)} }})",
-        Change(method="overridePythonAttrs"),
+        Mend(method="overridePythonAttrs"),
     )
     texts = [
         ("", *_DOWNLOADS[each])
@@ -194,14 +194,14 @@ def ways(
             other = function if function != method else ""
             yield way(f"{package}.{function} {text}", replace(change, method=other))
     yield way(
-        f"{package}.override {{\n  {wrapped} = {inner};\n}}", Change(wrapped=wrapped)
+        f"{package}.override {{\n  {wrapped} = {inner};\n}}", Mend(wrapped=wrapped)
     )
     if names.option is None:
         yield _way(names, wrapped, inner)
     if arguments := [each for each in given if each in calls[-1].arguments]:
         yield way(
             f"{package}.override {{ {_given(arguments, last, 'null')} }}",
-            Change(method="override") if arguments == [*given] else None,
+            Mend(method="override") if arguments == [*given] else None,
         )
 
 
@@ -288,7 +288,7 @@ def _bumped(
     case: Overridden,
     names: Names,
     rest: Sequence[str] = (),
-) -> tuple[str, Change]:
+) -> tuple[str, Mend]:
     """Return the values of the last call with another source, or its downloads, and the `rest`.
 
     The same as a change of the call.
@@ -315,14 +315,14 @@ def _bumped(
     )
     rec = "rec " if is_source or (more and src == "src") else ""
     lines = [f"(old: {rec}{{", *filter(None, [kept]), *written, *rest]
-    change = Change(
+    change = Mend(
         bindings=(*written, *rest), replaced=(*sorted(replaced),), recursive=bool(rec)
     )
     return "\n  ".join(lines) + "\n})", change
 
 
 def _way(
-    names: Names, attribute: str, template: str, change: Change | None = None
+    names: Names, attribute: str, template: str, change: Mend | None = None
 ) -> Way:
     """Return a way as it is printed, and with the user's values: those of a call are a function of the old ones."""
     template = template.replace("{  }", "{ }")
@@ -402,7 +402,7 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
     """
     first = f"# behind the overlay that '{command}' writes"
     hashes = (*_rehashed(downloads, names),)
-    change = Behind(package=name, change=Change(bindings=hashes))
+    change = Behind(package=name, change=Mend(bindings=hashes))
     if not moved and not downloads:
         return f"{first}, this override reaches as it is", change
     rest = [f"{each} = …;" for each in calls[-1].names if each not in moved]

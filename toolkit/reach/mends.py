@@ -5,7 +5,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class Mend(Struct, frozen=True, kw_only=True):
     """A change of the last call of an override.
 
     `bindings` are added to what it sets, in place of those of the `replaced` names; they
@@ -46,7 +46,7 @@ class Behind(Struct, frozen=True, kw_only=True):
     """The overlay that `unlet overlay` writes for a package comes first, then a change."""
 
     package: str
-    change: Change
+    change: Mend
 
 
-Proposed: TypeAlias = Change | Extension | Composition | Beside | Behind
+Proposed: TypeAlias = Mend | Extension | Composition | Beside | Behind

@@ -21,7 +21,7 @@ from toolkit.nix.edit import Edit
 from toolkit.nix.scope import look_up
 from toolkit.nix.tree import Node, Tree, indentation, is_first
 from toolkit.reach import written
-from toolkit.reach.mends import Beside, Change, Composition, Extension
+from toolkit.reach.mends import Beside, Composition, Extension, Mend
 from toolkit.reach.written import WrittenCall
 
 NOTE = "# replace the fake hash by the one that Nix reports"
@@ -87,13 +87,13 @@ def first_in_list(tree: Tree, text: str) -> list[Edit]:
 def edits(
     call: WrittenCall,
     binding: Node | None,
-    change: Change | Extension | Composition | Beside,
+    change: Mend | Extension | Composition | Beside,
     *,
     fake: str = "",
 ) -> list[Edit]:
     """Return the edits that make a change of an override; `fake` is the fake hash to write."""
     match change:
-        case Change():
+        case Mend():
             return [*_changed(call, change, fake or _fake_hash(call.node))]
         case Extension():
             return [*_extended(call, binding, change)]
@@ -119,7 +119,7 @@ def _fake_hash(node: Node) -> str:
     return "" if prefix is None else f"{prefix}lib.fakeHash"
 
 
-def _changed(call: WrittenCall, change: Change, fake: str) -> Iterator[Edit]:
+def _changed(call: WrittenCall, change: Mend, fake: str) -> Iterator[Edit]:
     if change.method:
         yield Edit(call.method.start, call.method.end, change.method)
     if change.wrapped:
@@ -150,7 +150,7 @@ def _binding(holder: Node, name: str) -> Node:
     return found[0]
 
 
-def _old_name(call: WrittenCall, change: Change) -> tuple[str, Sequence[Edit]]:
+def _old_name(call: WrittenCall, change: Mend) -> tuple[str, Sequence[Edit]]:
     """Return the name of the old values, and the edits that give them one."""
     argument = inside(call.argument)
     if not any(_OLD.search(binding) for binding in change.bindings):
@@ -168,7 +168,7 @@ def _old_name(call: WrittenCall, change: Change) -> tuple[str, Sequence[Edit]]:
     return name.text, ()
 
 
-def _added(holder: Node, change: Change, old: str, fake: str) -> Iterator[Edit]:
+def _added(holder: Node, change: Mend, old: str, fake: str) -> Iterator[Edit]:
     """Yield what adds bindings to a set, and removes those that they replace."""
     names = {binding.partition(" ")[0] for binding in change.bindings}
     bound = statements(holder)

@@ -119,8 +119,8 @@ def lines(done: PullRequest) -> Iterator[str]:
         # gh takes no repository beside --remote.
         fork = "gh repo fork --remote --remote-name fork"
         yield f"          no remote is yours: (cd {clone} && {fork}) makes one"
-    undo = f"unlet pr --repo {clone} --branch {quote(kept.branch)} --remove"
-    yield f"undo      {undo}"
+    undo = ["unlet", "pr", "--repo", str(done.clone), "--branch", kept.branch]
+    yield f"undo      {join(undo)} --remove"
 
 
 def _nothing(done: PullRequest) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from toolkit.asking.packages import called
-from toolkit.judge.differences import Cause, Difference, Fact, Place
+from toolkit.judge.differences import Cause, Difference, DifferenceFact, DifferencePlace
 from toolkit.judge.values import is_set, labels
 from toolkit.text import few
 
@@ -23,78 +23,78 @@ _FETCH = (
     "same hash"
 )
 
-_SUBJECTS: Mapping[Place, str] = {
-    Place.ALIAS: "the alias",
-    Place.ARGUMENT: "the argument {name} of override",
-    Place.ATTRIBUTE: "the attribute {name}",
-    Place.META: "meta.{name}",
-    Place.OUTPUT: "its output",
-    Place.PARAMETER: "the argument {name}",
-    Place.PASSTHRU: "{name}",
-    Place.RESULT: "{name} with {names}",
-    Place.SEEN: "{name} (old: …) sees {other}",
+_SUBJECTS: Mapping[DifferencePlace, str] = {
+    DifferencePlace.ALIAS: "the alias",
+    DifferencePlace.ARGUMENT: "the argument {name} of override",
+    DifferencePlace.ATTRIBUTE: "the attribute {name}",
+    DifferencePlace.META: "meta.{name}",
+    DifferencePlace.OUTPUT: "its output",
+    DifferencePlace.PARAMETER: "the argument {name}",
+    DifferencePlace.PASSTHRU: "{name}",
+    DifferencePlace.RESULT: "{name} with {names}",
+    DifferencePlace.SEEN: "{name} (old: …) sees {other}",
 }
 
-_PREDICATES: Mapping[Fact, str] = {
-    Fact.ANOTHER_PACKAGE: "is another package",
-    Fact.ANOTHER_TYPE: "is a {after} instead of a {before}",
-    Fact.ANOTHER_TYPE_SEEN: "as a {after} instead of a {before}",
-    Fact.ANOTHER_VALUE: "has a different value",
-    Fact.BUILT_DIFFERENTLY: "is built differently",
-    Fact.DEFAULT_GONE: "no longer has a default",
-    Fact.DEFAULT_NEW: "now has a default",
-    Fact.EVALUATES_NOW: "evaluates now",
-    Fact.FAILED_AND_GONE: "is gone, and did not evaluate",
-    Fact.FAILS: "no longer evaluates",
-    Fact.FETCH_OF_ARGUMENT: (
+_PREDICATES: Mapping[DifferenceFact, str] = {
+    DifferenceFact.ANOTHER_PACKAGE: "is another package",
+    DifferenceFact.ANOTHER_TYPE: "is a {after} instead of a {before}",
+    DifferenceFact.ANOTHER_TYPE_SEEN: "as a {after} instead of a {before}",
+    DifferenceFact.ANOTHER_VALUE: "has a different value",
+    DifferenceFact.BUILT_DIFFERENTLY: "is built differently",
+    DifferenceFact.DEFAULT_GONE: "no longer has a default",
+    DifferenceFact.DEFAULT_NEW: "now has a default",
+    DifferenceFact.EVALUATES_NOW: "evaluates now",
+    DifferenceFact.FAILED_AND_GONE: "is gone, and did not evaluate",
+    DifferenceFact.FAILS: "no longer evaluates",
+    DifferenceFact.FETCH_OF_ARGUMENT: (
         "{name} with {trial}: a fixed output is made by a different derivation, and "
         "has the same hash"
     ),
-    Fact.FETCH_OF_INPUT: (
+    DifferenceFact.FETCH_OF_INPUT: (
         "has the same output, and a fixed output among its inputs a different "
         "derivation"
     ),
-    Fact.GIVES_ANOTHER: "gives something else",
-    Fact.GONE: "is gone",
-    Fact.HASHES_DIFFER: "differ",
-    Fact.HASH_REWRITTEN: (
+    DifferenceFact.GIVES_ANOTHER: "gives something else",
+    DifferenceFact.GONE: "is gone",
+    DifferenceFact.HASHES_DIFFER: "differ",
+    DifferenceFact.HASH_REWRITTEN: (
         "has a different derivation and the same output: its hash is written "
         "differently"
     ),
-    Fact.KEEPS: "{name} keeps {names} now",
-    Fact.LOST: "is no longer there",
-    Fact.NAMES_SUBPACKAGES: "names {names} by --subpackage, as intended",
-    Fact.NEW: "is new",
-    Fact.NEW_AND_FAILS: "is new, and does not evaluate",
-    Fact.NOT_NIX: "its file is not Nix any more",
-    Fact.NO_EFFECT: "no longer has an effect",
-    Fact.NOW_HAS_EFFECT: "has an effect now",
-    Fact.NOW_REACHES: "now reaches the derivation",
-    Fact.OUTPUTS_LOST: "has lost the output {names}",
-    Fact.POSITION_LOST: "meta.position is lost: nobody is asked for a review",
-    Fact.POSITION_MOVED: "meta.position is in another file of the change",
-    Fact.POSITION_OUTSIDE: (
+    DifferenceFact.KEEPS: "{name} keeps {names} now",
+    DifferenceFact.LOST: "is no longer there",
+    DifferenceFact.NAMES_SUBPACKAGES: "names {names} by --subpackage, as intended",
+    DifferenceFact.NEW: "is new",
+    DifferenceFact.NEW_AND_FAILS: "is new, and does not evaluate",
+    DifferenceFact.NOT_NIX: "its file is not Nix any more",
+    DifferenceFact.NO_EFFECT: "no longer has an effect",
+    DifferenceFact.NOW_HAS_EFFECT: "has an effect now",
+    DifferenceFact.NOW_REACHES: "now reaches the derivation",
+    DifferenceFact.OUTPUTS_LOST: "has lost the output {names}",
+    DifferenceFact.POSITION_LOST: "meta.position is lost: nobody is asked for a review",
+    DifferenceFact.POSITION_MOVED: "meta.position is in another file of the change",
+    DifferenceFact.POSITION_OUTSIDE: (
         "meta.position is in a file that the change does not touch: others are asked "
         "for reviews"
     ),
-    Fact.REACHES_NO_MORE: "no longer reaches the derivation",
-    Fact.READS_MACHINE: (
+    DifferenceFact.REACHES_NO_MORE: "no longer reaches the derivation",
+    DifferenceFact.READS_MACHINE: (
         "its changed lines read {names}: on another machine they may do something else"
     ),
-    Fact.RECURSES: (
+    DifferenceFact.RECURSES: (
         "recurseForDerivations differs: what is in it is built and found, or is not"
     ),
-    Fact.RENAMED: "no longer is {other}: an overlay of {other} does not reach it",
-    Fact.RESULT_LOST: "what {name} gives has lost {names}",
-    Fact.SAYS: "what its file says by throw, warn or trace differs",
-    Fact.SEEN_NEW: "{name} (old: …) sees {names} too",
-    Fact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
-    Fact.THROWS: "throws",
-    Fact.THROWS_NOW: "throws now",
-    Fact.TOOLS_DIFFER: (
+    DifferenceFact.RENAMED: "no longer is {other}: an overlay of {other} does not reach it",
+    DifferenceFact.RESULT_LOST: "what {name} gives has lost {names}",
+    DifferenceFact.SAYS: "what its file says by throw, warn or trace differs",
+    DifferenceFact.SEEN_NEW: "{name} (old: …) sees {names} too",
+    DifferenceFact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
+    DifferenceFact.THROWS: "throws",
+    DifferenceFact.THROWS_NOW: "throws now",
+    DifferenceFact.TOOLS_DIFFER: (
         "has a different derivation and the same output: the tools that fetch it differ"
     ),
-    Fact.WOULD_DIFFER: "its derivation throws, and would be built differently: {names}",
+    DifferenceFact.WOULD_DIFFER: "its derivation throws, and would be built differently: {names}",
 }
 
 
@@ -108,11 +108,11 @@ def sentence(difference: Difference) -> str:
 
 def _subject(cause: Cause) -> str:
     """Return what of the attribute a difference is about, "" for the attribute itself."""
-    if cause.place is Place.FETCH:
+    if cause.place is DifferencePlace.FETCH:
         return cause.name or "it"
-    if cause.place is Place.PARTS:
+    if cause.place is DifferencePlace.PARTS:
         return f"its {', '.join(dict.fromkeys(map(called, cause.names)))}"
-    if cause.place is Place.METHOD:
+    if cause.place is DifferencePlace.METHOD:
         how = _TRIALS.get(cause.trial, f"with {cause.trial}" if cause.trial else "")
         return f"{cause.name} {how}".strip()
     form = _SUBJECTS.get(cause.place, "")
@@ -203,7 +203,7 @@ def _fetch_unnamed(difference: Difference) -> str:
 def _follows(difference: Difference) -> str:
     """Return what an override of one attribute or argument reaches, or no longer does."""
     cause = difference.cause
-    is_new = cause.fact is Fact.FOLLOWS
+    is_new = cause.fact is DifferenceFact.FOLLOWS
     reaches = "now reaches" if is_new else "no longer reaches"
     names = ["the derivation" if name == "out" else name for name in cause.names]
     if cause.trial in {"passthru", "tests"}:
@@ -227,14 +227,14 @@ def _with_another(name: str) -> str:
     return f"with {'a' if name in {'version', 'pname'} else 'another'} {name}"
 
 
-_PREDICATES_OF_VALUES: Mapping[Fact, Callable[[Difference], str]] = {
-    Fact.DIFFERS: _differs,
-    Fact.FETCHED_DIFFERENTLY: _fetched_differently,
-    Fact.FETCH_KEEPS_HASH: _fetch_keeps_hash,
-    Fact.FETCH_UNNAMED: _fetch_unnamed,
-    Fact.FOLLOWS: _follows,
-    Fact.FOLLOWS_NO_MORE: _follows,
-    Fact.REFUSED: _refused,
-    Fact.SOURCE_FOLLOWS_NAME: _source_follows_name,
-    Fact.VERSION: _version,
+_PREDICATES_OF_VALUES: Mapping[DifferenceFact, Callable[[Difference], str]] = {
+    DifferenceFact.DIFFERS: _differs,
+    DifferenceFact.FETCHED_DIFFERENTLY: _fetched_differently,
+    DifferenceFact.FETCH_KEEPS_HASH: _fetch_keeps_hash,
+    DifferenceFact.FETCH_UNNAMED: _fetch_unnamed,
+    DifferenceFact.FOLLOWS: _follows,
+    DifferenceFact.FOLLOWS_NO_MORE: _follows,
+    DifferenceFact.REFUSED: _refused,
+    DifferenceFact.SOURCE_FOLLOWS_NAME: _source_follows_name,
+    DifferenceFact.VERSION: _version,
 }

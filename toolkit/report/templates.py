@@ -33,7 +33,7 @@ MOST_LISTED = 4
 """The most names of a list in a sentence."""
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class TextPart(Struct, frozen=True, kw_only=True):
     """A part of a package: the name of its binding, and the path of its attribute."""
 
     name: str
@@ -103,17 +103,17 @@ def few(words: Sequence[str]) -> str:
     return listed(words)
 
 
-def called(parts: Sequence[Part]) -> list[str]:
+def called(parts: Sequence[TextPart]) -> list[str]:
     """Return the names of parts in a sentence."""
     return [f"{_article(part)}{part.attribute}" for part in parts]
 
 
-def introduced(parts: Sequence[Part]) -> list[str]:
+def introduced(parts: Sequence[TextPart]) -> list[str]:
     """Return the names of parts, with those of their bindings if these differ."""
     return [f"{_article(part)}{part.introduced}" for part in parts]
 
 
-def _article(part: Part) -> str:
+def _article(part: TextPart) -> str:
     return "the " if part.attribute in _NOUNS else ""
 
 

@@ -102,8 +102,9 @@ def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
     assert [*out.iterdir()] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("command", ["overlay", "propose"])
+@pytest.mark.parametrize(
+    ("command", "number"), [("overlay", signal.SIGTERM), ("propose", signal.SIGKILL)]
+)
 def test_unfinished_result_is_replaced_by_the_next_run(
     unlet: Unlet, tree: Path, tmp_path: Path, command: str, number: signal.Signals
 ) -> None:

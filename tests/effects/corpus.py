@@ -1,5 +1,6 @@
 """The attacks of `tests/hostile/` as strangers: each of its files through one entry."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -61,9 +62,15 @@ def traced(
         asked = replace(stage, forge=urls[0]) if urls else stage
         done = asked.observed([*asked.words(""), *words], stage.here)
     # The user may name any place, which is then opened, and refused.
+    named = {_itself(word) for word in words}
     kept = [
         effect
         for effect in done.effects
-        if effect.kind is not Kind.READ or effect.place not in words
+        if effect.kind is not Kind.READ or _itself(effect.place) not in named
     ]
     return command(words), replace(done, outcome=replace(done.outcome, effects=kept))
+
+
+def _itself(place: str) -> str:
+    """Return a place with `self` for a process's own number."""
+    return re.sub(r"^/proc/\d+/", "/proc/self/", place)

@@ -15,7 +15,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from resource import struct_rusage
 from threading import Timer
 from typing import TypedDict
 from urllib.parse import urlsplit
@@ -34,6 +33,15 @@ ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 PLANTED = ("curl", "git-remote-hg", "git-remote-x", "hg", "ssh", "tar", "editor")
 """Programs at the beginning of PATH that nothing may start."""
+# The most memory of a process counts from before it becomes another program; this one
+# has little, unlike one that has read many traces.
+_MEASURED = """
+import os, sys
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as measured:
+    print(os.waitstatus_to_exitcode(status), usage.ru_maxrss, file=measured)
+"""
 _PATIENCE = 600
 _SHELL = """
 unlet() { "$python" -P -m toolkit "$@" || [ $? = 1 ]; }
@@ -204,14 +212,16 @@ class Stage(Struct, frozen=True, kw_only=True):
     def observed(self, words: Sequence[str], inside: Path) -> "Traced":
         """Run a program under strace."""
         self.own()
-        printed, kept = self.top / "printed", self.top.with_suffix(".trace")
+        printed = self.top / "printed"
+        kept, measured = printed / "trace", printed / "measured"
         names = Names.below(self.top)
         with (
             (printed / "out").open("wb") as out,
             (printed / "err").open("wb") as err,
         ):
+            measuring = (sys.executable, "-I", "-S", "-c", _MEASURED, measured)
             run = subprocess.Popen(
-                ["strace", *trace.OPTIONS, "-o", kept, *words],
+                [*measuring, "strace", *trace.OPTIONS, "-o", kept, *words],
                 cwd=inside,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
@@ -220,33 +230,33 @@ class Stage(Struct, frozen=True, kw_only=True):
                 process_group=0,
                 **self._user(),
             )
-            _, status, usage = _ended(run.pid)
-            run.returncode = os.waitstatus_to_exitcode(status)
+            _wait(run)
+        status, peak = map(int, measured.read_text().split())
         lines = kept.read_text(errors="surrogateescape").splitlines()
         kept.unlink()
         effects = effect.effects(lines, directory=str(inside), names=names)
         return Traced(
             calls=len(lines),
-            status=run.returncode,
+            status=status,
             printed=(printed / "out").read_text(errors="replace"),
             complaints=(printed / "err").read_text(errors="replace"),
             outcome=Outcome(
                 effects=effects,
-                peak=usage.ru_maxrss,
+                peak=peak,
                 places=self.places,
                 programs=programs(),
             ),
         )
 
 
-def _ended(process: int) -> tuple[int, int, struct_rusage]:
+def _wait(run: subprocess.Popen[bytes]) -> None:
     """Wait for a process, which leads a group, and end that if it takes too long."""
-    timer = Timer(_PATIENCE, os.killpg, (process, signal.SIGKILL))
+    timer = Timer(_PATIENCE, os.killpg, (run.pid, signal.SIGKILL))
     timer.start()
     try:
-        return os.wait4(process, 0)
+        run.wait()
     except BaseException:
-        os.killpg(process, signal.SIGKILL)
+        os.killpg(run.pid, signal.SIGKILL)
         raise
     finally:
         timer.cancel()

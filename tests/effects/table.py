@@ -22,7 +22,8 @@ _SHOWN = 300
 # Options of git before its command, some with a word of their own.
 _BEFORE = re.compile(
     r"--(?:git-dir|work-tree|namespace|exec-path)=.*|--bare|--literal-pathspecs"
-    r"|--no-(?:lazy-fetch|optional-locks|pager|replace-objects)"
+    r"|--no-(?:lazy-fetch|optional-locks|pager|replace-objects)",
+    re.DOTALL,
 )
 _BEFORE_WORD = {"-C", "-c", "--git-dir", "--shallow-file", "--work-tree"}
 

@@ -32,7 +32,7 @@ from tests.hostile.spoiling import (
 from toolkit import specimen
 
 READERS = (
-    "track --ref master --html x.html --git-dir",
+    "track --ref master --html page.html --git-dir",
     "propose --nixpkgs",
     "check --git-dir",
 )

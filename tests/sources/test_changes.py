@@ -74,6 +74,29 @@ def test_uncommitted_edits_are_a_change_new_and_deleted_files_too(clone: Path) -
     assert changed.before.content == (specimen.path() / NOTES).read_bytes()
 
 
+@pytest.mark.parametrize("place", ["mine", ".config/git/ignore"])
+def test_new_files_are_ignored_by_the_users_patterns_and_not_by_a_clones(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    home = tmp_path / "home"
+    patterns = home / place
+    patterns.parent.mkdir(parents=True)
+    patterns.write_text("*.swp\n")
+    settings = home / ".gitconfig"
+    setting = f"[core]\n\texcludesFile = {patterns}\n"
+    settings.write_text(setting if place == "mine" else "")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    theirs = tmp_path / "theirs"
+    theirs.write_text("*.nix\n")
+    git(clone, "config", "core.excludesFile", theirs)
+    (clone / "x.swp").write_text("x")
+    (clone / NEW).parent.mkdir(parents=True)
+    (clone / NEW).write_text("{ }: { }\n")
+    assert [edit.path for edit in read(clone).whole.edits] == [NEW]
+
+
 def test_a_clean_clone_has_no_change_and_outside_of_one_it_is_a_usage_error(
     clone: Path, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ _READING = {
     "core.multiPackIndex": "false",
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
+    "core.attributesFile": os.devnull,
     "log.showSignature": "false",
     "log.mailmap": "false",
     "mailmap.file": "",
@@ -370,6 +371,27 @@ def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed
         return _read(
             ("-C", str(top), command, "--ignore-submodules=all", *arguments), env
         )
+
+
+def run_listing_new(top: Path) -> process.Completed:
+    """Run git to list the new files of a worktree that the user does not ignore.
+
+    A file of patterns that the clone's own configuration names is not read.
+    """
+    asked = ("config", "-z", "--show-scope", "--type=path", "--get-all")
+    listed = run_reading(top, *asked, "core.excludesFile", found=False, ok=(0, 1)).names
+    fields = listed.split("\0")
+    of_user = [
+        path
+        for scope, path in zip(fields[::2], fields[1::2], strict=False)
+        if scope in {"system", "global", "command"}
+    ]
+    default = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config") / "git/ignore"
+    excludes = of_user[-1] if of_user else str(default.expanduser())
+    return _read(
+        ("-C", str(top), "ls-files", "-z", "--others", "--exclude-standard"),
+        reading({"core.excludesFile": excludes}),
+    )
 
 
 def _filters(top: Path) -> Mapping[str, str]:

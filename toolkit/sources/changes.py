@@ -402,11 +402,11 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
 def _uncommitted(top: Path) -> _Held:
     """Read what is not committed, new files that git does not ignore included."""
     located = reading.locate(top)
-    listed = calls.run_reading(
-        top, "ls-files", "-z", "--others", "--exclude-standard", found=False
-    ).stdout
+    # It refuses a worktree that is elsewhere, before git looks for new files there.
+    changed = history.changed(top)
+    listed = calls.run_listing_new(top).stdout
     new = (PurePosixPath(os.fsdecode(name)) for name in listed.split(b"\0") if name)
-    paths = dict.fromkeys((*history.changed(top), *new))
+    paths = dict.fromkeys((*changed, *new))
     if not paths:
         hint = "'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
         raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from msgspec import Struct, structs
 
 from toolkit import __version__, documents
+from toolkit.judge.decision import Decision, decide, to_read
 from toolkit.judge.differences import (
     Difference,
     Gap,
@@ -28,6 +29,20 @@ SCHEMA = 2
 LINES = 25
 """The most lines of a comment."""
 
+_VERDICTS = {
+    Decision.SAME: "same: ",
+    Decision.SAFE: "safe as far as looked at: ",
+    Decision.LOOK: "look at these {count}: ",
+    Decision.UNKNOWN: "unknown: ",
+    Decision.REGRESSION: "",
+}
+_VERDICT_TONES = {
+    Decision.SAME: Tone.PROVEN,
+    Decision.SAFE: Tone.PROVEN,
+    Decision.LOOK: Tone.NOT_RUN,
+    Decision.UNKNOWN: Tone.NOT_RUN,
+    Decision.REGRESSION: Tone.FAILED,
+}
 _TONES = {
     Weight.REGRESSION: Tone.FAILED,
     Weight.CHANGE: Tone.NOT_RUN,
@@ -54,6 +69,7 @@ def to_json(
             "unlet": __version__,
             "subject": judgement.subject,
             "base": judgement.base,
+            "verdict": decide(judgement),
             "systems": judgement.systems,
             "files": judgement.files,
             "asked": judgement.asked,
@@ -156,15 +172,16 @@ def _rows(differences: Sequence[Difference]) -> list[_Row]:
 
 
 def verdict(judgement: Judgement) -> str:
-    """Return the verdict in one line: the differences, and the number of attributes."""
+    """Return the verdict in one line, the differences, and the number of attributes."""
     rows = {weight: len(_rows(judgement.weighing(weight))) for weight in Weight}
     counts = [counted(count, weight.value) for weight, count in rows.items() if count]
     files = counted(judgement.files, "file")
-    asked = f"looked at {counted(judgement.asked, 'attribute')} of {files}"
-    if not (rows[Weight.REGRESSION] or rows[Weight.CHANGE]):
-        counts.insert(0, "unknown" if judgement.unknown else "same")
-    if judgement.asked or counts != ["same"]:
-        return f"{', '.join(counts)} ({asked})"
+    looked = f"(looked at {counted(judgement.asked, 'attribute')} of {files})"
+    decision = decide(judgement)
+    words = _VERDICTS[decision].format(count=len(_rows(to_read(judgement))))
+    text = f"{words}{', '.join(counts)}".removesuffix(": ")
+    if judgement.asked or text != "same":
+        return f"{text} {looked}"
     return (
         f"same: nothing to evaluate ({files})"
         if not judgement.equal
@@ -176,12 +193,7 @@ def lines(
     judgement: Judgement, *, quiet: bool = False, verbose: bool = False, why: str = ""
 ) -> Iterator[Line]:
     """Yield lines for people: the verdict, the differences, the commits, everything unknown or not covered."""
-    tone = next(
-        (_TONES[weight] for weight in Weight if judgement.weighing(weight)), Tone.PROVEN
-    )
-    if judgement.unknown and tone in {Tone.PROVEN, Tone.PLAIN}:
-        tone = Tone.NOT_RUN
-    yield Line(text=verdict(judgement), tone=tone)
+    yield Line(text=verdict(judgement), tone=_VERDICT_TONES[decide(judgement)])
     if quiet:
         return
     if why:

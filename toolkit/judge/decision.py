@@ -1,0 +1,84 @@
+"""The verdict of a judgement: merge, look at some of it, or mend it first."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from toolkit.judge.differences import (
+    Difference,
+    DifferenceFact,
+    Form,
+    Judgement,
+    Kind,
+    Reason,
+    Weight,
+)
+
+
+class Decision(StrEnum):
+    """The verdict of a judgement.
+
+    SAFE has rebuilds that a new version or an input explains, or attributes that met a
+    limit. LOOK has changes that a person has to read. UNKNOWN has attributes of the
+    change without an answer, and nothing else to read.
+    """
+
+    SAME = "same"
+    SAFE = "safe"
+    LOOK = "look"
+    UNKNOWN = "unknown"
+    REGRESSION = "regression"
+
+
+def decide(judgement: Judgement) -> Decision:
+    """Return the verdict: the worst that is known of the change."""
+    if judgement.weighing(Weight.REGRESSION):
+        return Decision.REGRESSION
+    if to_read(judgement):
+        return Decision.LOOK
+    if judgement.unknown:
+        return Decision.UNKNOWN
+    if judgement.weighing(Weight.CHANGE) or judgement.unanswered:
+        return Decision.SAFE
+    return Decision.SAME
+
+
+def to_read(judgement: Judgement) -> tuple[Difference, ...]:
+    """Return the changes that neither a new version nor an input explains."""
+    return tuple(
+        difference
+        for difference in judgement.weighing(Weight.CHANGE)
+        if not _is_explained(judgement, difference)
+    )
+
+
+def _is_explained(judgement: Judgement, difference: Difference) -> bool:
+    """Return whether a difference is a build that follows from another difference.
+
+    Inputs that have a difference of their own explain it, and so does a new version. A
+    package that no changed file makes has no reasons of its own.
+    """
+    cause = difference.cause
+    is_own = difference.attribute in judgement.reached.get(difference.system, ())
+    is_plain = not (cause.setting or cause.within or cause.name)
+    if difference.kind is not Kind.DERIVATION or not is_plain:
+        return False
+    if difference.why:
+        return _is_by_inputs(judgement, difference.why)
+    return cause.fact is DifferenceFact.VERSION or (
+        cause.fact is DifferenceFact.BUILT_DIFFERENTLY and not is_own
+    )
+
+
+def _is_by_inputs(judgement: Judgement, why: Sequence[Reason]) -> bool:
+    """Return whether all reasons are inputs that have differences of their own."""
+    told = {
+        difference.attribute.rpartition(".")[2]
+        for difference in judgement.weighing(Weight.CHANGE)
+        if difference.kind is Kind.DERIVATION
+    }
+    # The first input leads to the reason that follows.
+    others = {name for reason in why for name in reason.added[1:]}
+    return all(reason.form is Form.INPUT for reason in why) and told >= {
+        *others,
+        *why[-1].added,
+    }

@@ -15,10 +15,14 @@ Messages have the form `subject: fact`, on one line, in lower case, values quote
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_NEAR = 0.7
+"""The similarity of a misspelt name to the one that is meant, for difflib."""
 
 _EXCERPT_WIDTH = 120
 
@@ -31,6 +35,15 @@ def without_passwords(text: str) -> str:
     HTTP URLs also lose the user, which may be a token.
     """
     return _CREDENTIALS.sub(lambda found: found[1] or f"{found[2]}@", text)
+
+
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str) -> str:
+    """Return a hint with the known names that a misspelt one resembles.
+
+    `otherwise` is the hint if it resembles none.
+    """
+    near = get_close_matches(name, [*known], cutoff=_NEAR)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 class ToolkitError(Exception):

@@ -19,6 +19,7 @@ from pathlib import Path
 import toolkit
 from toolkit import landlock
 from toolkit.__main__ import main
+from toolkit.cli import output
 from toolkit.nix import limits
 
 _MOST = 1 << 17
@@ -98,6 +99,8 @@ def _copies(connection: socket.socket) -> int:
     """
     for module in pkgutil.walk_packages(toolkit.__path__, "toolkit."):
         import_module(module.name)
+    # A slow machine would print progress into an exact stderr.
+    output.FIRST_LINE = 600.0
     gc.freeze()
     while True:
         request, files, _, _ = socket.recv_fds(connection, _MOST, 2)

@@ -305,6 +305,25 @@ def test_a_submodule_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
     )
 
 
+def test_a_clone_and_a_first_commit_get_the_next_command(
+    unlet: Unlet, clone: Path
+) -> None:
+    assert "has no parent here to compare it with" in refusal(unlet, "HEAD")
+    missing = unlet("check", "HEAD~1", "--git-dir", clone)
+    assert missing.stderr == (
+        f"{clone}: has no commit, branch or tag 'HEAD~1'\n"
+        f"hint: 'git -C {clone} log --oneline' lists its commits\n"
+    )
+    done = unlet("check", clone)
+    assert (done.returncode, done.stderr) == (
+        2,
+        (
+            f"{clone}: is a clone, not a proposal\n"
+            f"hint: 'unlet check --git-dir {clone}' judges its uncommitted changes\n"
+        ),
+    )
+
+
 @pytest.fixture
 def pulled(clone: Path) -> Generator[Forge]:
     """A server of a clone that has a pull request, which is not what one stands in."""
@@ -344,6 +363,8 @@ def test_a_pull_request_is_fetched_and_judged_from_where_it_left_its_branch(
     assert (document["subject"], document["files"]) == ("#7 drop platforms", 1)
     assert "# fetching " in done.stderr
     served = len(server.requests)
+    address = "https://github.com/NixOS/nixpkgs/pull/7/files#diff"
+    asked = ("check", "--pull", address, *pulled.options(), *NATIVE)
     assert unlet(*asked, "--expect", "same").returncode == 1
     assert len(server.requests) == served
 

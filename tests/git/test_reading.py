@@ -68,6 +68,9 @@ def test_a_branch_that_only_a_remote_has_is_found_unless_remotes_differ(
     ) as raised:
         reading.locate(copy, "nixos-99")
     assert raised.value.hint == f"git -C {copy} fetch origin nixos-99"
+    with pytest.raises(ToolkitError) as raised:
+        reading.locate(copy, "HEAD~99")
+    assert raised.value.hint == f"'git -C {copy} log --oneline' lists its commits"
 
 
 def test_a_shallow_clone_without_the_rev_says_so(

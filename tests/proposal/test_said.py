@@ -37,7 +37,10 @@ PROVING = [
     ]
 ]
 READING = f"reading {specimen.path()}"
-COPYING = [READING, f"copying {specimen.path()}"]
+COPYING = [
+    READING,
+    f"copying {specimen.path()}; a whole nixpkgs takes a minute, once",
+]
 NATIVE = "x86_64-linux, aarch64-linux, aarch64-darwin"
 ALL = f"{NATIVE}, x86_64-linux → aarch64-linux"
 JUDGED = f"notes-server on {NATIVE}, cross"

@@ -49,6 +49,18 @@ def test_called_file_is_chosen_among_several_with_lets(
             find_target(nixpkgs.root, str(NOTES.parent))
 
 
+def test_a_directory_stands_for_its_main_file(
+    nixpkgs: Nixpkgs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for here, name in (
+        (".", str(NOTES.parent)),
+        ("pkgs", "./by-name/no/notes-server/"),
+    ):
+        monkeypatch.chdir(nixpkgs.root / here)
+        found = find_target(nixpkgs.root, name)
+        assert (found.package, found.file) == ("notes-server", PurePosixPath(NOTES))
+
+
 @pytest.mark.parametrize("name", ["package.nix", "default.nix"])
 def test_a_file_without_a_let_is_found_as_well_and_one_that_cannot_be_read_is_named(
     nixpkgs: Nixpkgs, name: str

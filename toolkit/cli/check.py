@@ -1,5 +1,6 @@
 """`unlet check`: judge any change of nixpkgs, or prove a proposal again."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
@@ -8,25 +9,51 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit import files
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
 from toolkit.cli.proving import depth, depth_options, nix_options, systems
 from toolkit.cli.targets import OTHER
+from toolkit.errors import UsageError
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
-from toolkit.model import Proof, Report, SourceRequest
+from toolkit.model import Proof, Report, Server, SourceRequest
 from toolkit.proposal import registry
 from toolkit.proposal.checking import Review, check, review
 from toolkit.proposal.requests import CheckRequest
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import ChangeRequest, PullRef
 
+_PULL = re.compile(
+    r"#?(?P<number>[1-9]\d{0,17})|https?://github\.com/(?P<repository>[\w.-]+/[\w.-]+)"
+    r"/pull/(?P<addressed>[1-9]\d{0,17})(?:[/?#].*)?"
+)
+"""A pull request: `1`, `#1`, or the address of one of its pages."""
+
 _PROVING = ("--file", "--proof", "--tier")
 """Options for the proofs of a target alone."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
+
+
+class PullName(Struct, frozen=True, kw_only=True):
+    """A pull request as the user names it; `repository` is that of an address."""
+
+    number: int
+    repository: str | None = None
+
+
+def _pull(text: str) -> PullName:
+    """Return the pull request; raise click.BadParameter for anything else."""
+    if (match := _PULL.fullmatch(text)) is None:
+        raise click.BadParameter(
+            f"'{text}' is neither a number nor the address of a pull request on "
+            "github.com"
+        )
+    number = int(match["number"] or match["addressed"])
+    return PullName(number=number, repository=match["repository"])
 
 
 class CheckOptions(Struct, frozen=True, kw_only=True):
@@ -35,7 +62,7 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     what: str | None
     target: str | None
     patch: Path | None
-    pull: int | None
+    pull: PullName | None
     uncommitted: bool
     git_dir: Path | None
     bindings: tuple[str, ...]
@@ -70,7 +97,10 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     help="Judge this patch for the nixpkgs of --nixpkgs.",
 )
 @click.option(
-    "--pull", type=click.IntRange(min=1), metavar="N", help="Judge this pull request."
+    "--pull",
+    type=_pull,
+    metavar="N",
+    help="Judge this pull request: its number or address.",
 )
 @click.option(
     "--uncommitted", is_flag=True, help="Judge uncommitted changes, not ./proposal."
@@ -156,6 +186,8 @@ def command(given: CheckOptions) -> int:
         raise click.UsageError(
             "--patch, --pull and --uncommitted take no CHANGE, only a TARGET"
         )
+    if not by_option and given.what is not None:
+        _refuse_pull(given.what)
     directory = None if by_option else _proposal(given.what, git_dir)
     asks_server = pull is not None and git_dir is None
     request = CheckRequest(
@@ -163,18 +195,36 @@ def command(given: CheckOptions) -> int:
         directory=directory,
         change=ChangeRequest(
             patch=patch,
-            pull=PullRef(number=pull) if pull is not None else None,
+            pull=PullRef(number=pull.number) if pull is not None else None,
             rev=given.what if directory is None and not by_option else None,
             clone=git_dir or Path(),
             source=_source(directory, patch, asks_server=asks_server),
         ),
-        server=options.server_request() if asks_server else None,
+        server=_server(pull) if pull is not None and asks_server else None,
         bindings=given.bindings,
         proofs=options.asked("proofs") or (),
     )
     if directory is not None or any(map(options.given, _PROVING)):
         return _prove(request)
     return _review(request, again=_again(given))
+
+
+def _refuse_pull(what: str) -> None:
+    """Raise UsageError for a CHANGE with the form of a pull request.
+
+    Digits alone may also be the start of a commit's hash.
+    """
+    if not what.isdigit() and _PULL.fullmatch(what) is not None:
+        raise UsageError(
+            f"unlet check: '{what}' is a pull request, not a commit",
+            hint=join(["unlet", "check", "--pull", what]),
+        )
+
+
+def _server(pull: PullName) -> Server:
+    """Return the server of a pull request; --repo takes precedence over an address."""
+    server = options.server_request()
+    return replace(server, repository=server.repository or pull.repository)
 
 
 def _prove(request: CheckRequest) -> int:
@@ -317,7 +367,26 @@ def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
     is_clone = any(
         (above / ".git").exists() for above in (Path.cwd(), *Path.cwd().parents)
     )
-    return None if is_clone and not is_path else directory
+    if is_clone and not is_path:
+        return None
+    if directory.is_dir() and not (directory / files.REPORT).exists():
+        _refuse_directory(directory)
+    return directory
+
+
+def _refuse_directory(directory: Path) -> None:
+    """Raise UsageError for a directory without a proposal."""
+    if (directory / ".git").exists():
+        raise UsageError(
+            f"{directory}: is a clone, not a proposal",
+            hint=f"'{join(['unlet', 'check', '--git-dir', str(directory)])}' judges "
+            "its uncommitted changes",
+        )
+    raise UsageError(
+        f"{directory}: is not a proposal: it has no {files.REPORT}",
+        hint="'unlet propose' writes a proposal; to judge a change, name a commit, or "
+        "add --patch FILE",
+    )
 
 
 def _again(given: CheckOptions) -> str:
@@ -326,7 +395,9 @@ def _again(given: CheckOptions) -> str:
     if given.patch is not None:
         words += ["--patch", given.patch.name]
     elif given.pull is not None:
-        words += ["--pull", str(given.pull)]
+        words += ["--pull", str(given.pull.number)]
+        if given.pull.repository is not None:
+            words += ["--repo", given.pull.repository]
     if given.uncommitted:
         words.append("--uncommitted")
     if given.what is not None:

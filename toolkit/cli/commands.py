@@ -19,6 +19,7 @@ from toolkit.errors import (
     NixSyntaxError,
     ToolkitError,
     UsageError,
+    did_you_mean,
     reason_of,
 )
 
@@ -68,6 +69,18 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"toolkit.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; raise UsageError with the nearest names if it is none."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = "'unlet --help' lists the commands"
+            raise UsageError(
+                f"unlet: no such command {args[0]!r}",
+                hint=did_you_mean(args[0], COMMANDS, otherwise=hint),
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(
         self,
@@ -178,10 +191,14 @@ def _usage(error: click.ClickException) -> UsageError:
     message = error.format_message().strip().removesuffix(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "unlet"
+    hint = f"'{command} --help' lists the options"
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        # click's own suggestions stand in the message, in another form each version.
+        message = f"no such option '{error.option_name}'"
+        names = [name for option in context.command.params for name in option.opts]
+        hint = did_you_mean(error.option_name, names, otherwise=hint)
     begin = message[:1] if message[1:2].isupper() else message[:1].lower()
-    return UsageError(
-        f"{command}: {begin}{message[1:]}", hint=f"'{command} --help' lists the options"
-    )
+    return UsageError(f"{command}: {begin}{message[1:]}", hint=hint)
 
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import click
+from click.core import augment_usage_errors
 from msgspec import Struct
 
 from toolkit import files, patches
@@ -110,6 +111,11 @@ class GroupedCommand(click.Command):
                     help="Show all options.",
                 )
             )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an error of click's parser names this command."""
+        with augment_usage_errors(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
         """Run the command, unless options exclude each other."""

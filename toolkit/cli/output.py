@@ -13,7 +13,8 @@ import re
 import sys
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import TYPE_CHECKING, TextIO
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Self, TextIO
 
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.text import harmless
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 _OUTPUT, _ERRORS = 1, 2
 
+FIRST_LINE, NEXT_LINE = 1.0, 10.0
+"""Seconds until a line shows the present step, and between two lines."""
+
 _TONES = {"proven": "green", "not run": "yellow", "failed": "bold red"}
 
 
@@ -37,16 +41,19 @@ _TONES = {"proven": "green", "not run": "yellow", "failed": "bold red"}
 def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     """Yield a Progress that shows the current work on stderr.
 
-    On a terminal it is a spinner; with --verbose, each step is a comment and each
-    command a line to paste.
+    A terminal gets a spinner; a pipe, CI, a dumb terminal and NO_COLOR get lines. With
+    --verbose, each step is a comment and each command a line to paste.
     """
     if settings.verbose:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
 
         with echoing(say):
             yield _Steps(lambda what: say(f"# {what}"))
-    elif settings.quiet or not sys.stderr.isatty():
+    elif settings.quiet:
         yield _Steps(lambda _: None)
+    elif not _is_animated():
+        with _Lines() as lines:
+            yield lines
     else:
         from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than most work takes
         from rich.text import Text  # noqa: PLC0415 - as above
@@ -64,6 +71,45 @@ class _Steps:
     def step(self, what: str) -> None:
         """Show a step."""
         self._show(what)
+
+
+class _Lines:
+    """A Progress in lines: the present step after a second, then news now and then.
+
+    A quick command prints none.
+    """
+
+    def __init__(self) -> None:
+        self._current = self._printed = ""
+        self._ended = Event()
+        self._printer = Thread(target=self._print, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._printer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._printer.join()
+
+    def step(self, what: str) -> None:
+        """Let the next line show this step."""
+        self._current = what
+
+    def _print(self) -> None:
+        seconds = FIRST_LINE
+        while not self._ended.wait(seconds):
+            if (current := self._current) != self._printed:
+                say(f"unlet: {current}")
+                self._printed = current
+            seconds = NEXT_LINE
+
+
+def _is_animated() -> bool:
+    """Return whether stderr is a terminal that moves its cursor, and may."""
+    wants_lines = any(map(os.environ.get, ("NO_COLOR", "CI")))
+    is_dumb = os.environ.get("TERM", "dumb") in {"", "dumb", "unknown"}
+    return sys.stderr.isatty() and not wants_lines and not is_dumb
 
 
 def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:

@@ -12,7 +12,7 @@ from toolkit.cli import options, targets
 from toolkit.cli.targets import design_choice
 from toolkit.lift.plan import FOLLOWED
 from toolkit.model import Depth, SourceRequest, Tier
-from toolkit.proposal import registry
+from toolkit.proposal import recipes, registry
 from toolkit.proposal.requests import Request
 
 NAMES = registry.names()
@@ -152,6 +152,8 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
     Raise click.UsageError for an option that the target lacks.
     """
     targets.require_fit(target)
+    if (recipe := options.asked("recipe")) is not None:
+        recipes.named(recipe)
     follow = options.asked("follow")
     followed = tuple(follow.split(",")) if follow is not None else ()
     if unknown := [name for name in followed if name not in FOLLOWED]:
@@ -163,7 +165,7 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         source=source,
         bindings=options.asked("bindings") or (),
         designs=targets.designs(target),
-        recipe=options.asked("recipe"),
+        recipe=recipe,
         follow=followed,
         called=_called(options.asked("called") or ()),
         only=options.asked("only") or (),

@@ -3,7 +3,7 @@
 import click
 
 from toolkit.cli import options, output
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, did_you_mean
 from toolkit.shipped import shipped_path
 
 NAMES = ("doctor", "find", "judgement", "overlay", "reach", "report", "track")
@@ -26,7 +26,10 @@ def command(*, name: str | None) -> int:
         return 0
     if name not in NAMES:
         raise UsageError(
-            f"schema: no schema '{name}'", hint=f"known schemas are {', '.join(NAMES)}"
+            f"schema: no schema '{name}'",
+            hint=did_you_mean(
+                name, NAMES, otherwise=f"known schemas are {', '.join(NAMES)}"
+            ),
         )
     output.write(shipped_path(f"docs/schema/{name}.json").read_bytes())
     return 0

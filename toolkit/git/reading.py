@@ -282,11 +282,22 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
             f"{', '.join(sorted(found))}"
         )
     if not found:
-        hint = f"git -C {quote(str(directory))} fetch origin {quote(rev)}"
         raise ToolkitError(
-            f"{directory}: has no commit, branch or tag '{rev}'", hint=hint
+            f"{directory}: has no commit, branch or tag '{rev}'",
+            hint=_elsewhere(directory, rev),
         )
     return Oid(next(iter(found.values())))
+
+
+def _elsewhere(directory: Path, rev: str) -> str:
+    """Return the command that may bring a missing commit, else one that lists all."""
+    git = f"git -C {quote(str(directory))}"
+    remotes = calls.run_reading(directory, "remote", found=False).text.splitlines()
+    # `HEAD~1` is no name that a remote has.
+    if remotes and re.fullmatch(r"[\w./-]+", rev):
+        remote = "origin" if "origin" in remotes else remotes[0]
+        return f"{git} fetch {quote(remote)} {quote(rev)}"
+    return f"'{git} log --oneline' lists its commits"
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from difflib import get_close_matches
 from functools import partial
 from math import inf
 from multiprocessing.connection import wait
@@ -16,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 
 from toolkit import inside, landlock, process
-from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
+from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError, did_you_mean
 from toolkit.inside import EntryKind
 from toolkit.lift.bindings import Binding, Reachability, find
 from toolkit.lift.kinds import BindingKind
@@ -136,11 +135,10 @@ def _places(root: Path, names: CalledNames, package: str) -> tuple[PurePosixPath
         return places
     if (found := locate(root, [package]).get(package)) is not None:
         return (found.file,)
-    near = get_close_matches(package, names.all(root))
-    hint = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else "a package is an attribute path, or a path in the tree"
+    hint = did_you_mean(
+        package,
+        names.all(root),
+        otherwise="a package is an attribute path, or a path in the tree",
     )
     raise ToolkitError(f"{package}: no package of this name in this nixpkgs", hint=hint)
 

@@ -19,6 +19,7 @@ from toolkit.errors import (
     NotRunError,
     ToolkitError,
     UsageError,
+    did_you_mean,
 )
 from toolkit.model import Progress, Proof, Proposal, Status, Tier
 from toolkit.nix import limits, program
@@ -109,7 +110,9 @@ def run(
     if unknown := [name for name in names if name not in known]:
         raise UsageError(
             f"proof: '{unknown[0]}' is unknown",
-            hint=f"known proofs are {', '.join(known)}",
+            hint=did_you_mean(
+                unknown[0], known, otherwise=f"known proofs are {', '.join(known)}"
+            ),
         )
     chosen = [claim for claim in claims if not names or claim.name in names]
     proofs = _proofs(chosen, case, progress)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from platformdirs import user_config_path
 
 from toolkit import inside, patches
-from toolkit.errors import RefusalError, ToolkitError, UsageError
+from toolkit.errors import RefusalError, ToolkitError, UsageError, did_you_mean
 from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs, final_package
 from toolkit.lift.survey import files_of
@@ -95,9 +95,12 @@ def named(name: str, package: str | None = None) -> Recipe:
         else ()
     )
     if (path := next((path for path in paths if path.is_file()), None)) is None:
-        hint = (
-            f"known recipes are {', '.join(sorted(known()))}; a path has a slash "
-            f"or ends in {_SUFFIX}"
+        names = sorted(known())
+        hint = did_you_mean(
+            name,
+            names,
+            otherwise=f"known recipes are {', '.join(names)}; a path has a slash "
+            f"or ends in {_SUFFIX}",
         )
         raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
     return _read(path, package)

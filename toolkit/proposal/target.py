@@ -22,6 +22,7 @@ from toolkit.lift.survey import survey
 from toolkit.sources.package_files import ALIASES, called_names
 
 _FILE = ".nix"
+_MAIN = ("package.nix", "default.nix")
 _MOST = 8 << 20
 
 
@@ -107,7 +108,7 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
             return Target(package=name, file=own[0], systems=systems, broken=at.broken)
     # The lift names the reason against a file that binds none.
     files = _binding(root, [name]) or [_written(root, name, places)]
-    main = [file for file in files if file.name in {"package.nix", "default.nix"}]
+    main = [file for file in files if file.name in _MAIN]
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
         raise LayoutError(
@@ -169,19 +170,26 @@ def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
 
 
 def _as_file(root: Path, name: str) -> PurePosixPath | None:
-    """Return the path in the tree of a file that is named by a path here or there."""
-    if not name.endswith(_FILE):
+    """Return the path in the tree of a file, or of the main file of a directory.
+
+    `name` is a path from the tree's root or from the current directory.
+    """
+    is_file = name.endswith(_FILE)
+    if not is_file and "/" not in name:
         return None
     here = Path(name).absolute()
     for path in (
         name,
         *([str(here.relative_to(root))] if here.is_relative_to(root) else []),
     ):
-        if (
-            inside.is_file(root, path)
-            and (whole := inside.within(root, path)) is not None
-        ):
-            return whole
+        for place in (path,) if is_file else (f"{path}/{main}" for main in _MAIN):
+            if (
+                inside.is_file(root, place)
+                and (whole := inside.within(root, place)) is not None
+            ):
+                return whole
+    if not is_file:
+        return None
     raise ToolkitError(
         f"{name}: no such file in {root}",
         hint="a file is named by its path in the tree",

@@ -337,11 +337,15 @@ def _left(known: clones.Branches, head: Oid) -> Oid:
         if main is not None
         else None
     )
-    return (
-        reading.locate(known.repository, f"{head}~1").commit
-        if found is None or found == head
-        else found
-    )
+    if found is not None and found != head:
+        return found
+    try:
+        return reading.locate(known.repository, f"{head}~1").commit
+    except ToolkitError as error:
+        raise ToolkitError(
+            f"{head.short}: has no parent here to compare it with",
+            hint="name a range A..B; in a shallow clone, run git fetch --deepen=1",
+        ) from error
 
 
 def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) -> _Held:

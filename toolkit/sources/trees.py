@@ -113,7 +113,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     progress.step(f"reading {root}")
 
     def make(into: Path) -> None:
-        progress.step(f"copying {root}")
+        progress.step(f"copying {root}; a whole nixpkgs takes a minute, once")
         copy(root, into, link=False)
         _seal(
             into,
@@ -226,7 +226,9 @@ def _of_commit(
                 f"{without_passwords(source.remote)}"
             )
             fetching.fetch(source.remote, commit, fetched)
-        progress.step(f"checking out {commit.short}")
+        progress.step(
+            f"checking out {commit.short}; a whole nixpkgs takes a minute, once"
+        )
         held = source.repository or fetched
         entries = reading.export(held, commit, [PurePosixPath()], into)
         WritableRoot(into.parent).delete(fetched.name)

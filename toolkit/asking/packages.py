@@ -30,6 +30,7 @@ EXPRESSION = EXPRESSIONS / "judge.nix"
 _BESIDE = (
     "judge-build.nix",
     "judge-fetches.nix",
+    "judge-modules.nix",
     "judge-overrides.nix",
     "judge-tests.nix",
     "permitting.nix",
@@ -116,7 +117,8 @@ class Question(Struct, frozen=True, kw_only=True):
     attributes by their use in a file: `lists` and `nulls` by default value, `final` if
     they may be missing. `marked` are names of the set that throw. `settings` are JSON:
     nixpkgs is configured with them as well. `through` are names of inputs, to show how
-    the last of them is built.
+    the last of them is built. `modules` is JSON: what NixOS' modules are asked, as
+    judge-modules.nix has it, instead of an attribute.
     """
 
     path: tuple[str, ...]
@@ -126,6 +128,7 @@ class Question(Struct, frozen=True, kw_only=True):
     marked: tuple[str, ...] = ()
     settings: str = ""
     through: tuple[str, ...] = ()
+    modules: str = ""
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@
 # aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { number, path, parts }: an attribute
 # path, and the names of the parts that are asked for; `given` are arguments and attributes by what the text of a file does with
 # them, `marked` names of the set that throw, `settings`
-# are JSON, what nixpkgs is configured with as well, `through` names of inputs that lead from it to the package that is built. `nixos` is not empty if NixOS tests are evaluated as well, `hashed` is
+# are JSON, what nixpkgs is configured with as well, `through` names of inputs that lead from it to the package that is built, `modules` JSON of what is asked of NixOS' modules instead. `nixos` is not empty if NixOS tests are evaluated as well, `hashed` is
 # not empty if all of a set is asked for: without aliases, and with a hash for most parts. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
 # is asked from there on. With `loud`, not empty, what throws ends the evaluation.
 # Result: { answers, … }: how many there are. Each, an object by part, is on stderr, where also what begins is named. What throws
@@ -291,6 +291,18 @@ let
     build
     ;
 
+  ofModules = import ./judge-modules.nix {
+    inherit
+      attempt
+      brief
+      isPackage
+      plain
+      set
+      threw
+      tree
+      ;
+  };
+
   inherit
     (import ./judge-overrides.nix {
       inherit
@@ -519,6 +531,7 @@ let
       marked ? [ ],
       settings ? "",
       through ? [ ],
+      modules ? "",
       ...
     }:
     let
@@ -534,7 +547,12 @@ let
         )
       );
     in
-    if value == threw then
+    if modules != "" then
+      {
+        kind = "modules";
+        modules = within "part modules" (bounded (ofModules (fromJSON modules)));
+      }
+    else if value == threw then
       { kind = "throws"; }
     else if isAttrs value && value."!" or null == "missing" then
       { kind = "missing"; }

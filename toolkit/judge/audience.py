@@ -11,7 +11,6 @@ from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
 from toolkit.text import counted, few
 
-_MOST_TESTS = 12
 _MOST_READERS = 120
 _MOST_CALLERS = 60
 _MOST_MADE = 600
@@ -31,6 +30,7 @@ class Audience:
         self.names: set[str] = set()
         self.left = 0
         self._tests: set[AttrPath] = set()
+        self._reading: set[AttrPath] = set()
 
     def ask(
         self, own: Collection[AttrPath], same: Collection[AttrPath]
@@ -216,6 +216,10 @@ class Audience:
                 Gap(what=file.path, reason=f"{what}, which is not evaluated")
             )
 
+    def add_readers(self, tests: Collection[AttrPath]) -> None:
+        """Add the NixOS tests that read a changed module."""
+        self._reading |= {*tests}
+
     def ask_tests(self, files: Sequence[str]) -> None:
         """Evaluate the NixOS tests in the change, and on request those that read it."""
         record = self._record
@@ -230,12 +234,10 @@ class Audience:
                 reason if record.sides.nixos else f"{reason}: --nixos, for the tests"
             )
             record.not_covered.append(Gap(what=few(modules), reason=reason))
-        tests = sorted(self._tests | {test for each in found.values() for test in each})
-        if tests[_MOST_TESTS:]:
-            record.unknown.append(
-                Gap(
-                    what=counted(len(tests) - _MOST_TESTS, "more NixOS test"),
-                    reason="too many",
-                )
-            )
-        record.compare({record.native: tests[:_MOST_TESTS]}, ("derivation",))
+        reading: set[AttrPath] = self._reading if record.sides.nixos else set()
+        if left := sorted(".".join(path) for path in self._reading - reading):
+            reason = f"{counted(len(left), 'NixOS test')} may read it: --nixos"
+            record.not_covered.append(Gap(what=few(left), reason=reason))
+        tests = self._tests | reading
+        tests |= {test for defined in found.values() for test in defined}
+        record.compare({record.native: sorted(tests)}, ("derivation",))

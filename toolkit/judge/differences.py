@@ -14,6 +14,8 @@ class Kind(StrEnum):
     """The kind of a difference."""
 
     EVALUATION = "evaluation"
+    OPTION = "option"
+    CONFIGURATION = "configuration"
     REMOVED = "removed"
     ALIAS = "alias"
     FIXED_OUTPUT = "fixed-output"
@@ -42,6 +44,7 @@ class DifferencePlace(StrEnum):
     ATTRIBUTE = "attribute"
     FETCH = "fetch"
     FILE = "file"
+    DECLARATION = "declaration"
     ITSELF = "itself"
     META = "meta"
     METHOD = "method"
@@ -61,6 +64,7 @@ class DifferenceFact(StrEnum):
     ANOTHER_TYPE_SEEN = "another-type-seen"
     ANOTHER_VALUE = "another-value"
     BUILT_DIFFERENTLY = "built-differently"
+    CONFIGURED_DIFFERENTLY = "configured-differently"
     DEFAULT_GONE = "default-gone"
     DEFAULT_NEW = "default-new"
     DIFFERS = "differs"
@@ -85,6 +89,12 @@ class DifferenceFact(StrEnum):
     NEW_AND_FAILS = "new-and-fails"
     NOT_NIX = "not-nix"
     NO_EFFECT = "no-effect"
+    OPENS_PORTS = "opens-ports"
+    OPTION_GONE = "option-gone"
+    OPTION_HIDDEN = "option-hidden"
+    OPTION_NEW = "option-new"
+    OPTION_REFUSED = "option-refused"
+    OPTION_RENAMED = "option-renamed"
     NOW_HAS_EFFECT = "now-has-effect"
     NOW_REACHES = "now-reaches"
     OUTPUTS_LOST = "outputs-lost"
@@ -104,6 +114,7 @@ class DifferenceFact(StrEnum):
     THROWS = "throws"
     THROWS_NOW = "throws-now"
     TOOLS_DIFFER = "tools-differ"
+    TYPE_NARROWER = "type-narrower"
     VERSION = "version"
     WOULD_DIFFER = "would-differ"
 
@@ -335,7 +346,13 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
     """Return 1 for a regression or a failed expectation, 3 if that is unknown."""
-    built = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
+    built = {
+        Kind.CONFIGURATION,
+        Kind.DERIVATION,
+        Kind.EVALUATION,
+        Kind.FIXED_OUTPUT,
+        Kind.REMOVED,
+    }
     wrong = [*judgement.weighing(Weight.REGRESSION)]
     if expectation is not None:
         wrong += [

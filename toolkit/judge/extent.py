@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from msgspec.structs import replace
 
 from toolkit.asking.packages import PACKAGE, THROWS, Question
-from toolkit.judge import comparing, everything, mapping, settings, why
+from toolkit.judge import comparing, everything, mapping, modules, settings, why
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import (
@@ -191,6 +191,16 @@ class Extent:
             settings.compare(self.record, file, packages)
         made = self.made.own(differing)
         why.explain(self.record, made, self.explained)
+        self.audience.add_readers(
+            modules.compare(
+                self.record,
+                [
+                    file
+                    for file in files
+                    if not file.equal and modules.is_judged(self.record, file)
+                ],
+            )
+        )
         self._ask_references(made)
         for file in differing:
             self._note(file)
@@ -272,15 +282,15 @@ class Extent:
     def _ask_references(self, made: set[AttrPath]) -> None:
         """Ask about what reads or overrides what is made."""
         own = {path for path in made if not self.record.is_inside(path)}
-        modules: Sequence[str] = ()
+        readers: Sequence[str] = ()
         if own:
             self.sides.progress.step("looking for readers")
             serious = {each.attribute for each in self.record.serious}
-            modules = self.audience.ask(
+            readers = self.audience.ask(
                 own,
                 {path for path in self.made.members if ".".join(path) not in serious},
             )
-        self.audience.ask_tests(modules)
+        self.audience.ask_tests(readers)
 
     def _note(self, file: ChangedText) -> None:
         """Add what a file says by throw or warn, which no answer of Nix shows."""
@@ -342,7 +352,7 @@ class Extent:
         general: set[str] = set()
         for file in files:
             if file.path.startswith("nixos/"):
-                if not file.equal:
+                if not (file.equal or modules.is_judged(self.record, file)):
                     self.audience.add_tests(file)
                 continue
             found, is_all = candidates(file, self.record.maps)

@@ -313,6 +313,12 @@ class Map:
                 )
                 return
 
+    def importers(self, file: str) -> set[str]:
+        """Return the files that name a file, or the directory that it is the default of."""
+        path = PurePosixPath(file)
+        names = [file, *([dirname(file)] if path.name == "default.nix" else [])]
+        return {other for name in names for other in self._who_name(name)} - {file}
+
     def is_named(self, file: str) -> bool:
         """Return whether a text names a file of pkgs/by-name, or the file's package directory."""
         parts = file.split("/")

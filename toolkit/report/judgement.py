@@ -52,6 +52,9 @@ _SHORT = 60
 _AROUND = 12
 """So much of what two long values share stands before their difference."""
 
+_VALUED = frozenset({Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.OPTION})
+"""The kinds of differences of which lists and sets are shown."""
+
 _FEW = 3
 _ROWS = 12
 _GAPS = 3
@@ -361,7 +364,7 @@ def _values(difference: Difference) -> str:
     ):
         return ""
     is_short = all(isinstance(each, str | int | float) for each in values)
-    if not is_short and difference.kind not in {Kind.FIXED_OUTPUT, Kind.DERIVATION}:
+    if not is_short and difference.kind not in _VALUED:
         return ""
     texts = [_value(each) for each in values]
     shared = len(os.path.commonprefix(texts)) - _AROUND  # noqa: RUF071 - of texts

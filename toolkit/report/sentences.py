@@ -27,6 +27,7 @@ _SUBJECTS: Mapping[DifferencePlace, str] = {
     DifferencePlace.ALIAS: "the alias",
     DifferencePlace.ARGUMENT: "the argument {name} of override",
     DifferencePlace.ATTRIBUTE: "the attribute {name}",
+    DifferencePlace.DECLARATION: "its {name}",
     DifferencePlace.META: "meta.{name}",
     DifferencePlace.OUTPUT: "its output",
     DifferencePlace.PARAMETER: "the argument {name}",
@@ -41,6 +42,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.ANOTHER_TYPE_SEEN: "as a {after} instead of a {before}",
     DifferenceFact.ANOTHER_VALUE: "has a different value",
     DifferenceFact.BUILT_DIFFERENTLY: "is built differently",
+    DifferenceFact.CONFIGURED_DIFFERENTLY: "the machine is configured differently",
     DifferenceFact.DEFAULT_GONE: "no longer has a default",
     DifferenceFact.DEFAULT_NEW: "now has a default",
     DifferenceFact.EVALUATES_NOW: "evaluates now",
@@ -70,6 +72,14 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.NO_EFFECT: "no longer has an effect",
     DifferenceFact.NOW_HAS_EFFECT: "has an effect now",
     DifferenceFact.NOW_REACHES: "now reaches the derivation",
+    DifferenceFact.OPENS_PORTS: "the firewall opens {names}",
+    DifferenceFact.OPTION_GONE: (
+        "the option is gone: a configuration that sets it no longer evaluates"
+    ),
+    DifferenceFact.OPTION_HIDDEN: "the manual no longer has the option, which exists",
+    DifferenceFact.OPTION_NEW: "the option is new",
+    DifferenceFact.OPTION_REFUSED: "the option is refused: {other}",
+    DifferenceFact.OPTION_RENAMED: "the option is now an alias of {other}",
     DifferenceFact.OUTPUTS_LOST: "has lost the output {names}",
     DifferenceFact.POSITION_LOST: "meta.position is lost: nobody is asked for a review",
     DifferenceFact.POSITION_MOVED: "meta.position is in another file of the change",
@@ -94,6 +104,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.TOOLS_DIFFER: (
         "has a different derivation and the same output: the tools that fetch it differ"
     ),
+    DifferenceFact.TYPE_NARROWER: "its type accepts less",
     DifferenceFact.WOULD_DIFFER: "its derivation throws, and would be built differently: {names}",
 }
 

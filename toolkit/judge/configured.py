@@ -1,0 +1,146 @@
+"""Compare what modules of NixOS make of a machine, as judge-modules.nix shows it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from msgspec import Struct, field
+
+from toolkit.judge.differences import Form, Reason
+from toolkit.judge.values import STORE, is_set, without_hashes
+
+_PORTS = {
+    "allowedTCPPorts": "TCP",
+    "allowedTCPPortRanges": "TCP",
+    "allowedUDPPorts": "UDP",
+    "allowedUDPPortRanges": "UDP",
+}
+_FIREWALL = "networking.firewall"
+# What belongs to the value before them: names of files of the store.
+_AFTER_NAME = frozenset(" \t\n\"'/:;,)}]$")
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """A machine with some options `on`.
+
+    `system` is its derivation, None if an assertion forbids it: then `refusals` has the
+    message. `parts` are entries, such as units, by where they stand in the
+    configuration.
+    """
+
+    on: tuple[tuple[str, ...], ...] = ()
+    system: Any = None
+    refusals: tuple[str, ...] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    warnings: tuple[str, ...] = ()
+
+
+def compare(before: Machine, after: Machine) -> tuple[Reason, ...]:
+    """Return how the parts of two machines differ: the lines of each, and the inputs."""
+    inputs: set[str] = set()
+    reasons: list[Reason] = []
+    for name, old, new in _entries(before, after):
+        one, other = _lines(without_hashes(old)), _lines(without_hashes(new))
+        if one == other:
+            inputs |= _stored(new) ^ _stored(old)
+            continue
+        gone, come = Counter(one) - Counter(other), Counter(other) - Counter(one)
+        reasons.append(
+            Reason(
+                form=Form.LINES if gone or come else Form.ORDER,
+                name=name,
+                removed=tuple(line for line in one if _take(gone, line)),
+                added=tuple(line for line in other if _take(come, line)),
+            )
+        )
+    if inputs:
+        names = sorted({STORE.sub("", path) for path in inputs})
+        reasons.append(Reason(form=Form.INPUT, added=tuple(names)))
+    return tuple(reasons)
+
+
+def opened(before: Machine, after: Machine) -> tuple[str, ...]:
+    """Return the ports that the firewall of the second machine lets in, and that of the first does not."""
+    one, other = (_ports(machine.parts.get(_FIREWALL)) for machine in (before, after))
+    return tuple(sorted(other - one))
+
+
+def _ports(firewall: Any) -> set[str]:  # noqa: ANN401 - JSON
+    """Return the open ports of a firewall, with the interface if it is of one."""
+    if not is_set(firewall):
+        return set()
+    interfaces = firewall.get("interfaces")
+    ports = _ports_in(firewall)
+    for name, interface in (interfaces if is_set(interfaces) else {}).items():
+        ports |= {f"{port} on {name}" for port in _ports_in(interface)}
+    return ports
+
+
+def _ports_in(rules: Any) -> set[str]:  # noqa: ANN401 - JSON
+    ports: set[str] = set()
+    for option, protocol in _PORTS.items():
+        values = rules.get(option) if is_set(rules) else None
+        for port in cast("list[object]", values) if isinstance(values, list) else []:
+            text = f"{port.get('from')}-{port.get('to')}" if is_set(port) else port
+            ports.add(f"{protocol} {text}")
+    return ports
+
+
+def _entries(before: Machine, after: Machine) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the entries of parts that differ, by name, and the warnings."""
+    if before.warnings != after.warnings:
+        yield "warnings", [*before.warnings], [*after.warnings]
+    for part in sorted(before.parts.keys() | after.parts.keys()):
+        one, other = (machine.parts.get(part) for machine in (before, after))
+        olds, news = (entries if is_set(entries) else {} for entries in (one, other))
+        for name in sorted(olds.keys() | news.keys()):
+            old, new = olds.get(name), news.get(name)
+            if old != new:
+                yield f"{part}.{_quoted(name)}", old, new
+
+
+def _quoted(name: str) -> str:
+    is_plain = name.replace("-", "_").isidentifier()
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
+
+
+def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
+    """Return a value as lines: those of a text, the members of a list, the names of a set."""
+    if value is None or value in ([], {}):
+        return []
+    if isinstance(value, str):
+        return [f"{prefix}{line}" for line in value.splitlines() if line.strip()]
+    if isinstance(value, list):
+        members = cast("list[object]", value)
+        return [line for member in members for line in _lines(member, prefix)]
+    if is_set(value):
+        lines: list[str] = []
+        for name, inner in value.items():
+            lines += _lines(inner, prefix if name == "text" else f"{prefix}{name} = ")
+        return lines
+    return [f"{prefix}{json.dumps(value)}"]
+
+
+def _take(left: Counter[str], line: str) -> bool:
+    """Return whether a line is among those that are left, which has one less then."""
+    is_left = left[line] > 0
+    left[line] -= is_left
+    return is_left
+
+
+def _stored(value: Any) -> set[str]:  # noqa: ANN401 - JSON
+    """Return the paths of the store that a value names, without what is in them."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    paths: set[str] = set()
+    for match in STORE.finditer(text):
+        end = match.end()
+        while end < len(text) and text[end] not in _AFTER_NAME and text[end] != "\\":
+            end += 1
+        paths.add(text[match.start() : end])
+    return paths
+
+
+def shown(on: Sequence[tuple[str, ...]]) -> str:
+    """Return the settings that turn options on, as a configuration has them."""
+    return ", ".join(f"{'.'.join(loc)} = true" for loc in on)

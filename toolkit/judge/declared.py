@@ -1,0 +1,171 @@
+"""Compare the options that modules of NixOS declare, as judge-modules.nix shows them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, field
+
+from toolkit.judge.differences import (
+    Cause,
+    DifferenceFact,
+    DifferencePlace,
+    Kind,
+    Weighed,
+    changed,
+    noted,
+    regression,
+)
+
+
+class TypeShape(Struct, frozen=True, kw_only=True):
+    """A type of options, by which of some values it `accepts`.
+
+    `values` are those of an enumeration. A `closed` submodule has no other options than
+    those it declares.
+    """
+
+    description: Any = None
+    accepts: tuple[bool, ...] = ()
+    closed: bool = False
+    values: tuple[Any, ...] | None = None
+    nested: Mapping[str, "TypeShape"] = field(default_factory=dict[str, "TypeShape"])
+
+    def has_lost(self, after: "TypeShape") -> bool:
+        """Return whether another type refuses values that this one accepts."""
+        pairs = zip(self.accepts, after.accepts, strict=False)
+        if any(accepted and not accepts for accepted, accepts in pairs):
+            return True
+        if self.values is not None and after.values is not None:
+            return any(value not in after.values for value in self.values)
+        if after.closed and not self.closed:
+            return True
+        return any(
+            self.nested[name].has_lost(inner)
+            if name in self.nested
+            else not all(inner.accepts)
+            for name, inner in after.nested.items()
+        )
+
+
+class OptionShape(Struct, frozen=True, kw_only=True):
+    """An option as the modules `files` declare it; `default` has its value, if any."""
+
+    loc: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    type: TypeShape
+    default: Mapping[str, Any] | None = None
+    documentation: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    readOnly: Any = False  # noqa: N815 - as Nix writes it
+    internal: Any = False
+    visible: Any = True
+
+    @property
+    def is_hidden(self) -> bool:
+        """Return whether the manual does not list the option."""
+        return self.visible is False or self.internal is True
+
+    @property
+    def is_settable(self) -> bool:
+        """Return whether a configuration can set the option by its name."""
+        return not any(name == "*" or name.startswith("<") for name in self.loc)
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """What becomes of a value of an option: the options that it reaches, and what refuses it."""
+
+    there: bool
+    reaches: tuple[tuple[str, ...], ...] = ()
+    refusals: tuple[str, ...] = ()
+
+
+def missing(
+    before: OptionShape, after: OptionShape | None, arrival: Arrival | None
+) -> Weighed | None:
+    """Weigh that the manual no longer lists an option, None if it does or never did."""
+    if before.is_hidden or (after is not None and not after.is_hidden):
+        return None
+    if arrival is not None and arrival.reaches:
+        other = ".".join(arrival.reaches[0])
+        cause = Cause(fact=DifferenceFact.OPTION_RENAMED, other=other)
+        return changed(Kind.OPTION, cause)
+    if arrival is not None and arrival.refusals:
+        reason = " ".join(arrival.refusals[0].split())
+        cause = Cause(fact=DifferenceFact.OPTION_REFUSED, other=reason)
+        return changed(Kind.OPTION, cause)
+    if after is None:
+        return regression(Kind.OPTION, Cause(fact=DifferenceFact.OPTION_GONE))
+    return changed(Kind.OPTION, Cause(fact=DifferenceFact.OPTION_HIDDEN))
+
+
+def added(before: OptionShape | None, after: OptionShape) -> Weighed | None:
+    """Note that the manual lists a new option."""
+    if after.is_hidden or (before is not None and not before.is_hidden):
+        return None
+    return noted(Kind.OPTION, Cause(fact=DifferenceFact.OPTION_NEW))
+
+
+def compare(before: OptionShape, after: OptionShape) -> Iterator[Weighed]:
+    """Yield the differences of an option that both sides have."""
+    yield from _types(before.type, after.type)
+    yield from _defaults(before.default, after.default)
+    for name, new in after.documentation.items():
+        old = before.documentation.get(name)
+        if old != new:
+            yield noted(Kind.OPTION, _about(name, DifferenceFact.DIFFERS))
+    for name in ("readOnly", "internal", "visible"):
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            weigh = regression if name == "readOnly" and new is True else changed
+            cause = _about(name, DifferenceFact.ANOTHER_VALUE)
+            yield weigh(Kind.OPTION, cause, _words(old), _words(new))
+
+
+def _types(before: TypeShape, after: TypeShape) -> Iterator[Weighed]:
+    texts = str(before.description), str(after.description)
+    if before.has_lost(after):
+        cause = Cause(fact=DifferenceFact.TYPE_NARROWER)
+        yield regression(Kind.OPTION, cause, *texts)
+    elif before != after:
+        cause = _about("type", DifferenceFact.ANOTHER_VALUE)
+        yield changed(Kind.OPTION, cause, *texts)
+
+
+def _defaults(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> Iterator[Weighed]:
+    if before == after:
+        return
+    if after is None:
+        cause = Cause(fact=DifferenceFact.DEFAULT_GONE)
+        yield regression(Kind.OPTION, cause)
+    elif before is None:
+        yield changed(Kind.OPTION, Cause(fact=DifferenceFact.DEFAULT_NEW))
+    else:
+        values = _words(before["value"]), _words(after["value"])
+        cause = _about("default", DifferenceFact.ANOTHER_VALUE)
+        yield changed(Kind.OPTION, cause, *values)
+
+
+def _about(name: str, fact: DifferenceFact) -> Cause:
+    return Cause(fact=fact, place=DifferencePlace.DECLARATION, name=name)
+
+
+def _words(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a value of an option in a form that is never None: that stands for nothing."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return value
+
+
+def switches(options: Sequence[OptionShape]) -> list[tuple[str, ...]]:
+    """Return the options called `enable` that are off by default, the outermost first."""
+    off = {"value": False}
+    names = [
+        option.loc
+        for option in options
+        if option.loc[-1] == "enable"
+        and option.default == off
+        and option.is_settable
+        and not (option.is_hidden or option.readOnly)
+    ]
+    return sorted(names, key=lambda loc: (len(loc), loc))

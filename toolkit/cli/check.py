@@ -123,7 +123,9 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     "(no-rebuild).",
 )
 @options.depth_value(
-    "--nixos", is_flag=True, help="Evaluate NixOS tests too: 30 seconds each."
+    "--nixos",
+    is_flag=True,
+    help="Evaluate all NixOS tests that read the change: 30 seconds each.",
 )
 @options.depth_value(
     "--references",

@@ -21,6 +21,7 @@ let
     concatMap
     concatStringsSep
     elem
+    elemAt
     filter
     head
     isAttrs
@@ -54,7 +55,7 @@ let
       device = "/dev/disk/by-label/root";
       fsType = "ext4";
     };
-    system.stateVersion = set.lib.trivial.release;
+    system.stateVersion = set.lib.trivial.release or "26.11";
   };
   usual = evaluated [ ];
 
@@ -208,13 +209,35 @@ let
     filter (
       option:
       isIn declared option
-      && (set.lib.last option.loc) == "enable"
+      && elemAt option.loc (length option.loc - 1) == "enable"
       && option.visible or true == true
       && !(option.readOnly or false)
       && !(option.internal or false)
       && attempt (option.type.check true) == true
       && attempt (option.value or null) == false
     ) (collect usual.options);
+
+  # What has no default is what its example says, unless a module says more.
+  examples =
+    declared:
+    map
+      (
+        option: nested option.loc {
+          _type = "override";
+          priority = 1400;
+          content = option.example;
+        }
+      )
+      (
+        filter (
+          option:
+          !(option ? default)
+          && option ? example
+          && attempt (isAttrs option.example && option.example ? _type) == false
+          && attempt (option.type.check option.example) == true
+          && !any (name: match "<.*>|[*]" name != null) option.loc
+        ) (concatMap (inner 4) (filter (isIn declared) (collect usual.options)))
+      );
 
   # What is shown of a machine, by the way to it.
   unit =
@@ -257,7 +280,8 @@ let
     else
       value;
   entries = of: values: mapAttrs (_: value: attempt (builtins.deepSeq (of value) (of value))) values;
-  enabled = set.lib.filterAttrs (_: value: value.enable or true);
+  enabled =
+    values: removeAttrs values (filter (name: !(values.${name}.enable or true)) (attrNames values));
   parts =
     config:
     let
@@ -278,7 +302,11 @@ let
       );
       "users.groups" = entries plainly (under [ "users" "groups" ]);
       "networking.firewall" = entries plainly (
-        removeAttrs (under [ "networking" "firewall" ]) [ "package" ]
+        removeAttrs (under [ "networking" "firewall" ]) [
+          # What follows from the others.
+          "allInterfaces"
+          "package"
+        ]
       );
       "security.wrappers" = entries plainly (enabled (under [ "security" "wrappers" ]));
       "boot.kernel.sysctl" = entries plainly (under [ "boot" "kernel" "sysctl" ]);
@@ -299,7 +327,9 @@ let
       chosen = if on == null then map (option: option.loc) (switches declared) else on;
       config =
         (evaluated (
-          map (name: /. + tree + "/${name}") imports ++ map (path: nested path true) chosen
+          map (name: /. + tree + "/${name}") imports
+          ++ map (path: nested path true) chosen
+          ++ (if chosen == [ ] then [ ] else examples declared)
         )).config;
       # What is not on every machine.
       known = mapAttrs (_: part: attempt part) (parts config);
@@ -337,10 +367,10 @@ let
           config = (evaluated [ (nested alias (head fit)) ]).config;
         in
         fit != [ ] && attempt (at other.path config == head fit) == true;
-      values = filter (value: attempt (option.type.check value) == true) probes;
+      values = filter (value: value != null && attempt (option.type.check value) == true) probes;
       refusing = (evaluated [ (nested alias (head values)) ]).config.assertions;
       name = called alias;
-      refusals = filter (text: set.lib.hasInfix "`${name}'" text) (
+      refusals = filter (text: replaceStrings [ "`${name}'" ] [ "" ] text != text) (
         map (one: plain one.message) (filter (one: !one.assertion) refusing)
       );
     in

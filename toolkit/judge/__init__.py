@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from toolkit.asking import chunks
 from toolkit.asking.packages import Times, seconds
-from toolkit.judge import ground
+from toolkit.judge import ground, modules
 from toolkit.judge.differences import Judgement, StepVerdict
 from toolkit.judge.extent import Extent
 from toolkit.judge.sides import Sides
@@ -19,6 +19,9 @@ from toolkit.sources.changes import Change, ChangeStep
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 """The default systems; `cross` is from x86_64-linux to aarch64-linux, `static` is pkgsStatic of x86_64-linux."""
+
+_MODULE_SECONDS = 150.0
+"""The further time for changed NixOS modules: a machine takes 3 to 10 seconds."""
 
 
 class JudgeRequest(Struct, frozen=True, kw_only=True):
@@ -48,7 +51,9 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     began = time.monotonic()
     times = Times() if request.builds is None else Times(ending=inf)
     most = seconds(nixos=request.nixos)
-    together = most if request.nixos else limits.seconds(limits.TOGETHER_SECONDS)
+    together = limits.seconds(limits.TOGETHER_SECONDS)
+    if any(str(path).startswith(modules.MODULES) for path in change.whole.files):
+        together += limits.seconds(_MODULE_SECONDS)
     with ground.opened(change.base, progress=progress) as place:
         if request.builds is not None:
             progress.step("adding the nixpkgs to the Nix store")
@@ -65,6 +70,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 request.bounded
                 and not request.everything
                 and not request.every_reference
+                and not request.nixos
                 and request.builds is None
             ):
                 times.begin(together)

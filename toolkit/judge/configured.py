@@ -16,6 +16,8 @@ _PORTS = {
     "allowedUDPPorts": "UDP",
     "allowedUDPPortRanges": "UDP",
 }
+# Each machine has these, and each holds what differs elsewhere.
+_HOLDERS = frozenset({"etc", "system-path", "system-units", "user-units"})
 _FIREWALL = "networking.firewall"
 # What belongs to the value before them: names of files of the store.
 _AFTER_NAME = frozenset(" \t\n\"'/:;,)}]$")
@@ -54,8 +56,8 @@ def compare(before: Machine, after: Machine) -> tuple[Reason, ...]:
                 added=tuple(line for line in other if _take(come, line)),
             )
         )
-    if inputs:
-        names = sorted({STORE.sub("", path) for path in inputs})
+    names = sorted({STORE.sub("", path) for path in inputs} - _HOLDERS)
+    if names:
         reasons.append(Reason(form=Form.INPUT, added=tuple(names)))
     return tuple(reasons)
 

@@ -104,6 +104,8 @@ class _ModuleComparison:
         self._record = record
         self._sources = sources
         self._name = ""
+        self._usual: tuple[Reason, ...] = ()
+        """How the machine differs that turns nothing on."""
 
     def compared(self) -> set[AttrPath]:
         """Compare options and machines; return the tests that read them."""
@@ -220,6 +222,7 @@ class _ModuleComparison:
         gains = any(reason.added for reason in reasons)
         weight = Weight.REGRESSION if is_off and gains else Weight.CHANGE
         self._weigh(*machines, setting="", weight=weight)
+        self._usual = reasons
 
     def _compare_on(
         self,
@@ -250,7 +253,9 @@ class _ModuleComparison:
             self._weigh(*machines, setting=setting, weight=Weight.CHANGE)
 
     def _turned_on(self, source: ModuleSource, on: Sequence[AttrPath]) -> Question:
-        return _question(source.file, on=on, imports=source.imports)
+        return _question(
+            source.file, on=on, declared=source.declaring, imports=source.imports
+        )
 
     def _common(
         self, source: ModuleSource, before: _Options, after: _Options
@@ -295,13 +300,14 @@ class _ModuleComparison:
     ) -> None:
         """Add how two machines with the same setting differ."""
         self._weigh_refusals(before, after, setting)
-        reasons = configured.compare(before, after)
+        differing = configured.compare(before, after)
+        reasons = tuple(each for each in differing if each not in self._usual)
         kind = Kind.CONFIGURATION
         if ports := configured.opened(before, after):
             cause = Cause(fact=DifferenceFact.OPENS_PORTS, names=ports, setting=setting)
             self._add(self._name, Weighed(kind=kind, weight=weight, cause=cause))
         is_same = None in {before.system, after.system} or before.system == after.system
-        if reasons or not is_same:
+        if reasons or not (is_same or differing):
             cause = Cause(fact=DifferenceFact.CONFIGURED_DIFFERENTLY, setting=setting)
             weighed = Weighed(
                 kind=kind,

@@ -1,0 +1,5 @@
+[
+  ./programs/pinger.nix
+  ./services/board.nix
+  ./services/relay.nix
+]

@@ -1,4 +1,4 @@
-"""Changes of NixOS modules: the options that they declare, and the machines that they make.
+"""Changes of NixOS modules: options that they declare, machines that they make.
 
 `machine/` has a small NixOS on top of the specimen. Several changes share a judgement.
 """
@@ -213,8 +213,8 @@ def test_refactoring_and_a_new_module_that_is_off_are_the_same(nixos: Path) -> N
             ],
         },
         {
-            "nixos/modules/new.nix": "{ lib, types, ... }: { options.services.new.enable = "
-            "lib.mkOption { type = types.bool; default = false; }; }\n"
+            "nixos/modules/new.nix": "{ lib, types, ... }: { options.services.new.enable"
+            " = lib.mkOption { type = types.bool; default = false; }; }\n"
         },
     )
     assert {each for each in told(judgement) if each[0] != "note"} == set()

@@ -39,14 +39,23 @@ let
     typeOf
     ;
 
+  evaluate = import (/. + tree + "/nixos/lib/eval-config.nix");
   evaluated =
     modules:
-    import (/. + tree + "/nixos/lib/eval-config.nix") {
-      system = "x86_64-linux";
-      inherit (set) lib;
-      pkgs = set;
-      modules = [ machine ] ++ modules;
-    };
+    evaluate (
+      {
+        system = "x86_64-linux";
+        inherit (set) lib;
+        pkgs = set;
+        modules = [ machine ] ++ modules;
+      }
+      // (
+        if builtins.functionArgs evaluate ? modulesLocation then
+          { modulesLocation = "configuration.nix"; }
+        else
+          { }
+      )
+    );
   # The least that a machine has to say. The manual has every description.
   machine = {
     boot.loader.grub.enable = false;

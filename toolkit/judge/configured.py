@@ -39,7 +39,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
 
 def compare(before: Machine, after: Machine) -> tuple[Reason, ...]:
-    """Return how the parts of two machines differ: the lines of each, and the inputs."""
+    """Return how the parts of two machines differ: their lines, and the inputs."""
     inputs: set[str] = set()
     reasons: list[Reason] = []
     for name, old, new in _entries(before, after):
@@ -63,7 +63,7 @@ def compare(before: Machine, after: Machine) -> tuple[Reason, ...]:
 
 
 def opened(before: Machine, after: Machine) -> tuple[str, ...]:
-    """Return the ports that the firewall of the second machine lets in, and that of the first does not."""
+    """Return the ports that the firewall opens on the second machine alone."""
     one, other = (_ports(machine.parts.get(_FIREWALL)) for machine in (before, after))
     return tuple(sorted(other - one))
 
@@ -108,7 +108,7 @@ def _quoted(name: str) -> str:
 
 
 def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
-    """Return a value as lines: those of a text, the members of a list, the names of a set."""
+    """Return the lines of a text, the members of a list, or the names of a set."""
     if value is None or value in ([], {}):
         return []
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Compare the options that modules of NixOS declare, as judge-modules.nix shows them."""
+"""Compare the options of NixOS modules, as judge-modules.nix shows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -71,7 +71,10 @@ class OptionShape(Struct, frozen=True, kw_only=True):
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
-    """What becomes of a value of an option: the options that it reaches, and what refuses it."""
+    """The fate of a value that a configuration gives to an option.
+
+    `reaches` are the other options that get it, `refusals` messages of assertions.
+    """
 
     there: bool
     reaches: tuple[tuple[str, ...], ...] = ()
@@ -151,14 +154,14 @@ def _about(name: str, fact: DifferenceFact) -> Cause:
 
 
 def _words(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value of an option in a form that is never None: that stands for nothing."""
+    """Return a value of an option; None, which stands for no value, is a text."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return value
 
 
 def switches(options: Sequence[OptionShape]) -> list[tuple[str, ...]]:
-    """Return the options called `enable` that are off by default, the outermost first."""
+    """Return the options `enable` that are off by default, the outermost first."""
     off = {"value": False}
     names = [
         option.loc

@@ -1,4 +1,4 @@
-"""Judge changed modules of NixOS: the options that they declare, and the machines that they make."""
+"""Judge changed NixOS modules: the options they declare, the machines they make."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def is_judged(record: Record, file: ChangedText) -> bool:
 
 
 def compare(record: Record, files: Sequence[ChangedText]) -> set[AttrPath]:
-    """Compare what changed files of modules declare and make; return the tests that read it."""
+    """Compare what changed modules declare and make; return the tests that read it."""
     paths = dict.fromkeys(path for file in files for path in _modules(record, file))
     sources = [_source(record, path) for path in paths]
     if not sources:
@@ -231,7 +231,7 @@ class _ModuleComparison:
         before: _Options,
         after: _Options,
     ) -> None:
-        """Compare the machine with all switches of a module on, or with the outermost one."""
+        """Compare the machine with all switches of a module on, or the outermost."""
         common = self._common(source, before, after)
         if not (common or source.imports):
             what = f"{source.file} has no option called enable that is off"
@@ -354,7 +354,7 @@ class _ModuleComparison:
         self._record.unknown.append(gap)
 
     def _tests(self, options: Iterable[OptionShape]) -> set[AttrPath]:
-        """Return the NixOS tests that set an option, or import a changed file, by text."""
+        """Find by text the NixOS tests that set an option or import a changed file."""
         after = self._record.maps[1]
         prefixes = {option.loc[:-1] for option in options if len(option.loc) > 1}
         shortest = {

@@ -292,7 +292,9 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
 def _elsewhere(directory: Path, rev: str) -> str:
     """Return the command that may bring a missing commit, else one that lists all."""
     git = f"git -C {quote(str(directory))}"
-    remotes = calls.run_reading(directory, "remote", found=False).text.splitlines()
+    listed = ("config", "-z", "--name-only", "--get-regexp", r"^remote\..*\.url$")
+    found = calls.run_reading(directory, *listed, found=False, ok=(0, 1)).names
+    remotes = [key[len("remote.") : -len(".url")] for key in found.split("\0") if key]
     # `HEAD~1` is no name that a remote has.
     if remotes and re.fullmatch(r"[\w./-]+", rev):
         remote = "origin" if "origin" in remotes else remotes[0]

@@ -16,6 +16,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from msgspec import Struct
 
+from tests import pictures
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.cli import doctor, find, track
@@ -93,7 +94,9 @@ def named(name: str) -> click.Command:
     return command
 
 
-def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProcess[str]:
+def run(
+    arguments: Sequence[str], directory: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "toolkit", *arguments],
         cwd=directory,
@@ -101,6 +104,7 @@ def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProces
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "UNLET_CACHE_DIR": str(directory.parent / "cache"),
+            **variables,
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -116,9 +120,9 @@ def without_progress(errors: str) -> str:
 
 
 def test_documents_are_short() -> None:
-    assert len(README.read_text().splitlines()) <= 170
+    assert len(README.read_text().splitlines()) <= 180
     pages = [README, *DOCS.glob("*.md")]
-    assert len(pages) <= 8
+    assert len(pages) <= 9
     assert sum(len(page.read_text().split()) for page in pages) <= 12_000
 
 
@@ -157,9 +161,10 @@ def test_readme_names_every_exit_code() -> None:
 
 @pytest.fixture(scope="module")
 def proposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Propose for the specimen; return the directory and what was printed."""
+    """Propose for the specimen; return the directory and the coloured output."""
     directory = tmp_path_factory.mktemp("proposed")
-    done = run(["propose", "--nixpkgs", "specimen"], directory)
+    command = pictures.PICTURES["propose"]
+    done = run(shlex.split(command)[1:], directory, **pictures.COLOURS)
     assert (done.returncode, without_progress(done.stderr)) == (0, "")
     return directory, done.stdout
 
@@ -279,25 +284,24 @@ def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
     assert_valid("track", answer.SCHEMA, *printed)
 
 
-def without_what_varies(line: str) -> str:
-    """Leave out the directory, the width of columns, and whether nixfmt is installed."""
-    line = re.sub(
-        r"^14 of 15 proofs passed, 1 not run$", "15 of 15 proofs passed", line
-    )
-    line = re.sub(r"git am \S*/proposal/", "git am …/proposal/", line)
-    line = re.sub(r" {2,}", "  ", line)
-    return (
-        "format"
-        if re.match(r"((passed|failed|not run) +)?format\b", line)
-        else line.strip()
-    )
+def plain(output: str) -> str:
+    """Return an output without its colours."""
+    return re.sub(r"\x1b\[[\d;]*m", "", output)
 
 
-def test_run_is_what_the_tool_prints(proposed: tuple[Path, str]) -> None:
-    pasted = next(block.text for block in blocks(README) if block.language == "console")
-    assert pasted.startswith("$ ./unlet propose --nixpkgs specimen\n")
-    shown = [without_what_varies(line) for line in pasted.splitlines()[1:]]
-    assert [without_what_varies(line) for line in proposed[1].splitlines()] == shown
+def assert_picture(name: str, output: str) -> None:
+    shown = pictures.picture(pictures.PICTURES[name], output)
+    assert (DOCS / f"{name}.svg").read_text() == shown, (
+        f"run: python -m tests.pictures docs ({name}.svg differs)"
+    )
+    page = README if name == "propose" else DOCS / pictures.PAGES[name]
+    assert f"{name}.svg)" in page.read_text()
+
+
+def test_picture_is_what_propose_prints(proposed: tuple[Path, str]) -> None:
+    if shutil.which("nixfmt") is not None:
+        pytest.skip("nixfmt is installed, which the picture's machine lacks")
+    assert_picture("propose", proposed[1])
 
 
 def column(proposal: Path) -> dict[str, str]:
@@ -461,8 +465,17 @@ def test_answer_about_an_example_is_what_the_tool_prints(
     call, _, shown = next(
         block.text for block in blocks(DOCS / page) if block.text[0] == "$"
     ).partition("\n")
-    done = run(shlex.split(call)[2:], tmp_path)
-    assert (done.returncode, done.stdout) == (1, shown)
+    done = run(shlex.split(call)[2:], tmp_path, **pictures.COLOURS)
+    assert (done.returncode, plain(done.stdout)) == (1, shown)
+    assert_picture(shlex.split(call)[2], done.stdout)
+
+
+def test_first_screen_has_the_run_of_the_page_about_reach() -> None:
+    first = README.read_text().split("## Set up", maxsplit=1)[0]
+    run_of_page = next(
+        block for block in blocks(DOCS / "reach.md") if block.text[0] == "$"
+    )
+    assert f"```console\n{run_of_page.text}```" in first
 
 
 def test_readme_has_the_wrapper_that_is_evaluated() -> None:

@@ -1,6 +1,7 @@
 """`unlet reach` as a process, on the specimen."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -180,6 +181,16 @@ def test_the_natural_overrides_of_moby_name_the_form_that_works(
         "reach", "overlay", "mine.nix", "--nixpkgs", specimen.path(), "--only", "docker"
     )
     assert done.stdout.splitlines()[0].split()[:2] == ["docker", "reaches"]
+
+
+def test_verbose_prints_the_derivations_for_nix_diff(unlet: Unlet) -> None:
+    (unlet.cwd / "overlay.nix").write_text(
+        'final: prev: { notes-server = prev.notes-server.overrideAttrs { A = "1"; }; }'
+    )
+    done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--verbose")
+    (line,) = re.findall(r"^    nix-diff (\S+) (\S+)$", done.stdout, re.MULTILINE)
+    assert len({*line}) == 2
+    assert all(path.endswith("-notes-server-4.2.0.drv") for path in line)
 
 
 def test_the_summary_counts_in_plain_english(unlet: Unlet) -> None:

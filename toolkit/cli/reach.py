@@ -11,6 +11,15 @@ from toolkit.reach import fixing
 from toolkit.reach.effects import SCHEMA, Outcome, Override, Reach
 from toolkit.reach.reaching import ReachRequest, reach
 from toolkit.report import mending
+from toolkit.report.lines import Line, Tone
+
+_TONES: dict[str, Tone] = {
+    Outcome.REACHES: Tone.PROVEN,
+    Outcome.NEW: Tone.PROVEN,
+    Outcome.IN_PART: Tone.NOT_RUN,
+    Outcome.UNKNOWN: Tone.NOT_RUN,
+}
+"""The tones of a status that is not bad."""
 
 _PLURALS: dict[str, str] = {
     Outcome.REACHES: "reach",
@@ -108,7 +117,9 @@ def command(
     if settings.json:
         output.write_json(_document(found))
     else:
-        output.write_lines(_lines(found, is_quiet=settings.quiet))
+        output.write_toned(
+            _lines(found, is_quiet=settings.quiet, is_verbose=settings.verbose)
+        )
     return found.exit_code
 
 
@@ -154,7 +165,7 @@ def _document(found: Reach) -> dict[str, object]:
     }
 
 
-def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
+def _lines(found: Reach, *, is_quiet: bool, is_verbose: bool) -> Iterator[Line]:
     shown = [
         each
         for each in found.overrides
@@ -168,19 +179,22 @@ def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
         ]
     )
     for row, override in zip(rows, shown, strict=True):
-        yield row
-        yield from (f"    {line}" for line in _more(override))
-    yield from (f"warning: {each}" for each in found.warnings)
+        yield Line(text=row, tone=_TONES.get(override.status, Tone.FAILED))
+        yield from (Line(text=f"    {line}") for line in _more(override))
+        if is_verbose and override.derivations is not None:
+            yield Line(text=f"    nix-diff {' '.join(override.derivations)}")
+    for warning in found.warnings:
+        yield Line(text=f"warning: {warning}", tone=Tone.NOT_RUN, head=len("warning:"))
     if not is_quiet:
         counted = ", ".join(
             f"{count} {_PLURALS.get(status, status) if count > 1 else status}"
             for status, count in found.totals.items()
             if count
         )
-        yield ""
+        yield Line(text="")
         count = len(found.overrides)
         plural, colon = "" if count == 1 else "s", ": " if counted else ""
-        yield f"{count} override{plural}{colon}{counted}"
+        yield Line(text=f"{count} override{plural}{colon}{counted}")
 
 
 def _place(override: Override) -> str:

@@ -50,7 +50,8 @@ class Override(Struct, frozen=True, kw_only=True):
 
     `reason` explains the status in one line. `instead` is Nix code that does reach; if
     there is none, `closest` leaves less than the override. Attribute, system and place
-    may come later than the status.
+    may come later than the status. `derivations` are the files of two derivations that
+    differ: without and with the override.
     """
 
     attribute: str = ""
@@ -63,6 +64,7 @@ class Override(Struct, frozen=True, kw_only=True):
     instead: str | None = None
     closest: str | None = None
     replaced_by: Replacement | None = None
+    derivations: tuple[str, str] | None = None
 
 
 def together(members: Sequence[Override]) -> Override:

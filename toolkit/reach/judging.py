@@ -297,7 +297,8 @@ class Judge:
         if old.path != new.path and (
             old.outputs != new.outputs or "" in old.outputs.values()
         ):
-            return self._changed(asked, pair, case)
+            changed = self._changed(asked, pair, case)
+            return replace(changed, derivations=(old.path, new.path))
         if (
             is_joint
             and not asked.subject.again

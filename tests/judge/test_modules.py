@@ -213,10 +213,14 @@ def test_refactoring_and_a_new_module_that_is_off_are_the_same(nixos: Path) -> N
             ],
         },
         {
-            "nixos/modules/new.nix": "{ lib, types, ... }: { options.services.new.enable"
-            " = lib.mkOption { type = types.bool; default = false; }; }\n"
+            "nixos/modules/new.nix": "{ config, lib, types, ... }: { "
+            "options.services.new.enable = lib.mkOption { type = types.bool; "
+            "default = false; }; config.environment = lib.mkIf "
+            'config.services.new.enable { etc.new.text = "new"; }; }\n'
         },
     )
+    new = [each for each in judgement.differences if each.kind is Kind.CONFIGURATION]
+    assert [each.why[0].added for each in new] == [("new",)]
     assert {each for each in told(judgement) if each[0] != "note"} == set()
     assert (judgement.unknown, exit_code(judgement, None)) == ((), 0)
 
@@ -241,4 +245,19 @@ def test_machine_that_is_forbidden_or_fails_now_is_a_regression(nixos: Path) -> 
         for each in judgement.differences
         if each.kind is Kind.OPTION and each.weight is Weight.REGRESSION
     }
-    assert gone == {"services.relay.enable", "services.relay.host"}
+    assert gone == {f"services.relay.{name}" for name in ("enable", "host", "profiles")}
+
+
+def test_file_that_no_machine_reads_is_imported_or_unknown(nixos: Path) -> None:
+    profile = "nixos/modules/profiles/plain.nix"
+    stray = "nixos/modules/services/stray.sh"
+    edits = {profile: [('"plain', '"simple')]}
+    judgement = judgement_of(nixos, edits, {stray: "echo\n"})
+    assert [gap.what for gap in judgement.unknown] == [stray]
+    setting, why = next(
+        (each.cause.setting, each.why)
+        for each in judgement.differences
+        if each.kind is Kind.CONFIGURATION
+    )
+    assert setting == f"imports = [ {profile} ]"
+    assert [(each.removed, each.added) for each in why] == [(("plain",), ("simple",))]

@@ -33,6 +33,7 @@ let
     map
     mapAttrs
     match
+    pathExists
     replaceStrings
     tail
     toJSON
@@ -66,7 +67,14 @@ let
     };
     system.stateVersion = set.lib.trivial.release or "26.11";
   };
+  imported =
+    imports:
+    map (name: /. + tree + "/${name}") (
+      filter (name: pathExists (/. + tree + "/${name}")) imports
+    );
   usual = evaluated [ ];
+  # With modules that NixOS has not by itself.
+  optionsWith = imports: if imports == [ ] then usual.options else (evaluated (imported imports)).options;
 
   isOption = value: isAttrs value && value._type or null == "option";
   collect =
@@ -197,9 +205,13 @@ let
         concatMap (inner (depth - 1)) (collect options)
     );
   optionsOf =
-    { declared, names }:
+    {
+      declared,
+      names,
+      imports ? [ ],
+    }:
     let
-      every = collect usual.options;
+      every = collect (optionsWith imports);
       isNamed = option: elem (called option.loc) names;
       chosen = concatMap (inner 4) (filter (isIn declared) every);
       others = concatMap (inner 4) (filter isNamed every);
@@ -214,7 +226,7 @@ let
     };
 
   switches =
-    declared:
+    declared: options:
     filter (
       option:
       isIn declared option
@@ -224,11 +236,11 @@ let
       && !(option.internal or false)
       && attempt (option.type.check true) == true
       && attempt (option.value or null) == false
-    ) (collect usual.options);
+    ) (collect options);
 
   # What has no default is what its example says, unless a module says more.
   examples =
-    declared:
+    declared: options:
     map
       (
         option: nested option.loc {
@@ -245,7 +257,7 @@ let
           && attempt (isAttrs option.example && option.example ? _type) == false
           && attempt (option.type.check option.example) == true
           && !any (name: match "<.*>|[*]" name != null) option.loc
-        ) (concatMap (inner 4) (filter (isIn declared) (collect usual.options)))
+        ) (concatMap (inner 4) (filter (isIn declared) (collect options)))
       );
 
   # What is shown of a machine, by the way to it.
@@ -264,8 +276,14 @@ let
         wantedBy = null;
       } unit
     );
-  file = file: {
-    inherit (file) mode user group;
+  file =
+    file:
+    builtins.intersectAttrs {
+      group = null;
+      mode = null;
+      user = null;
+    } file
+    // {
     text = plainly (if file.text or null != null then file.text else file.source or null);
   };
   plainly =
@@ -333,12 +351,13 @@ let
       imports ? [ ],
     }:
     let
-      chosen = if on == null then map (option: option.loc) (switches declared) else on;
+      options = optionsWith imports;
+      chosen = if on == null then map (option: option.loc) (switches declared options) else on;
       config =
         (evaluated (
-          map (name: /. + tree + "/${name}") imports
+          imported imports
           ++ map (path: nested path true) chosen
-          ++ (if chosen == [ ] then [ ] else examples declared)
+          ++ (if chosen == [ ] then [ ] else examples declared options)
         )).config;
       # What is not on every machine.
       known = mapAttrs (_: part: attempt part) (parts config);

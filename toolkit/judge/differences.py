@@ -84,6 +84,7 @@ class DifferenceFact(StrEnum):
     HASH_REWRITTEN = "hash-rewritten"
     KEEPS = "keeps"
     LOST = "lost"
+    MACHINE_NEW = "machine-new"
     NAMES_SUBPACKAGES = "names-subpackages"
     NEW = "new"
     NEW_AND_FAILS = "new-and-fails"

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from posixpath import dirname
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +24,7 @@ from toolkit.judge.differences import (
     Weighed,
     Weight,
     changed,
+    noted,
     regression,
 )
 from toolkit.judge.mapping import AttrPath
@@ -93,8 +96,10 @@ def _source(record: Record, path: str) -> ModuleSource:
         if is_listed or not new:
             break
         chain += new
+    # A directory is named where its default is the module.
+    directories = [dirname(file) for file in chain if file.endswith("/default.nix")]
     imports = () if is_listed or not path.endswith(".nix") else (path,)
-    return ModuleSource(file=path, declaring=tuple(chain), imports=imports)
+    return ModuleSource(file=path, declaring=(*chain, *directories), imports=imports)
 
 
 class _ModuleComparison:
@@ -103,6 +108,7 @@ class _ModuleComparison:
     def __init__(self, record: Record, sources: Sequence[ModuleSource]) -> None:
         self._record = record
         self._sources = sources
+        self._imports = [name for source in sources for name in source.imports]
         self._name = ""
         self._usual: tuple[Reason, ...] = ()
         """How the machine differs that turns nothing on."""
@@ -112,14 +118,14 @@ class _ModuleComparison:
         every = sorted({file for source in self._sources for file in source.declaring})
         some = self._sources[:_MOST_MACHINES]
         questions = [
-            _question("options", declared=every, names=[]),
+            _question("options", declared=every, names=[], imports=self._imports),
             _question("off", on=[]),
             *(
                 _question(
                     source.file,
                     declared=source.declaring,
                     imports=source.imports,
-                    on=[] if source.imports else None,
+                    on=None,
                 )
                 for source in some
             ),
@@ -130,8 +136,12 @@ class _ModuleComparison:
         self._name = _prefix([*before.values(), *after.values()]) or files
         self._compare_options(before, after)
         self._compare_off(pairs[1], before, after)
+        is_different = self._record.serious != []
         for source, pair in zip(some, pairs[2:], strict=True):
-            self._compare_on(source, pair, before, after)
+            known = len(self._record.differences)
+            question = self._compare_on(source, pair, before, after)
+            if not (is_different or len(self._record.differences) > known):
+                self._require_read(source, question)
         if rest := [source.file for source in self._sources[_MOST_MACHINES:]]:
             reason = f"more than {_MOST_MACHINES} modules: not turned on"
             self._record.unknown.append(Gap(what=few(rest), reason=reason))
@@ -151,7 +161,13 @@ class _ModuleComparison:
             return before, after
         lost = before.keys() ^ after.keys()
         names = {_outermost({**before, **after}[name].loc) for name in lost}
-        (more,) = self._answers([_question("names", declared=[], names=sorted(names))])
+        (more,) = self._answers(
+            [
+                _question(
+                    "names", declared=[], names=sorted(names), imports=self._imports
+                )
+            ]
+        )
         old, new = (_shapes(answer) for answer in more)
         return {**old, **before}, {**new, **after}
 
@@ -230,27 +246,72 @@ class _ModuleComparison:
         pair: tuple[Answer, Answer],
         before: _Options,
         after: _Options,
-    ) -> None:
-        """Compare the machine with all switches of a module on, or the outermost."""
+    ) -> Question:
+        """Compare the machine with all switches of a module on, or the outermost.
+
+        Return the question about it.
+        """
         common = self._common(source, before, after)
-        if not (common or source.imports):
-            what = f"{source.file} has no option called enable that is off"
-            gap = Gap(what=what, reason="compared as it is by default")
-            self._record.not_covered.append(gap)
-            return
+        question = self._turned_on(source, common)
         chosen = [_machine(answer) for answer in pair]
         is_same = all(
             machine is not None and {*machine.on} == {*common} for machine in chosen
         )
-        if not (is_same or source.imports):
-            (pair,) = self._answers([self._turned_on(source, common)])
+        if not is_same:
+            (pair,) = self._answers([question])
         if _fails(pair[0]) and len(common) > 1:
             common = common[:1]
-            (pair,) = self._answers([self._turned_on(source, common)])
-        setting = configured.shown(common) or f"imports = [ {source.file} ]"
+            question = self._turned_on(source, common)
+            (pair,) = self._answers([question])
+        if not (common or source.imports):
+            self._compare_new(source, _switches(source, after))
+            return question
+        settings = [f"imports = [ {name} ]" for name in source.imports]
+        setting = ", ".join([*settings, *filter(None, [configured.shown(common)])])
         machines = self._machines(pair, setting)
         if machines is not None:
             self._weigh(*machines, setting=setting, weight=Weight.CHANGE)
+        return question
+
+    def _compare_new(self, source: ModuleSource, new: Sequence[AttrPath]) -> None:
+        """Note what a module does that only the second side can turn on, if anything."""
+        if not new:
+            what = f"{source.file} has no option called enable that is off"
+            gap = Gap(what=what, reason="compared as it is by default")
+            self._record.not_covered.append(gap)
+            return
+        questions = [self._turned_on(source, on) for on in ((), new)]
+        answers = [answer for _, answer in self._answers(questions)]
+        off, on = (_machine(answer) for answer in answers)
+        setting = configured.shown(new)
+        if off is not None and on is not None:
+            cause = Cause(fact=DifferenceFact.MACHINE_NEW, setting=setting)
+            reasons = configured.compare(off, on)
+            self._add(self._name, noted(Kind.CONFIGURATION, cause), why=reasons)
+        else:
+            reason = next(iter(answers[1].ends.values()), None)
+            cause = Cause(fact=DifferenceFact.NEW_AND_FAILS, setting=setting)
+            self._add(self._name, changed(Kind.EVALUATION, cause, None, reason))
+
+    def _require_read(self, source: ModuleSource, question: Question) -> None:
+        """Say that a file is unknown if no machine reads it, not even by an import."""
+        record = self._record
+        path = PurePosixPath(source.file)
+        questions = [question, _question("off", on=[])]
+        if record.sides.reading(path, questions, record.native):
+            return
+        if path.suffix == ".nix" and not source.imports:
+            setting = f"imports = [ {source.file} ]"
+            alone = replace(source, imports=(source.file,))
+            (pair,) = self._answers([self._turned_on(alone, ())])
+            machines = [_machine(answer) for answer in pair]
+            if machines[0] is not None and machines[1] is not None:
+                self._weigh(
+                    machines[0], machines[1], setting=setting, weight=Weight.CHANGE
+                )
+                return
+        gap = Gap(what=source.file, reason="no machine that was compared reads it")
+        record.unknown.append(gap)
 
     def _turned_on(self, source: ModuleSource, on: Sequence[AttrPath]) -> Question:
         return _question(
@@ -261,17 +322,8 @@ class _ModuleComparison:
         self, source: ModuleSource, before: _Options, after: _Options
     ) -> list[AttrPath]:
         """Return the switches of a module that are off by default on both sides."""
-        one, other = (
-            declared.switches(
-                [
-                    option
-                    for option in options.values()
-                    if {*option.files} & {*source.declaring}
-                ]
-            )
-            for options in (before, after)
-        )
-        return [loc for loc in one if loc in other]
+        others = _switches(source, after)
+        return [loc for loc in _switches(source, before) if loc in others]
 
     def _machines(
         self, pair: tuple[Answer, Answer], setting: str
@@ -390,6 +442,14 @@ def _machine(answer: Answer) -> Machine | None:
     if _fails(answer):
         return None
     return documents.convert(answer.parts[_PART], Machine, document="Nix's answer")
+
+
+def _switches(source: ModuleSource, options: _Options) -> list[AttrPath]:
+    """Return the switches that a module declares and that are off by default."""
+    own = [
+        option for option in options.values() if {*option.files} & {*source.declaring}
+    ]
+    return declared.switches(own)
 
 
 def _shapes(answer: Answer) -> dict[str, OptionShape]:

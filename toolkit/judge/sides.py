@@ -140,8 +140,15 @@ class Sides(Struct, frozen=True, kw_only=True):
     def needing(
         self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str
     ) -> list[tuple[str, ...]]:
-        """Return the packages whose answers change if a file contains nothing but a mark."""
-        if not packages:
+        """Return the packages whose answers change if a file contains only a mark."""
+        questions = [Question(path=each, parts=_OF_A_FILE) for each in packages]
+        return [each.path for each in self.reading(path, questions, system)]
+
+    def reading(
+        self, path: PurePosixPath, questions: Sequence[Question], system: str
+    ) -> list[Question]:
+        """Return the questions whose answers change if a file contains only a mark."""
+        if not questions:
             return []
         contents = (
             self.after
@@ -154,13 +161,10 @@ class Sides(Struct, frozen=True, kw_only=True):
             else b"unlet: a mark\n"
         )
         sides = replace(self, before=contents, after={**contents, path: mark})
-        questions = {
-            system: [Question(path=each, parts=_OF_A_FILE) for each in packages]
-        }
-        pairs = sides.answers(questions, what=", with a mark")[system]
+        pairs = sides.answers({system: questions}, what=", with a mark")[system]
         return [
-            each
-            for each, (before, after) in zip(packages, pairs, strict=True)
+            question
+            for question, (before, after) in zip(questions, pairs, strict=True)
             if before != after and not is_unreached(after)
         ]
 

@@ -65,6 +65,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     ),
     DifferenceFact.KEEPS: "{name} keeps {names} now",
     DifferenceFact.LOST: "is no longer there",
+    DifferenceFact.MACHINE_NEW: "the new module configures the machine",
     DifferenceFact.NAMES_SUBPACKAGES: "names {names} by --subpackage, as intended",
     DifferenceFact.NEW: "is new",
     DifferenceFact.NEW_AND_FAILS: "is new, and does not evaluate",

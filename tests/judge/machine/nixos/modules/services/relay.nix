@@ -17,6 +17,11 @@
       example = "relay.example";
       description = "Its name.";
     };
+    profiles = lib.mkOption {
+      type = types.anything;
+      default = [ ../profiles/plain.nix ];
+      description = "What its containers may import.";
+    };
   };
 
   config = lib.mkIf config.services.relay.enable {

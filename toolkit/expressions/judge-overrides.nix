@@ -1,6 +1,6 @@
 # What the override functions of a package take, and what they give.
 # Arguments: functions of judge.nix about a value, `probe`, a package to take the place of one, and `arrives`, which says on
-# stderr that an argument is used.
+# stderr that an argument is used. `paired` is whether pairs of switches are tried.
 # Result: `called`, the parameters of a function; `override`, an object by the name of the override function; `follows`, which
 # attributes of the derivation are others if one is overridden.
 {
@@ -10,6 +10,7 @@
   kind,
   orElse,
   output,
+  paired,
   path,
   plain,
   probe,
@@ -42,6 +43,8 @@ let
 
   overriders = package: filter (name: match "override.*" name != null) (attrNames package);
   mark.unletProbe = "1";
+  # Six switches have 15 pairs, and up to 60 values.
+  mostPaired = 6;
   isScript = name: match "(pre|post)[A-Z].*|.*Phase" name != null;
   line = "\n: unlet\n";
 
@@ -213,7 +216,12 @@ let
         );
       probes =
         (if package ? overrideAttrs then prefixed "overrideAttrs" ofAttributes else { })
-        // prefixed "override" (argument "lists" [ probe ] // argument "nulls" probe);
+        // prefixed "override" (
+          argument "lists" [ probe ]
+          // argument "nulls" probe
+          // argument "numbers" 4242
+          // argument "texts" "unlet"
+        );
     in
     mapAttrs inValue (removeAttrs probes leaving);
 
@@ -221,7 +229,8 @@ let
     drv = path package;
     out = output package;
   };
-  # What each switch gives on and off, and all of them together.
+  # What each switch gives on and off, all of them together, and the pairs of a few: of each switch the value that has an
+  # effect, and both if none has.
   flags =
     leaving: package:
     let
@@ -235,20 +244,49 @@ let
         name = label;
         value = inValue "${key}=" (built (package.override arguments));
       };
-      each =
+      left = filter (name: !(elem "${name}=" leaving)) switches;
+      values = [
+        true
+        false
+      ];
+      label = name: value: "${name} = ${toJSON value}";
+      each = name: map (value: made (label name value) name { ${name} = value; }) values;
+      single = listToAttrs (concatLists (map each left));
+      telling =
         name:
-        map (value: made "${name} = ${toJSON value}" name { ${name} = value; }) [
-          true
-          false
-        ];
+        let
+          others = filter (value: single.${label name value}.out != output package) values;
+        in
+        if others == [ ] then values else others;
+      pair =
+        one: other:
+        concatLists (
+          map (
+            value:
+            map (
+              second:
+              made "${label one value}, ${label other second}" "pairs" {
+                ${one} = value;
+                ${other} = second;
+              }
+            ) (filter (second: length switches > 2 || second != value) (telling other))
+          ) (telling one)
+        );
+      pairs =
+        names:
+        if names == [ ] then
+          [ ]
+        else
+          concatLists (map (pair (head names)) (tail names)) ++ pairs (tail names);
       together = [
         (made "all switches on" "switches" (fromNames switches (_: true)))
         (made "all switches off" "switches" (fromNames switches (_: false)))
       ];
     in
-    listToAttrs (
-      concatLists (map each (filter (name: !(elem "${name}=" leaving)) switches))
-      ++ (if length switches < 2 || elem "switches=" leaving then [ ] else together)
+    single
+    // listToAttrs (
+      (if length switches < 2 || elem "switches=" leaving then [ ] else together)
+      ++ (if !paired || length switches > mostPaired || elem "pairs=" leaving then [ ] else pairs left)
     );
 
   # Which packages that `override` replaces arrive in what is built, all of them at once: `arrives` says it of one as soon as

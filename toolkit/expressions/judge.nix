@@ -316,6 +316,7 @@ let
         summary
         ;
       arrives = name: trace "${sign} arrives ${name}";
+      paired = system == "x86_64-linux";
       probe = probe "0";
     })
     called

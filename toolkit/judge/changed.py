@@ -38,9 +38,13 @@ _MOST_SAID = 20
 """The most lines of what a `throw` or `warn` says."""
 
 _WORD = re.compile(r"[A-Za-z_][\w'-]*")
+_ARGUMENT = r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*+"
+_NEXT = r"(?=\s*+[,}])"
 _GIVEN = {
-    "lists": re.compile(r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*+\[\s*\]"),
+    "lists": re.compile(rf"{_ARGUMENT}\["),
     "nulls": re.compile(r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*null\b"),
+    "numbers": re.compile(rf"{_ARGUMENT}\d++(?:\.\d++)?+{_NEXT}"),
+    "texts": re.compile(rf'{_ARGUMENT}"[^"$\\]*+"{_NEXT}'),
     "final": re.compile(r"\bfinal\w*\.([A-Za-z_][\w'-]*)\s+or\b"),
     "passthru": re.compile(r"\bfinal\w*\.passthru\.([A-Za-z_][\w'-]*)\s+or\b"),
 }

@@ -19,6 +19,7 @@ from toolkit.judge.subject import HASHES, THREW, Own
 
 _TRIALS = ("plain", "probe", "check")
 _FAILING = (None, THREW)
+_PAIR = ", "
 
 
 def overrides(
@@ -128,29 +129,45 @@ def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
 def _flags(
     own: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare a package that is made with another argument.
+    """Compare a package that is made with other switches.
 
-    If its output is the same, what it is fetched from.
+    If its output is the same, what it is fetched from. Two switches together say
+    nothing of which one differs alone.
     """
-    for flag in sorted(before.keys() & after.keys()):
-        switch, _, value = flag.partition(" = ")
-        opposite = f"{switch} = {'false' if value == 'true' else 'true'}"
-        old, new = before[flag], after[flag]
-        trial = _Trial(
-            method="override",
-            trial=flag,
-            before=old["out"],
-            after=new["out"],
-            opposite_before=before.get(opposite, {}).get("out"),
-            opposite_after=after.get(opposite, {}).get("out"),
+    shared = sorted(
+        before.keys() & after.keys(), key=lambda flag: (_PAIR in flag, flag)
+    )
+    telling: set[str] = set()
+    for flag in shared:
+        if telling.isdisjoint(flag.split(_PAIR)) and (
+            weighed := [*_flag(own, flag, before, after)]
+        ):
+            telling.add(flag)
+            yield from weighed
+
+
+def _flag(
+    own: Own, flag: str, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Weighed]:
+    """Compare a package that is made with one switch, or with two."""
+    switch, _, value = flag.partition(" = ")
+    opposite = {"true": f"{switch} = false", "false": f"{switch} = true"}.get(value, "")
+    old, new = before[flag], after[flag]
+    trial = _Trial(
+        method="override",
+        trial=flag,
+        before=old["out"],
+        after=new["out"],
+        opposite_before=before.get(opposite, {}).get("out"),
+        opposite_after=after.get(opposite, {}).get("out"),
+    )
+    yield from _probe(own, trial)
+    is_other = old["out"] == new["out"] and old["drv"] != new["drv"]
+    if is_other and own.before["drv"] == own.after["drv"]:
+        cause = Cause(
+            fact=DifferenceFact.FETCH_OF_ARGUMENT, name="override", trial=flag
         )
-        yield from _probe(own, trial)
-        is_other = old["out"] == new["out"] and old["drv"] != new["drv"]
-        if is_other and own.before["drv"] == own.after["drv"]:
-            cause = Cause(
-                fact=DifferenceFact.FETCH_OF_ARGUMENT, name="override", trial=flag
-            )
-            yield changed(Kind.FIXED_OUTPUT, cause, old["drv"], new["drv"])
+        yield changed(Kind.FIXED_OUTPUT, cause, old["drv"], new["drv"])
 
 
 def _seen(

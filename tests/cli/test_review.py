@@ -1,10 +1,12 @@
 """`unlet check` about a change: what it prints, and how it ends."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import ClassVar
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -13,12 +15,14 @@ from tests.cli.conftest import Unlet
 from tests.clones import commit_all, edit, git
 from tests.forge.server import Forge, serving
 from tests.remotes import Remote, Repository, server
+from tests.serving import Handler, running
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 
 __all__ = ["server"]
 
 NATIVE = ("--system", "x86_64-linux")
+SLIM = "pkgs/by-name/im/image-slim/package.nix"
 SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
 
 
@@ -422,3 +426,75 @@ def test_all_of_the_set_is_compared(unlet: Unlet, clone: Path) -> None:
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     assert (document["unknown"], document["everything"]) == ([], ["x86_64-linux"])
     assert document["asked"] > 40
+
+
+def test_packages_are_built_and_one_that_failed_before_is_no_regression(
+    unlet: Unlet, clone: Path
+) -> None:
+    board = "pkgs/by-name/st/status-board/package.nix"
+    edit(clone, "mkdir -p $out/bin\n", "echo no way; false\n", board)
+    git(clone, "commit", "--quiet", "--all", "--message=status-board: break")
+    edit(clone, "no way", "still no way", board)
+    edit(clone, "mkdir -p $out/share\n", "echo no way; false\n")
+    edit(clone, "  version =", '  installPhase = "mkdir $out";\n  version =', SLIM)
+    done = unlet("check", "--build", *NATIVE)
+    assert done.returncode == 1
+    results = done.stdout.splitlines()[-3:]
+    assert [line.partition(": nix-build")[0] for line in results] == [
+        "built     image-slim",
+        "failed    notes-server",
+        "failed    status-board before the change too",
+    ]
+    assert [line.rpartition(": ")[2] for line in results[1:]] == [
+        "no way",
+        "still no way",
+    ]
+    edit(clone, "echo no way; false", "mkdir -p $out/share")
+    done = unlet("check", "--build", *NATIVE, "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert [each["no_regression"] for each in document["next"]["results"]] == [
+        False,
+        True,
+    ]
+
+
+class BinaryCache(Handler):
+    """A binary cache that has the paths of this list."""
+
+    held: ClassVar[list[str]] = []
+
+    def answer(self) -> None:
+        self.reply(200 if self.path.removesuffix(".narinfo")[1:] in self.held else 404)
+
+
+def test_next_step_builds_what_a_cache_lacks(unlet: Unlet, clone: Path) -> None:
+    edit(clone, "[ curl ]", "[ ]")
+    edit(clone, "  version =", "  count = 1;\n  version =", SLIM)
+    document = json.loads(unlet("check", *NATIVE, "--json").stdout)
+    command = f"nix-build --keep-going {clone} -A image-slim -A notes-server"
+    assert document["next"]["command"] == command
+    assert document["next"]["labels"] == [
+        "10.rebuild-linux: 1-10",
+    ]
+    slim, notes = document["next"]["first"]
+    BinaryCache.held[:] = [Path(slim["output"]).name[:32]]
+    with running(BinaryCache) as url:
+        done = unlet("check", *NATIVE, "--substituters", url)
+    assert done.stdout.splitlines()[-4:] == [
+        "rebuilds  2 of 2 compared on x86_64-linux",
+        "labels    10.rebuild-linux: 1-10 (at least: --all counts all)",
+        f"cached    1 of 2 packages; not {notes['attribute']}",
+        f"next      {command}",
+    ]
+    reviewing = clone.with_name("programs") / "nixpkgs-review"
+    reviewing.parent.mkdir()
+    reviewing.write_text("#!/bin/sh\n")
+    reviewing.chmod(0o755)
+    path = f"{reviewing.parent}:{os.environ['PATH']}"
+    done = unlet("check", *NATIVE, PATH=path)
+    assert done.stdout.splitlines()[-1] == "next      nixpkgs-review wip"
+    done = unlet("check", *NATIVE, "--substituters", url)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "does not answer" in done.stderr

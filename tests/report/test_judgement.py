@@ -20,9 +20,12 @@ from toolkit.judge.differences import (
     Kind,
     Weight,
 )
+from toolkit.judge.rebuilding import NextSteps
 from toolkit.judge.subject import Compared
 from toolkit.report import judgement as judgements
+from toolkit.report import next_steps
 from toolkit.report.markdown import plain
+from toolkit.report.next_steps import BuildPlace
 from toolkit.report.sentences import sentence
 
 SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
@@ -76,7 +79,8 @@ def difference(
 
 
 def lines(judgement: Judgement) -> list[str]:
-    return [line.text for line in judgements.lines(judgement)]
+    steps = next_steps.lines(judgement, NextSteps(), BuildPlace())
+    return [line.text for line in (*judgements.lines(judgement), *steps)]
 
 
 def test_one_reason_is_told_once() -> None:

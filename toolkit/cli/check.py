@@ -9,7 +9,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files
+from toolkit import files, process
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
@@ -17,13 +17,16 @@ from toolkit.cli.proving import depth, depth_options, nix_options, systems
 from toolkit.cli.targets import OTHER
 from toolkit.errors import UsageError
 from toolkit.judge import SYSTEMS, JudgeRequest
-from toolkit.judge.differences import Expectation
+from toolkit.judge.differences import Expectation, Judgement
 from toolkit.judge.differences import exit_code as judged_code
 from toolkit.model import Proof, Report, Server, SourceRequest
-from toolkit.proposal import registry
+from toolkit.nix.program import quoted
+from toolkit.proposal import outputs, registry
 from toolkit.proposal.checking import Review, check, review
-from toolkit.proposal.requests import CheckRequest
+from toolkit.proposal.requests import BuildRequest, CheckRequest
 from toolkit.report import judgement as judgements
+from toolkit.report import next_steps
+from toolkit.report.next_steps import BuildPlace
 from toolkit.sources.changes import ChangeRequest, PullRef
 
 _PULL = re.compile(
@@ -85,6 +88,8 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
         ("--patch", "--pull", "--git-dir"),
         ("--uncommitted", "--patch", "--pull"),
         ("--comment", "--why"),
+        ("--sealed", "--build"),
+        ("--offline", "--substituters"),
         ("--git-dir", *options.SERVER),
     ),
 )
@@ -145,6 +150,19 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     "--on",
     type=click.Choice(["nix"]),
     help="Evaluate in sandboxed builds, which Nix spreads over its builders and keeps.",
+)
+@options.own_value(
+    "--build",
+    "builds",
+    deep=True,
+    is_flag=True,
+    help="Build up to ten packages that are built anew, with your rights.",
+)
+@options.own_value(
+    "--substituters",
+    deep=True,
+    metavar="URLS",
+    help="Ask these binary caches for the packages that are built anew.",
 )
 @options.own_value(
     "--why",
@@ -208,7 +226,7 @@ def command(given: CheckOptions) -> int:
     )
     if directory is not None or any(map(options.given, _PROVING)):
         return _prove(request)
-    return _review(request, again=_again(given))
+    return _review(request, given)
 
 
 def _refuse_pull(what: str) -> None:
@@ -236,7 +254,15 @@ def _prove(request: CheckRequest) -> int:
         "the output of propose" if is_written else next(filter(options.given, _PROVING))
     )
     options.refuse_together(
-        proven, "--expect", "--nixos", "--all", "--why", "--comment", "--on"
+        proven,
+        "--expect",
+        "--nixos",
+        "--all",
+        "--why",
+        "--comment",
+        "--on",
+        "--build",
+        "--substituters",
     )
     subject = "" if is_written else request.target
     subject = subject or registry.usual()
@@ -269,21 +295,23 @@ def _source(
     return source
 
 
-def _review(request: CheckRequest, *, again: str) -> int:
-    """Judge a change, print the judgement and the claims, and return the exit code.
-
-    `again` judges the same.
-    """
+def _review(request: CheckRequest, given: CheckOptions) -> int:
+    """Judge a change, print the judgement and the claims, and return the exit code."""
     settings, comment = options.settings(), options.asked("comment")
     if comment and settings.json:
         raise click.UsageError("--comment and --json exclude each other")
     if request.target in {"", *registry.named()}:
         options.refuse_without("TARGET", "--binding")
     judging = _judging()
-    if judging.builds is None:
-        options.refuse_without("--on nix", "--build-args")
+    following = BuildRequest(
+        builds=bool(options.asked("builds")),
+        words=nix_options(),
+        caches=tuple(str(options.asked("substituters") or "").split()),
+    )
+    if judging.builds is None and not following.builds:
+        options.refuse_without("--build or --on nix", "--build-args")
     options.allow()
-    request = replace(request, judging=judging)
+    request = replace(request, judging=judging, following=following)
     with output.working(settings) as progress:
         result = review(request, progress=progress)
     if isinstance(result, Report):
@@ -295,11 +323,14 @@ def _review(request: CheckRequest, *, again: str) -> int:
     if comment:
         output.write(
             judgements.to_comment(
-                result.judgement, command=again, claims=claims, notes=result.notes
+                result.judgement,
+                command=_again(given),
+                claims=claims,
+                notes=result.notes,
             )
         )
     else:
-        _show_review(result, claims, settings)
+        _show_review(result, claims, settings, _place(given, result.judgement))
     return _reviewed_code(result)
 
 
@@ -318,12 +349,19 @@ def _judging() -> JudgeRequest:
 
 
 def _show_review(
-    result: Review, claims: Sequence[Proof], settings: GlobalOptions
+    result: Review,
+    claims: Sequence[Proof],
+    settings: GlobalOptions,
+    place: BuildPlace,
 ) -> None:
     """Print the judgement and the claims about a target."""
     if settings.json:
         document = judgements.to_json(
-            result.judgement, claims=claims, notes=result.notes
+            result.judgement,
+            claims=claims,
+            notes=result.notes,
+            steps=result.steps,
+            place=place,
         )
         output.write(document)
         return
@@ -338,18 +376,22 @@ def _show_review(
         output.write_lines(result.notes)
     if result.report is not None:
         show(result.report, settings=settings)
+    if not settings.quiet and not options.asked("why"):
+        output.write_toned(next_steps.lines(result.judgement, result.steps, place))
 
 
 def _reviewed_code(result: Review) -> int:
     """Return the exit code of a review.
 
-    It is 1 for a regression, an unexpected difference or a failed claim, and 3 if
-    something was not judged.
+    It is 1 for a regression, an unexpected difference, a failed claim or build, and 3
+    if something was not judged.
     """
     expected = options.asked("expect")
     judged = judged_code(
         result.judgement, Expectation(expected) if expected is not None else None
     )
+    if result.steps.failed:
+        return 1
     claims = 3 if result.not_run else 0
     if result.report is not None:
         claims = exit_code(result.report)
@@ -405,3 +447,33 @@ def _again(given: CheckOptions) -> str:
     if given.what is not None:
         words.append(given.what)
     return join(["unlet", "check", *words])
+
+
+def _place(given: CheckOptions, judgement: Judgement) -> BuildPlace:
+    """Return the tree of a change for the command that builds its packages."""
+    inside = (given.git_dir or Path()).absolute()
+    around = (above for above in (inside, *inside.parents) if (above / ".git").exists())
+    clone = next(around, inside)
+    head, again, review = judgement.head, _again(given), ""
+    if given.patch is not None:
+        if (nixpkgs := options.asked("nixpkgs")) is not None:
+            again = f"{again} {join(['--nixpkgs', nixpkgs])}"
+        tree: tuple[str, ...] = ()
+    elif head is None:
+        tree, review = (str(clone),), "nixpkgs-review wip"
+    elif given.pull is not None and given.git_dir is None:
+        repository = given.pull.repository or options.asked("repo") or "NixOS/nixpkgs"
+        tree = (f"https://github.com/{repository}/archive/{head}.tar.gz",)
+        tree = tree if options.asked("api_url") is None else ()
+    else:
+        fetched = f'{{ url = {quoted(str(clone))}; rev = "{head}"; allRefs = true; }}'
+        tree = ("-E", f"import (fetchGit {fetched}) {{ }}")
+        review = f"nixpkgs-review rev {head}"
+    if given.pull is not None:
+        review = f"nixpkgs-review pr {given.pull.number}"
+    return BuildPlace(
+        tree=tree,
+        review=review if process.find("nixpkgs-review") else "",
+        again=again,
+        here=outputs.here(),
+    )

@@ -117,5 +117,6 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
         base=change.origin,
         steps=tuple(steps),
         warnings=change.warnings,
+        head=change.whole.commit,
         seconds=time.monotonic() - began,
     )

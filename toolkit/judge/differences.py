@@ -258,6 +258,26 @@ class StepVerdict(Struct, frozen=True, kw_only=True):
     unanswered: tuple[Gap, ...] = ()
 
 
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    """A package that is built anew: its output, and how many files name it.
+
+    Files are counted only if not all packages can be listed.
+    """
+
+    attribute: str
+    named_by: int = 0
+    output: str = ""
+    is_new: bool = False
+
+
+class BuildPlan(Struct, frozen=True, kw_only=True):
+    """The packages to build first on a system, and all that are built anew on each."""
+
+    system: str
+    packages: tuple[Rebuilt, ...]
+    built: Mapping[str, tuple[str, ...]]
+
+
 class Judgement(Struct, frozen=True, kw_only=True):
     """The effects of a change.
 
@@ -293,7 +313,10 @@ class Judgement(Struct, frozen=True, kw_only=True):
     maintainers: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict[str, tuple[str, ...]]
     )
-    """The maintainers of each attribute that regresses, with teams."""
+    """The maintainers of each attribute that differs, with teams."""
+    plan: BuildPlan | None = None
+    head: Oid | None = None
+    """The last commit of the change."""
     seconds: float = 0.0
 
     @property

@@ -9,7 +9,15 @@ from pathlib import PurePosixPath
 from msgspec.structs import replace
 
 from toolkit.asking.packages import PACKAGE, THROWS, Question
-from toolkit.judge import comparing, everything, mapping, modules, settings, why
+from toolkit.judge import (
+    comparing,
+    everything,
+    mapping,
+    modules,
+    rebuilding,
+    settings,
+    why,
+)
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import (
@@ -87,14 +95,11 @@ class Extent:
         differ = {
             each.attribute for each in differences if each.weight is not Weight.NOTE
         }
-        worse = {
-            each.attribute for each in differences if each.weight is Weight.REGRESSION
-        }
         gaps = dict.fromkeys(self.record.unknown)
         apart = {gap for gap in gaps if self._stands_apart(gap)}
         asked = len(self.record.asked)
         differing = len(differ & self.record.asked) if asked else len(differ)
-        return Judgement(
+        judgement = Judgement(
             files=len(self.files),
             systems=tuple(self.systems),
             asked=asked,
@@ -115,9 +120,10 @@ class Extent:
             maintainers={
                 name: each
                 for name, each in sorted(self.record.maintainers.items())
-                if name in worse
+                if name in differ
             },
         )
+        return rebuilding.planned(judgement, self.record)
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
         """Return by system which of the attributes that are wanted were compared there."""

@@ -85,6 +85,7 @@ class Record:
         self.aliases: set[str] = set()
         self.idle: set[str] = set()
         self.maintainers: dict[str, tuple[str, ...]] = {}
+        self.outputs: dict[tuple[str, str], str] = {}
         self._given = given(files)
         self._doubtful = 0
 
@@ -214,8 +215,11 @@ class Record:
                     continue
                 found = comparing.compare(self.subject(name, system), before, after)
                 self.differences.extend(self._explained(path, system, found))
-                if any(each.weight is Weight.REGRESSION for each in found):
-                    self.maintainers[name] = _maintainers(before)
+                output = after.parts.get("derivation", {}).get("out")
+                if isinstance(output, str):
+                    self.outputs[system, name] = output
+                if any(each.weight is not Weight.NOTE for each in found):
+                    self.maintainers.setdefault(name, _maintainers(before, after))
         return there
 
     def _is_doubtful(self, before: Answer, after: Answer) -> bool:
@@ -346,9 +350,9 @@ class Record:
                 yield difference
 
 
-def _maintainers(answer: Answer) -> tuple[str, ...]:
-    """Return who maintains a package, and which teams."""
-    meta = answer.parts.get("meta", {})
+def _maintainers(before: Answer, after: Answer) -> tuple[str, ...]:
+    """Return the maintainers of a package before a change, or of a new one."""
+    meta = before.parts.get("meta") or after.parts.get("meta", {})
     return (
         *(labels(meta.get("maintainers")) or ()),
         *(f"team {each}" for each in labels(meta.get("teams")) or ()),

@@ -171,7 +171,7 @@ def _attribute(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # 
         return
     sides = {_side(value) for value in (old, new) if value is not None}
     if sides == {_Side.LIST}:
-        yield from _members(name, old or [], new or [])
+        yield from _members(name, old or [], new or [], own)
     elif sides == {_Side.INPUT}:
         yield from _inputs(name, old or {}, new or {}, own)
     elif sides == {_Side.SET}:
@@ -186,7 +186,7 @@ def _attribute(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # 
         form = Form.CONTENT if one == other else Form.VALUE
         yield Reason(form=form, name=name, removed=_only(one), added=_only(other))
     elif sides == {_Side.TEXT}:
-        yield from _texts(name, old, new)
+        yield from _texts(name, old, new, own)
     else:
         yield Reason(form=Form.VALUE, name=name, removed=_only(old), added=_only(new))
 
@@ -204,7 +204,7 @@ def _side(value: Any) -> _Side:  # noqa: ANN401 - JSON
     return _Side.TEXT if isinstance(value, str) else _Side.VALUE
 
 
-def _members(name: str, old: list[Any], new: list[Any]) -> Iterator[Reason]:
+def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Reason]:
     """Compare two lists by the labels of their members."""
     one, other = ([_label(member) for member in side] for side in (old, new))
     removed = tuple((Counter(one) - Counter(other)).elements())
@@ -221,7 +221,7 @@ def _members(name: str, old: list[Any], new: list[Any]) -> Iterator[Reason]:
         if _side(member) is _Side.INPUT and "hash" not in member:
             yield Reason(form=Form.INPUT, name=name, added=(label,))
         elif _side(member) is _Side.TEXT:
-            yield from _texts(name, before, member)
+            yield from _texts(name, before, member, own)
         else:
             yield Reason(form=Form.CONTENT, name=name, added=(label,))
 
@@ -261,16 +261,19 @@ def _inputs(
         )
 
 
-def _texts(name: str, old: Any, new: Any) -> Iterator[Reason]:  # noqa: ANN401 - JSON
+def _texts(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # noqa: ANN401 - JSON
     """Compare two texts by lines, and the packages in both that are built differently."""
     one, other = (_text(side) if side is not None else "" for side in (old, new))
     befores, afters = (
         {_package(path) for path in paths}
-        for paths in (_paths(old) - _paths(new), _paths(new) - _paths(old))
+        for paths in (
+            _paths(old) - _paths(new) - _source(own.before),
+            _paths(new) - _paths(old) - _source(own.after),
+        )
     )
     if inputs := sorted(befores & afters):
         yield Reason(form=Form.INPUT, name=name, added=tuple(inputs))
-    if one == other:
+    if one == other or own.follows(one, other):
         return
     if "\n" in one + other:
         olds, news = (
@@ -301,6 +304,14 @@ def _text(value: Any) -> str:  # noqa: ANN401 - JSON
 def _paths(value: Any) -> set[str]:  # noqa: ANN401 - JSON
     """Return the derivations that a text names."""
     return {*value["inputs"]} if isinstance(value, dict) else set()
+
+
+def _source(attributes: Mapping[str, Any]) -> set[str]:
+    """Return how a text names the source, which has its own reason."""
+    source = attributes.get("src")
+    if source is None or _side(source) is not _Side.INPUT:
+        return set()
+    return {f"!out!{source['drv']}"}
 
 
 def _package(path: str) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import inside, sources
@@ -15,6 +15,7 @@ from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
 from toolkit.judge import SYSTEMS, judge
 from toolkit.judge.differences import Judgement
+from toolkit.judge.rebuilding import NextSteps
 from toolkit.model import (
     Commit,
     Depth,
@@ -29,7 +30,7 @@ from toolkit.model import (
 )
 from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance
-from toolkit.proposal import proposing, prove
+from toolkit.proposal import proposing, prove, review_builds
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.leaves import leaf_for, leaf_of
 from toolkit.proposal.registry import named, usual
@@ -37,7 +38,7 @@ from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.report import report
 from toolkit.report.report import WrittenReport
 from toolkit.sources import changes, recorded
-from toolkit.sources.changes import ChangeRequest, FileEdit
+from toolkit.sources.changes import Change, ChangeRequest, FileEdit
 from toolkit.sources.trees import NotWholeError
 
 
@@ -154,13 +155,13 @@ def _document(directory: Path) -> tuple[bytes, WrittenReport]:
         raise ToolkitError(
             f"{place}: field 'file' is '{document.file}' instead of '{own.file}'"
         )
-    for field, value in (("file", document.file), ("target", document.target)):
+    for part, value in (("file", document.file), ("target", document.target)):
         if {"", ".", "..", "/"} & {
             *PurePosixPath(value).parts,
             value,
         } or value.startswith("/"):
             raise ToolkitError(
-                f"{place}: field '{field}' is '{value}', which is no path in a nixpkgs"
+                f"{place}: field '{part}' is '{value}', which is no path in a nixpkgs"
             )
     return written, document
 
@@ -265,12 +266,12 @@ def _read(directory: Path, path: str) -> bytes:
 class Review(Struct, frozen=True, kw_only=True):
     """The result of a review.
 
-    `report` has the claims, and `notes` explain their absence.
-
-    `not_run`: requested claims could not be judged.
+    `report` has the claims, and `notes` explain their absence. `not_run`: requested
+    claims could not be judged. `steps` were taken after the judgement.
     """
 
     judgement: Judgement
+    steps: NextSteps = field(default_factory=NextSteps)
     report: Report | None = None
     notes: tuple[str, ...] = ()
     not_run: bool = False
@@ -296,12 +297,24 @@ def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
         found = changes.read(change, progress=progress)
     except NotWholeError:
         return check(asked, progress=progress)
+    reviewed = _reviewed(request, asked, found, progress=progress)
+    steps = review_builds.follow(
+        reviewed.judgement.plan, found, request.following, progress=progress
+    )
+    return replace(reviewed, steps=steps)
+
+
+def _reviewed(
+    request: CheckRequest, asked: CheckRequest, change: Change, *, progress: Progress
+) -> Review:
+    """Judge a change, and prove the claims that are asked for, in the time that is left."""
+    target = asked.target
     with limits.sharing(Allowance(seconds(nixos=request.judging.nixos))):
-        judgement = judge(found, request.judging, progress=progress)
+        judgement = judge(change, request.judging, progress=progress)
         if not request.target:
             return Review(judgement=judgement)
         try:
-            report, note = _claims(asked, found.whole.edits, progress)
+            report, note = _claims(asked, change.whole.edits, progress)
         except ToolkitError as error:
             notes = (f"{target}: its claims have not run, because {error.message}",)
             return Review(judgement=judgement, notes=notes, not_run=True)

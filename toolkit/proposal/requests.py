@@ -58,6 +58,14 @@ def command(name: str, request: Request, *options: str) -> str:
     return shlex.join(["unlet", name, request.target, *words, *options])
 
 
+class BuildRequest(Struct, frozen=True, kw_only=True):
+    """The steps to take; `words` are arguments of nix-build, `caches` are URLs."""
+
+    builds: bool = False
+    words: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
+
+
 class CheckRequest(Struct, frozen=True, kw_only=True):
     """A call of `check`: about a proposal, or someone's change of a package.
 
@@ -73,6 +81,8 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     """Has the commits of a pull request; None if a clone has them."""
     judging: JudgeRequest = field(default_factory=JudgeRequest)
     """How a review judges the whole change."""
+    following: BuildRequest = field(default_factory=BuildRequest)
+    """The steps of a review after its judgement."""
     bindings: tuple[str, ...] = ()
     """Overrides must reach these, by default all let-bound packages."""
     proofs: tuple[str, ...] = ()

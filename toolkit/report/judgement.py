@@ -18,9 +18,12 @@ from toolkit.judge.differences import (
     Reason,
     Weight,
 )
+from toolkit.judge.rebuilding import NextSteps
 from toolkit.model import Proof, Status
+from toolkit.report import next_steps
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
+from toolkit.report.next_steps import BuildPlace
 from toolkit.report.reasons import brief, changed_lines, whole
 from toolkit.report.sentences import sentence
 from toolkit.text import counted, few
@@ -60,10 +63,16 @@ _ROWS = 12
 _GAPS = 3
 _FOLD = ("<details><summary>not compared</summary>", "", "", "</details>")
 _FEWEST_FOLDED = 2
+_NO_STEPS, _NO_PLACE = NextSteps(), BuildPlace()
 
 
 def to_json(
-    judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequence[str] = ()
+    judgement: Judgement,
+    *,
+    claims: Sequence[Proof] = (),
+    notes: Sequence[str] = (),
+    steps: NextSteps = _NO_STEPS,
+    place: BuildPlace = _NO_PLACE,
 ) -> bytes:
     """Return the document of `unlet check --json` about a change."""
     return documents.write(
@@ -94,6 +103,7 @@ def to_json(
             "rebuilds": judgement.rebuilds,
             "compared": judgement.compared,
             "maintainers": judgement.maintainers,
+            "next": next_steps.to_value(judgement, steps, place),
             "claims": claims,
             "notes": (*judgement.warnings, *notes),
             "seconds": judgement.seconds,
@@ -204,8 +214,6 @@ def lines(
         return
     yield Line(text=f"change  {judgement.subject}")
     yield Line(text=f"base    {judgement.base}{_where(judgement, '; on ')}")
-    if built := _rebuilds(judgement):
-        yield Line(text=f"rebuilds  {built}")
     for row in _rows(judgement.differences):
         first = row.first
         text = f"{first.weight:<10} {first.kind:<12}  {row.text(judgement)}"
@@ -280,17 +288,6 @@ def _explained(judgement: Judgement, attribute: str) -> Iterator[Line]:
         for difference in differences:
             for sign, path in (("−", difference.before), ("+", difference.after)):  # noqa: RUF001 - a minus
                 yield Line(text=f"  {sign} {path} ({difference.system})")
-
-
-def _rebuilds(judgement: Judgement) -> str:
-    """Return how many of the compared attributes are built differently, by system."""
-    of = {
-        system: f" of {count} compared" for system, count in judgement.compared.items()
-    }
-    return ", ".join(
-        f"{count}{of.get(system, '')} on {system}"
-        for system, count in judgement.rebuilds.items()
-    )
 
 
 def _where(judgement: Judgement, word: str) -> str:
@@ -411,17 +408,19 @@ def to_comment(
     minor = [
         row for row in _rows(judgement.differences) if row.first.weight is Weight.NOTE
     ]
-    body = [f"- rebuilds {plain(built)}"] if (built := _rebuilds(judgement)) else []
+    body = (
+        [f"- rebuilds {plain(built)}: {plain(next_steps.label_text(judgement))}"]
+        if (built := next_steps.rebuilds(judgement))
+        else []
+    )
     body += [_item(row, judgement) for row in rows[:_ROWS]]
     if more := rows[_ROWS:]:
         body.append(f"- and {len(more)} more")
     body += [f"- {plain(text)}" for text in _commits(judgement)][
         : LINES - len(head) - len(body) - 8
     ]
-    if people := sorted(
-        {each for those in judgement.maintainers.values() for each in those}
-    ):
-        body.append(f"- maintainers of what regresses: {plain(few(people, _ROWS))}")
+    if any(judgement.maintainers.values()):
+        body.append(f"- {plain(_people(judgement))}")
     if minor:
         body.append(
             "- notes: "
@@ -470,6 +469,20 @@ def to_comment(
         fold.append("")
     text = "\n".join([*head, *body, *fold, *foot])
     return f"{text}\n".encode(errors="backslashreplace")
+
+
+def _people(judgement: Judgement) -> str:
+    """Return the maintainers of what regresses by name, else the number of all."""
+    worse = {each.attribute for each in judgement.weighing(Weight.REGRESSION)}
+    people = {
+        name
+        for attribute, names in judgement.maintainers.items()
+        if attribute in worse
+        for name in names
+    }
+    if people:
+        return f"maintainers of what regresses: {few(sorted(people), _ROWS)}"
+    return next_steps.maintainers(judgement)
 
 
 def _looked_at(judgement: Judgement) -> str:

@@ -1,0 +1,133 @@
+"""The last lines of a judgement: the packages to build, by whom, and with what result."""
+
+import re
+from collections.abc import Iterator, Sequence
+from shlex import join, quote
+
+from msgspec import Struct
+
+from toolkit.judge.differences import BuildPlan, Judgement
+from toolkit.judge.rebuilding import MOST, SETS, Built, NextSteps, labels
+from toolkit.report.lines import Line, Tone
+from toolkit.text import counted, few
+
+
+class BuildPlace(Struct, frozen=True, kw_only=True):
+    """The tree of a change for a command, and the name of this machine's system.
+
+    `tree` are words of nix-build, none if the tree is in no place. `review` is a
+    command of nixpkgs-review, "" if that is not installed, and `again` one of unlet.
+    """
+
+    tree: tuple[str, ...] = ()
+    review: str = ""
+    again: str = ""
+    here: str = ""
+
+
+def command(plan: BuildPlan, place: BuildPlace) -> str:
+    """Return the command that builds the first packages of a plan."""
+    if place.review:
+        return place.review
+    if not place.tree:
+        return f"{place.again} --build"
+    system, prefix = SETS.get(plan.system, (plan.system, ""))
+    words = ["nix-build", "--keep-going", *place.tree]
+    if system != place.here:
+        words += ["--argstr", "system", system]
+    selected = (f"-A {_path(prefix + each.attribute)}" for each in plan.packages)
+    return " ".join([join(words), *selected])
+
+
+def _path(attribute: str) -> str:
+    """Return an attribute path as a word of a shell, with names quoted as Nix needs."""
+    names = (
+        name if re.fullmatch(r"[A-Za-z_][\w'-]*", name) else f'"{name}"'
+        for name in attribute.split(".")
+    )
+    return quote(".".join(names))
+
+
+def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator[Line]:
+    """Yield the rebuilds, their labels, maintainers, and the command or its results."""
+    if built := rebuilds(judgement):
+        yield Line(text=f"rebuilds  {built}")
+        yield Line(text=f"labels    {label_text(judgement)}")
+    if any(judgement.maintainers.values()):
+        yield Line(text=f"people    {maintainers(judgement)}: --json")
+    if (plan := judgement.plan) is None:
+        return
+    if len(plan.built[plan.system]) > MOST:
+        most = ", ".join(
+            f"{each.attribute} ({each.named_by})" for each in plan.packages
+        )
+        yield Line(text=f"most named, by so many files  {most}")
+    if steps.cached is not None:
+        yield Line(text=f"cached    {_cached(plan, steps.cached)}")
+    for built_package in steps.builds:
+        yield _built(built_package)
+    if not steps.builds:
+        yield Line(text=f"next      {command(plan, place)}")
+
+
+def rebuilds(judgement: Judgement) -> str:
+    """Return the number of compared attributes that are built differently, by system."""
+    compared = judgement.compared
+    counts = {
+        system: f"{count} of {compared[system]} compared on {system}"
+        if system in compared
+        else f"{count} on {system}"
+        for system, count in judgement.rebuilds.items()
+    }
+    new = len(judgement.plan.built[judgement.plan.system]) if judgement.plan else 0
+    if not counts and new:
+        return f"{counted(new, 'new package')}"
+    return ", ".join(counts.values())
+
+
+def label_text(judgement: Judgement) -> str:
+    """Return upstream's labels, with a hint if the whole set was not compared."""
+    names = ", ".join(labels(judgement.plan, judgement.looked_at))
+    return names if judgement.everything else f"{names} (at least: --all counts all)"
+
+
+def maintainers(judgement: Judgement) -> str:
+    """Return how many people maintain the attributes that differ."""
+    people = {name for names in judgement.maintainers.values() for name in names}
+    count = len(judgement.maintainers)
+    return (
+        f"{counted(len(people), 'maintainer')} of {counted(count, 'attribute')}: --json"
+    )
+
+
+def _cached(plan: BuildPlan, cached: Sequence[str]) -> str:
+    missing = [
+        package.attribute
+        for package in plan.packages
+        if package.attribute not in cached
+    ]
+    rest = f"; not {few(missing)}" if missing else ""
+    return f"{len(cached)} of {counted(len(plan.packages), 'package')}{rest}"
+
+
+def _built(built: Built) -> Line:
+    if not built.failure:
+        return Line(text=f"built     {built.attribute}", tone=Tone.PROVEN, head=5)
+    where = " before the change too" if built.no_regression else ""
+    text = f"failed    {built.attribute}{where}: {built.failure}"
+    return Line(text=text, tone=Tone.FAILED, head=6)
+
+
+def to_value(
+    judgement: Judgement, steps: NextSteps, place: BuildPlace
+) -> dict[str, object]:
+    """Return the next steps for a JSON document."""
+    plan = judgement.plan
+    return {
+        "labels": labels(plan, judgement.looked_at),
+        "built": plan.built if plan is not None else {},
+        "first": plan.packages if plan is not None else (),
+        "command": command(plan, place) if plan is not None else None,
+        "cached": steps.cached,
+        "results": steps.builds,
+    }

@@ -3,7 +3,8 @@
 #   { declared, names }: files below the tree, whose options are shown, and those with these names;
 #   { on, declared, imports }: a machine with these options on, a list of paths. With null for `on`, those called `enable` that
 #     the files declare. `imports` are modules that NixOS has not by itself;
-#   { alias, to }: the path of an option, and those where a value of it may arrive.
+#   { alias, to }: the path of an option, and those where a value of it may arrive;
+#   { tests }: files with tests of lib: the names of those that fail, of each file, and null for what lists none.
 {
   attempt,
   brief,
@@ -407,9 +408,24 @@ let
       reaches = if isOption option then map (other: other.path) (filter reaches others) else [ ];
       refusals = if isOption option && values != [ ] then refusals else [ ];
     };
+  # What `lib.runTests` gives.
+  failing =
+    file:
+    let
+      place = /. + tree + "/${file}";
+      tests = if pathExists place then attempt (import place) else null;
+    in
+    if isList tests then map (test: test.name) tests else null;
 in
 question:
-if question ? alias then
+if question ? tests then
+  listToAttrs (
+    map (name: {
+      inherit name;
+      value = failing name;
+    }) question.tests
+  )
+else if question ? alias then
   alias question
 else if question ? names then
   optionsOf question

@@ -12,6 +12,7 @@ from toolkit.asking.packages import PACKAGE, THROWS, Question
 from toolkit.judge import (
     comparing,
     everything,
+    library,
     mapping,
     modules,
     rebuilding,
@@ -207,6 +208,7 @@ class Extent:
                 ],
             )
         )
+        library.compare(self.record, files)
         self._ask_references(made)
         for file in differing:
             self._note(file)

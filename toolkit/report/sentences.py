@@ -100,6 +100,9 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.SAYS: "what its file says by throw, warn or trace differs",
     DifferenceFact.SEEN_NEW: "{name} (old: …) sees {names} too",
     DifferenceFact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
+    DifferenceFact.TESTS_END: "{names} no longer evaluates",
+    DifferenceFact.TESTS_FAIL: "{names} of {name} fails now",
+    DifferenceFact.TESTS_SUCCEED: "{names} of {name} no longer fails",
     DifferenceFact.THROWS: "throws",
     DifferenceFact.THROWS_NOW: "throws now",
     DifferenceFact.TOOLS_DIFFER: (

@@ -1,0 +1,72 @@
+"""Run the tests of nixpkgs' library on both sides, as far as they are an evaluation."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from toolkit.asking.packages import Answer, Question
+from toolkit.judge.changed import ChangedText
+from toolkit.judge.differences import (
+    Cause,
+    DifferenceFact,
+    Gap,
+    Kind,
+    changed,
+    regression,
+)
+from toolkit.judge.record import Record
+from toolkit.text import few
+
+_TESTS = ("lib/tests/fetchers.nix", "lib/tests/misc.nix", "lib/tests/systems.nix")
+_PART = "modules"
+_NAME = "lib"
+
+
+def compare(record: Record, files: Sequence[ChangedText]) -> None:
+    """Compare which tests fail if files of the library differ."""
+    own = [file for file in files if file.path.startswith("lib/") and not file.equal]
+    if not own:
+        return
+    for test in _TESTS:
+        if all(each.text(test) for each in record.maps):
+            _compare(record, test)
+    text = "\n".join(record.maps[1].text(test) for test in _TESTS)
+    words = {*re.findall(r"[A-Za-z_][\w'-]*", text)}
+    functions = {
+        name[-1] for file in own for name in file.names if name and len(name) == 1
+    }
+    if untested := sorted(functions - words):
+        reason = (
+            f"none of {few([PurePosixPath(test).name for test in _TESTS])} names it"
+        )
+        record.not_covered.append(Gap(what=few(untested), reason=reason))
+
+
+def _compare(record: Record, test: str) -> None:
+    """Compare the failures in one file of tests."""
+    question = Question(
+        path=(_NAME, test), parts=(_PART,), modules=json.dumps({"tests": [test]})
+    )
+    ((_, (before, after)),) = record.answers([question])
+    old, new = _failures(before, test), _failures(after, test)
+    subject = record.subject(_NAME, record.native)
+    if old is not None and new is None:
+        reason = next(iter(after.ends.values()), "it throws")
+        cause = Cause(fact=DifferenceFact.TESTS_END, names=(test,))
+        weighed = regression(Kind.EVALUATION, cause, None, reason)
+        record.differences.append(subject.differs(weighed))
+    for names, weigh, fact in (
+        ((new or set()) - (old or set()), regression, DifferenceFact.TESTS_FAIL),
+        ((old or set()) - (new or set()), changed, DifferenceFact.TESTS_SUCCEED),
+    ):
+        if names and new is not None:
+            cause = Cause(fact=fact, name=test, names=tuple(sorted(names)))
+            weighed = weigh(Kind.EVALUATION, cause)
+            record.differences.append(subject.differs(weighed))
+
+
+def _failures(answer: Answer, test: str) -> set[str] | None:
+    """Return the names of the tests that fail, None if they do not evaluate."""
+    failing = answer.parts.get(_PART, {}).get(test)
+    return {str(name) for name in failing} if isinstance(failing, list) else None

@@ -49,7 +49,7 @@ def asked(
             side = chunks.side(
                 shared, root, contents, count=together, progress=steps or Silence()
             )
-            scope = QuestionScope(root=shared.root, system=NATIVE, place=side)
+            scope = QuestionScope(root=chunks.ROOT, system=NATIVE, place=side)
 
             def answers(part: tuple[str, ...]) -> list[Answer]:
                 questions = [
@@ -80,7 +80,7 @@ def test_the_answers_are_those_of_a_process_but_for_the_path_of_the_tree() -> No
     (here,) = ask(scope, [question])
     assert there.parts["derivation"] == here.parts["derivation"]
     place = there.parts["position"]
-    assert re.fullmatch(rf"/build/at/[^/]+/{NOTES}:\d+", place)
+    assert re.fullmatch(rf"/build/at/tree/{NOTES}:\d+", place)
     assert here.parts["position"].endswith(place.partition(f"/{NOTES}")[2])
 
 

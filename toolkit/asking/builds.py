@@ -12,19 +12,20 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from toolkit import documents, files, process
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, without_passwords
 from toolkit.model import Progress
 from toolkit.nix import stores
 from toolkit.nix.evaluator import OFFLINE, SANDBOXED
 from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
+from toolkit.text import counted
 
 _EXPRESSION = EXPRESSIONS / "chunks.nix"
 _PURE = ("--option", "pure-eval", "false", "--option", "restrict-eval", "false")
 _LOG = ("--log-format", "internal-json")
 _PREFIX = "@nix "
-_BUILD, _LINE = 105, 101
-"""The types of an activity and of a result in Nix's log (src/libutil/logging.hh)."""
+_BUILD, _SUBSTITUTION, _LINE = 105, 108, 101
+"""Types of activities and of a result in Nix's log (src/libutil/logging.hh)."""
 
 _HERE = "this machine"
 _ATTEMPTS = 3
@@ -68,6 +69,11 @@ class _Derivation(Struct, frozen=True, kw_only=True):
         """The mark in the lines of the output: its hash, as chunk.sh makes it."""
         return f"unlet-{Path(self.output).name.partition('-')[0]}:"
 
+    @property
+    def is_built(self) -> bool:
+        """Whether the store has the output."""
+        return stores.physical(Path(self.output)).exists()
+
     def read(self) -> Built | None:
         """Return what the output has, None if it is not built."""
         with suppress(OSError):
@@ -101,11 +107,11 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
         results = {each.path: each.read() for each in derivations}
         reason = ""
         for _ in range(_ATTEMPTS):
-            missing = [path for path, result in results.items() if result is None]
+            missing = [each for each in derivations if results[each.path] is None]
             if not missing:
                 break
             log = self._realised(missing)
-            reason = log.reason(missing[0])
+            reason = log.reason(missing[0].path)
             for each in derivations:
                 if results[each.path] is None:
                     results[each.path] = each.read() or log.failure(each)
@@ -142,10 +148,12 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
             for path, output in zip(paths, outputs, strict=True)
         ]
 
-    def _realised(self, paths: Sequence[str]) -> "_Log":
-        log = _Log(progress=self.progress, total=len(paths))
+    def _realised(self, derivations: Sequence[_Derivation]) -> "_Log":
+        log = _Log(progress=self.progress, derivations=derivations)
         argv = ("nix-store", "--realise", "--keep-going", *_LOG, *OFFLINE, *SANDBOXED)
-        self.progress.step(f"evaluating {len(paths)} chunks of questions with Nix")
+        count = counted(len(derivations), "chunk")
+        self.progress.step(f"evaluating {count} of questions with Nix")
+        paths = [each.path for each in derivations]
         process.execute(
             Command(
                 argv=(*argv, *self.options, *paths),
@@ -158,18 +166,22 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
         return log
 
 
+class _Activity(Struct, frozen=True, kw_only=True):
+    """A build or a substitution of a chunk; `place` begins with a preposition."""
+
+    chunk: _Derivation
+    place: str
+
+
 class _Log(Struct, kw_only=True):
-    """The log of Nix while it builds."""
+    """The log of Nix while it evaluates the chunks of some derivations."""
 
     progress: Progress
-    total: int
+    derivations: Sequence[_Derivation]
     began: float = field(default_factory=time.monotonic)
-    building: dict[int, tuple[str, str]] = field(
-        default_factory=dict[int, tuple[str, str]]
-    )
-    """The derivation and the machine of each running build."""
+    running: dict[int, _Activity] = field(default_factory=dict[int, _Activity])
     done: Counter[str] = field(default_factory=Counter[str])
-    """The number of chunks that each machine has evaluated."""
+    """The number of chunks that each place has evaluated."""
     last: dict[str, str] = field(default_factory=dict[str, str])
     """The last line of each derivation's build."""
     errors: list[str] = field(default_factory=list[str])
@@ -180,32 +192,48 @@ class _Log(Struct, kw_only=True):
             self.errors.append(line)
             return
         event = json.loads(line.removeprefix(_PREFIX))
-        fields = event.get("fields", [])
+        fields, number = event.get("fields", []), event.get("id")
         match event.get("action"), event.get("type"):
             case "start", kind if kind == _BUILD:
-                self.building[event["id"]] = (fields[0], fields[1] or _HERE)
-            case "result", kind if kind == _LINE and event["id"] in self.building:
-                self.last[self.building[event["id"]][0]] = fields[0]
-            case "stop", _ if event["id"] in self.building:
-                _, machine = self.building.pop(event["id"])
-                self.done[machine] += 1
-                if self.done.total() % max(1, self.total // _MOST_TOLD) == 0:
-                    self.tell()
-            case "msg", _ if event.get("level") == 0:
+                self._start(number, fields[0], f"on {_called(fields[1]) or _HERE}")
+            case "start", kind if kind == _SUBSTITUTION:
+                self._start(number, fields[0], f"from {_called(fields[1])}")
+            case "result", kind if kind == _LINE and number in self.running:
+                self.last[self.running[number].chunk.path] = fields[0]
+            case "stop", _ if number in self.running:
+                self._stop(number)
+            # A builder's own messages have no `raw_msg`.
+            case "msg", _ if event.get("level") == 0 and "raw_msg" in event:
                 self.errors.append(_COLOURS.sub("", event["msg"]))
             case _:
                 pass
 
+    def _start(self, number: int, path: str, place: str) -> None:
+        for chunk in self.derivations:
+            if path in {chunk.path, chunk.output}:
+                self.running[number] = _Activity(chunk=chunk, place=place)
+
+    def _stop(self, number: int) -> None:
+        ended = self.running.pop(number)
+        # A builder reports its build as one of its own, within Nix's.
+        if any(each.chunk == ended.chunk for each in self.running.values()):
+            return
+        if not ended.chunk.is_built:
+            return
+        self.done[ended.place] += 1
+        if self.done.total() % max(1, len(self.derivations) // _MOST_TOLD) == 0:
+            self.tell()
+
     def tell(self) -> None:
-        """Report the number of evaluated chunks, their machines, and an estimate."""
-        done = self.done.total()
+        """Report the number of evaluated chunks, their places, and an estimate."""
+        done, total = self.done.total(), len(self.derivations)
         places = ", ".join(
-            f"{count} on {machine}" for machine, count in self.done.most_common()
+            f"{count} {place}" for place, count in self.done.most_common()
         )
-        left = (time.monotonic() - self.began) / max(done, 1) * (self.total - done)
-        estimate = f", about {left:.0f} s left" if self.building else ""
+        left = (time.monotonic() - self.began) / max(done, 1) * (total - done)
+        estimate = f", about {left:.0f} s left" if self.running else ""
         self.progress.step(
-            f"evaluated {done} of {self.total} chunks of questions"
+            f"evaluated {done} of {counted(total, 'chunk')} of questions"
             f"{f' ({places})' if places else ''}{estimate}"
         )
 
@@ -230,3 +258,8 @@ class _Log(Struct, kw_only=True):
         whole = [line.removeprefix("error: ") for line in lines if line]
         last = self.last.get(path, "").removeprefix("unlet: ")
         return last or (whole[0] if whole else "Nix gives no reason")
+
+
+def _called(place: str) -> str:
+    """Return the address of a builder or a cache without its settings."""
+    return without_passwords(place.partition("?")[0])

@@ -29,8 +29,11 @@ from toolkit.nix.limits import CONFIGURATION, SETTINGS
 from toolkit.shipped import EXPRESSIONS
 from toolkit.writable import WritableRoot
 
-_AT = PurePosixPath("/build/at")
-"""Where a build has the tree: chunk.sh puts it there."""
+ROOT = Path("/build/at/tree")
+"""The place of each tree in a build: chunk.sh puts it there.
+
+It names no path of the store: an output that did would be one with the whole tree.
+"""
 
 _LONGEST = 86_400.0
 """The time limit of a chunk without another one, in seconds."""
@@ -61,11 +64,6 @@ class Spread(Struct, frozen=True, kw_only=True):
     nix: CarriedNix
     options: tuple[str, ...] = ()
     """The user's arguments of `nix-store --realise`."""
-
-    @property
-    def root(self) -> Path:
-        """The root of the tree in a build, the same on both sides of a change."""
-        return Path(_AT / PurePosixPath(self.tree).name)
 
 
 class Chunks(Struct, frozen=True, kw_only=True):

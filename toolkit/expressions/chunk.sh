@@ -2,8 +2,8 @@
 # status and its lines. Before each question and answer Nix prints a mark, which no file can know: it has the hash of $out.
 #
 # $tree is a path of the store; $change is one with the exchanged `files` and the paths that are `gone`, or empty. Both sides
-# of a change stand at the same path below /build/at, where no link leads to them: Nix reads no lines through one. An evaluation that takes too long, or that a signal ended, has no
-# output: the build fails, and says why.
+# of a change stand at /build/at/tree, where no link leads to them: Nix reads no lines through one. An evaluation that takes
+# too long, or that a signal ended, has no output: the build fails, and says why.
 # shellcheck shell=bash disable=SC2154 # the variables are attributes of the derivation
 set -u
 
@@ -13,7 +13,7 @@ if [ -e /var ] || [ -e /root ]; then
   echo 'unlet: this build has no sandbox'
   exit 1
 fi
-root=/build/at/${tree##*/}
+root=/build/at/tree
 mark=${out##*/}
 mark=unlet-${mark%%-*}:
 

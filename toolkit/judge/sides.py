@@ -266,7 +266,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     @property
     def root(self) -> Path:
         """The root of both trees where they are evaluated."""
-        return self.ground.root if self.spread is None else self.spread.root
+        return self.ground.root if self.spread is None else chunks.ROOT
 
     @contextmanager
     def _laid(

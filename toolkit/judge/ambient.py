@@ -13,6 +13,11 @@ from toolkit.judge import tokens
 
 _NAME = r"[A-Za-z_][\w'-]*"
 _WORD = re.compile(_NAME)
+_OTHER_NAME = re.compile(rf"({_NAME})\s*=\s*builtins\s*;")
+_WITH = re.compile(r"\bwith\s+builtins\s*;")
+_OWN_FETCH = re.compile(r"[{,]\s*fetchurl\s*[,}?]")
+# Attributes see one another in these.
+_RECURSIVE = re.compile(r"\brec\s*\{|\b(?:final\w*|self)\s*\.")
 # Not one that is bound there.
 _READ = re.compile(rf"{_NAME}(?![\w'-]|\s*=(?!=))")
 _MACHINE = frozenset(
@@ -38,14 +43,21 @@ _MACHINE = frozenset(
 )
 """Names of Nix and of lib whose values depend on the machine."""
 
+_ANY = "builtins.${…}"
 _MACHINE_FORMS = {
     "builtins.fetchurl": re.compile(
         r"\bbuiltins\s*\.\s*fetchurl\b|\(\s*builtins\s*\)[^;]*\bfetchurl\b"
+        r"|\bwith\s+builtins\s*;.*\bfetchurl\b",
+        re.DOTALL,
     ),
     # A path in the tree is the same everywhere.
     "pathExists": re.compile(r"\b(?:__)?pathExists\b(?!\s*\(?\s*\.{1,2}/)"),
     "<…>": re.compile(r"<[\w.+-]+(?:/[\w.+-]+)*>"),
-    "builtins.${…}": re.compile(r"\bbuiltins\s*\.\s*\$\{"),
+    # All of them at once: a name may be computed.
+    _ANY: re.compile(
+        r"\bbuiltins\s*\.\s*\$\{"
+        r"|(?<!inherit \()(?<!with )(?<!= )\bbuiltins\b(?!\s*[.?])"
+    ),
 }
 """The forms that depend on the machine, of names that need not."""
 
@@ -78,8 +90,10 @@ def read(before: str, after: str) -> Ambient:
     inherited = " ".join(_INHERITED.findall(region))
     settings = {*_SETTING.findall(region), *_WORD.findall(inherited)}
     texts = sorted({one or other for one, other in _TEXT.findall(region)})
+    # A name says more than that any could be read.
+    named = (machine - {_ANY}) | (words & _MACHINE)
     return Ambient(
-        machine=tuple(sorted(machine | (words & _MACHINE))),
+        machine=tuple(sorted(named or machine)),
         settings=tuple(sorted(settings - _NO_SETTING)),
         texts=tuple(texts[:_MOST_TEXTS]),
     )
@@ -97,18 +111,24 @@ def _region(text: str, lines: set[str]) -> str:
     for name, value in _bound(text, code):
         bound.setdefault(name, []).append(value)
     known: set[str] = set()
-    parts = [region]
+    # A static name comes before any `with`.
+    around = [] if _OWN_FETCH.search(code) else _WITH.findall(code)
+    parts = [*around, region]
     for part in parts:
         names = {*_WORD.findall(part)} & bound.keys() - known
         known |= names
         parts += [value for name in sorted(names) for value in bound[name]]
-    return "\n".join(parts)
+    region = "\n".join(parts)
+    for other in {*_OTHER_NAME.findall(code)}:
+        region = re.sub(rf"(?<![\w.'-]){other}(?=\s*\.)", "builtins", region)
+    return region
 
 
 def _bound(text: str, code: str) -> Iterator[tuple[str, str]]:
-    """Yield the names that a text binds by let or as arguments with defaults, with what each is."""
+    """Yield the names that a text binds, or that arguments have defaults for."""
+    is_recursive = _RECURSIVE.search(code) is not None
     for binding in tokens.find(text):
-        if binding.local and binding.names:
+        if (binding.local or is_recursive) and binding.names:
             names = binding.names if binding.inherited else binding.names[:1]
             yield from ((name, code[binding.start : binding.end]) for name in names)
     for match in _DEFAULT.finditer(code):

@@ -18,6 +18,7 @@
 }:
 let
   inherit (builtins)
+    any
     attrNames
     concatLists
     elem
@@ -162,6 +163,28 @@ let
       testsOf = value: orElse { } (value.tests or { });
       tests = testsOf package;
       marked = testsOf (by (_: mark));
+      words = filter (word: isString word && word != "") [
+        (orElse null (package.meta.mainProgram or null))
+        (orElse null (package.pname or null))
+        (output package)
+      ];
+      scriptOf =
+        test:
+        toJSON (
+          map (name: orElse "" (plain (test.drvAttrs.${name} or ""))) [
+            "buildCommand"
+            "buildPhase"
+            "checkPhase"
+            "installPhase"
+            "testScript"
+          ]
+        );
+      isNamed =
+        name: word:
+        let
+          script = orElse "" (scriptOf tests.${name});
+        in
+        replaceStrings [ word ] [ "" ] script != script;
       ofAttributes =
         fromNames (filter (name: replaceable attributes.${name}) (attrNames attributes)) (
           name: set name (replaced name attributes.${name})
@@ -204,6 +227,10 @@ let
               [ ]
             else
               filter (name: !isString (throwing [ name ])) held;
+          # Tests whose script names the package.
+          tested = filter (name: isString (path tests.${name}) && any (isNamed name) words) (
+            if isAttrs tests then filter (name: isPackage (orElse null tests.${name})) (attrNames tests) else [ ]
+          );
           tests = filter (
             name: replaceable tests.${name} && marked ? ${name} && path tests.${name} != path marked.${name}
           ) (if isAttrs tests && isAttrs marked then attrNames tests else [ ]);

@@ -114,6 +114,7 @@ class DifferenceFact(StrEnum):
     SOURCE_FOLLOWS_NAME = "source-follows-name"
     TESTS_END = "tests-end"
     TESTS_FAIL = "tests-fail"
+    TESTS_NOTHING = "tests-nothing"
     TESTS_SUCCEED = "tests-succeed"
     THROWS = "throws"
     THROWS_NOW = "throws-now"

@@ -249,6 +249,11 @@ def follows(
             tuple(part for part in one[key] if part not in other[key])
             for one, other in ((before, after), (after, before))
         )
+        if name == "tested":
+            if lost:
+                cause = Cause(fact=DifferenceFact.TESTS_NOTHING, names=lost)
+                yield noted(Kind.PASSTHRU, cause)
+            continue
         if not own.same and name != "tests":
             # A package that is built differently may be made with other attributes.
             lost = tuple(part for part in lost if part in {"src", "out"})

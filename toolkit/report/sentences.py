@@ -102,6 +102,9 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
     DifferenceFact.TESTS_END: "{names} no longer evaluates",
     DifferenceFact.TESTS_FAIL: "{names} of {name} fails now",
+    DifferenceFact.TESTS_NOTHING: (
+        "the script of tests.{names} no longer names the package"
+    ),
     DifferenceFact.TESTS_SUCCEED: "{names} of {name} no longer fails",
     DifferenceFact.THROWS: "throws",
     DifferenceFact.THROWS_NOW: "throws now",

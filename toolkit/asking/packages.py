@@ -98,7 +98,7 @@ def called(part: str) -> str:
         function, _, attribute = name.rstrip("=").partition(".")
         return (
             "tests of an overridden package"
-            if attribute == "tests"
+            if attribute in {"tests", "tested"}
             else f"{function} with another {attribute}"
         )
     return (

@@ -25,20 +25,6 @@
               throw "unlet: this nixpkgs has no python3Packages.ast-grep-py: take that of NixOS 25.11 or newer"
           );
 
-      dependencies =
-        ps: with ps; [
-          ast-grep-py
-          click
-          gitpython
-          jinja2
-          msgspec
-          packaging
-          platformdirs
-          requests
-          rich
-          unidiff
-        ];
-
       programs = pkgs: [
         pkgs.git
         pkgs.nix
@@ -46,31 +32,7 @@
     in
     {
       packages = forEachSystem (pkgs: {
-        default = pkgs.python3Packages.buildPythonApplication {
-          pname = "unlet";
-          version =
-            let
-              written = builtins.readFile ./toolkit/__init__.py;
-            in
-            builtins.head (builtins.match ".*__version__ = \"([^\"]+)\".*" written);
-          pyproject = true;
-          src = self;
-          build-system = [ pkgs.python3Packages.hatchling ];
-          dependencies = dependencies pkgs.python3Packages;
-          # At the end, so that the git and Nix of the user's system are preferred.
-          makeWrapperArgs = [
-            "--suffix"
-            "PATH"
-            ":"
-            (pkgs.lib.makeBinPath (programs pkgs))
-          ];
-          pythonImportsCheck = [ "toolkit" ];
-          meta = {
-            description = "Make let-bound packages of nixpkgs overridable, and show what overrides and changes do";
-            license = pkgs.lib.licenses.mit;
-            mainProgram = "unlet";
-          };
-        };
+        default = (pkgs.callPackage ./package.nix { }).overrideAttrs { src = self; };
       });
 
       apps = forEachSystem (pkgs: {
@@ -93,7 +55,7 @@
           packages = programs pkgs ++ [
             (pkgs.python3.withPackages (
               ps:
-              dependencies ps
+              (pkgs.callPackage ./package.nix { python3Packages = ps; }).dependencies
               ++ [
                 ps.hatchling
                 ps.hypothesis

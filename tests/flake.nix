@@ -1,7 +1,7 @@
 # What the flake gives: with stand-ins for a nixpkgs, of which only names are looked at; or with a real one as its input.
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs, or ""; `names`, JSON, Python packages; `example`, the
 # absolute path of a user's flake.nix.
-# Result with stand-ins: { package, shell }, the names that they are made of.
+# Result with stand-ins: { package, shell }, the names that they are made of; { version, meta } of the package.
 # Result with a tree: { package, shell }, their drvPaths by system; { versions }, of the Python packages in `names`;
 # { rewrapped }, whether the overlay does what it is for; { wrappers, failed }, of the example's system.
 {
@@ -32,17 +32,40 @@ let
     "ruff"
     "shellcheck"
   ];
+  python3Packages = named (builtins.fromJSON names) // {
+    buildPythonApplication =
+      attributes:
+      let
+        package = attributes package // {
+          overrideAttrs = changes: package // changes;
+        };
+      in
+      package;
+  };
+  parts = named programs // {
+    inherit python3Packages;
+    fetchFromGitHub = source: source;
+    versionCheckHook = "versionCheckHook";
+    lib = lib // {
+      fakeHash = "";
+      licenses.mit = "MIT";
+      platforms = {
+        linux = [ ];
+        darwin = [ ];
+      };
+    };
+  };
   standIns = flake {
     inherit lib;
-    legacyPackages.x86_64-linux = named programs // {
-      lib = lib // {
-        licenses.mit = "MIT";
-      };
+    legacyPackages.x86_64-linux = parts // {
+      callPackage =
+        file: given:
+        let
+          package = import file;
+        in
+        package (builtins.intersectAttrs (builtins.functionArgs package) parts // given);
       mkShell = shell: shell;
-      python3.withPackages = choose: choose (named (builtins.fromJSON names));
-      python3Packages = named (builtins.fromJSON names) // {
-        buildPythonApplication = package: package;
-      };
+      python3.withPackages = choose: choose python3Packages;
     };
   };
 
@@ -69,6 +92,7 @@ in
 if tree == "" then
   {
     package = standIns.packages.x86_64-linux.default.dependencies;
+    inherit (standIns.packages.x86_64-linux.default) version meta;
     shell = lib.flatten standIns.devShells.x86_64-linux.default.packages;
   }
 else

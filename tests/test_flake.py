@@ -1,8 +1,10 @@
 """The flake: it names what pyproject.toml names, and each nixpkgs that is given has that."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ from packaging.utils import canonicalize_name
 
 from tests.overlays.test_nixos import EXAMPLES
 from tests.trees import trees
-from toolkit import documents
+from toolkit import __version__, documents
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator
 
 EXPRESSION = Path(__file__).with_name("flake.nix")
 PROJECT = tomllib.loads((EXPRESSION.parents[1] / "pyproject.toml").read_text())
+SYSTEM = "x86_64-linux"
 AST_GREP = "pkgs/development/python-modules/ast-grep-py"
 
 # Not in nixpkgs; of mutmut it has the program, not the package that the tests import.
@@ -58,6 +61,9 @@ def test_package_and_shell_have_what_the_project_names() -> None:
     found = outputs(python)
     assert set(found["package"]) == NEEDED.keys()
     assert set(found["shell"]) == python | PROGRAMS | OTHERS
+    assert found["version"] == __version__
+    assert found["meta"]["description"] == PROJECT["project"]["description"]
+    assert {"homepage", "changelog", "license", "mainProgram"} <= found["meta"].keys()
 
 
 @pytest.mark.parametrize("tree", trees(having=AST_GREP))
@@ -76,6 +82,27 @@ def test_all_outputs_evaluate_with_a_real_nixpkgs(tree: Path, tmp_path: Path) ->
     ] == []
     assert found["rewrapped"]
     assert (found["wrappers"], found["failed"]) == (["docker-rootlesskit"], [])
+
+
+@pytest.mark.parametrize("tree", trees(having=AST_GREP))
+def test_package_is_one_of_nixpkgs(tree: Path, tmp_path: Path) -> None:
+    file = EXPRESSION.parents[1] / "package.nix"
+    added = file.read_text().splitlines(keepends=True)
+    (tmp_path / "add.diff").write_text(
+        "--- /dev/null\n+++ b/pkgs/by-name/un/unlet/package.nix\n"
+        f"@@ -0,0 +1,{len(added)} @@\n{''.join(f'+{line}' for line in added)}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "toolkit", "check", "--patch", "add.diff"]
+        + ["--nixpkgs", tree, "--system", SYSTEM, "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXPRESSION.parents[1])},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    judged = json.loads(done.stdout)
+    assert [change["what"] for change in judged["changes"]] == ["is new"]
+    assert judged["unknown"] == []
 
 
 @pytest.mark.parametrize("tree", trees(having=AST_GREP))

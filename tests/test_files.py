@@ -265,7 +265,7 @@ def test_a_full_disk_leaves_what_was_there_and_no_litter(small_disk: Path) -> No
         match=r"proposal: cannot be written: (no space left|file too large)",
     ) as raised:
         write_large(place)
-    assert raised.value.hint == "free some space, or write to another place"
+    assert raised.value.hint == "free some space, or write elsewhere"
     assert list(small_disk.iterdir()) == [place]
     assert content_of(place) == {"report.json": OURS, "old": "old"}
 

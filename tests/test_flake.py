@@ -93,8 +93,19 @@ def test_package_is_one_of_nixpkgs(tree: Path, tmp_path: Path) -> None:
         f"@@ -0,0 +1,{len(added)} @@\n{''.join(f'+{line}' for line in added)}"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "toolkit", "check", "--patch", "add.diff"]
-        + ["--nixpkgs", tree, "--system", SYSTEM, "--json"],
+        [
+            sys.executable,
+            "-m",
+            "toolkit",
+            "check",
+            "--patch",
+            "add.diff",
+            "--nixpkgs",
+            tree,
+            "--system",
+            SYSTEM,
+            "--json",
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(EXPRESSION.parents[1])},
         stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_NEAR = 0.7
+_NEAR = 0.66
 """The similarity of a misspelt name to the one that is meant, for difflib."""
 
 _EXCERPT_WIDTH = 120

@@ -253,11 +253,7 @@ def whole_directory(
             ensure_free(destination, force=force)
             root.exchange(building.name, place.name)
     except OSError as error:
-        hint = (
-            "free some space, or write to another place"
-            if error.errno in _FULL
-            else None
-        )
+        hint = "free some space, or write elsewhere" if error.errno in _FULL else None
         raise ToolkitError(
             f"{destination}: cannot be written: {reason_of(error)}", hint=hint
         ) from error

@@ -9,7 +9,7 @@ from tests.cli.conftest import Unlet
 @pytest.mark.parametrize("kind", ["rewrap", "patched"])
 def test_overlay_is_written_and_its_use_is_told(unlet: Unlet, kind: str) -> None:
     done = unlet("overlay", "--nixpkgs", "specimen", "--kind", kind)
-    said = "overlay is written, and not proven yet\n" if kind == "patched" else ""
+    said = "overlay is written, but not proven yet\n" if kind == "patched" else ""
     assert (done.returncode, done.stderr) == (0, said)
     assert "nixpkgs.overlays = [ (import ./overlay) ];" in done.stdout
     assert (unlet.cwd / "overlay/default.nix").is_file()
@@ -30,7 +30,7 @@ def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> No
     done = unlet("overlay", "notes-server", "--nixpkgs", "specimen")
     assert (done.returncode, done.stderr) == (
         0,
-        "overlay is written, and not proven yet\n",
+        "overlay is written, but not proven yet\n",
     )
     assert "nixpkgs.overlays = [ (import ./overlay) ];" in done.stdout
     assert "unlet propose notes-server --nixpkgs specimen\n" in done.stdout

@@ -215,7 +215,7 @@ def test_fix_prints_a_diff_on_a_pipe_and_writes_nothing(unlet: Unlet) -> None:
     assert not (unlet.cwd / "notes-server-overlay").exists()
     (line,) = document["fix"]["needed"]
     assert "notes-server-overlay" in line
-    assert "put unlet's overlay in front of yours" in done.stderr
+    assert "put unlet's overlay before yours" in done.stderr
 
 
 def test_unlets_overlay_stands_first_in_the_list_of_the_file(unlet: Unlet) -> None:

@@ -218,7 +218,7 @@ def test_a_setting_that_takes_none_of_the_values_is_unknown(
     )
     done = unlet("check", "--uncommitted", *NATIVE)
     assert done.returncode == 3
-    assert "what it does by config.names was not compared" in done.stdout
+    assert "the effect of config.names was not compared" in done.stdout
 
 
 def test_why_a_package_is_built_differently_is_shown_with_its_derivations(
@@ -396,7 +396,7 @@ def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(
     assert done.returncode == 3
     assert done.stdout.startswith("look at these 1: 1 change (")
     assert re.search(
-        r"^status-board: its claims have not run, because .*", done.stdout, re.MULTILINE
+        r"^status-board: its proofs have not run, because .*", done.stdout, re.MULTILINE
     )
     comment = unlet("check", "HEAD", "status-board", "--comment", *NATIVE).stdout
     assert "**look at these 1: 1 change" in comment

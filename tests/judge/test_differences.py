@@ -87,11 +87,13 @@ UNNAMED = (
     "a fixed output among its inputs is made by a different derivation, and has the "
     "same hash"
 )
-RECURSION = "recurseForDerivations differs: what is in it is built and found, or is not"
+RECURSION = (
+    "recurseForDerivations differs: Hydra and searches now include its packages, or no "
+    "longer do"
+)
 THROWING = "its derivation throws, and would be built differently"
 ELSEWHERE = (
-    "meta.position is in a file that the change does not touch: others are "
-    "asked for reviews"
+    "meta.position is in a file outside the change: CI requests other people's reviews"
 )
 FETCH = "a fixed output among its inputs a different derivation"
 FOUND: list[tuple[Answer, Answer, str]] = [
@@ -169,7 +171,8 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         package(),
         package(own(OTHER, THREW)),
         (
-            "regression evaluation: its output no longer evaluates: '/nix/store/x' → 'it "
+            "regression evaluation: its output no longer evaluates: '/nix/store/x' → "
+            "'it "
             "throws'"
         ),
     ),
@@ -216,7 +219,8 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         package(position="/tree/pkgs/notes.nix:1"),
         package(position=None),
         (
-            "regression position: meta.position is lost: nobody is asked for a review: "
+            "regression position: meta.position is gone: nixpkgs' CI requests no "
+            "review: "
             "'pkgs/notes.nix:1' → None"
         ),
     ),
@@ -293,7 +297,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
     (
         package(meta={"it": ["a", "b"]}),
         package(meta={"it": ["b", "a"]}),
-        "change meta: meta.it is in another order: ['a', 'b'] → ['b', 'a']",
+        "change meta: meta.it has a different order: ['a', 'b'] → ['b', 'a']",
     ),
     (held(1), held(THREW), "regression passthru: web throws: 1 → 'it throws'"),
     (held(THREW), held(1), "note passthru: web evaluates now: 'it throws' → 1"),
@@ -630,8 +634,8 @@ def test_a_command_with_the_hash_of_another_may_have_been_an_input_before(
     found = refetch([modules], [modules, part], same=same)
     assert found.weight is weighed
     assert sentence(found).startswith(
-        "web.goModules has the hash of the one before, which is right if nothing in "
-        "it differs: "
+        "web.goModules still has the old hash, which is right only if the content is "
+        "the same: "
     )
 
 

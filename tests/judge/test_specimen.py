@@ -668,7 +668,7 @@ def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> Non
         Kind.EVALUATION,
         "notes-server",
     )
-    assert sentence(found) == "its file is not Nix any more"
+    assert sentence(found) == "its file is no longer valid Nix"
     assert "undefined variable 'nobodyHasThis'" in str(found.after)
 
 
@@ -677,7 +677,7 @@ def test_files_that_were_no_nix_before_keep_none_that_is_not_any_more_from_being
 ) -> None:
     monkeypatch.setattr(program, "MOST_BROKEN", 1)
     judgement = second({BOARD: "{"}, {BOARD: source(BOARD), NOTES: "{"})
-    assert "its file is not Nix any more" in {
+    assert "its file is no longer valid Nix" in {
         sentence(each) for each in judgement.differences
     }
 
@@ -812,7 +812,7 @@ def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(
     assert second(*steps).unknown == ()
     monkeypatch.setattr(made, "_MOST_ELSEWHERE", 1)
     assert [gap.reason for gap in second(*steps).unknown] == [
-        "what it does by isMusl was not compared"
+        "the effect of isMusl was not compared"
     ]
 
 
@@ -992,7 +992,7 @@ def test_attributes_that_end_nix_have_one_time_together(
     }
     assert (
         reasons["notes-server"]
-        == "it cannot be compared: it is not reached in the time that all have"
+        == "it cannot be compared: the time limit was reached before this was evaluated"
     )
 
 

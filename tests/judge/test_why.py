@@ -58,7 +58,7 @@ def text(shown: str, *drvs: str) -> dict[str, object]:
             "configureFlags",
             ["-a", "-b"],
             ["-b", "-a"],
-            "configureFlags is in another order",
+            "configureFlags has a different order",
         ),
         (
             "configureFlags",
@@ -70,7 +70,7 @@ def text(shown: str, *drvs: str) -> dict[str, object]:
             "patches",
             [{"name": "fix.patch", "out": "/nix/store/a"}],
             [{"name": "fix.patch", "out": "/nix/store/b"}],
-            "patches: fix.patch has another content",
+            "patches: fix.patch has different content",
         ),
         ("patches", None, [{"name": "fix.patch", "out": "x"}], "patches + fix.patch"),
         ("env.FOO", "a", "b", "env.FOO a → b"),

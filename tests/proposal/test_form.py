@@ -190,7 +190,7 @@ class TestLint:
             "keep-sorted", LINTER.format(name="keep-sorted", word="pname", where="")
         )
         finding = linted(draft.case())
-        reason = "because keep-sorted find something in the unchanged file"
+        reason = "because keep-sorted also complain about the unchanged file"
         assert (finding.covers, finding.not_run, finding.failures) == (
             "nothing",
             reason,
@@ -199,7 +199,7 @@ class TestLint:
         install("editorconfig-checker", "exit 0")
         finding = linted(draft.case())
         assert (finding.not_run, finding.failures) == (None, ())
-        assert finding.gaps == ("keep-sorted: finds something in the unchanged file",)
+        assert finding.gaps == ("keep-sorted: also complains about the unchanged file",)
 
     def test_each_gets_the_options_of_nixpkgs_ci(
         self, draft: Draft, install: Callable[[str, str], None], tmp_path: Path

@@ -204,7 +204,7 @@ def test_a_part_that_no_override_is_for_is_refused_and_nothing_is_written(
     other = nixpkgs.copy("other")
     other.edit("${web-ui}", '${if version == "" then web-ui else version}')
     with pytest.raises(
-        RefusalError, match="a replacement of a part changes nothing that is built"
+        RefusalError, match="replacing a part has no effect on the build"
     ):
         other.propose()
     nixpkgs.edit(
@@ -213,7 +213,7 @@ def test_a_part_that_no_override_is_for_is_refused_and_nothing_is_written(
         Path("pkgs/stdenv/generic/make-derivation.nix"),
     )
     with pytest.raises(
-        RefusalError, match="a replacement of a part changes nothing that is built"
+        RefusalError, match="replacing a part has no effect on the build"
     ):
         nixpkgs.propose()
     assert not nixpkgs.out.exists()
@@ -232,8 +232,7 @@ def test_variable_that_nix_requires_is_named_and_a_broken_package_has_no_place_u
     nixpkgs.edit(HEAD, f"    broken = true;\n{HEAD}")
     is_not_wanted(
         nixpkgs,
-        "notes-server: is marked as broken; upstream wants that mended before "
-        "anything else",
+        "notes-server: is marked as broken; nixpkgs wants that fixed first",
     )
 
 
@@ -303,7 +302,7 @@ def test_a_package_that_upstream_builds_nowhere_has_no_place_there(
         (
             'knownVulnerabilities = [ "old" ]',
             "NIXPKGS_ALLOW_INSECURE",
-            "notes-server: is marked as insecure, or a part of it is; upstream wants",
+            "notes-server: is marked as insecure, or a part of it is; nixpkgs wants",
         ),
         ("license.free = false", "NIXPKGS_ALLOW_UNFREE", None),
     ],
@@ -478,7 +477,7 @@ def test_part_that_an_override_replaces_already_has_no_place_upstream(
     command = f"unlet propose notes-server --nixpkgs {nixpkgs.root} --binding web-ui"
     assert (
         caught.value.hint
-        == f"upstream has no use for a second way; {command} writes it"
+        == f"nixpkgs needs no second way to do this; {command} writes it"
     )
 
 
@@ -678,13 +677,13 @@ RECIPES = (
             "notes-server",
             {"bindings": ("web",)},
             "no let around the package binds 'web'",
-            "packages of the lets are web-ui",
+            "the packages in its let are web-ui",
         ),
         (
             "notes-server",
             {"design": "stay", "follow": ("src",)},
             "--follow: not with --design stay",
-            "a definition that stays sees no final attributes",
+            "a definition that stays in the let cannot read finalAttrs",
         ),
         (
             "notes-server",
@@ -734,8 +733,8 @@ def test_uncommitted_edit_does_not_count_and_a_warning_names_it(
     assert report.proposal.commits[0].before.decode() == text
     place = nixpkgs.root / NOTES
     assert (
-        f"{place}: has changes that are not committed and do not count; commit them "
-        "first" in report.warnings
+        f"{place}: has uncommitted changes, which are ignored; commit them to include them"
+        in report.warnings
     )
 
 

@@ -244,7 +244,7 @@ def test_files_that_take_long_to_read_have_a_time_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(recipes, "_SLOW_SECONDS", 0.0)
-    fact = "have taken all the time that they have together; --timeout raises the limit"
+    fact = "the time limit for slow files is used up; --timeout raises the limit"
     with limits.allowing(1e-9, None), pytest.raises(ToolkitError, match=fact):
         list(recipes.trials("final-attrs", specimen.path(), []))
 

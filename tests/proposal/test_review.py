@@ -113,7 +113,7 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(
             "notes-server",
             "",
             (
-                "notes-server: its claims have not run, because theirs.diff: takes "
+                "notes-server: its proofs have not run, because theirs.diff: takes "
                 f"'{NOTES}' away"
             ),
         ),

@@ -214,7 +214,7 @@ def test_broken_package_is_named_by_each_claim_that_asks(
         "notes-server: no longer evaluates: /nix/store/"
     )
     assert found["overridable"] == (
-        "notes-server on x86_64-linux: does not evaluate any more",
+        "notes-server on x86_64-linux: no longer evaluates",
     )
 
 

@@ -51,7 +51,7 @@ class TestOverlay:
                     ]
 
         found = proposing.overlay(request(out=out), progress=Watch())
-        assert told[f"{out} is written, and not proven yet"] == [proposing.UNPROVEN]
+        assert told[f"{out} is written, but not proven yet"] == [proposing.UNPROVEN]
         assert "proving overridable" in told
         assert (found.target, found.bindings, found.kind, found.warnings) == (
             "notes-server",
@@ -100,8 +100,8 @@ class TestOverlay:
         (out / "report.json").write_text('{"unlet": "0.1.0"}')
         found = overlaid(out, str(clone), designs={"lift": Design.STAY}, force=True)
         fact = (
-            f"{clone / NOTES}: has changes that are not committed and do not "
-            "count; commit them first"
+            f"{clone / NOTES}: has uncommitted changes, which are ignored; commit "
+            f"them to include them"
         )
         assert (found.kind, found.warnings) == ("stay", (fact,))
 

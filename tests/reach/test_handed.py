@@ -186,7 +186,7 @@ def test_what_options_are_set_to_is_judged(
     }
     (unread,) = (each for each in found.overrides if each.status is Outcome.UNKNOWN)
     assert (unread.reason or "").startswith(
-        "the configuration's options were not read: path '"
+        "the options of the configuration were not read: path '"
     )
     places = {each.attribute: (each.file, each.line) for each in found.overrides}
     assert places["services.plain.package"] == (f"{tmp_path}/configuration.nix", 8)
@@ -309,6 +309,6 @@ def test_options_that_cannot_be_read_are_unknown(
       }};
     }}; }}; }}""")
     found = reached({}, ".")
-    fact = "the configuration's options were not read: broken"
+    fact = "the options of the configuration were not read: broken"
     assert [(each.attribute, each.reason) for each in found.overrides] == [(name, fact)]
     assert found.exit_code == 3

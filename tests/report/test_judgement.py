@@ -185,7 +185,7 @@ def long(names: dict[str, str]) -> dict[str, object]:
     [
         ("meta", ["x", "y"], ["x", "z"], "meta.it − y, + z"),  # noqa: RUF001 - a minus
         ("meta", [{"github": "ada"}], [{"github": "bob"}], "meta.it − ada, + bob"),  # noqa: RUF001 - a minus
-        ("meta", ["x", "y"], ["y", "x"], "meta.it is in another order"),
+        ("meta", ["x", "y"], ["y", "x"], "meta.it has a different order"),
         (
             "meta",
             long({"a": "1", "b": "1"}),

@@ -106,7 +106,9 @@ def test_a_directory_without_the_target_says_so(
         ToolkitError, match=rf"^{tmp_path}: has no '{target}'$"
     ) as raised:
         resolve(nixpkgs=str(tmp_path))
-    assert raised.value.hint == f"to use what it pins: --nixpkgs {tmp_path}/flake.lock"
+    assert raised.value.hint == (
+        f"to use its pinned nixpkgs: --nixpkgs {tmp_path}/flake.lock"
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,8 +182,8 @@ def test_uncommitted_changes_do_not_count_and_it_is_said(
     worktree = clone.path / target
     assert source.warnings == (
         (
-            f"{worktree}: has changes that are not committed and do not count; commit "
-            "them first"
+            f"{worktree}: has uncommitted changes, which are ignored; commit them to "
+            f"include them"
         ),
     )
     assert resolve(nixpkgs=str(clone.path), rev="HEAD").warnings == ()

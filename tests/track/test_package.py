@@ -222,7 +222,7 @@ def test_overlay_names_package_and_bindings(
     assert (there.verdict.judgement, there.exit_code) == (Advice.REMOVE, 10)
     assert [step.text for step in there.verdict.next] == [
         f"Take the overlay ({out}) out of nixpkgs.overlays.",
-        "See whether your other overrides still reach.",
+        "Check whether your other overrides still reach the build.",
     ]
     assert there.verdict.next[-1].command == f"unlet reach FILE --nixpkgs {tree.path}"
     other = replace(used, blob="0" * 40)
@@ -315,7 +315,7 @@ def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
     assert {each.state for each in answer.refs} == {State.UNKNOWN}
     reasons = [each.reason or "" for each in answer.refs]
     assert len(reasons) == 4
-    named = "Nix could not decide: it is not reached in the time that all have"
+    named = "Nix could not decide: the time limit was reached before this was evaluated"
     assert "still running" in reasons[0]
     assert reasons[-1] == named
     assert len(asked) < 4

@@ -169,7 +169,7 @@ def test_unknown_state_is_shown_as_unknown_and_never_as_not_fixed(
     assert set(row[2:]) == {"?"}
     assert (
         "unknown",
-        "counts neither for nor against the overlay; the notes explain why",
+        "does not affect the verdict; the notes explain why",
     ) in table.glossary(answer)
     assert "nixos-26.05: unknown: cannot be parsed: 3:1: syntax error" in list(
         table.notes(answer)

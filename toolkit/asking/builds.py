@@ -39,7 +39,7 @@ class FailureCause(StrEnum):
     """Why a chunk has no answers, or not all."""
 
     ENDED = "Nix ended with an error"
-    LATE = "Nix said nothing for too long"
+    LATE = "Nix printed nothing for too long"
     KILLED = "a signal ended Nix"
 
 

@@ -29,8 +29,7 @@ from toolkit.track.readings import (
 )
 
 NEW_WAY = (
-    "the file is built in a new way, without the TODO, and no override reaches "
-    "a component"
+    "the file has a new structure without the TODO, and no override reaches a component"
 )
 
 TODO, _THERE = "TODO", "there"
@@ -256,7 +255,7 @@ def state(overridable: Overridable, place: PathPlace) -> State:
 def sentence(reading: Reading) -> str:
     """Return a reading in one line for people, in the words of track's table."""
     if reading.state is State.UNKNOWN:
-        reason = reading.reason or "the syntax does not show it"
+        reason = reading.reason or "the file's syntax does not show this"
         return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
     if reading.state is State.NOT_APPLICABLE:
         return (

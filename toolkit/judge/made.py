@@ -165,7 +165,7 @@ class Made:
             is_asked = compared or system != self._native
             known |= {word} if is_asked and len(packages) <= _MOST_ELSEWHERE else set()
         if rest := [word for word in file.platforms if word not in known]:
-            reason = f"what it does by {few(rest)} was not compared"
+            reason = f"the effect of {few(rest)} was not compared"
             self._record.unknown.append(Gap(what=file.path, reason=reason))
 
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:

@@ -46,7 +46,7 @@ def compare(record: Record, file: ChangedText, packages: Sequence[AttrPath]) -> 
             unknown.add(name)
     if unknown:
         what = few([f"config.{name}" for name in sorted(unknown)])
-        reason = f"what it does by {what} was not compared"
+        reason = f"the effect of {what} was not compared"
         record.unknown.append(Gap(what=file.path, reason=reason))
 
 

@@ -146,7 +146,7 @@ def written_out(use: Reference) -> Edit | None:
         return None
     raise RefusalError(
         f"{use.node.location}: '{attribute}' is made with 'pname', which is computed; "
-        "nixpkgs wants it written out"
+        "nixpkgs requires a literal value"
     )
 
 

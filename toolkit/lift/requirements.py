@@ -189,8 +189,8 @@ def _require_no_source_of_their_own(
         shares = not {*follow}.isdisjoint(shared(shape, name))
         if shares and not can_follow(shape, name, follow):
             fact = (
-                f"{' or '.join(follow)} of the package does not change the source "
-                f"of '{name}'"
+                f"{' or '.join(follow)} of the package has no effect on the source of "
+                f"'{name}'"
             )
             raise RefusalError(f"{shape.bindings[name].location}: {fact}")
 

@@ -32,9 +32,8 @@ _APART = (
 )
 _BY_HAND = {
     "apply_expression": _APART,
-    "if_expression": "make one builder's call of the branches, with 'if' within its "
-    "attributes",
-    "binary_expression": "put what '//' adds into passthru of the builder's call",
+    "if_expression": "use a single call of the builder, with 'if' in its attributes",
+    "binary_expression": "move what '//' adds into the builder's passthru",
 }
 """The advice about a file that ends in such an expression."""
 
@@ -60,7 +59,8 @@ def construction(shape: Shape) -> BuilderCall:
     if shape.construction is None:
         hint = _BY_HAND.get(shape.body.kind) if makes_one(shape.body) else None
         raise LayoutError(
-            f"{shape.body.location}: the file does not end in one builder's call",
+            f"{shape.body.location}: the file does not end in a single call of a "
+            f"builder",
             hint=hint,
         )
     return shape.construction
@@ -82,7 +82,7 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         binding = shape.bindings.get(name)
         if binding is None:
-            hint = f"packages of the lets are {known}" if known else None
+            hint = f"the packages in its let are {known}" if known else None
             raise LayoutError(
                 f"{shape.tree.name}: no let around the package binds '{name}'",
                 hint=hint,

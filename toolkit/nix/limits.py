@@ -226,7 +226,9 @@ def raised_by(option: str, limit: str) -> str:
 
 def no_time() -> str:
     """Return the reason for a missing answer if many things share a time limit."""
-    return raised_by("--timeout", "it is not reached in the time that all have")
+    return raised_by(
+        "--timeout", "the time limit was reached before this was evaluated"
+    )
 
 
 def seconds(default: float | None = None) -> float:

@@ -68,7 +68,7 @@ def read(common: Path, branch: str) -> Contribution | None:
         )
     except documents.BrokenError as error:
         raise ToolkitError(
-            error.message, hint="delete it to make unlet forget the branch"
+            error.message, hint="delete it, and unlet forgets the branch"
         ) from error
 
 
@@ -207,7 +207,7 @@ def _prune(root: WritableRoot) -> None:
 def _require_directory(common: Path) -> None:
     place = common / _DIRECTORY
     if os.path.lexists(place) and (place.is_symlink() or not place.is_dir()):
-        fact = "is not a directory of unlet's own"
+        fact = "is not a directory that unlet created"
         raise ToolkitError(f"{place}: {fact}", hint="move it away")
 
 
@@ -282,7 +282,7 @@ def require_apart(clone: Clone, found: Standing) -> None:
         found.worktree is not None
         and found.worktree.path == worktrees.worktrees(clone)[0].path
     ):
-        fact = f"branch '{found.kept.branch}' is what your own checkout has"
+        fact = f"branch '{found.kept.branch}' is checked out in your own clone"
         raise ToolkitError(
             f"{clone.top}: {fact}", hint="check out another branch there first"
         )

@@ -316,7 +316,7 @@ def _reviewed(
         try:
             report, note = _claims(asked, change.whole.edits, progress)
         except ToolkitError as error:
-            notes = (f"{target}: its claims have not run, because {error.message}",)
+            notes = (f"{target}: its proofs have not run, because {error.message}",)
             return Review(judgement=judgement, notes=notes, not_run=True)
         return Review(
             judgement=judgement,

@@ -223,7 +223,7 @@ def choose(
     ):
         raise UsageError(
             "--follow: not with --design stay",
-            hint="a definition that stays sees no final attributes",
+            hint="a definition that stays in the let cannot read finalAttrs",
         )
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)

@@ -110,7 +110,7 @@ def arrives(asking: Asking) -> Finding:
     return _finding(asking, failures, [ways, *evidence])
 
 
-_GONE = "does not evaluate any more"
+_GONE = "no longer evaluates"
 
 
 def _arrival(
@@ -488,25 +488,25 @@ def _of_tree(
 JUDGED: tuple[Claim[Series[Any]], ...] = (
     _of_tree(
         "passthru",
-        "passthru, tests included, evaluates to the same as before",
+        "passthru and its tests evaluate to the same values as before",
         _kept(judged.PASSTHRU),
         _JUDGED,
     ),
     _of_tree(
         "meta",
-        "meta stays the same, and is written in the same file",
+        "meta stays the same, in the same file",
         _kept(judged.META),
         _JUDGED,
     ),
     _of_tree(
         "overrides",
-        "the override functions take and give the same as before",
+        "override functions take the same arguments and give the same results",
         _kept(judged.OVERRIDES),
         _JUDGED,
     ),
     _of_tree(
         "readers",
-        "all that reads or overrides it stays the same",
+        "packages that read or override it stay the same",
         lambda case: case.judge().readers(),
         _KEPT | {Subject.CHANGE},
     ),

@@ -105,7 +105,8 @@ def linted(case: Case[Stage]) -> Finding:
     if len(known) == len(runs):
         return Finding(
             covers="nothing",
-            not_run=f"because {', '.join(known)} find something in the unchanged file",
+            not_run=f"because {', '.join(known)} also complain about the unchanged "
+            f"file",
         )
     complaints: list[tuple[str, process.Completed]] = []
     for name, done in runs.items():
@@ -117,7 +118,9 @@ def linted(case: Case[Stage]) -> Finding:
             f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}"
             for name, each in complaints
         ),
-        gaps=tuple(f"{name}: finds something in the unchanged file" for name in known),
+        gaps=tuple(
+            f"{name}: also complains about the unchanged file" for name in known
+        ),
         commands=tuple(
             shlex.join([name, *LINTERS[name], str(case.after.path)]) for name in linters
         ),
@@ -210,7 +213,7 @@ WRITTEN = ANY - {Subject.OVERLAY}
 
 LINT: Claim[Case[Stage]] = Claim(
     "lint",
-    "the linters of nixpkgs' CI have nothing to say of the result",
+    "the linters of nixpkgs' CI accept the result",
     linted,
     applies_to=WRITTEN,
 )
@@ -218,7 +221,7 @@ CLAIMS: tuple[Claim[Case[Stage]], ...] = (
     Claim("parse", "Nix parses the file before and after each commit", parses),
     Claim(
         "format",
-        "nixfmt has nothing to change in the result",
+        "nixfmt would not change the result",
         formatted,
         applies_to=WRITTEN,
     ),

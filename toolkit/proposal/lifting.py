@@ -213,8 +213,8 @@ class Lifts(Leaf[LiftCase]):
             and any("insecure" in each for each in marks)
         ):
             fact = (
-                "is marked as insecure, or a part of it is; upstream wants that "
-                "mended before anything else"
+                "is marked as insecure, or a part of it is; nixpkgs wants that fixed "
+                "first"
             )
         if fact is not None:
             raise ToolkitError(
@@ -225,7 +225,7 @@ class Lifts(Leaf[LiftCase]):
             and not series.lifted.follows
             and (override := _override(series))
         ):
-            hint = f"upstream has no use for a second way; {again} writes it"
+            hint = f"nixpkgs needs no second way to do this; {again} writes it"
             raise ToolkitError(f"{series.package}: {override}", hint=hint)
 
 

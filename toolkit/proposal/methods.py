@@ -332,9 +332,9 @@ def _difference(
 ) -> str | None:
     """Return how a row differs; count it if it does not, or has gained its effect."""
     if answer.error is not None:
-        return f"does not evaluate any more: {answer.error}"
+        return f"no longer evaluates: {answer.error}"
     if answer.before is not None and answer.after is None:
-        return "does not evaluate any more"
+        return "no longer evaluates"
     if (method := answer.methods.get(row)) is None or not method.before.there:
         return None
     before, after = method.before, method.after

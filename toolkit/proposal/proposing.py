@@ -33,7 +33,7 @@ from toolkit.report import pull_request, report
 from toolkit.sources import TEMPLATE, recorded
 from toolkit.writable import WritableRoot
 
-UNPROVEN = "nothing is proven of it yet"
+UNPROVEN = "its proofs have not run yet"
 """The warning in the report of an overlay whose proofs have not run yet."""
 
 S = TypeVar("S", bound="Series[Any]")
@@ -167,7 +167,7 @@ def overlay(
     if request.force and request.out.exists():
         return write(proven=True)
     write(proven=False)
-    (announce or progress.step)(f"{request.out} is written, and not proven yet")
+    (announce or progress.step)(f"{request.out} is written, but not proven yet")
     try:
         return write(proven=True)
     except ToolkitError:

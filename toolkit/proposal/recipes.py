@@ -120,7 +120,7 @@ def require_fit(request: Request, count: int) -> None:
     if count > most:
         hint = (
             "nixpkgs closes mass changes (552408, 315337): name a few packages, "
-            "best your own; --limit N takes more"
+            "preferably your own; --limit N permits more"
         )
         raise UsageError(
             f"--recipe: {count} packages at once, and at most {most} are welcome",
@@ -239,10 +239,7 @@ def _changing(
         if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (
             left := left - seconds
         ) <= 0:
-            fact = (
-                "with it, the files that take long to read have taken all the "
-                "time that they have together"
-            )
+            fact = "the time limit for slow files is used up"
             raise ToolkitError(limits.raised_by("--timeout", f"{path}: {fact}"))
 
 

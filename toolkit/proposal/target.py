@@ -53,7 +53,7 @@ class Target(Struct, frozen=True, kw_only=True):
         if not {*SYSTEMS} & {*self.systems}:
             return f"is for none of {', '.join(SYSTEMS)}"
         return (
-            "is marked as broken; upstream wants that mended before anything else"
+            "is marked as broken; nixpkgs wants that fixed first"
             if self.broken
             else None
         )

@@ -86,8 +86,8 @@ def fixes(
     refused += (
         Refused(
             attribute=plan.override.attribute,
-            reason=f"{plan.file}:{plan.override.line}: does not reach so in the whole "
-            "file",
+            reason=f"{plan.file}:{plan.override.line}: does not reach the build in "
+            f"the context of the whole file",
         )
         for plan in plans
         if plan not in kept

@@ -348,7 +348,7 @@ def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
             " → ".join(each.way[1:][-2:]) or each.name: each.why for each in closest
         }
         return (
-            "no way found; the closest leaves "
+            "no working form found; the closest keeps "
             f"{', '.join(f'{name} ({why})' for name, why in names.items())}"
         )
     if (part := next((each.name for each in left if each.part), None)) is not None:
@@ -357,8 +357,8 @@ def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
             "makes it overridable"
         )
     return (
-        "no way found, because each form that was tried leaves something behind "
-        "too, or does not evaluate"
+        "no working form found: every alternative fails to evaluate or keeps an old "
+        "value"
     )
 
 
@@ -404,7 +404,7 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
     hashes = (*_rehashed(downloads, names),)
     change = Behind(package=name, change=Mend(bindings=hashes))
     if not moved and not downloads:
-        return f"{first}, this override reaches as it is", change
+        return f"{first}, this override reaches unchanged", change
     rest = [f"{each} = …;" for each in calls[-1].names if each not in moved]
     inner = " ".join([*rest, *_rehashed(downloads, names, moved)])
     text = f"{names.prev}.{name}.overrideAttrs (old: {{ {inner} }})"

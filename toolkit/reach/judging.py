@@ -211,7 +211,7 @@ class Judge:
             failure = self._failure(subject, found)
             return replace(
                 failure,
-                reason=f"is a set, of which not all evaluates: {failure.reason}",
+                reason=f"is a set that does not evaluate completely: {failure.reason}",
             )
         if not found:
             return None
@@ -550,7 +550,7 @@ class Judge:
             )
         reason = f"replaced by overlay {by.overlay} ({place})"
         if other is None:
-            reason += f"; no way found, because that makes '{subject.name}' anew"
+            reason += f"; no form works, because that creates '{subject.name}' anew"
         return Override(
             status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by
         )

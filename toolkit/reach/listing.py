@@ -215,7 +215,7 @@ class Listing:
             unread = self._unread(
                 source.file, option or source.label or "options", found
             )
-            fact = f"the configuration's options were not read: {unread.reason}"
+            fact = f"the options of the configuration were not read: {unread.reason}"
             yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
     def _readable(self, source: OverlaySource) -> str:

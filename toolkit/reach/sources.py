@@ -91,7 +91,7 @@ def overlays(path: Path) -> list[OverlaySource]:
     if not found:
         raise ToolkitError(
             f"{path}: has no overlays",
-            hint="a directory of overlays has files NAME.nix",
+            hint="a directory of overlays contains files called NAME.nix",
         )
     return found
 
@@ -157,8 +157,8 @@ def _file(path: Path) -> OverlaySource:
         return replace(
             _source("module", path),
             otherwise=own.question,
-            warning="does not evaluate as a NixOS configuration, so only what it says "
-            "itself was looked at",
+            warning="does not evaluate as a NixOS configuration, so only this file "
+            "was read",
             is_configuration=True,
         )
     if _MADE.search(files.read(path).decode(errors="replace")):

@@ -261,7 +261,7 @@ def unused_hash(case: Overridden) -> Iterator[Left]:
         if value not in fetched:
             yield Left(
                 name=name,
-                why=f"nothing that is fetched anew has this hash: '{name}' is a "
+                why=f"no download uses this hash: '{name}' is a "
                 "variable that nothing reads",
             )
 

@@ -111,8 +111,8 @@ def lines(done: PullRequest) -> Iterator[str]:
     yield from _unformatted(done)
     for number in made.related:
         yield (
-            f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, "
-            "and only one of the two is needed"
+            f"first     comment on NixOS/nixpkgs #{number}: it has the same goal, and "
+            f"nixpkgs needs only one of the two"
         )
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
@@ -142,7 +142,7 @@ def _unformatted(done: PullRequest) -> Iterator[str]:
     }
     for why in reasons:
         fact = why.removeprefix("because ")
-        yield f"format    to be checked by you, as nixpkgs' CI does: {fact}"
+        yield f"format    run nixfmt yourself, because nixpkgs' CI checks it: {fact}"
 
 
 def removed(done: Removed) -> str:

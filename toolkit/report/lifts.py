@@ -48,15 +48,15 @@ _FAILURES = {
 
 _SENTENCES = {
     LiftFault.NO_FUNCTION: "the builder takes no function of the final attributes",
-    LiftFault.NOT_JUDGED: "the changed package was not judged",
+    LiftFault.NOT_JUDGED: "the changed package could not be compared",
     LiftFault.NOT_EVALUATED: "once changed, it does not evaluate",
     LiftFault.DIFFERS: "the derivation differs",
     LiftFault.NOT_THERE: "the attribute is not there",
     LiftFault.ABSENT: "no part is in passthru",
     LiftFault.HIDES: "a different attribute of the package has the name",
-    LiftFault.IN_PART: "an override reaches a part of the uses alone: the replaced "
-    "package is still built in",
-    LiftFault.UNREACHED: "a replacement of a part changes nothing that is built",
+    LiftFault.IN_PART: "an override reaches only some uses: the build still contains "
+    "the replaced package",
+    LiftFault.UNREACHED: "replacing a part has no effect on the build",
     LiftFault.UNFOLLOWED: "an override of src or version does not reach what takes it "
     "from the package",
 }

@@ -62,7 +62,7 @@ def sentences(
         verb = "has" if is_written else "would have"
         yield f"{place}: {verb} the overlay that the change needs"
     for line in needed:
-        yield f"put unlet's overlay in front of yours: {line}"
+        yield f"put unlet's overlay before yours: {line}"
     for override in refused:
         yield f"{override.attribute}: not changed: {override.reason}"
     if not mended:

@@ -46,10 +46,10 @@ def _of_package(reason: Reason, text: str) -> str:
 def _brief(reason: Reason, *, most: int | None = _SHORT) -> str:
     names = _few(reason.added, most)
     forms = {
-        Form.CONTENT: f"{reason.name}: {names} has another content",
+        Form.CONTENT: f"{reason.name}: {names} has different content",
         Form.INPUT: f"by its {'input' if len(reason.added) == 1 else 'inputs'} {names}",
         Form.LINES: f"{reason.name} {_counts(reason)}",
-        Form.ORDER: f"{reason.name} is in another order",
+        Form.ORDER: f"{reason.name} has a different order",
         Form.SPACES: f"{reason.name} differs in white space",
     }
     if reason.form in forms:

@@ -69,7 +69,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.NAMES_SUBPACKAGES: "names {names} by --subpackage, as intended",
     DifferenceFact.NEW: "is new",
     DifferenceFact.NEW_AND_FAILS: "is new, and does not evaluate",
-    DifferenceFact.NOT_NIX: "its file is not Nix any more",
+    DifferenceFact.NOT_NIX: "its file is no longer valid Nix",
     DifferenceFact.NO_EFFECT: "no longer has an effect",
     DifferenceFact.NOW_HAS_EFFECT: "has an effect now",
     DifferenceFact.NOW_REACHES: "now reaches the derivation",
@@ -82,22 +82,24 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.OPTION_REFUSED: "the option is refused: {other}",
     DifferenceFact.OPTION_RENAMED: "the option is now an alias of {other}",
     DifferenceFact.OUTPUTS_LOST: "has lost the output {names}",
-    DifferenceFact.POSITION_LOST: "meta.position is lost: nobody is asked for a review",
+    DifferenceFact.POSITION_LOST: "meta.position is gone: nixpkgs' CI requests no "
+    "review",
     DifferenceFact.POSITION_MOVED: "meta.position is in another file of the change",
     DifferenceFact.POSITION_OUTSIDE: (
-        "meta.position is in a file that the change does not touch: others are asked "
-        "for reviews"
+        "meta.position is in a file outside the change: CI requests other people's "
+        "reviews"
     ),
     DifferenceFact.REACHES_NO_MORE: "no longer reaches the derivation",
     DifferenceFact.READS_MACHINE: (
-        "its changed lines read {names}: on another machine they may do something else"
+        "its changed lines read {names}, so the result may differ on another machine"
     ),
     DifferenceFact.RECURSES: (
-        "recurseForDerivations differs: what is in it is built and found, or is not"
+        "recurseForDerivations differs: Hydra and searches now include its packages, "
+        "or no longer do"
     ),
     DifferenceFact.RENAMED: "no longer is {other}: an overlay of {other} does not reach it",
     DifferenceFact.RESULT_LOST: "what {name} gives has lost {names}",
-    DifferenceFact.SAYS: "what its file says by throw, warn or trace differs",
+    DifferenceFact.SAYS: "the messages of throw, warn or trace in its file differ",
     DifferenceFact.SEEN_NEW: "{name} (old: …) sees {names} too",
     DifferenceFact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
     DifferenceFact.TESTS_END: "{names} no longer evaluates",
@@ -165,7 +167,7 @@ def members(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
     if signed:
         return few(signed, _MOST_MEMBERS)
     if not (is_set(old) and is_set(new)):
-        return "is in another order" if one != other else "differs"
+        return "has a different order" if one != other else "differs"
     before, after = old.get("each", old), new.get("each", new)
     differ = [name for name in one if before.get(name) != after.get(name)]
     return f"differs in {few(differ)}" if differ else "differs"
@@ -206,7 +208,7 @@ def _fetched_differently(difference: Difference) -> str:
 
 def _fetch_keeps_hash(difference: Difference) -> str:
     return (
-        "has the hash of the one before, which is right if nothing in it differs: "
+        "still has the old hash, which is right only if the content is the same: "
         f"{_fetch_again(difference)}"
     )
 

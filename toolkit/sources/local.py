@@ -52,7 +52,7 @@ def directory_source(given: Path, wanted: Wanted) -> Source:
             (given / lock for lock in locks if inside.is_file(given, lock)), None
         )
         hint = (
-            f"to use what it pins: --nixpkgs {quote(str(lock))}"
+            f"to use its pinned nixpkgs: --nixpkgs {quote(str(lock))}"
             if lock is not None
             else "a nixpkgs tree has that file"
         )
@@ -130,8 +130,8 @@ def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, 
         return ()
     return (
         (
-            f"{directory / wanted.target}: has changes that are not committed and do not "
-            "count; commit them first"
+            f"{directory / wanted.target}: has uncommitted changes, which are "
+            f"ignored; commit them to include them"
         ),
     )
 

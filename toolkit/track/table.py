@@ -22,7 +22,7 @@ MEANINGS: dict[str, str] = {
     State.HALF_FIXED: "an override reaches some of the parts, or some uses of one",
     State.NOT_FIXED: "no override reaches a part",
     State.NOT_APPLICABLE: "the file's let defines no package",
-    State.UNKNOWN: "counts neither for nor against the overlay; the notes explain why",
+    State.UNKNOWN: "does not affect the verdict; the notes explain why",
     State.ABSENT: "there is no such package",
     Overridable.PARTLY: "an override reaches some of the parts",
 }
@@ -47,7 +47,7 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
     if answer.missing:
         names = ", ".join(answer.missing)
         yield (
-            f"not in this clone, so nothing is known of them: {names}; git fetch "
+            f"not in this clone, so their state is unknown: {names}; git fetch "
             "REMOTE NAME gets one"
         )
     for ref in answer.refs:

@@ -340,23 +340,21 @@ def _steps(
             if (left := registry.tracking(used.package).without) is not None:
                 yield NextStep(text=left)
             yield NextStep(
-                text="See whether your other overrides still reach.",
+                text="Check whether your other overrides still reach the build.",
                 command=shlex.join(["unlet", "reach", "FILE", *_given(nixpkgs)]),
             )
         case Advice.RENEW:
             yield NextStep(
-                text="Make the overlay anew, and replace yours by it.",
+                text="Make the overlay anew, and replace yours with it.",
                 command=_anew(used, nixpkgs),
             )
         case Advice.UPDATE:
             yield NextStep(
-                text="Update your nixpkgs, and ask again.",
+                text="Update your nixpkgs, and run it again.",
                 command=_update(nixpkgs) or again,
             )
         case Advice.UNKNOWN:
-            yield NextStep(
-                text="The notes explain why. Change nothing until that is settled."
-            )
+            yield NextStep(text="The notes explain why. Change nothing until then.")
             if all(ref.commit is None for ref in refs):
                 text = "If the server cannot be reached, a clone of nixpkgs can answer."
                 yield NextStep(text=text, command="unlet track --git-dir CLONE")
@@ -371,7 +369,7 @@ def _steps(
             )
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
-            text = "Ask again after the next update of nixpkgs."
+            text = "Run it again after the next update of nixpkgs."
             yield NextStep(text=text, command=again)
     if not used.is_named and judgement is not Advice.UNKNOWN:
         ways = (

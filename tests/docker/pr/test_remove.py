@@ -128,7 +128,7 @@ def test_branch_in_use_stays_even_if_removal_is_forced(
     for worktree in (other, contributed.worktree):
         clone.git("worktree", "remove", worktree)
     clone.git("checkout", "--quiet", BRANCH)
-    assert "is what your own checkout has" in str(refused(contributed, force=True))
+    assert "is checked out in your own clone" in str(refused(contributed, force=True))
 
 
 @pytest.mark.parametrize("branch", ["mine", "master", "nowhere"])

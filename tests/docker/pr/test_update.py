@@ -193,7 +193,7 @@ def test_partial_clone_gets_what_it_lacks(new_clone: Callable[..., Clone]) -> No
         ("no worktree", "is not checked out anywhere"),
         ("detached", "is not checked out anywhere"),
         ("no branch", f"branch '{BRANCH}' is gone"),
-        ("own checkout", "is what your own checkout has"),
+        ("own checkout", "is checked out in your own clone"),
         ("merge", "is a merge"),
         ("orphan", "has no commit in common with its base"),
     ],

@@ -268,7 +268,7 @@ def test_name_that_is_bound_around_the_list_only_is_refused(
     )
     assert (
         refusal(text)
-        == f"{at}: '{name}' has no or another meaning at {script}, where the wrapper "
+        == f"{at}: '{name}' has no meaning, or a different one, at {script}, where the wrapper "
         "is made"
     )
 

@@ -33,7 +33,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
     Claim(
         "exact-change",
-        "only moby's PATH changes, and with it what contains moby",
+        "only moby's PATH changes, and the packages that contain moby",
         rebuilding.exact_change,
         applies_to=WRITTEN,
         wide=True,

@@ -44,7 +44,7 @@ def overridable(case: DockerCase) -> Finding:
     found, askings = trial(case)
     finding = together([claims.arrives(each) for each in askings])
     known = [
-        f"{name} could be overridden before, by {method_name(paths[0])}, and in no "
+        f"{name} could be overridden before by {method_name(paths[0])}, and in no "
         "new way after"
         for name, paths in found.works.items()
         if paths and {*paths} <= found.worked

@@ -48,8 +48,7 @@ def exact_change(case: DockerCase) -> Finding:
             )
         elif form.before is None or form.after is None:
             failures.append(
-                f"{name}: does not evaluate any "
-                f"more{f': {form.error}' if form.error else ''}"
+                f"{name}: no longer evaluates{f': {form.error}' if form.error else ''}"
             )
         else:
             changes[name] = _Change.between(

@@ -169,7 +169,7 @@ def _path(file: DockerFile, command: Invocation, use: Use) -> str:
     ):
         if not look_up(name.name, command.string).means(name):
             fact = (
-                f"'{name.name}' has no or another meaning at "
+                f"'{name.name}' has no meaning, or a different one, at "
                 f"{command.string.place}, where the wrapper is made"
             )
             raise RefusalError(f"{name.node.location}: {fact}")

@@ -1,5 +1,5 @@
 {
-  description = "Make let-bound packages of nixpkgs overridable, and show what overrides and changes do";
+  description = "Find out why overrides of nixpkgs have no effect, and make packages overridable";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
 

@@ -54,7 +54,7 @@ python3Packages.buildPythonApplication (finalAttrs: {
   pythonImportsCheck = [ "toolkit" ];
 
   meta = {
-    description = "Make let-bound packages of nixpkgs overridable, and show what overrides and changes do";
+    description = "Find out why overrides of nixpkgs have no effect, and make packages overridable";
     homepage = "https://github.com/OWNER/unlet";
     changelog = "https://github.com/OWNER/unlet/blob/v${finalAttrs.version}/CHANGELOG.md";
     license = lib.licenses.mit;

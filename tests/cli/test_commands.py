@@ -40,7 +40,7 @@ def test_start_imports_little_and_help_names_every_command_and_exit_code(
     assert "toolkit" in imported
     assert imported.isdisjoint({"click", "msgspec", "rich", "toolkit.model"})
     done = unlet("--help", PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
-    for part in ("propose", "check", "find", "cache", "0 done", "130 interrupted"):
+    for part in ("propose", "check", "find", "cache", "0 success", "130 interrupted"):
         assert part in done.stdout
     assert "toolkit.docker" not in done.stderr
     assert "rich" not in done.stderr

@@ -136,8 +136,8 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     "--references",
     type=click.Choice(["few", "all"]),
     default="few",
-    help="Compare all packages that name one of the change, or the first 144 to 180 "
-    "(by default).",
+    help="all: compare every package that references a changed one; few: the first 144 "
+    "to 180 (the default).",
 )
 @options.depth_value(
     "--all",

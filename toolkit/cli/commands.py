@@ -27,12 +27,13 @@ from toolkit.errors import (
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and "
     "prove them.",
-    "check": "Show what a change of nixpkgs does, or prove a proposal again.",
+    "check": "Show what a change of nixpkgs does to packages, or prove a proposal "
+    "again.",
     "pr": "Prepare a pull request in your clone of nixpkgs: a branch and its text.",
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "reach": "Show whether the overrides of your overlays reach the build.",
-    "find": "Find packages that other packages bind in a let, out of reach of any "
-    "override.",
+    "find": "Find packages that another one's file defines in a let, where no override "
+    "reaches.",
     "doctor": "Explain why rootless docker refuses a port below 1024, or does not "
     "start.",
     "track": "Show whether upstream has fixed a package, and whether you can remove "
@@ -42,7 +43,7 @@ COMMANDS = {
 }
 
 EXIT_CODES = """\
-Exit codes: 0 done, 1 a proof failed or a check differs, 2 usage, \
+Exit codes: 0 success, 1 a proof failed or a check differs, 2 usage, \
 3 an error that the message explains,
 4 a bug, 130 interrupted.
 """
@@ -106,11 +107,11 @@ class Commands(click.Group):
 )
 @click.pass_context
 def commands(ctx: click.Context, *, version: bool) -> int:
-    """Make let-bound packages overridable, and show what overrides and changes do.
+    """Find out why overrides of nixpkgs have no effect, and make packages overridable.
 
-    Begin with reach if your override does nothing, with doctor if rootless docker
-    refuses a port, with find and propose for a change of nixpkgs, with check and track
-    if you judge a change or wait for one.
+    Start with reach if your override does nothing, doctor if rootless docker refuses a
+    port, find and propose to contribute to nixpkgs, check to review a change, and track
+    to wait for a fix.
     """
     if version:
         click.echo(_version())

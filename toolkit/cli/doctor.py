@@ -38,7 +38,7 @@ _TONES = {
 _INDENT = " " * 9
 _CONDITION = ("name", "role", "fact", "evidence")
 _EXPLAINED = 3
-"""The possible causes of a line in a log that are explained unless --verbose is given."""
+"""How many possible causes of a line in a log are explained without --verbose."""
 
 
 @options.command(

@@ -50,8 +50,7 @@ _UNREAD = 20
     is_flag=False,
     flag_value="mermaid",
     type=click.Choice(["mermaid"]),
-    help="Print the parts of one NAME as a flowchart; mermaid is the only form and "
-    "the default.",
+    help="Print the parts of one NAME as a Mermaid flowchart.",
 )
 @click.option(
     "--recipe",
@@ -60,8 +59,8 @@ _UNREAD = 20
 )
 @options.offline
 @options.bounds(
-    timeout="The time limit of Nix for each NAME, and of each process that reads a "
-    "tree, by default 50.",
+    timeout="The time limit for each NAME, and for each process that reads files, by "
+    "default 50.",
     memory="The memory limit of Nix for each NAME, by default 2048.",
 )
 @options.common

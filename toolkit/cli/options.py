@@ -286,7 +286,7 @@ offline = source_value(
     help="Use only the cache and this machine, not the network.",
 )
 _FILES = (PurePosixPath(*each.file.parts[-2:]) for each in registry.named().values())
-_FILE_HELP = f"A {' or '.join(map(str, _FILES))} without the tree around it."
+_FILE_HELP = f"A {' or '.join(map(str, _FILES))} on its own, without a nixpkgs."
 _PIN_HELP = "A known commit; 'unlet propose --help-all' lists them."
 source = together(
     nixpkgs,

@@ -68,7 +68,9 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, *STEPS, "--only")
     help="The branch to contribute to; by default master.",
 )
 @click.option(
-    "--branch", metavar="NAME", help="The branch's name; by default after TARGET."
+    "--branch",
+    metavar="NAME",
+    help="The branch's name; by default derived from TARGET.",
 )
 @options.own_value(
     "--worktree",
@@ -80,7 +82,7 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, *STEPS, "--only")
 @options.own_value(
     "--fetch",
     is_flag=True,
-    help="Fetch the base first, and what a partial clone lacks of it.",
+    help="Fetch the base branch first, with the files that a partial clone lacks.",
 )
 @options.own_value(
     "--update", is_flag=True, help="Move the branch to the current base."
@@ -98,7 +100,7 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, *STEPS, "--only")
 @click.option(
     "--force",
     is_flag=True,
-    help="Make the branch even if a proof fails; with --remove, lose edits.",
+    help="Create the branch even if a proof fails; with --remove, discard your edits.",
 )
 @depth_options
 @options.common

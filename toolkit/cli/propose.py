@@ -60,7 +60,7 @@ def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
     TARGET is {targets}, an attribute path, or the path of a package's file.
-    Each of several packages gets a directory of its name below --out. Outside a
+    If you name several packages, each gets its own directory below --out. Outside a
     checkout and without --nixpkgs, git fetches the default commit.
     """
     settings = options.settings()

@@ -22,16 +22,16 @@ depth_options = options.together(
     options.depth_value(
         "--sealed",
         is_flag=True,
-        help="Run nothing with your rights. This excludes --tier build.",
+        help="Run nothing from nixpkgs with your user's rights; excludes --tier build.",
     ),
     options.remembered(
         "--tier",
         group=options.DEPTH,
         type=click.Choice([tier.value for tier in Tier]),
         metavar="TIER",
-        help="tree: prove by evaluation in the whole nixpkgs; build: also build, with "
-        "your rights. By default by "
-        f"evaluation, for which {NAMES}'s file is enough.",
+        help="tree: evaluate the proofs in a whole nixpkgs; build: also build the "
+        "packages, with your rights. By default evaluate, for "
+        f"{NAMES} with its file alone.",
     ),
     options.depth_value(
         "--system",
@@ -40,18 +40,17 @@ depth_options = options.together(
         help="A system to evaluate or build for; may be repeated.",
     ),
     options.bounds(
-        timeout="The time limit of each evaluation, by default 60; "
-        f"with {NAMES}'s file alone of all together, then 50.",
-        memory=f"The memory limit of each evaluation, with {NAMES}'s file alone of all "
-        "together; by default 2048.",
+        timeout="The time limit of each evaluation, by default 60; with "
+        f"{NAMES}'s file alone, of all evaluations together, by default 50.",
+        memory="The memory limit of each evaluation, by default 2048; with "
+        f"{NAMES}'s file alone, of all evaluations together.",
     ),
     options.remembered(
         "--build-args",
         group=options.NIX,
         deep=True,
         metavar="TEXT",
-        help="Arguments for nix-build, quoted as one: --builders, --store, --option "
-        "and the like.",
+        help="Arguments for nix-build in one pair of quotes, such as '--builders …'.",
     ),
 )
 """Add the options for how deep to prove; `depth` returns their values."""
@@ -108,14 +107,15 @@ proposal_options = options.together(
         "--binding",
         "bindings",
         metavar="NAME",
-        help=f"Lift only this binding {_ELSEWHERE}; may be repeated.",
+        help="Make only this part overridable: its name in the let "
+        f"{_ELSEWHERE}; may be repeated.",
     ),
     _deep(
         "--as",
         "called",
         multiple=True,
         metavar="BINDING=NAME",
-        help=f"Call the binding's attribute NAME {_ELSEWHERE}; may be repeated.",
+        help=f"Call the attribute of this part NAME {_ELSEWHERE}; may be repeated.",
     ),
     _deep(
         "--design",
@@ -130,7 +130,7 @@ proposal_options = options.together(
     _deep(
         "--follow",
         metavar="NAMES",
-        help=f"Let moved definitions take these from the package {_ELSEWHERE}: "
+        help=f"Let the parts use these attributes of the package {_ELSEWHERE}: "
         "src, version, or src,version.",
     ),
 )
@@ -141,7 +141,7 @@ limit_option = options.own_value(
     deep=True,
     type=click.IntRange(1),
     metavar="N",
-    help="The most packages of a recipe; by default 25, of final-attrs 10.",
+    help="Change at most N packages with a recipe: by default 25, with final-attrs 10.",
 )
 """Add the option for the packages of a recipe; `proposed` returns its value."""
 

@@ -39,9 +39,8 @@ _PLURALS: dict[str, str] = {
 @options.source_value(
     "--nixpkgs",
     metavar="WHERE",
-    help="A nixpkgs, as for propose. By default the one that the flake locks, else "
-    "<nixpkgs>; with --sealed, a locked "
-    "one must be on this machine.",
+    help="A nixpkgs, as for propose; by default the one in your flake.lock, or "
+    "<nixpkgs>. With --sealed, it must already be on this machine.",
 )
 @options.revision
 @options.offline
@@ -62,16 +61,15 @@ _PLURALS: dict[str, str] = {
 @click.option(
     "--sealed",
     is_flag=True,
-    help="Evaluate a stranger's overlay, which can read only itself and nixpkgs, and "
-    "fetch nothing. By default, Nix "
-    "evaluates it with your rights.",
+    help="For a stranger's overlay: it can read only itself and nixpkgs, and download "
+    "nothing. By default, Nix evaluates it with your rights.",
 )
 @click.option(
     "--fix",
     "fixes",
     is_flag=True,
-    help="Write the form that reaches into your files, as far as Nix confirms it for "
-    "the whole file. On a pipe, only the diff is printed.",
+    help="Rewrite your overrides into the form that works, if Nix confirms it for the "
+    "whole file. On a pipe, only the diff is printed.",
 )
 @click.option(
     "--diff",
@@ -79,8 +77,8 @@ _PLURALS: dict[str, str] = {
     help="With --fix, print the diff and write nothing.",
 )
 @options.bounds(
-    timeout="The time limit of each override, by default 120, with --sealed 60.",
-    memory="The memory limit of Nix, by default 4096, with --sealed 2048.",
+    timeout="The time limit of each override: by default 120, or 60 with --sealed.",
+    memory="The memory limit of Nix: by default 4096, or 2048 with --sealed.",
 )
 @options.common
 def command(

@@ -114,7 +114,8 @@ class TrackOptions(Struct, frozen=True, kw_only=True):
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="The time limit of one request; above 50, also of all evaluations together.",
+    help="The time limit of each request to a server; a value above 50 also extends "
+    "the evaluations.",
 )
 @options.source_option(
     "--max-memory",
@@ -131,8 +132,8 @@ def command(given: TrackOptions) -> int:
     It also shows whether to keep your overlay.
 
     TARGET is an attribute path, by default that of --overlay, else {usual}. With
-    --git-dir, Nix evaluates each ref; from GitHub, unlet only reads the file of any
-    package but {names}.
+    --git-dir, Nix evaluates each ref. From GitHub, unlet evaluates only {names}, and
+    reads the files of other packages.
     """
     settings = options.settings()
     used = _used(given)

@@ -134,7 +134,7 @@ def test_a_change_that_reads_the_machine_is_not_the_same(
     edit(clone, *change)
     done = unlet("check", "--uncommitted", "--expect", "same", *NATIVE)
     assert done.returncode == 1
-    assert f"notes-server: its changed lines read {names}: " in done.stdout
+    assert f"notes-server: its changed lines read {names}, so" in done.stdout
 
 
 @pytest.mark.parametrize(

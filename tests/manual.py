@@ -17,7 +17,7 @@ from toolkit import __version__
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
 from toolkit.cli.options import GROUPS, OWN, Option
 
-DATE = "2026-11-25"
+DATE = "2026-12-03"
 """The date of the version, for the man page."""
 ENVIRONMENT = cases.read(__file__, dict[str, str])
 _Rows = dict[str, list[tuple[str, str]]]

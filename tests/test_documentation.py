@@ -16,9 +16,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from msgspec import Struct
 
-from tests import pictures
+from tests import manual, pictures
 from tests.trees import trees
-from toolkit import specimen
+from toolkit import __version__, specimen
 from toolkit.cli import doctor, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.steps import MODULE
@@ -138,6 +138,12 @@ def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> No
         assert written == (tmp_path / name).read_text(), (
             f"run: python -m tests.manual docs ({name} differs)"
         )
+
+
+def test_changelog_has_the_version_with_the_date_of_the_man_page() -> None:
+    first = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert first is not None
+    assert first[1] in {"Unreleased", f"{__version__} - {manual.DATE}"}
 
 
 def test_readme_names_every_exit_code() -> None:

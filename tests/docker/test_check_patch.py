@@ -99,7 +99,7 @@ def test_both_changes_at_once_are_proven_by_what_they_change(
         (
             (BUILT, TODO),
             {"overridable": "not run"},
-            "unknown: the file is built in a new way",
+            "unknown: the file has a new structure",
         ),
         (
             (("  docker_29 =", "  # more\n  docker_29 ="),),

@@ -61,7 +61,7 @@ def test_each_claim_is_a_sentence() -> None:
         "overridable": "a replacement of each attribute arrives in the build",
         "follows": "overriding src or version reaches the parts that follow",
         "capture-safe": "no name in the file changes its meaning",
-        "passthru": "passthru and its tests evaluate to the same values as before",
+        "passthru": "passthru and its tests have the same values as before",
         "meta": "meta stays the same, in the same file",
         "overrides": "override functions take the same arguments and give the same "
         "results",

@@ -488,7 +488,7 @@ def _of_tree(
 JUDGED: tuple[Claim[Series[Any]], ...] = (
     _of_tree(
         "passthru",
-        "passthru and its tests evaluate to the same values as before",
+        "passthru and its tests have the same values as before",
         _kept(judged.PASSTHRU),
         _JUDGED,
     ),
@@ -500,7 +500,7 @@ JUDGED: tuple[Claim[Series[Any]], ...] = (
     ),
     _of_tree(
         "overrides",
-        "override functions take the same arguments and give the same results",
+        "overrides take and return the same as before",
         _kept(judged.OVERRIDES),
         _JUDGED,
     ),

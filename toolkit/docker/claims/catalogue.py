@@ -33,7 +33,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
     Claim(
         "exact-change",
-        "only moby's PATH changes, and the packages that contain moby",
+        "only moby's PATH changes, and packages that contain it",
         rebuilding.exact_change,
         applies_to=WRITTEN,
         wide=True,

@@ -100,7 +100,7 @@ def read(before: str, after: str) -> Ambient:
 
 
 def _region(text: str, lines: set[str]) -> str:
-    """Return the code of some lines, of what is around them, and of the names in them."""
+    """Return the code of some lines, of those around them, and of names in them."""
     written = text.splitlines()
     numbers = [number for number, line in enumerate(written) if line in lines]
     shown = {*tokens.around(text, lines), *tokens.bindings_around(text, numbers)}

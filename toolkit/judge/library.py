@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from toolkit import documents
 from toolkit.asking.packages import Answer, Question
 from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import (
@@ -69,4 +70,6 @@ def _compare(record: Record, test: str) -> None:
 def _failures(answer: Answer, test: str) -> set[str] | None:
     """Return the names of the tests that fail, None if they do not evaluate."""
     failing = answer.parts.get(_PART, {}).get(test)
-    return {str(name) for name in failing} if isinstance(failing, list) else None
+    if not isinstance(failing, list):
+        return None
+    return {*documents.convert(failing, list[str], document="Nix's answer")}

@@ -274,7 +274,7 @@ class _ModuleComparison:
         return question
 
     def _compare_new(self, source: ModuleSource, new: Sequence[AttrPath]) -> None:
-        """Note what a module does that only the second side can turn on, if anything."""
+        """Note what a module does that the second side alone can turn on."""
         if not new:
             what = f"{source.file} has no option called enable that is off"
             gap = Gap(what=what, reason="compared as it is by default")

@@ -1,4 +1,4 @@
-"""Compare overrides of a package before and after a change: their results and their inputs."""
+"""Compare overrides of a package on both sides: their results and their inputs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -217,7 +217,7 @@ def _lost(
 def _arrivals(
     name: str, before: dict[str, bool], after: dict[str, bool]
 ) -> Iterator[Weighed]:
-    """Compare which scripts an override may add to, or which arguments it may replace."""
+    """Compare which scripts an override adds to, or which arguments it replaces."""
     differing = [
         part
         for part in sorted(before.keys() & after.keys())

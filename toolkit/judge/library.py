@@ -70,6 +70,6 @@ def _compare(record: Record, test: str) -> None:
 def _failures(answer: Answer, test: str) -> set[str] | None:
     """Return the names of the tests that fail, None if they do not evaluate."""
     failing = answer.parts.get(_PART, {}).get(test)
-    if not isinstance(failing, list):
+    if failing is None:
         return None
     return {*documents.convert(failing, list[str], document="Nix's answer")}

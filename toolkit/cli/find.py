@@ -75,7 +75,7 @@ def command(
 
     NAME is an attribute path, or the path of a package's file; Nix tries overrides of
     each of its parts. By default, unlet searches the whole tree; it only reads the
-    files, so take the result as advice.
+    files, so treat the result as a hint.
     """
     settings = options.settings()
     options.allow()

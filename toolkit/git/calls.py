@@ -65,7 +65,7 @@ _CONTRIBUTING = {
     "advice.detachedHead": "false",
 }
 
-# What starts a program by git's configuration while git only reads (git-config(1)):
+# Settings with which a read-only git command starts a program (git-config(1)):
 # filters have names of their own, see `_filters`, and a submodule has a configuration
 # of its own. All others need a terminal, a network, or a patch that is shown; what
 # shows one says --no-ext-diff and --no-textconv.

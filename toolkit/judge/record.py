@@ -223,7 +223,10 @@ class Record:
         return there
 
     def _is_doubtful(self, before: Answer, after: Answer) -> bool:
-        """Return whether one of two answers ended Nix in a way that what was asked before it can bring about."""
+        """Return whether the order of the questions may explain a single failure.
+
+        It does if only one of the two answers failed, by ending Nix.
+        """
         if before.ends.keys() == after.ends.keys() or before.limited or after.limited:
             return False
         if not any(

@@ -18,17 +18,17 @@ from toolkit.judge import ambient
         ("let b = builtins; in\n1", 'b.fetchurl "u"', {"builtins.fetchurl"}),
         ("let f = builtins.fetchTree; g = f { }; in\n1", "g", {"fetchTree"}),
         ("with builtins;\n1", 'fetchurl "u"', {"builtins.fetchurl"}),
-        ("with builtins;\n{ fetchurl }:\n1", "fetchurl { }", set()),
+        ("with builtins;\n{ fetchurl }:\n1", "fetchurl { }", set[str]()),
         ("rec {\n  t = builtins.currentTime;\n  x =\n1;\n}", "t", {"currentTime"}),
-        ("{\n  t = builtins.currentTime;\n  x =\n1;\n}", "2", set()),
+        ("{\n  t = builtins.currentTime;\n  x =\n1;\n}", "2", set[str]()),
         (
             "f (finalAttrs: {\n  t = builtins.currentTime;\n  x =\n1;\n})",
             "finalAttrs.t",
             {"currentTime"},
         ),
         ("{ n }:\n1", "map (n: builtins.getAttr n builtins) n", {"builtins.${…}"}),
-        ("{ n }:\n1", "let inherit (builtins) head; in head n", set()),
-        ("{ n }:\n1", "if builtins ? isPath then 3 else n", set()),
+        ("{ n }:\n1", "let inherit (builtins) head; in head n", set[str]()),
+        ("{ n }:\n1", "if builtins ? isPath then 3 else n", set[str]()),
     ],
 )
 def test_what_depends_on_the_machine_is_named(

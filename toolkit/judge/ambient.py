@@ -82,7 +82,7 @@ class Ambient(Struct, frozen=True, kw_only=True):
 
 
 def read(before: str, after: str) -> Ambient:
-    """Return what lines that differ between two texts read, by names bound there too."""
+    """Return what the changed lines of a text read, by names bound there too."""
     lines = {*before.splitlines()} ^ {*after.splitlines()}
     region = "\n".join(_region(text, lines) for text in (before, after))
     words = {word.removeprefix("__") for word in _READ.findall(region)}

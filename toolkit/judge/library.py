@@ -16,6 +16,7 @@ from toolkit.judge.differences import (
     changed,
     regression,
 )
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
 from toolkit.text import few
 
@@ -34,9 +35,8 @@ def compare(record: Record, files: Sequence[ChangedText]) -> None:
             _compare(record, test)
     text = "\n".join(record.maps[1].text(test) for test in _TESTS)
     words = {*re.findall(r"[A-Za-z_][\w'-]*", text)}
-    functions = {
-        name[-1] for file in own for name in file.names if name and len(name) == 1
-    }
+    names = frozenset[AttrPath]().union(*(file.names for file in own))
+    functions = {name[0] for name in names if len(name) == 1}
     if untested := sorted(functions - words):
         reason = (
             f"none of {few([PurePosixPath(test).name for test in _TESTS])} names it"

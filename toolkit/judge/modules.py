@@ -84,13 +84,9 @@ def _source(record: Record, path: str) -> ModuleSource:
     """Find by text which modules a file is in, up to the list of all."""
     chain, is_listed = [path], False
     for _ in range(_DEEPEST):
-        above = {
-            importer
-            for file in chain
-            for each in record.maps
-            for importer in each.importers(file)
-            if importer.startswith(MODULES)
-        }
+        importers = (each.importers(file) for file in chain for each in record.maps)
+        everywhere = set[str]().union(*importers)
+        above = {name for name in everywhere if name.startswith(MODULES)}
         is_listed |= _LIST in above
         new = sorted(above - {*chain, _LIST})
         if is_listed or not new:

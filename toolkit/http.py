@@ -66,40 +66,50 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     """
     done: Future[tuple[requests.Response, bytes]] = Future()
 
-    def exchange() -> None:
-        left = max(0.001, end - time.monotonic())
-        # Without an encoding the length of a body says how much memory it takes; one
-        # that has it is not unpacked.
-        plain = {**(headers or {}), "Accept-Encoding": "identity"}
-        times = (min(_CONNECT_SECONDS, left), left)
+    def run() -> None:
         try:
-            with session.get(
-                url,
-                headers=plain,
-                auth=auth,
-                timeout=times,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                # The body of a redirect is for people, and need not come to an end.
-                body = (
-                    b""
-                    if answer.status_code in REDIRECTS
-                    else _body(answer, most=most, end=end)
-                )
-            done.set_result((answer, body))
+            done.set_result(
+                _exchange(session, url, most=most, end=end, headers=headers, auth=auth)
+            )
         except HTTPError as error:
             # A label of the host that is too long: requests lets it through.
             done.set_exception(requests.exceptions.InvalidURL(str(error)))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             done.set_exception(error)
 
-    threading.Thread(target=exchange, daemon=True).start()
+    threading.Thread(target=run, daemon=True).start()
     # A signal is looked at between two waits.
     while (left := end - time.monotonic()) > 0:
         if wait([done], min(left, LONGEST_WAIT)).done:
             return done.result()
     raise requests.ReadTimeout
+
+
+def _exchange(  # noqa: PLR0913 - a request and its bounds
+    session: requests.Session,
+    url: str,
+    *,
+    most: int,
+    end: float,
+    headers: Mapping[str, str] | None,
+    auth: Callable[[requests.PreparedRequest], requests.PreparedRequest],
+) -> tuple[requests.Response, bytes]:
+    left = max(0.001, end - time.monotonic())
+    # Without an encoding the length of a body says how much memory it takes; one that
+    # has it is not unpacked.
+    plain = {**(headers or {}), "Accept-Encoding": "identity"}
+    with session.get(
+        url,
+        headers=plain,
+        auth=auth,
+        timeout=(min(_CONNECT_SECONDS, left), left),
+        allow_redirects=False,
+        stream=True,
+    ) as answer:
+        if answer.status_code in REDIRECTS:
+            # Its body is for people, and need not come to an end.
+            return answer, b""
+        return answer, _body(answer, most=most, end=end)
 
 
 def _body(answer: requests.Response, *, most: int, end: float) -> bytes:

@@ -89,10 +89,13 @@ def started(*programs: Path) -> tuple[Path, ...] | None:
 
     None if one is a script.
     """
-    found = [(str(each), interpreter(each)) for each in programs if each.exists()]
-    if any(loader is None for _, loader in found):
-        return None
-    return tuple(Path(each) for pair in found for each in pair if each)
+    paths: list[Path] = []
+    for program in filter(Path.exists, programs):
+        loader = interpreter(program)
+        if loader is None:
+            return None
+        paths += [program, Path(loader)] if loader else [program]
+    return tuple(paths)
 
 
 def interpreter(program: Path) -> str | None:
@@ -117,9 +120,6 @@ def interpreter(program: Path) -> str | None:
                 return os.fsdecode(file.read(length).rstrip(b"\0"))
     return ""
 
-
-_RULESET = struct.Struct("=QQQ")
-"""`struct landlock_ruleset_attr`: rights to files, to the network, and what is out of scope."""
 
 _RULE = struct.Struct("=Qi")
 """`struct landlock_path_beneath_attr`: rights, and an open directory or file."""
@@ -149,13 +149,14 @@ def confine(reach: Confinement) -> None:
     if not version:
         return
     handled = max(rights for since, rights in _OF_FILES.items() if since <= version)
-    ruleset = _RULESET.pack(
-        handled,
-        _TCP if version >= _NET_SINCE else 0,
-        _OUTSIDE if version >= _SCOPE_SINCE else 0,
-    )
-    size = 24 if version >= _SCOPE_SINCE else 16 if version >= _NET_SINCE else 8
-    rules = _done(kernel.call(_CREATE_RULESET, ruleset, size, 0))
+    # Each newer kernel knows one field more.
+    fields = [handled]
+    if version >= _NET_SINCE:
+        fields.append(_TCP)
+    if version >= _SCOPE_SINCE:
+        fields.append(_OUTSIDE)
+    ruleset = struct.pack(f"={len(fields)}Q", *fields)
+    rules = _done(kernel.call(_CREATE_RULESET, ruleset, len(ruleset), 0))
     try:
         starting = _EXECUTE if reach.run is None else 0
         _allow(

@@ -109,12 +109,8 @@ class Command(Struct, frozen=True, kw_only=True):
             if os.environ.get(name) != value
         ]
         heeded = _HEEDED.get(Path(self.argv[0]).name.partition("-")[0], " ")
-        gone = [
-            word
-            for name in os.environ
-            if name.startswith(heeded) and name not in self.env
-            for word in ("-u", name)
-        ]
+        unset = [name for name in os.environ if name not in self.env]
+        gone = [f"-u {name}" for name in unset if name.startswith(heeded)]
         words = list(map(without_passwords, self.argv))
         if "PATH" in self.env and (place := find(words[0])) is not None:
             words[0] = (

@@ -101,13 +101,9 @@ def called(part: str) -> str:
             if attribute in {"tests", "tested"}
             else f"{function} with another {attribute}"
         )
-    return (
-        f"override with {name.rstrip('=')}"
-        if whole == "override"
-        else name
-        if whole == "functions"
-        else part
-    )
+    if whole == "override":
+        return f"override with {name.rstrip('=')}"
+    return name if whole == "functions" else part
 
 
 class Question(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from toolkit.docker import PREFIX_ENTRY, PathPlace
 
@@ -15,23 +16,16 @@ _PATH = re.compile(r"""--(prefix|suffix) PATH (["']?):\2 (["']?)([^"' ]*)\3(?= |
 def path_place(variables: Mapping[str, str]) -> PathPlace | None:
     """Return the position of rootlesskit in the PATH of the wrapper that the build makes; None without a wrapper."""
     scripts = (script for script in variables.values() if "dockerd-rootless" in script)
-    made = [
-        command
-        for script in scripts
-        for command in commands(script)
-        if _WRAPPING.fullmatch(command)
-    ]
-    if not made:
-        return None
-    flags = (flag for command in made for flag in _PATH.finditer(command))
-    found = {flag[1] for flag in flags if _has_kit(flag[4], variables)}
-    return (
-        PathPlace.BOTH
-        if len(found) > 1
-        else PathPlace(found.pop())
-        if found
-        else PathPlace.ABSENT
+    wrappings = list(
+        filter(_WRAPPING.fullmatch, chain.from_iterable(map(commands, scripts)))
     )
+    if not wrappings:
+        return None
+    flags = chain.from_iterable(map(_PATH.finditer, wrappings))
+    places = {flag[1] for flag in flags if _has_kit(flag[4], variables)}
+    if len(places) > 1:
+        return PathPlace.BOTH
+    return PathPlace(places.pop()) if places else PathPlace.ABSENT
 
 
 def _has_kit(value: str, variables: Mapping[str, str]) -> bool:

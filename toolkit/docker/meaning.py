@@ -150,6 +150,19 @@ def _strange(file: DockerFile, place: Placement) -> str | None:
     return None
 
 
+def _components(file: DockerFile) -> tuple[Component, ...]:
+    bound_in = {
+        "let": False if layout.locked(file) else None,
+        "parameter": True,
+        "attribute": True,
+    }
+    bound = (layout.component(file, name) for name in COMPONENTS)
+    return tuple(
+        replace(component, overridable=bound_in.get(component.bound))
+        for component in bound
+    )
+
+
 def reading(file: DockerFile) -> Reading:
     """Return the meaning of a parsed file."""
     releases = file.releases()
@@ -157,49 +170,33 @@ def reading(file: DockerFile) -> Reading:
     version = layout.ordered(newest or "")
     placement = wrapper.placement(file)
     strange = _strange(file, placement)
-    bound_in = {
-        "let": False if layout.locked(file) else None,
-        "parameter": True,
-        "attribute": True,
-    }
-    bound = (layout.component(file, name) for name in COMPONENTS)
-    components = tuple(
-        replace(each, overridable=bound_in.get(each.bound)) for each in bound
-    )
+    components = _components(file)
     overridable, reason = overall(components), None
-    absent = [component.name for component in components if component.bound == "absent"]
+    absent = [each.name for each in components if each.bound == "absent"]
     if _DAEMON in absent and newest is not None and version < _MOBY and strange is None:
         overridable = Overridable.NOT_APPLICABLE
     elif absent:
         overridable = Overridable.UNKNOWN if _DAEMON in absent else overridable
-        absence = (
-            f"there is no {', '.join(absent)} in the 'let' of "
-            f"{layout.GENERATOR}, though docker is {newest}"
-        )
-        reason = STRANGE + (strange or absence)
+        let = f"the 'let' of {layout.GENERATOR}, though docker is {newest}"
+        reason = STRANGE + (strange or f"there is no {', '.join(absent)} in {let}")
     elif overridable is Overridable.UNKNOWN:
         reason = "only Nix can determine whether the components can be overridden"
     place = placement.where
     uses = [each.node.parent for each in file.references if each.name == PREFIX_ENTRY]
     kinds = [node.kind for node in uses if node is not None]
-    if place is PathPlace.NO_WRAPPER and (
-        "dockerd-rootless" in file.text
-        or not (newest and version < _WRAPPER_EVERYWHERE)
-    ):
-        place, reason = (
-            PathPlace.UNKNOWN,
-            "no command that makes the dockerd-rootless wrapper was recognised",
-        )
-    elif place is PathPlace.UNKNOWN:
-        reason = f"{STRANGE}{strange}"
+    is_new = not newest or version >= _WRAPPER_EVERYWHERE
     # What is good news needs that nothing else is done with it.
-    elif (place is PathPlace.ABSENT and kinds) or (
+    is_used_elsewhere = (place is PathPlace.ABSENT and kinds) or (
         place is PathPlace.SUFFIX and kinds not in ([], [_LIST])
-    ):
-        place, reason = (
-            PathPlace.UNKNOWN,
-            "rootlesskit is used in a way that was not recognised",
-        )
+    )
+    if place is PathPlace.UNKNOWN:
+        reason = f"{STRANGE}{strange}"
+    elif place is PathPlace.NO_WRAPPER and (is_new or "dockerd-rootless" in file.text):
+        place = PathPlace.UNKNOWN
+        reason = "no command that makes the dockerd-rootless wrapper was recognised"
+    elif is_used_elsewhere:
+        place = PathPlace.UNKNOWN
+        reason = "rootlesskit is used in a way that was not recognised"
     return Reading(
         state=state(overridable, place),
         overridable=overridable,

@@ -307,34 +307,43 @@ def _foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     case = cases.case(contents, name=name, source=found, request=request.proposed())
-    names = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
+    names = set[str]()
+    if demotion is None or _lifts(case):
+        names.add(LIFT)
+    if demotion is not None:
+        names.add(DEMOTE)
     stages = (case.before, replace(case.after, steps=frozenset(names)))
-    warnings = [DROP_WARNING] if demotion is Demotion.DROP else []
-    if PathPlace.UNKNOWN in places:
-        warnings.append(
-            f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH"
-        )
-    if change.others:
-        shown = few([*map(str, change.others)])
-        warnings.append(f"not covered by the proofs, other files of the patch: {shown}")
-    if request.depth.tier is Tier.BUILD:
-        warnings.append(
-            f"the patch was run with your rights, as --tier {request.depth.tier} asks "
-            "for"
-        )
+    commit = Commit(
+        subject=change.subject, body="", before=found.content, after=patched
+    )
     return replace(
         case,
         demotion=demotion,
         stages=stages,
         steps=steps(None, demotion),
-        commits=(
-            Commit(
-                subject=change.subject, body="", before=found.content, after=patched
-            ),
-        ),
+        commits=(commit,),
         upstream_diff=change.diff,
-        warnings=tuple(warnings),
+        warnings=tuple(_warnings(request, change, demotion, places)),
     )
+
+
+def _warnings(
+    request: CheckRequest,
+    change: changes.ChangedFile,
+    demotion: Demotion | None,
+    places: Sequence[PathPlace],
+) -> Iterator[str]:
+    """Yield what a reader of the judgement has to know about the patch."""
+    if demotion is Demotion.DROP:
+        yield DROP_WARNING
+    if PathPlace.UNKNOWN in places:
+        yield f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH"
+    if change.others:
+        shown = few([*map(str, change.others)])
+        yield f"not covered by the proofs, other files of the patch: {shown}"
+    if request.depth.tier is Tier.BUILD:
+        tier = request.depth.tier
+        yield f"the patch was run with your rights, as --tier {tier} asks for"
 
 
 def _lifts(case: DockerCase) -> bool:

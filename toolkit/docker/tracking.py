@@ -37,12 +37,8 @@ class DockerFiles:
             try:
                 there += _files(read, tracked().places)
                 if not any(map(_may_bind, there)):
-                    paths = [
-                        path
-                        for call in called_paths(all_packages(read))
-                        if _OWN.search(call)
-                        for path in called_files(call)
-                    ]
+                    calls = filter(_OWN.search, called_paths(all_packages(read)))
+                    paths = [path for call in calls for path in called_files(call)]
                     there += filter(_may_bind, _files(read, paths))
             except ToolkitError:
                 if not there:

@@ -4,7 +4,7 @@ The command formats the result.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -58,6 +58,11 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     count: int
     text: str
     suspects: tuple[Suspect, ...]
+
+    @property
+    def present(self) -> Iterator[Suspect]:
+        """The suspects that this machine has."""
+        return (suspect for suspect in self.suspects if suspect.here)
 
 
 class Log(Struct, frozen=True, kw_only=True):
@@ -140,15 +145,10 @@ def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
         verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
         return replace(diagnosis, log=log, verdict=verdict)
     facts = {condition.name: condition.fact for condition in diagnosis.conditions}
-    here = (
-        (entry, suspect)
-        for entry in log.entries
-        for suspect in entry.suspects
-        if suspect.here
-    )
     found = (
         f"{entry.name}: {facts.get(suspect.name, suspect.fact)}"
-        for entry, suspect in here
+        for entry in log.entries
+        for suspect in entry.present
     )
     return replace(
         diagnosis,

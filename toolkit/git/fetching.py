@@ -94,31 +94,30 @@ def fetch(
     WritableRoot(into.parent).delete(into.name)
     into.mkdir(parents=True)
     calls.init(into, bare=True)
+    without = [_FILTER] if paths is not None else []
     try:
-        run(
-            "--depth=1", *([_FILTER] if paths is not None else []), "origin", rev, *more
-        )
-        found = calls.run_hermetic(
-            into, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", ok=None
-        )
-        if found.status != 0:
-            raise _unknown(url, rev)
-        commit = Oid(found.text)
-        calls.run_hermetic(into, "update-ref", "--no-deref", "HEAD", commit)
+        run("--depth=1", *without, "origin", rev, *more)
+        commit = _head(url, rev, into)
         entries = reading.entries(into, commit, paths) if paths is not None else ()
-        if wanted := dict.fromkeys(
-            f"{entry.blob}\n" for entry in entries if not entry.is_submodule
-        ):
+        blobs = [entry.blob for entry in entries if not entry.is_submodule]
+        if blobs:
             # As git itself does it for a checkout, all of them in one round trip.
-            run(
-                _FILTER,
-                "--no-write-fetch-head",
-                "--stdin",
-                "origin",
-                stdin="".join(wanted).encode(),
-            )
+            lines = "".join(f"{blob}\n" for blob in dict.fromkeys(blobs)).encode()
+            options = (_FILTER, "--no-write-fetch-head", "--stdin")
+            run(*options, "origin", stdin=lines)
     except CommandError as error:
         raise _explained(url, rev, error.stderr) from error
+
+
+def _head(url: str, rev: str, into: Path) -> Oid:
+    """Make the commit that was fetched the repository's HEAD."""
+    asked = ("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}")
+    answer = calls.run_hermetic(into, *asked, ok=None)
+    if answer.status != 0:
+        raise _unknown(url, rev)
+    commit = Oid(answer.text)
+    calls.run_hermetic(into, "update-ref", "--no-deref", "HEAD", commit)
+    return commit
 
 
 def _unknown(url: str, rev: str) -> ToolkitError:

@@ -21,6 +21,8 @@ from toolkit.proposal import registry
 from toolkit.proposal.requests import Request
 from toolkit.report import message
 
+_DROPPED = "your commit '{}' was dropped: the new base contains all of it"
+
 
 def alone(target: str) -> tuple[str, ...]:
     """Return the steps of a target that get their own pull requests, none for a lift.
@@ -140,11 +142,8 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         replacement.take_place()
         progress.step(f"moving {worktree.path}")
         worktrees.move(worktree, to=moved)
-    lost = [
-        f"your commit '{subject}' was dropped: the new base contains all of it"
-        for subject in dropped
-    ]
-    return replace(done, made=made, warnings=tuple(lost), own_proofs=proofs)
+    lost = tuple(map(_DROPPED.format, dropped))
+    return replace(done, made=made, warnings=lost, own_proofs=proofs)
 
 
 def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
@@ -84,79 +85,83 @@ def tried(
 
     `taken_before` are those that the unchanged file takes for each part.
     """
-    methods = {
-        question_name(name, path): path
-        for name in parts
-        for path in candidates(name, ())
-    }
+    usual = [(name, path) for name in parts for path in candidates(name, ())]
+    methods = {question_name(name, path): path for name, path in usual}
     askings = _asked(trees, packages, methods, systems)
-    named = {
-        name: [
-            (each, system)
-            for each, system, method in _answers(askings, name, (name,))
-            if method.after.there
-        ]
-        for name in parts
+    named = {name: _places(askings, name) for name in parts}
+    works: dict[str, tuple[tuple[str, ...], ...]] = {
+        name: () for name, places in named.items() if places
     }
-    works = {
-        name: tuple(
-            path
-            for path in candidates(name, ())
-            if _works(askings, name, path).issuperset(there)
-        )
-        for name, there in named.items()
-        if there
-    }
-    worked = {
-        path
-        for name in parts
-        for path in candidates(name, ())
-        if any(
-            method.before.effect is Effect.WORKS
-            for *_, method in _answers(askings, name, path)
-        )
-    }
+    for name, path in usual:
+        if name in works and _works(askings, name, path).issuperset(named[name]):
+            works[name] += (path,)
     left = {
         name: _hidden_paths(name, parts[name])
         for name, paths in works.items()
         if not paths
     }
-    hidden = False
-    for number in range(max(map(len, left.values()), default=0)):
-        paths = {
-            name: tries[number]
-            for name, tries in left.items()
-            if not works[name] and number < len(tries)
-        }
-        for name in _arriving(trees, named, paths):
-            works[name], hidden = (paths[name],), True
-    # What the unchanged file does not take needs no trial.
-    known = {
-        name: paths[0]
-        for name, paths in works.items()
-        if name in left and paths and paths[0][1] in taken_before.get(name, ())
-    }
+    arrived = _hidden(trees, named, left)
+    works |= {name: (path,) for name, path in arrived.items()}
+    worked = {path for name, path in usual if _worked(askings, name, path)}
     if trees[0] == trees[1]:
-        worked |= {works[name][0] for name in left if works[name]}
+        worked |= {*arrived.values()}
     else:
-        worked |= {
-            known[name] for name in _arriving((trees[0], trees[0]), named, known)
+        # What the unchanged file does not take needs no trial.
+        known = {
+            name: path
+            for name, path in arrived.items()
+            if path[1] in taken_before.get(name, ())
         }
+        before = _arriving((trees[0], trees[0]), named, known)
+        worked |= {known[name] for name in before}
     return MethodTrial(
-        askings=tuple(askings), works=works, worked=frozenset(worked), hidden=hidden
+        askings=tuple(askings),
+        works=works,
+        worked=frozenset(worked),
+        hidden=bool(arrived),
     )
+
+
+def _places(askings: Iterable[Asking], name: str) -> list[tuple[Asking, str]]:
+    """Return the packages that have a part after the change, and on which system."""
+    return [
+        (each, system)
+        for each, system, method in _answers(askings, name, (name,))
+        if method.after.there
+    ]
+
+
+def _worked(askings: Iterable[Asking], name: str, path: tuple[str, ...]) -> bool:
+    """Return whether a method reached a part before the change."""
+    return any(
+        method.before.effect is Effect.WORKS
+        for *_, method in _answers(askings, name, path)
+    )
+
+
+def _hidden(
+    trees: tuple[Path, Path],
+    named: Mapping[str, Sequence[tuple[Asking, str]]],
+    tries: Mapping[str, Sequence[tuple[str, ...]]],
+) -> Mapping[str, tuple[str, ...]]:
+    """Return for each part the first of some arguments that reaches it, if any."""
+    arrived: dict[str, tuple[str, ...]] = {}
+    for number in range(max(map(len, tries.values()), default=0)):
+        paths = {
+            name: arguments[number]
+            for name, arguments in tries.items()
+            if name not in arrived and number < len(arguments)
+        }
+        arrived |= {name: paths[name] for name in _arriving(trees, named, paths)}
+    return arrived
 
 
 def _hidden_paths(name: str, arguments: Sequence[str]) -> list[tuple[str, ...]]:
     """Return the arguments to try for a part: that of its name, then others in each form."""
     own = [(OVERRIDE, name)] if name in arguments else []
-    others = [
-        (OVERRIDE, argument, form, name)
-        for form in FORMS
-        for argument in arguments
-        if argument != name
-    ]
-    return [*own, *others]
+    others = [argument for argument in arguments if argument != name]
+    forms = ((form, argument) for form in FORMS for argument in others)
+    return [*own, *((OVERRIDE, argument, form, name) for form, argument in forms)]
 
 
 def _arriving(
@@ -215,15 +220,16 @@ def chosen(trial: MethodTrial, parts: Iterable[str]) -> tuple[Asking, ...]:
 
 def _first(trial: MethodTrial, name: str) -> tuple[str, ...]:
     works = trial.works.get(name, ())
-    new = (
-        path
-        for path in candidates(name, ())
-        for *_, method in _answers(trial.askings, name, path)
-        if method.after.there and not method.before.there
-    )
-    return next(
-        iter([*(path for path in works if path not in trial.worked), *works, *new]),
-        (name,),
+    new = (path for path in candidates(name, ()) if _is_new(trial.askings, name, path))
+    rather = [path for path in works if path not in trial.worked]
+    return next(chain(rather, works, new), (name,))
+
+
+def _is_new(askings: Iterable[Asking], name: str, path: tuple[str, ...]) -> bool:
+    """Return whether the change brings a method."""
+    return any(
+        method.after.there and not method.before.there
+        for *_, method in _answers(askings, name, path)
     )
 
 
@@ -314,15 +320,14 @@ def compatible(
             elif (fact := _difference(row, answer, equal, gained)) is not None:
                 failures.append(f"{question.package} on {system}: {row}: {fact}")
     found = equal.total() + gained.total()
+    reason = gaps[0] if gaps else "the unchanged package has none of them"
     return Finding(
         covers=f"{found} overrides, {len(equal.keys() | gained.keys())} kinds; "
         f"{', '.join(packages)} on {', '.join(systems)}",
         failures=tuple(failures),
         evidence=tuple(_lines(table, equal, gained)),
         gaps=tuple(gaps),
-        not_run=None
-        if found
-        else f"because {gaps[0] if gaps else 'the unchanged package has none of them'}",
+        not_run=None if found else f"because {reason}",
         commands=tuple(command(*trees, system, asked).line for system in systems),
     )
 
@@ -404,14 +409,13 @@ def untouched(
                         f"{what}: {package} on {system}: "
                         f"{answer.error or answer.after or 'it throws'}"
                     )
+    reason = gaps[0] if gaps else f"no package evaluates on {system}"
     return Finding(
         covers=f"{len(SETS)} package sets; {', '.join(dict.fromkeys(known))} on "
         f"{system}",
         failures=tuple(failures),
         evidence=tuple(what for what in SETS.values() if not failures),
         gaps=tuple(gaps),
-        not_run=None
-        if known
-        else f"because {gaps[0] if gaps else f'no package evaluates on {system}'}",
+        not_run=None if known else f"because {reason}",
         commands=(command(*trees, system, asked).line,),
     )

@@ -204,6 +204,7 @@ class Package:
         `why` explains why Nix does not decide: if at a limit, they are unknown.
         """
         by_nix = answer is not None and answer.reason is None
+        decider = EVALUATION if by_nix else SYNTAX
         version = file.version or (answer.version if answer is not None else None)
         parts = [part(name, file, answer if by_nix else None) for name in self.names]
         components = tuple(
@@ -218,31 +219,31 @@ class Package:
         )
         reached = overall(components) if components else Overridable.NOT_APPLICABLE
         reason = f"only read, since {why}" if why is not None else None
-        missing = [
-            each.name
-            for each in components
-            if each.bound == "absent" and each.overridable is None
-        ]
         if file.problem is not None:
             reached, reason = Overridable.UNKNOWN, f"the file {file.problem}"
         elif limited:
             reached, reason = Overridable.UNKNOWN, f"Nix could not decide: {why}"
         elif not self.names:
             reason = "the file's let defines no package"
-        elif reached is Overridable.UNKNOWN and missing:
+        elif reached is Overridable.UNKNOWN and (missing := _missing(components)):
             reason = (
                 f"the file does not define {', '.join(missing)}; --binding names others"
             )
         return Reading(
             state=_STATES[reached],
             overridable=reached,
-            overridable_by=None
-            if reached is Overridable.UNKNOWN
-            else EVALUATION
-            if by_nix
-            else SYNTAX,
+            overridable_by=None if reached is Overridable.UNKNOWN else decider,
             newest=version,
             releases={self.package: version},
             components=components,
             reason=reason,
         )
+
+
+def _missing(components: Sequence[Component]) -> list[str]:
+    """Return the names that the file does not bind, and Nix did not find."""
+    return [
+        component.name
+        for component in components
+        if component.bound == "absent" and component.overridable is None
+    ]

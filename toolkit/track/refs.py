@@ -108,12 +108,7 @@ def _answer(
         own.append(
             verdict.pinned(request.nixpkgs, subject, upstream, repository, progress)
         )
-    used, tree = request.used, own[0].tree if own else None
-    if used.directory is not None and tree is not None:
-        places = (used.directory, used.directory / "overlay")
-        used = replace(
-            used, is_aside=any(overlays.is_aside(place, tree) for place in places)
-        )
+    used = _used(request.used, own[0].tree if own else None)
     progress.step("reading the file")
     readings = subject.readings((*found, *own), upstream.repository)
     refs = tuple(
@@ -145,6 +140,15 @@ def _answer(
         exit_code=verdict.exit_code(judged, changed=bool(changes)),
         warnings=tuple(dict.fromkeys((*upstream.warnings, *memory.warnings))),
     )
+
+
+def _used(used: Used, tree: Path | None) -> Used:
+    """Return the overlay in use, and whether it stands aside in a tree."""
+    if used.directory is None or tree is None:
+        return used
+    places = (used.directory, used.directory / "overlay")
+    is_aside = any(overlays.is_aside(place, tree) for place in places)
+    return replace(used, is_aside=is_aside)
 
 
 def _look(request: TrackRequest, upstream: Refs, progress: Progress) -> list[FoundFile]:

@@ -72,13 +72,15 @@ def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
     """
     if before is None:
         return ()
-    return tuple(
-        AnswerChange(subject=subject, field=name, before=old, after=value)
-        for subject, fields in now.items()
-        if subject in before
-        for name, value in fields.items()
-        if (old := before.get(subject, {}).get(name)) != value
-    )
+    differences: list[AnswerChange] = []
+    for subject in filter(before.__contains__, now):
+        for name, value in now[subject].items():
+            old = before[subject].get(name)
+            if old != value:
+                differences.append(
+                    AnswerChange(subject=subject, field=name, before=old, after=value)
+                )
+    return tuple(differences)
 
 
 def merged(before: Facts | None, now: Facts) -> Facts:

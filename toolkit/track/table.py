@@ -110,19 +110,15 @@ def _methods(answer: TrackAnswer) -> Iterator[str]:
 
 def _deciders(answer: TrackAnswer) -> Iterator[str]:
     """Yield in one sentence what decided, Nix or the syntax."""
-    by = {
-        decider
-        for ref in answer.refs
-        if ref.reading is not None
-        for decider in (
-            ref.reading.overridable_by,
-            *(fact.by for fact in ref.reading.facts.values()),
-        )
-        if decider is not None
-    }
+    deciders: set[str | None] = set()
+    for ref in answer.refs:
+        if ref.reading is not None:
+            deciders.add(ref.reading.overridable_by)
+            deciders.update(fact.by for fact in ref.reading.facts.values())
     words = {"evaluation": "Nix's evaluation", "syntax": "the syntax"}
-    if by:
-        yield f"decided by {' and '.join(words.get(each, each) for each in sorted(by))}"
+    names = [words.get(name, name) for name in sorted(filter(None, deciders))]
+    if names:
+        yield f"decided by {' and '.join(names)}"
 
 
 def _ref(ref: Ref, facts: Sequence[str]) -> Row:

@@ -335,14 +335,7 @@ def _steps(
     again = shlex.join(_again(used, nixpkgs))
     match judgement:
         case Advice.REMOVE:
-            where = f" ({used.directory})" if used.directory is not None else ""
-            yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
-            if (left := registry.tracking(used.package).without) is not None:
-                yield NextStep(text=left)
-            yield NextStep(
-                text="Check whether your other overrides still reach the build.",
-                command=shlex.join(["unlet", "reach", "FILE", *_given(nixpkgs)]),
-            )
+            yield from _removal(used, nixpkgs)
         case Advice.RENEW:
             yield NextStep(
                 text="Make the overlay anew, and replace yours with it.",
@@ -372,15 +365,23 @@ def _steps(
             text = "Run it again after the next update of nixpkgs."
             yield NextStep(text=text, command=again)
     if not used.is_named and judgement is not Advice.UNKNOWN:
-        ways = (
-            "--overlay DIR or --kind"
-            if used.package in registry.named()
-            else "--overlay DIR"
-        )
+        kinds = " or --kind" if used.package in registry.named() else ""
+        ways = f"--overlay DIR{kinds}"
         yield NextStep(
             text=f"Name your overlay with {ways} for an answer about that one.",
             command=shlex.join([*_again(used, nixpkgs), "--overlay", "DIR"]),
         )
+
+
+def _removal(used: Used, nixpkgs: str | None) -> Iterator[NextStep]:
+    where = f" ({used.directory})" if used.directory is not None else ""
+    yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
+    if (left := registry.tracking(used.package).without) is not None:
+        yield NextStep(text=left)
+    yield NextStep(
+        text="Check whether your other overrides still reach the build.",
+        command=shlex.join(["unlet", "reach", "FILE", *_given(nixpkgs)]),
+    )
 
 
 def _is_needed(ref: Ref, used: Used) -> bool | None:

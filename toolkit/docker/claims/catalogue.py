@@ -90,13 +90,15 @@ _OF_TEXT = frozenset([*(claim.name for claim in form.CLAIMS), "update.sh"])
 def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the NixOS module's commit, and builds on request."""
     depth = case.request.depth
-    own = narrowed(map(_evaluated, CLAIMS), depth.systems) if case.stages[1:] else ()
-    added = (
-        (_OF_THE_MODULE, *([_OF_NIXOS] if case.whole is not None else []))
-        if case.added is not None
-        else ()
-    )
-    return (*own, *added, *(_builds(case) if own and depth.tier is Tier.BUILD else ()))
+    chosen: list[Claim[DockerCase]] = []
+    if case.stages[1:]:
+        chosen += narrowed(map(_evaluated, CLAIMS), depth.systems)
+    builds = _builds(case) if chosen and depth.tier is Tier.BUILD else ()
+    if case.added is not None:
+        chosen.append(_OF_THE_MODULE)
+        if case.whole is not None:
+            chosen.append(_OF_NIXOS)
+    return (*chosen, *builds)
 
 
 def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:

@@ -6,8 +6,9 @@ file of release notes changes.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import reduce
+from itertools import chain
 from operator import getitem
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.git import patching
 from toolkit.git.reading import TreeFile
 from toolkit.judge import ground
-from toolkit.model import TreeCommit
+from toolkit.model import FileChange, TreeCommit
 from toolkit.nix import evaluator, program
 from toolkit.proposal import outputs
 from toolkit.proposal.prove import Finding
@@ -107,9 +108,9 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
     if change is None:
         raise ToolkitError(f"the commit does not touch {module.FILE}")
     files = {"before.nix": change.before or b"", "after.nix": change.after}
-    for each in (change, test):
-        if each is not None:
-            program.parse_text(each.after, name=str(each.path))
+    program.parse_text(change.after, name=str(change.path))
+    if test is not None:
+        program.parse_text(test.after, name=str(test.path))
     option = plan().module.option
     arguments = {
         "directory": str(lay_out(files)),
@@ -127,30 +128,13 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
     answer = documents.convert(
         evaluator.evaluate(EXPRESSION, arguments), _Answer, document=str(module.FILE)
     )
-    notes = [
-        one
-        for one in changes.values()
-        if one.path.parent == module.RELEASE_NOTES and one.before is not None
-    ]
-    checks = {
-        f"{module.TEST}: no container publishes port 80": test is None
-        or PUBLISHED.encode() in test.after,
-        f"the commit changes {len(notes)} files of release notes": len(notes) == 1,
-        **{
-            f"the commit also touches {path}": one in notes
-            for path, one in changes.items()
-        },
-    }
+    configurations = (_configuration(answer, option, state) for state in ("off", "on"))
     return Finding(
         covers="docker off and on, the option off and on",
         failures=(
             *_declaration(answer, option),
-            *(
-                failure
-                for switched in ("off", "on")
-                for failure in _configuration(answer, option, switched)
-            ),
-            *(fact for fact, holds in checks.items() if not holds),
+            *chain.from_iterable(configurations),
+            *_beside(changes.values(), test),
         ),
         evidence=(
             f"{OPTIONS}.{option}: {answer.option['type']}, off by default, described",
@@ -158,9 +142,7 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
                 f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the "
                 "user's own definition wins"
             ),
-            f"{module.TEST.name}: not changed, since it is not there, or not understood"
-            if test is None
-            else f"{module.TEST.name}: a container publishes port 80",
+            f"{module.TEST.name}: {_tested(test)}",
             "applies",
         ),
         commands=(
@@ -169,6 +151,28 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
             f"nix-build -A nixosTests.{module.TEST.stem}",
         ),
     )
+
+
+def _beside(others: Collection[FileChange], test: FileChange | None) -> Iterator[str]:
+    """Yield what is wrong with the files of the commit beside the module."""
+    if test is not None and PUBLISHED.encode() not in test.after:
+        yield f"{module.TEST}: no container publishes port 80"
+    notes = [
+        file
+        for file in others
+        if file.path.parent == module.RELEASE_NOTES and file.before is not None
+    ]
+    if len(notes) != 1:
+        yield f"the commit changes {len(notes)} files of release notes"
+    for file in others:
+        if file not in notes:
+            yield f"the commit also touches {file.path}"
+
+
+def _tested(test: FileChange | None) -> str:
+    if test is None:
+        return "not changed, since it is not there, or not understood"
+    return "a container publishes port 80"
 
 
 def _declaration(answer: _Answer, option: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The claims about docker's derivations: what the demotion changes, and that the overlay gives those of the series."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
@@ -33,41 +34,33 @@ def exact_change(case: DockerCase) -> Finding:
     trees = case.pair(before, demoted)
     asked = {system: _questions(case, system) for system in case.systems}
     store = DerivationStore(stores.own())
+    forms = side_by_side(
+        lambda system: [*_forms(trees, system, asked[system])], [*asked], jobs=TOGETHER
+    )
     failures: list[str] = []
     gaps: list[str] = []
     changes: dict[str, _Change] = {}
     releases: dict[str, str] = {}
-    forms = side_by_side(
-        lambda system: [*_forms(trees, system, asked[system])], [*asked], jobs=TOGETHER
-    )
-    for release, name, form in (each for found in forms for each in found):
+    for release, name, form in chain.from_iterable(forms):
         releases[name] = release
         if form.limited or (form.before is None and form.error is None):
-            gaps.append(
-                f"not compared: {name}: {form.error or 'the unchanged file throws'}"
-            )
+            reason = form.error or "the unchanged file throws"
+            gaps.append(f"not compared: {name}: {reason}")
         elif form.before is None or form.after is None:
-            failures.append(
-                f"{name}: no longer evaluates{f': {form.error}' if form.error else ''}"
-            )
+            reason = f": {form.error}" if form.error else ""
+            failures.append(f"{name}: no longer evaluates{reason}")
         else:
             changes[name] = _Change.between(
                 store, form.before, form.after, case.demotion
             )
-    faults = {name: [*change.faults()] for name, change in changes.items()}
-    for name, found in faults.items():
-        # What is wrong with a release is so with each of its switches.
-        if releases[name] == name or not faults.get(releases[name]):
-            failures += [f"{name}: {fact}" for fact in found]
-    if changes and not any(change.is_in_path for change in changes.values()):
-        failures.append(f"no release has {PREFIX_ENTRY} in the prefix of PATH")
+    failures += _faults(changes, releases)
     rebuilt = {
         name: [store[path].name for path in change.pairs]
         for name, change in changes.items()
     }
+    count = sum(map(bool, rebuilt.values()))
     return Finding(
-        covers=f"{len(changes)} dockers, {sum(map(bool, rebuilt.values()))} of them "
-        "rebuilt; "
+        covers=f"{len(changes)} dockers, {count} of them rebuilt; "
         f"{few(case.releases)} on {', '.join(asked)}",
         failures=tuple(failures),
         evidence=tuple(
@@ -80,6 +73,18 @@ def exact_change(case: DockerCase) -> Finding:
             for system, questions in asked.items()
         ),
     )
+
+
+def _faults(
+    changes: Mapping[str, "_Change"], releases: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield what is wrong with a release, or with a form of one that is right."""
+    faults = {name: [*change.faults()] for name, change in changes.items()}
+    for name, facts in faults.items():
+        if releases[name] == name or not faults.get(releases[name]):
+            yield from (f"{name}: {fact}" for fact in facts)
+    if changes and not any(change.is_in_path for change in changes.values()):
+        yield f"no release has {PREFIX_ENTRY} in the prefix of PATH"
 
 
 def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:

@@ -75,19 +75,16 @@ class DockerFile:
 
     def unnamed(self) -> tuple[str, ...]:
         """Return the arguments that dockerGen takes by `args.NAME` alone."""
-        names = (
-            name
+        if not self.takes_any:
+            return ()
+        uses = (
+            use
             for use in self.references
-            if use.scope is not None
-            and use.scope.node is self.function
-            and self.formals[use.name].kind == "identifier"
-            for name in selection(use.node)
+            if use.scope is not None and use.scope.node is self.function
         )
-        return tuple(
-            dict.fromkeys(
-                name for name in names if self.takes_any and name not in self.formals
-            )
-        )
+        whole = [use for use in uses if self.formals[use.name].kind == "identifier"]
+        names = [name for use in whole for name in selection(use.node)]
+        return tuple(dict.fromkeys(name for name in names if name not in self.formals))
 
     def paths(self) -> tuple[str, ...]:
         """Return the files beside this one that it references, as written after `./`, without duplicates."""

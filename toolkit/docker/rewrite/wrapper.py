@@ -150,17 +150,17 @@ def _use(
         # What a let, a default or a recursive set has is made of it wherever that is
         # used.
         return None
-    mentions = [
-        (string, string.start + match.start())
-        for string, script in scripts.items()
-        if is_own and builder.contains(string)
-        for match in _VARIABLE.finditer(script)
-        if match[1] in names
-    ]
-    kinds = {
-        command.kind_at(offset) if string is command.string else None
-        for string, offset in mentions
-    }
+    kinds: set[str | None] = set()
+    for string, script in scripts.items():
+        if not (is_own and builder.contains(string)):
+            continue
+        offsets = [
+            match.start() for match in _VARIABLE.finditer(script) if match[1] in names
+        ]
+        if string is command.string:
+            kinds.update(command.kind_at(string.start + offset) for offset in offsets)
+        elif offsets:
+            kinds.add(None)
     return Use(node=node, kinds=frozenset(kinds))
 
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import (
     building,
+    demoting,
     nixos_module,
     overrides,
-    rebuilding,
     updating,
 )
 from toolkit.docker.steps import MODULE
@@ -34,7 +34,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     Claim(
         "exact-change",
         "only moby's PATH changes, and packages that contain it",
-        rebuilding.exact_change,
+        demoting.exact_change,
         applies_to=WRITTEN,
         wide=True,
     ),
@@ -67,7 +67,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     Claim(
         "overlay",
         "the overlay gives the same derivations as the series",
-        rebuilding.equals_series,
+        demoting.equals_series,
     ),
 )
 

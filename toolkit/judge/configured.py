@@ -23,7 +23,7 @@ _FIREWALL = "networking.firewall"
 _AFTER_NAME = frozenset(" \t\n\"'/:;,)}]$")
 
 
-class Machine(Struct, frozen=True, kw_only=True):
+class NixosMachine(Struct, frozen=True, kw_only=True):
     """A machine with some options `on`.
 
     `system` is its derivation, None if an assertion forbids it: then `refusals` has the
@@ -38,7 +38,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def compare(before: Machine, after: Machine) -> tuple[Reason, ...]:
+def compare(before: NixosMachine, after: NixosMachine) -> tuple[Reason, ...]:
     """Return how the parts of two machines differ: their lines, and the inputs."""
     inputs: set[str] = set()
     reasons: list[Reason] = []
@@ -62,7 +62,7 @@ def compare(before: Machine, after: Machine) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def opened(before: Machine, after: Machine) -> tuple[str, ...]:
+def opened(before: NixosMachine, after: NixosMachine) -> tuple[str, ...]:
     """Return the ports that the firewall opens on the second machine alone."""
     one, other = (_ports(machine.parts.get(_FIREWALL)) for machine in (before, after))
     return tuple(sorted(other - one))
@@ -89,7 +89,9 @@ def _ports_in(rules: Any) -> set[str]:  # noqa: ANN401 - JSON
     return ports
 
 
-def _entries(before: Machine, after: Machine) -> Iterator[tuple[str, Any, Any]]:
+def _entries(
+    before: NixosMachine, after: NixosMachine
+) -> Iterator[tuple[str, Any, Any]]:
     """Yield the entries of parts that differ, by name, and the warnings."""
     if before.warnings != after.warnings:
         yield "warnings", [*before.warnings], [*after.warnings]

@@ -70,7 +70,7 @@ class OptionShape(Struct, frozen=True, kw_only=True):
         return not any(name == "*" or name.startswith("<") for name in self.loc)
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
+class AliasArrival(Struct, frozen=True, kw_only=True):
     """The fate of a value that a configuration gives to an option.
 
     `reaches` are the other options that get it, `refusals` messages of assertions.
@@ -82,7 +82,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
 
 
 def missing(
-    before: OptionShape, after: OptionShape | None, arrival: Arrival | None
+    before: OptionShape, after: OptionShape | None, arrival: AliasArrival | None
 ) -> Weighed | None:
     """Weigh that the manual no longer lists an option, None if it does or never did."""
     if before.is_hidden or (after is not None and not after.is_hidden):

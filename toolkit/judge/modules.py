@@ -13,8 +13,8 @@ from toolkit import documents
 from toolkit.asking.packages import ENDS, Answer, Question
 from toolkit.judge import configured, declared, literals, mapping
 from toolkit.judge.changed import ChangedText
-from toolkit.judge.configured import Machine
-from toolkit.judge.declared import Arrival, OptionShape
+from toolkit.judge.configured import NixosMachine
+from toolkit.judge.declared import AliasArrival, OptionShape
 from toolkit.judge.differences import (
     Cause,
     DifferenceFact,
@@ -184,7 +184,7 @@ class _ModuleComparison:
             if difference is not None:
                 self._add(name, difference)
 
-    def _arrivals(self, before: _Options, after: _Options) -> dict[str, Arrival]:
+    def _arrivals(self, before: _Options, after: _Options) -> dict[str, AliasArrival]:
         """Return what becomes of the options that the manual no longer lists."""
         lost = [
             name
@@ -210,7 +210,7 @@ class _ModuleComparison:
         pairs = self._answers(questions) if questions else []
         return {
             name: documents.convert(
-                answer.parts[_PART], Arrival, document="Nix's answer"
+                answer.parts[_PART], AliasArrival, document="Nix's answer"
             )
             for name, (_, answer) in zip(lost, pairs, strict=True)
             if _PART in answer.parts
@@ -323,7 +323,7 @@ class _ModuleComparison:
 
     def _machines(
         self, pair: tuple[Answer, Answer], setting: str
-    ) -> tuple[Machine, Machine] | None:
+    ) -> tuple[NixosMachine, NixosMachine] | None:
         """Return both machines if both evaluate, else say which does not."""
         before, after = (_machine(answer) for answer in pair)
         self._record.asked.add(self._name)
@@ -344,7 +344,7 @@ class _ModuleComparison:
         return None
 
     def _weigh(
-        self, before: Machine, after: Machine, *, setting: str, weight: Weight
+        self, before: NixosMachine, after: NixosMachine, *, setting: str, weight: Weight
     ) -> None:
         """Add how two machines with the same setting differ."""
         self._weigh_refusals(before, after, setting)
@@ -366,7 +366,9 @@ class _ModuleComparison:
             )
             self._add(self._name, weighed, why=reasons)
 
-    def _weigh_refusals(self, before: Machine, after: Machine, setting: str) -> None:
+    def _weigh_refusals(
+        self, before: NixosMachine, after: NixosMachine, setting: str
+    ) -> None:
         """Add which assertions forbid a machine, on one side or on both."""
         old, new = ({*machine.refusals} for machine in (before, after))
         if forbidden := sorted(new - old):
@@ -434,10 +436,10 @@ def _fails(answer: Answer) -> bool:
     return _PART not in answer.parts
 
 
-def _machine(answer: Answer) -> Machine | None:
+def _machine(answer: Answer) -> NixosMachine | None:
     if _fails(answer):
         return None
-    return documents.convert(answer.parts[_PART], Machine, document="Nix's answer")
+    return documents.convert(answer.parts[_PART], NixosMachine, document="Nix's answer")
 
 
 def _switches(source: ModuleSource, options: _Options) -> list[AttrPath]:

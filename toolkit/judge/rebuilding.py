@@ -49,7 +49,7 @@ SETS = {
 """The systems that are sets of another: that system, and where they are in it."""
 
 
-class Built(Struct, frozen=True, kw_only=True):
+class PackageBuild(Struct, frozen=True, kw_only=True):
     """The result of a build, on the system of the plan.
 
     `failure` is the reason with the log's last line, "" for a success. It is
@@ -64,11 +64,11 @@ class Built(Struct, frozen=True, kw_only=True):
 class NextSteps(Struct, frozen=True, kw_only=True):
     """The builds of packages, and which of them a cache has: None if none was asked."""
 
-    builds: tuple[Built, ...] = ()
+    builds: tuple[PackageBuild, ...] = ()
     cached: tuple[str, ...] | None = None
 
     @property
-    def failed(self) -> tuple[Built, ...]:
+    def failed(self) -> tuple[PackageBuild, ...]:
         """The packages that can be built without the change only."""
         return tuple(
             built for built in self.builds if built.failure and not built.no_regression

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from toolkit.judge import ground
 from toolkit.judge.differences import BuildPlan
-from toolkit.judge.rebuilding import SETS, Built, NextSteps
+from toolkit.judge.rebuilding import SETS, NextSteps, PackageBuild
 from toolkit.model import Progress
 from toolkit.proposal import outputs
 from toolkit.proposal.requests import BuildRequest
@@ -46,7 +46,7 @@ def _cached(
 
 def _builds(
     plan: BuildPlan, change: Change, words: Sequence[str], progress: Progress
-) -> tuple[Built, ...]:
+) -> tuple[PackageBuild, ...]:
     """Build the packages in the changed tree, those that fail in its base too."""
     tree = ground.changed(change.base, change.whole.files)
     system, prefix = SETS.get(plan.system, (plan.system, ""))
@@ -57,13 +57,13 @@ def _builds(
         )
         return " ".join(result.failures)
 
-    builds: list[Built] = []
+    builds: list[PackageBuild] = []
     for number, package in enumerate(plan.packages, 1):
         name = package.attribute
         progress.step(f"building {name}, {number} of {len(plan.packages)}")
         reason = failure(name, tree)
         builds.append(
-            Built(
+            PackageBuild(
                 attribute=name,
                 failure=reason,
                 no_regression=bool(reason)

@@ -7,7 +7,7 @@ from shlex import join, quote
 from msgspec import Struct
 
 from toolkit.judge.differences import BuildPlan, Judgement
-from toolkit.judge.rebuilding import MOST, SETS, Built, NextSteps, labels
+from toolkit.judge.rebuilding import MOST, SETS, NextSteps, PackageBuild, labels
 from toolkit.report.lines import Line, Tone
 from toolkit.text import counted, few
 
@@ -110,7 +110,7 @@ def _cached(plan: BuildPlan, cached: Sequence[str]) -> str:
     return f"{len(cached)} of {counted(len(plan.packages), 'package')}{rest}"
 
 
-def _built(built: Built) -> Line:
+def _built(built: PackageBuild) -> Line:
     if not built.failure:
         return Line(text=f"built     {built.attribute}", tone=Tone.PROVEN, head=5)
     where = " before the change too" if built.no_regression else ""

@@ -159,11 +159,7 @@ def test_a_link_stays_one_and_git_is_named(fix: Fix, tmp_path: Path) -> None:
     fixing.write(found)
     assert (tmp_path / "overlay.nix").is_symlink()
     assert real.read_text() == MENDED
-    lines = [
-        *mending.sentences(
-            found.mended, found.refused, overlays=(), needed=(), is_written=True
-        )
-    ]
+    lines = [*mending.sentences(found.mended, found.refused, is_written=True)]
     assert lines[1:] == [
         f"{tmp_path}/overlay.nix: is a link to {real}",
         f"{real}: has uncommitted changes in Git",

@@ -76,6 +76,13 @@ _PLURALS: dict[str, str] = {
     is_flag=True,
     help="With --fix, print the diff and write nothing.",
 )
+@click.option(
+    "--build",
+    "is_built",
+    is_flag=True,
+    help="With --fix, let Nix build the downloads whose hashes are fake, and write the "
+    "real hashes. Nix may fetch.",
+)
 @options.bounds(
     timeout="The time limit of each override: by default 120, or 60 with --sealed.",
     memory="The memory limit of Nix: by default 4096, or 2048 with --sealed.",
@@ -89,6 +96,7 @@ def command(
     sealed: bool,
     fixes: bool,
     diff: bool,
+    is_built: bool,
 ) -> int:
     """Show for each override of your overlays whether it reaches the build.
 
@@ -106,10 +114,13 @@ def command(
         only=only,
         sealed=sealed,
     )
-    if diff and not fixes:
-        raise click.UsageError("--diff needs --fix")
+    for name, is_given in (("--diff", diff), ("--build", is_built)):
+        if is_given and not fixes:
+            raise click.UsageError(f"{name} needs --fix")
+    if is_built and sealed:
+        raise click.UsageError("--build fetches, and --sealed forbids that")
     if fixes:
-        return _fixed(request, settings, diff=diff)
+        return _fixed(request, settings, diff=diff, is_built=is_built)
     with output.working(settings) as progress:
         found = reach(request, progress=progress)
     if settings.json:
@@ -122,11 +133,15 @@ def command(
 
 
 def _fixed(
-    request: ReachRequest, settings: options.GlobalOptions, *, diff: bool
+    request: ReachRequest,
+    settings: options.GlobalOptions,
+    *,
+    diff: bool,
+    is_built: bool,
 ) -> int:
     """Write or print the changes of the user's files, and what stays as it is."""
     with output.working(settings) as progress:
-        found = fixing.fixes(request, progress=progress)
+        found = fixing.fixes(request, progress=progress, is_built=is_built)
     lines = [*mending.diff(found.mended)]
     is_written = not diff and sys.stdout.isatty()
     if not settings.json:
@@ -139,16 +154,21 @@ def _fixed(
             "diff": "".join(f"{line}\n" for line in lines),
             "refused": found.refused,
             "needed": found.needed,
+            "unhashed": found.unhashed,
         }
         output.write_json({**_document(found.after), "fix": fix})
     output.say(
-        *mending.sentences(
-            found.mended,
-            found.refused,
-            overlays=[*found.overlays.values()],
-            needed=found.needed,
+        *mending.sentences(found.mended, found.refused, is_written=is_written),
+        *mending.overlay_sentences(
+            [*found.overlays.values()],
+            found.needed,
+            found.untracked,
             is_written=is_written,
-        )
+        ),
+        *(
+            mending.unhashed_sentence(fake.place, fake.reason)
+            for fake in found.unhashed
+        ),
     )
     return found.after.exit_code
 

@@ -172,10 +172,14 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
         raise
 
 
-def changes(path: Path) -> tuple[str, ...]:
-    """Return the paths of changed and new files in a worktree, as git quotes them."""
+def changes(path: Path, *names: str) -> tuple[str, ...]:
+    """Return the paths of changed and new files in a worktree, as git quotes them.
+
+    With `names`, only these in the directory `path`.
+    """
     asked = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules")
-    listed = calls.run_contributing(path, "--no-optional-locks", *asked).text
+    only = ("--", *(f":(literal){name}" for name in names)) if names else ()
+    listed = calls.run_contributing(path, "--no-optional-locks", *asked, *only).text
     return tuple(line[3:] for line in listed.splitlines())
 
 

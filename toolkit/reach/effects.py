@@ -98,13 +98,15 @@ class Brought(Struct, frozen=True, kw_only=True):
 class Reach(Struct, frozen=True, kw_only=True):
     """All examined overrides, in the order of the overlays.
 
-    `changes` make each `instead` of the user's override, by its text.
+    `changes` make each `instead` of the user's override, by its text. `derivations` are
+    those of the packages with their overrides.
     """
 
     nixpkgs: str
     overrides: tuple[Override, ...]
     warnings: tuple[str, ...] = ()
     changes: dict[str, tuple[Proposed, ...]] = {}
+    derivations: frozenset[str] = frozenset()
 
     @property
     def totals(self) -> dict[str, int]:

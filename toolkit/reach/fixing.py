@@ -5,7 +5,8 @@ reach, and every other override has to be what it was.
 """
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,20 +18,26 @@ from toolkit.git import worktrees
 from toolkit.model import Progress, Silence, SourceRequest
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import nix_path
-from toolkit.nix.tree import parsed
+from toolkit.nix.stores import STORE
+from toolkit.nix.tree import Tree, parsed
 from toolkit.proposal import proposing
-from toolkit.reach import sources, spans
+from toolkit.reach import hashes, sources, spans
 from toolkit.reach.effects import Outcome, Override, Reach
 from toolkit.reach.mends import Behind, Composition, Proposed
 from toolkit.reach.mirrors import Mirror
 from toolkit.reach.reaching import ReachRequest, reach
 from toolkit.report.mending import Mended, Refused
+from toolkit.writable import WritableRoot
 
 _REACHING = frozenset([Outcome.REACHES, Outcome.NEW])
 
 
 class Fixes(Struct, frozen=True, kw_only=True):
-    """The changed files, the refusals, and the overrides before and after the change."""
+    """The changed files, the refusals, and the overrides before and after the change.
+
+    `overlays` are the places of unlet's overlays by package, `needed` the lists that the
+    user has to write, and `untracked` the overlays that a flake does not see yet.
+    """
 
     reach: Reach
     after: Reach
@@ -38,14 +45,17 @@ class Fixes(Struct, frozen=True, kw_only=True):
     refused: tuple[Refused, ...]
     overlays: dict[str, Path] = {}
     needed: tuple[str, ...] = ()
+    untracked: tuple[Path, ...] = ()
+    unhashed: tuple[hashes.Unhashed, ...] = ()
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
-    """An override, its file, and the edits that make it reach."""
+    """An override, its file, the edits that make it reach, and where they begin."""
 
     override: Override
     file: Path
     edits: tuple[Edit, ...]
+    place: str
     overlay: str | None = None
 
     @property
@@ -56,79 +66,105 @@ class _Plan(Struct, frozen=True, kw_only=True):
 
 
 def fixes(
-    request: ReachRequest,
-    *,
-    progress: Progress,
+    request: ReachRequest, *, progress: Progress, is_built: bool = False
 ) -> Fixes:
     """Return the changes of the user's files that make their overrides reach.
 
-    Raise ToolkitError as `reach` does, and for what is no file.
+    If it `is_built`, Nix builds the downloads whose hashes are fake. Raise ToolkitError
+    as `reach` does, and for what is no file.
     """
     if sources.INPUT in request.paths:
         raise ToolkitError(
             "-: --fix writes into a file, and this is none", hint="name the file"
         )
-    found = reach(request, progress=progress)
-    texts: dict[Path, str] = {}
-    plans: list[_Plan] = []
-    refused: list[Refused] = []
-    for override in found.overrides:
-        if override.status in _REACHING or override.file is None:
-            continue
-        try:
-            plans.append(_plan(override, found, texts))
-        except ToolkitError as error:
-            refused.append(Refused(attribute=override.attribute, reason=error.message))
-    if not plans:
-        return Fixes(reach=found, after=found, mended=(), refused=(*refused,))
-    trial = _Fix(request=request, found=found, texts=texts, progress=progress)
+    before = reach(request, progress=progress)
+    texts = _own_files(before)
+    plans, refused = _planned(before, texts)
+    trial = _Fix(request=request, before=before, texts=texts, progress=progress)
     kept, after = trial.kept(plans)
-    refused += (
-        Refused(
-            attribute=plan.override.attribute,
-            reason=f"{plan.file}:{plan.override.line}: does not reach the build in "
-            f"the context of the whole file",
+    result = hashes.Hashed(texts=_texts(texts, kept), after=after)
+    if is_built:
+        result = hashes.hashed(
+            {**texts, **result.texts},
+            after,
+            lambda changed: trial.evaluated(changed, kept),
+            progress,
         )
-        for plan in plans
-        if plan not in kept
-    )
-    changed = _texts(texts, kept)
-    links = {path.resolve(): path for path in request.paths if path.is_symlink()}
-    mended = tuple(
-        Mended(
-            file=file,
-            before=texts[file],
-            after=text,
-            attributes=tuple(
-                plan.override.attribute for plan in kept if plan.file == file
-            ),
-            link=links.get(file),
-            is_changed=_is_changed(file),
-        )
-        for file, text in changed.items()
-    )
     overlays = {
         plan.overlay: plan.beside
         for plan in kept
         if plan.overlay is not None and plan.beside is not None
     }
-    needed = tuple(
-        f"[ (import {nix_path(plan.beside)}) (import {nix_path(plan.file)}) ]"
-        for plan in kept
-        if plan.beside is not None and not _listing(plan, texts[plan.file])
-    )
     return Fixes(
-        reach=found,
-        after=after,
-        mended=mended,
-        refused=(*refused,),
+        reach=before,
+        after=result.after,
+        mended=(*_mended(request, texts, kept, result),),
+        refused=(
+            *refused,
+            *(
+                Refused(
+                    attribute=plan.override.attribute,
+                    reason=f"{plan.place}: does not reach the build in the context of "
+                    "the whole file",
+                )
+                for plan in plans
+                if plan not in kept
+            ),
+        ),
         overlays=overlays,
-        needed=needed,
+        needed=tuple(
+            f"[ (import {nix_path(plan.beside)}) (import {nix_path(plan.file)}) ]"
+            for plan in kept
+            if plan.beside is not None and not _listing(plan, texts[plan.file])
+        ),
+        untracked=tuple(
+            place for place in overlays.values() if _is_untracked(place, request)
+        ),
+        unhashed=result.unhashed,
     )
+
+
+def _planned(
+    before: Reach, texts: dict[Path, str]
+) -> tuple[list[_Plan], list[Refused]]:
+    """Return the edits for each override that does not reach, or why there are none."""
+    plans: list[_Plan] = []
+    refused: list[Refused] = []
+    for override in before.overrides:
+        if override.status in _REACHING or override.file is None:
+            continue
+        try:
+            plans.append(_plan(override, before, texts))
+        except ToolkitError as error:
+            refused.append(Refused(attribute=override.attribute, reason=error.message))
+    return plans, refused
+
+
+def _mended(
+    request: ReachRequest,
+    texts: Mapping[Path, str],
+    kept: Sequence[_Plan],
+    result: hashes.Hashed,
+) -> Iterator[Mended]:
+    """Yield the files whose texts differ."""
+    links = {path.resolve(): path for path in request.paths if path.is_symlink()}
+    for file, text in result.texts.items():
+        if text == texts[file]:
+            continue
+        attributes = (plan.override.attribute for plan in kept if plan.file == file)
+        yield Mended(
+            file=file,
+            before=texts[file],
+            after=text,
+            attributes=(*attributes,),
+            hashes=result.counts.get(file, 0),
+            link=links.get(file),
+            is_changed=_is_changed(file),
+        )
 
 
 def write(fixes: Fixes) -> None:
-    """Write the new texts, each file atomically, and unlet's overlays beside them.
+    """Write the new texts, and unlet's overlays beside them: all of them or none.
 
     Raise ToolkitError, before anything is written, for a file that has changed
     meanwhile or may not be written.
@@ -138,41 +174,63 @@ def write(fixes: Fixes) -> None:
             raise ToolkitError(f"{change.file}: has changed meanwhile, nothing written")
         if not change.file.stat().st_mode & stat.S_IWUSR:
             raise ToolkitError(f"{change.file}: is read-only, nothing written")
-    for package, place in fixes.overlays.items():
-        if not place.exists():
-            with files.whole_directory(place) as building:
-                root = Path(fixes.reach.nixpkgs)
-                proposing.bring(package, root, building, progress=Silence())
-    for change in fixes.mended:
-        try:
-            files.replace(change.file, change.after.encode())
-        except OSError as error:
-            raise ToolkitError(f"{change.file}: {reason_of(error)}") from error
+    with ExitStack() as undoing:
+        for package, place in fixes.overlays.items():
+            if not place.exists():
+                root = WritableRoot(place.parent.resolve())
+                undoing.callback(root.delete, place.name)
+                with files.whole_directory(place) as building:
+                    _bring(package, fixes.reach, building)
+        for change in fixes.mended:
+            try:
+                files.replace(change.file, change.after.encode())
+            except OSError as error:
+                raise ToolkitError(
+                    f"{change.file}: {reason_of(error)}, nothing written"
+                ) from error
+            undoing.callback(files.replace, change.file, change.before.encode())
+        undoing.pop_all()
 
 
-def _plan(override: Override, found: Reach, texts: dict[Path, str]) -> _Plan:
+def _bring(package: str, before: Reach, place: Path) -> None:
+    """Write the overlay of a package for the nixpkgs that was asked."""
+    if not proposing.bring(package, Path(before.nixpkgs), place, progress=Silence()):
+        raise ToolkitError(f"{package}: unlet makes no overlay of it any more")
+
+
+def _plan(override: Override, before: Reach, texts: dict[Path, str]) -> _Plan:
     """Return the edits for an override, or raise RefusalError."""
     file = Path(override.file or "")
-    place = f"{file}:{override.line}"
-    changes = found.changes.get(override.instead or "", ())
-    if not changes:
-        raise RefusalError(f"{place}: {override.reason or 'no form reaches'}")
-    if override.replaced_by is not None and "# in overlay" in (override.instead or ""):
+    changes = before.changes.get(override.instead or "", ())
+    is_in_later = "# in overlay" in (override.instead or "")
+    line = override.line
+    if override.replaced_by is not None and is_in_later:
         file, line = Path(override.replaced_by.file), override.replaced_by.line
-    else:
-        line = override.line
     text = texts.setdefault(file, files.read(file).decode())
     tree = parsed(text, name=str(file))
+    place = _place(tree, line)
+    if not changes:
+        raise RefusalError(f"{place}: {override.reason or 'no form reaches'}")
     edits: list[Edit] = []
     overlay = None
     for change in changes:
         call, binding = spans.override_at(tree, line or 0, _name(override, change))
+        place = call.node.location
         if isinstance(change, Behind):
             overlay = change.package
             edits += spans.edits(call, binding, change.change)
         else:
             edits += spans.edits(call, binding, change)
-    return _Plan(override=override, file=file, edits=(*edits,), overlay=overlay)
+    return _Plan(
+        override=override, file=file, edits=(*edits,), place=place, overlay=overlay
+    )
+
+
+def _place(tree: Tree, line: int | None) -> str:
+    """Return file, line and column of what begins first in a line."""
+    nodes = (node for node in tree.root.walk() if node.line == line)
+    first = next((node for node in nodes if node.kind == "binding"), None)
+    return f"{tree.name}:{line or 1}:1" if first is None else first.location
 
 
 def _name(override: Override, change: Proposed) -> str:
@@ -182,13 +240,23 @@ def _name(override: Override, change: Proposed) -> str:
     return names[0] if is_other else names[-1]
 
 
+def _own_files(before: Reach) -> dict[Path, str]:
+    """Return the texts of the files with overrides, but for those in the store."""
+    places = {Path(override.file) for override in before.overrides if override.file}
+    return {
+        place: files.read(place).decode()
+        for place in sorted(places)
+        if not place.is_relative_to(STORE) and place.is_file()
+    }
+
+
 def _texts(texts: Mapping[Path, str], plans: Sequence[_Plan]) -> dict[Path, str]:
     """Return the new texts of files."""
     edits: dict[Path, set[Edit]] = {}
     for plan in plans:
         edits.setdefault(plan.file, set()).update(plan.edits)
         edits[plan.file].update(_listing(plan, texts[plan.file]))
-    return {file: apply(texts[file], each) for file, each in edits.items()}
+    return {file: apply(texts[file], several) for file, several in edits.items()}
 
 
 def _listing(plan: _Plan, text: str) -> list[Edit]:
@@ -203,16 +271,18 @@ class _Fix(Struct, frozen=True, kw_only=True):
     """Tries changes of files as a whole."""
 
     request: ReachRequest
-    found: Reach
+    before: Reach
     texts: Mapping[Path, str]
     progress: Progress
 
     def kept(self, plans: Sequence[_Plan]) -> tuple[list[_Plan], Reach]:
         """Return the changes that reach together, and what the overrides are with them."""
+        if not plans:
+            return [], self.before
         if (after := self._tried(plans)) is not None:
             return [*plans], after
         kept: list[_Plan] = []
-        best = self.found
+        best = self.before
         for plan in plans if len(plans) > 1 else ():
             if (after := self._tried([*kept, plan])) is not None:
                 kept.append(plan)
@@ -226,14 +296,11 @@ class _Fix(Struct, frozen=True, kw_only=True):
         except ValueError:
             # Two of them change the same place.
             return None
-        with files.temporary() as directory:
-            after = reach(
-                self._changed(texts, plans, directory), progress=self.progress
-            )
+        after = self.evaluated(texts, plans)
         names = {_key(plan.override) for plan in plans}
         before = {
             (row.attribute, row.system): row.status
-            for row in self.found.overrides
+            for row in self.before.overrides
             if _key(row) not in names
         }
         rows = {(row.attribute, row.system): row.status for row in after.overrides}
@@ -245,31 +312,34 @@ class _Fix(Struct, frozen=True, kw_only=True):
         is_better = names <= reached and {*others} <= _REACHING
         return after if are_same and is_better else None
 
-    def _changed(
-        self, texts: Mapping[Path, str], plans: Sequence[_Plan], directory: Path
-    ) -> ReachRequest:
-        """Return the request for copies of the files with other texts."""
+    def evaluated(self, texts: Mapping[Path, str], plans: Sequence[_Plan]) -> Reach:
+        """Return what the overrides are in copies of the files with other texts."""
         places = {plan.beside: plan.overlay for plan in plans if plan.beside}
-        overlays = {
-            beside: self._overlay(package or "", directory / f"overlay-{number}")
-            for number, (beside, package) in enumerate(places.items())
-        }
-        copies = directory / "copies"
-        copies.mkdir()
-        mirror = Mirror(copies, texts, overlays)
         listed = {
             plan.beside for plan in plans if _listing(plan, self.texts[plan.file])
         }
-        first = [place for beside, place in overlays.items() if beside not in listed]
-        paths = [mirror.path(path) for path in _paths(self.request)]
-        source = SourceRequest(nixpkgs=self.found.nixpkgs)
-        return replace(self.request, paths=(*first, *paths), source=source)
-
-    def _overlay(self, package: str, place: Path) -> Path:
-        if not place.exists():
-            root = Path(self.found.nixpkgs)
-            proposing.bring(package, root, place, progress=Silence())
-        return place
+        with files.temporary() as directory:
+            overlays: dict[Path, Path] = {}
+            for number, (beside, package) in enumerate(places.items()):
+                overlays[beside] = directory / f"overlay-{number}"
+                _bring(package or "", self.before, overlays[beside])
+            copies = directory / "copies"
+            copies.mkdir()
+            mirror = Mirror(copies, texts, overlays)
+            first = [
+                place for beside, place in overlays.items() if beside not in listed
+            ]
+            paths = [mirror.path(path) for path in _paths(self.request)]
+            source = SourceRequest(nixpkgs=self.before.nixpkgs)
+            after = reach(
+                replace(self.request, paths=(*first, *paths), source=source),
+                progress=self.progress,
+            )
+        overrides = (
+            replace(row, file=str(mirror.originals.get(row.file or "", row.file)))
+            for row in after.overrides
+        )
+        return replace(after, overrides=(*overrides,))
 
 
 def _key(override: Override) -> tuple[str, str]:
@@ -285,9 +355,21 @@ def _paths(request: ReachRequest) -> list[Path]:
 
 def _is_changed(file: Path) -> bool:
     """Return whether git knows another text of a file."""
+    place = file.resolve()
     try:
-        return any(
-            file.name in line for line in worktrees.changes(file.resolve().parent)
-        )
+        return bool(worktrees.changes(place.parent, place.name))
     except ToolkitError:
         return False
+
+
+def _is_untracked(place: Path, request: ReachRequest) -> bool:
+    """Return whether a new directory lies in a flake that reads what git knows alone."""
+    flakes = [path for path in _paths(request) if sources.is_flake(path)]
+    roots = {path if path.is_dir() else path.parent for path in flakes}
+    if not any(place.is_relative_to(root) for root in roots):
+        return False
+    try:
+        worktrees.changes(place.parent)
+    except ToolkitError:
+        return False
+    return True

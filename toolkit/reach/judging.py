@@ -54,6 +54,8 @@ class Judge:
         self._written: dict[tuple[Place | None, str], list[Sequence[str]]] = {}
         self._slow: set[str] = set()
         self._joined: set[tuple[str, ...]] = set()
+        self.derivations: set[str] = set()
+        """Those of the packages with their overrides."""
 
     @property
     def changes(self) -> Mapping[str, Sequence[Proposed]]:
@@ -289,6 +291,7 @@ class Judge:
         asked, pair = self._pair(asked)
         if isinstance(pair, EvaluationError):
             return self._failure(asked.subject, pair)
+        self.derivations |= {pair.new.drv} if pair.new.drv else set()
         if pair.old.drv is None or pair.new.drv is None:
             return self._unlike(asked, pair.old.kind, pair.new.kind)
         case = self._others.case(asked, pair)

@@ -34,6 +34,8 @@ class Mirror:
         self._texts = texts
         self._copies: dict[Path, Path | None] = {**others}
         self._count = 0
+        self.originals: dict[str, Path] = {}
+        """The user's files, by their copies."""
 
     def path(self, path: Path) -> Path:
         """Return the copy of a path of the user's; the path, if nothing changes there."""
@@ -56,7 +58,9 @@ class Mirror:
         directory = self._place("overlays").parent
         for number, (place, copy) in enumerate(zip(places, copies, strict=True)):
             target = quoted(str(copy or place))
-            (directory / f"{number:04}.nix").write_text(f"import {target}\n")
+            entry = directory / f"{number:04}.nix"
+            entry.write_text(f"import {target}\n")
+            self.originals[str(entry)] = place
         return directory
 
     def _place(self, name: str) -> Path:
@@ -94,6 +98,7 @@ class Mirror:
         if file.name == _FLAKE and (file.parent / _LOCK).is_file():
             (copy.parent / _LOCK).write_bytes(files.read(file.parent / _LOCK))
         self._copies[file] = copy
+        self.originals[str(copy)] = file
         return copy
 
     def _target(self, file: Path, literal: Node) -> Path | None:

@@ -88,6 +88,9 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
             for result in results
             for text, change in result.changes.items()
         },
+        derivations=frozenset(
+            path for result in results for path in result.derivations
+        ),
     )
 
 
@@ -245,4 +248,5 @@ def _on(
             overrides=tuple(overrides),
             warnings=(*judge.overlays.warnings, *sets.warnings),
             changes={text: (*several,) for text, several in judge.changes.items()},
+            derivations=frozenset(judge.derivations),
         )

@@ -177,7 +177,7 @@ def _added(holder: Node, change: Mend, old: str, fake: str) -> Iterator[Edit]:
             *change.replaced,
             *names,
         }:
-            yield _removed(statement)
+            yield removed(statement)
         elif statement.kind not in {"comment", "binding"}:
             taken = {name.text for name in inherited(statement)} & names
             if taken:
@@ -214,7 +214,7 @@ def _lines(binding: str, fake: str) -> Iterator[str]:
     yield from binding.splitlines()
 
 
-def _removed(statement: Node) -> Edit:
+def removed(statement: Node) -> Edit:
     """Return the edit that removes a binding, and its line if nothing else is there."""
     text = statement.tree.text
     end = text.find("\n", statement.end)

@@ -1,5 +1,6 @@
 """The changes of `reach --fix` in the user's files, as a diff and as sentences."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from pathlib import Path
@@ -10,14 +11,15 @@ from msgspec import Struct
 class Mended(Struct, frozen=True, kw_only=True):
     """A file with its old and its new text, and the attributes that reach with that.
 
-    `link` is the link to it that the user named; it `is_changed` if git knows another
-    text.
+    `hashes` counts its new hashes. `link` is the link to it that the user named; it
+    `is_changed` if git knows another text.
     """
 
     file: Path
     before: str
     after: str
     attributes: tuple[str, ...]
+    hashes: int = 0
     link: Path | None = None
     is_changed: bool = False
 
@@ -43,30 +45,49 @@ def diff(mended: Sequence[Mended]) -> Iterator[str]:
 
 
 def sentences(
-    mended: Sequence[Mended],
-    refused: Sequence[Refused],
-    *,
-    overlays: Sequence[Path],
-    needed: Sequence[str],
-    is_written: bool,
+    mended: Sequence[Mended], refused: Sequence[Refused], *, is_written: bool
 ) -> Iterator[str]:
-    """Yield a sentence about each file, each overlay and each override that stays."""
+    """Yield a sentence about each file, and about each override that stays."""
     for change in mended:
-        verb = "is written" if is_written else "would change"
-        yield f"{change.file}: {verb}, so that {_list(change.attributes)} reach"
+        yield f"{change.file}: {_change(change, is_written=is_written)}"
         if change.link is not None:
             yield f"{change.link}: is a link to {change.file}"
         if change.is_changed:
             yield f"{change.file}: has uncommitted changes in Git"
-    for place in overlays:
-        verb = "has" if is_written else "would have"
-        yield f"{place}: {verb} the overlay that the change needs"
-    for line in needed:
-        yield f"put unlet's overlay before yours: {line}"
     for override in refused:
         yield f"{override.attribute}: not changed: {override.reason}"
     if not mended:
         yield "nothing to change"
+
+
+def overlay_sentences(
+    overlays: Sequence[Path],
+    needed: Sequence[str],
+    untracked: Sequence[Path],
+    *,
+    is_written: bool,
+) -> Iterator[str]:
+    """Yield a sentence about each overlay of unlet's, and what the user has to do."""
+    for place in overlays:
+        verb = "has" if is_written else "would have"
+        yield f"{place}: {verb} the overlay that the change needs"
+    for place in untracked:
+        yield f"a flake reads what Git knows: run git add {shlex.quote(str(place))}"
+    for line in needed:
+        yield f"put unlet's overlay before yours: {line}"
+
+
+def unhashed_sentence(place: str, reason: str) -> str:
+    """Return the sentence about a fake hash that stays."""
+    return f"{place}: the fake hash stays: {reason}"
+
+
+def _change(change: Mended, *, is_written: bool) -> str:
+    verb = "is written" if is_written else "would change"
+    plural = "" if change.hashes == 1 else "es"
+    hashes = f"with {change.hashes} hash{plural} from Nix" if change.hashes else ""
+    aim = f"so that {_list(change.attributes)} reach" if change.attributes else ""
+    return ", ".join(filter(None, (verb, hashes, aim)))
 
 
 def _list(names: Sequence[str]) -> str:

@@ -125,6 +125,7 @@ class Stage(Struct, frozen=True, kw_only=True):
             "HOME": self.home,
             "TMP": self.top / "tmp",
             "CACHE": self.top / "cache/unlet",
+            "XDG": self.top / "cache",
             "HERE": self.here,
             "TREE": self.top / "tree",
             "CLONE": self.clone,

@@ -166,6 +166,14 @@ def test_a_link_stays_one_and_git_is_named(fix: Fix, tmp_path: Path) -> None:
     ]
 
 
+def test_changes_of_other_files_in_git_are_not_named(fix: Fix, tmp_path: Path) -> None:
+    for arguments in (("init", "--quiet"), ("add", "."), ("commit", "-qm", "one")):
+        (tmp_path / "overlay.nix").write_text(PLAIN)
+        calls.run_contributing(tmp_path, *arguments)
+    (tmp_path / "my-overlay.nix").write_text(PLAIN)
+    assert [change.is_changed for change in fix().mended] == [False]
+
+
 def test_files_of_a_flake_and_of_a_directory_are_changed_each(
     fix: Fix, tmp_path: Path
 ) -> None:

@@ -138,7 +138,8 @@ def test_hashes_come_from_a_server_one_after_the_other(
     fixing.write(fixes)
     assert (tmp_path / "overlay.nix").read_text() == MENDED
     assert (fixes.unhashed, fixes.mended[0].hashes) == ((), 2)
-    assert [row.status for row in fixes.after.overrides] == [Outcome.REACHES]
+    (row,) = fixes.after.overrides
+    assert (row.status, row.file) == (Outcome.REACHES, f"{tmp_path}/overlay.nix")
 
 
 def test_fake_hashes_of_the_users_are_filled_too(build: Build, tmp_path: Path) -> None:

@@ -102,7 +102,9 @@ def serving(directory: Path, *names: str) -> Generator[tuple[list[Builder], Path
                         name=name, port=port, user=_USER, key=key, known=known
                     )
                 )
-            argv = ["/usr/sbin/sshd", "-D", "-e", "-f", str(settings), "-p", port]
+            # It ends with the tests, even if a signal ends these.
+            bound = ["setpriv", "--pdeathsig", "TERM", "/usr/sbin/sshd"]
+            argv = [*bound, "-D", "-e", "-f", str(settings), "-p", port]
             with (directory / f"{name}.log").open("wb") as log:
                 server = subprocess.Popen(argv, stderr=log, start_new_session=True)
             store = directory / name

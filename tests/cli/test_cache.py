@@ -59,7 +59,7 @@ def test_clean_beside_a_running_proposal_leaves_what_it_needs(
     shim.write_text(f'#!/bin/sh\n{wait}\nexec {shutil.which("nix-build")} "$@"\n')
     shim.chmod(0o755)
     env = {**unlet.env, "PATH": f"{shim.parent}:{unlet.env['PATH']}"}
-    command = [*unlet.argv, "propose", "--nixpkgs", "specimen"]
+    command = [*unlet.argv, "propose", "--quiet", "--nixpkgs", "specimen"]
     with subprocess.Popen(
         command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -35,6 +35,8 @@ def command(words: Sequence[str]) -> str:
         return "track from GitHub"
     if any(word.endswith((".lock", "sources.json")) for word in words):
         return f"{name} --nixpkgs LOCK"
+    if name == "propose" and any("://" in word for word in words):
+        return "propose --nixpkgs URL"
     return f"{name} --sealed" if name == "reach" else name
 
 

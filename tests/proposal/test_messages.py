@@ -63,8 +63,7 @@ def test_each_claim_is_a_sentence() -> None:
         "capture-safe": "no name in the file changes its meaning",
         "passthru": "passthru and its tests have the same values as before",
         "meta": "meta stays the same, in the same file",
-        "overrides": "override functions take the same arguments and give the same "
-        "results",
+        "overrides": "overrides take and return the same as before",
         "readers": "packages that read or override it stay the same",
         "source-follows": "an override of version changes src, which it did not before",
         "tests-follow": "an override of src changes the tests, which it did not before",

@@ -69,7 +69,10 @@ def test_patch_of_a_stranger_is_judged_in_builds_of_nix(
     check = ("check", "--patch", patched(clone), "--nixpkgs", "specimen", "--json")
     system = ("--system", "x86_64-linux")
     refused = unlet(*check, "--build-args", "--max-jobs 1")
-    assert (refused.returncode, "requires --build or --on nix" in refused.stderr) == (2, True)
+    assert (refused.returncode, "requires --build or --on nix" in refused.stderr) == (
+        2,
+        True,
+    )
     done = unlet(
         *check, *system, "--verbose", "--on", "nix", "--build-args", "--max-jobs 1"
     )

@@ -6,12 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from msgspec import Struct
 
-from tests.clones import commit_all, edit, git
+from tests.clones import NOTES, commit_all, edit, git
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 
@@ -121,6 +121,24 @@ def test_action_fails_if_the_change_does_more_than_expected(job: Job) -> None:
     assert job.read("output") == "status=1\n"
 
 
+def test_action_explains_an_unknown_and_fails_for_it_only_if_asked_to_expect(
+    job: Job,
+) -> None:
+    edit(job.clone, "    # lists\n", "    unlet = 1;\n", "lib/values.nix")
+    module = job.clone / "nixos/modules/services/misc/kept.nix"
+    module.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text("{ ... }: { }\n")
+    git(job.clone, "add", "--all")
+    commit(job)
+    assert job.run(steps()[1]) == 0
+    assert job.read("output") == "status=3\n"
+    assert "Exit code 3: unlet found no regression" in job.read("summary")
+    assert job.run(steps()[1], EXPECT="no-rebuild") == 3
+    # Without an answer there is nothing to explain.
+    assert job.run(steps()[1], RANGE="no..where") == 3
+    assert job.read("summary").count("Exit code 3") == 2
+
+
 def test_action_tells_news_of_upstream_and_does_not_fail(job: Job) -> None:
     inputs = {
         "COMMAND": "track",
@@ -143,10 +161,28 @@ def test_action_refuses_another_command(job: Job) -> None:
 
 def test_hook_fails_if_a_staged_edit_rebuilds(job: Job) -> None:
     entry = re.search(r"^  entry: (.*)$", HOOKS, re.MULTILINE)
+    files = re.search(r"^  files: (.*)$", HOOKS, re.MULTILINE)
     assert entry is not None
+    assert files is not None
+
+    def hook() -> int:
+        """Run the hook as pre-commit does: only for files that it is for."""
+        staged = git(job.clone, "diff", "--cached", "--name-only").splitlines()
+        is_for = any(re.search(files[1], name) for name in staged)
+        return job.run(entry[1]) if is_for else 0
+
     edit(job.clone, "let\n", "let\n  unused = 1;\n")
     git(job.clone, "add", "--all")
-    assert job.run(entry[1]) == 0
+    assert hook() == 0
     edit(job.clone, "version = ", 'version = "0" + ')
     git(job.clone, "add", "--all")
-    assert job.run(entry[1]) == 1
+    assert hook() == 1
+    # A file that is no Nix, and that the package reads.
+    script = job.clone / PurePosixPath(NOTES).with_name("serve.sh")
+    script.write_text("serve notes\n")
+    edit(job.clone, "  buildInputs", "  serve = ./serve.sh;\n  buildInputs")
+    git(job.clone, "add", "--all")
+    commit(job)
+    script.write_text("serve memos\n")
+    git(job.clone, "add", "--all")
+    assert hook() == 1

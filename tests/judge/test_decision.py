@@ -23,6 +23,11 @@ SET = Cause(fact=DifferenceFact.BUILT_DIFFERENTLY, setting="config.pulse = true"
 MAIN = Cause(fact=DifferenceFact.GONE, place=DifferencePlace.META, name="mainProgram")
 BY_INPUT = (Reason(form=Form.INPUT, name="buildInputs", added=("zlib",)),)
 BY_FLAG = (Reason(form=Form.MEMBERS, name="configureFlags", added=("--with-x",)),)
+DEPENDENCIES = Cause(
+    fact=DifferenceFact.BUILT_DIFFERENTLY,
+    place=DifferencePlace.PASSTHRU,
+    name="dependencies",
+)
 GAP = Gap(what="notes", reason="no time")
 
 
@@ -56,6 +61,12 @@ UPDATED = difference(VERSION)
         ((UPDATED,), {}, Decision.SAFE),
         ((UPDATED,), {"unknown": (GAP,)}, Decision.UNKNOWN),
         ((UPDATED, difference(BUILT, attribute="board")), {}, Decision.SAFE),
+        (
+            (difference(DEPENDENCIES, Kind.PASSTHRU, attribute="board"),),
+            {},
+            Decision.SAFE,
+        ),
+        ((difference(DEPENDENCIES, Kind.PASSTHRU),), {}, Decision.LOOK),
         ((difference(BUILT, why=BY_INPUT),), {}, Decision.LOOK),
         (
             (difference(BUILT, why=BY_INPUT), difference(VERSION, attribute="zlib")),

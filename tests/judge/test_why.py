@@ -1,5 +1,7 @@
 """Why a package is built differently, in its own words."""
 
+from typing import Any
+
 import pytest
 
 from tests.judge.test_specimen import (
@@ -110,8 +112,31 @@ def test_reason_is_told_in_the_words_of_the_package(
 
 
 def test_what_follows_the_version_is_no_reason() -> None:
-    before = {"version": "1.0", "name": "a-1.0", "src": fetched("v1.0", "a"), "x": "y"}
-    after = {"version": "1.1", "name": "a-1.1", "src": fetched("v1.1", "b"), "x": "z"}
+    before: dict[str, Any] = {
+        "version": "1.0",
+        "name": "a-1.0",
+        "src": fetched("v1.0", "a"),
+        "x": "y",
+    }
+    after: dict[str, Any] = {
+        "version": "1.1",
+        "name": "a-1.1",
+        "src": fetched("v1.1", "b"),
+        "x": "z",
+    }
+    assert brief(compare(before, after)) == "x y → z"
+    # Nor are vendored sources, and lines and inputs of a phase with the version.
+    source = f"!out!{after['src']['drv']}"
+    after = {
+        **after,
+        "deps": {**package("", "b"), "name": "a-1.1-vendor"},
+        "installPhase": {"text": "cp\n1.1", "inputs": [source]},
+    }
+    before = {
+        **before,
+        "deps": {**package("", "a"), "name": "a-1.0-vendor"},
+        "installPhase": {"text": "cp\n1.0", "inputs": [f"!out!{before['src']['drv']}"]},
+    }
     assert brief(compare(before, after)) == "x y → z"
 
 

@@ -59,14 +59,15 @@ def _is_explained(judgement: Judgement, difference: Difference) -> bool:
     """
     cause = difference.cause
     is_own = difference.attribute in judgement.reached.get(difference.system, ())
+    is_built = cause.fact is DifferenceFact.BUILT_DIFFERENTLY
+    if difference.kind is Kind.PASSTHRU and is_built and not is_own:
+        return True
     is_plain = not (cause.setting or cause.within or cause.name)
     if difference.kind is not Kind.DERIVATION or not is_plain:
         return False
     if difference.why:
         return _is_by_inputs(judgement, difference.why)
-    return cause.fact is DifferenceFact.VERSION or (
-        cause.fact is DifferenceFact.BUILT_DIFFERENTLY and not is_own
-    )
+    return cause.fact is DifferenceFact.VERSION or (is_built and not is_own)
 
 
 def _is_by_inputs(judgement: Judgement, why: Sequence[Reason]) -> bool:

@@ -35,7 +35,7 @@ from toolkit.judge.differences import (
     regression,
 )
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
-from toolkit.judge.mapping import AttrPath
+from toolkit.judge.mapping import AttrPath, Map
 from toolkit.judge.record import SAMPLE, STATIC, Record
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW
@@ -92,7 +92,7 @@ class Extent:
                 everything.compare(self.record, system)
             if not self.everything:
                 self.record.unknown.extend(self.made.unreached)
-        differences = [*_told_once(self.record.differences)]
+        differences = [*_pointed(self.record.maps, _told_once(self.record.differences))]
         differ = {
             each.attribute for each in differences if each.weight is not Weight.NOTE
         }
@@ -501,6 +501,44 @@ def _functions(file: ChangedText) -> set[AttrPath]:
         *(("lib", stem, *name) for name in file.names),
         *(("lib", *name) for name in file.names),
     }
+
+
+def _pointed(
+    maps: tuple[Map, Map], differences: Iterable[Difference]
+) -> Iterator[Difference]:
+    """Yield the differences, all of an alias that points elsewhere now as one."""
+    before, after = (
+        {**side.renamed(mapping.ALL_PACKAGES), **side.renamed(mapping.ALIASES)}
+        for side in maps
+    )
+    moved = {path: other for path, other in after.items() if before.get(path) != other}
+    listed = [*differences]
+    serious = {
+        (difference.attribute.partition(".")[0], difference.system)
+        for difference in listed
+        if difference.weight is not Weight.NOTE
+    }
+    told = set[tuple[AttrPath, str]]()
+    for difference in listed:
+        path = (difference.attribute.partition(".")[0],)
+        is_own_fact = difference.kind in {Kind.EVALUATION, Kind.ADDED}
+        is_equal = (path[0], difference.system) not in serious
+        if path not in moved or is_own_fact or is_equal:
+            yield difference
+        elif (path, difference.system) not in told:
+            told.add((path, difference.system))
+            cause = Cause(
+                fact=DifferenceFact.POINTS_ELSEWHERE,
+                name=".".join(before.get(path, ("a package of its own",))),
+                other=".".join(moved[path]),
+            )
+            yield Difference(
+                attribute=path[0],
+                system=difference.system,
+                kind=Kind.ALIAS,
+                weight=Weight.CHANGE,
+                cause=cause,
+            )
 
 
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:

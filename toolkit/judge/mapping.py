@@ -79,6 +79,7 @@ _OTHER_NAME = re.compile(
     r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+){,3});",
     re.MULTILINE,
 )
+_DROPPED = re.compile(r"^  ([\w-]+) =\s+throw\b", re.MULTILINE)
 _INHERIT = re.compile(r"\binherit \(([\w.-]{1,80})\)([^;()]{1,4000});")
 # Those that nixpkgs builds, beside the one that is the default.
 _VERSIONED = re.compile(
@@ -175,6 +176,11 @@ class Map:
             (name,): tuple(other.split("."))
             for name, other in _OTHER_NAME.findall(self.text(file))
         }
+
+    @cached_property
+    def dropped(self) -> frozenset[str]:
+        """The aliases that throw, which is how nixpkgs drops a package."""
+        return frozenset(_DROPPED.findall(self.text(ALIASES)))
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
         """Return the paths that the package set inherits by their last names: `inherit (set) name;`."""

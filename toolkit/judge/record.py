@@ -22,7 +22,14 @@ from toolkit.asking.packages import (
 )
 from toolkit.judge import comparing
 from toolkit.judge.changed import ChangedText, given
-from toolkit.judge.differences import Difference, DifferenceFact, Gap, Kind, Weight
+from toolkit.judge.differences import (
+    Cause,
+    Difference,
+    DifferenceFact,
+    Gap,
+    Kind,
+    Weight,
+)
 from toolkit.judge.mapping import AttrPath, Map, shortest
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW, THROWN, Compared
@@ -345,12 +352,32 @@ class Record:
                 and difference.weight is Weight.REGRESSION
                 and difference.after == THROWN
             )
-            if is_broken and self._reasons < _MOST_REASONS:
-                self._reasons += 1
-                reason = self.sides.why_not(system, path)
-                yield replace(difference, after=reason)
+            if is_broken and self._is_dropped(path):
+                yield replace(
+                    difference,
+                    kind=Kind.REMOVED,
+                    weight=Weight.CHANGE,
+                    cause=Cause(fact=DifferenceFact.DROPPED),
+                    before=None,
+                    after=self._reason(system, path),
+                )
+                continue
+            if is_broken:
+                yield replace(difference, after=self._reason(system, path))
             else:
                 yield difference
+
+    def _is_dropped(self, path: AttrPath) -> bool:
+        """Return whether a package is an alias with a message now."""
+        before, after = self.maps
+        return len(path) == 1 and path[0] in after.dropped - before.dropped
+
+    def _reason(self, system: str, path: AttrPath) -> str:
+        """Return why an attribute does not evaluate, for the first few in Nix's words."""
+        if self._reasons >= _MOST_REASONS:
+            return THROWN
+        self._reasons += 1
+        return self.sides.why_not(system, path)
 
 
 def _maintainers(before: Answer, after: Answer) -> tuple[str, ...]:

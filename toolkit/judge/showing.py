@@ -147,10 +147,20 @@ def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # no
         are_functions = is_set(old) and is_set(new) and "λ" in new
         loses = are_functions and old.get("λ", {}).keys() - new["λ"].keys()
         weigh = regression if loses else changed
-        cause = Cause(
-            fact=DifferenceFact.DIFFERS, place=DifferencePlace.PASSTHRU, name=name
+        is_by_packages = _bare(old) == _bare(new)
+        fact = (
+            DifferenceFact.BUILT_DIFFERENTLY
+            if is_by_packages
+            else DifferenceFact.DIFFERS
         )
+        cause = Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
         yield weigh(Kind.PASSTHRU, cause, old, new)
+
+
+def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a value without the hashes of store paths, a long one by its own hash."""
+    is_long = is_set(value) and "#" in value
+    return value["bare"] if is_long else without_hashes(value)
 
 
 def _packages(

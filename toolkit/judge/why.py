@@ -252,6 +252,9 @@ def _inputs(
                 )
     elif old.get("name") == new.get("name"):
         yield Reason(form=Form.INPUT, name=name, added=(str(new["name"]),))
+    elif own.follows(old.get("name"), new.get("name")) and old.keys() == new.keys():
+        # The version is in its name, as in that of vendored sources.
+        return
     else:
         yield Reason(
             form=Form.MEMBERS,

@@ -45,6 +45,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.CONFIGURED_DIFFERENTLY: "the machine is configured differently",
     DifferenceFact.DEFAULT_GONE: "no longer has a default",
     DifferenceFact.DEFAULT_NEW: "now has a default",
+    DifferenceFact.DROPPED: "is dropped with a message: {after}",
     DifferenceFact.EVALUATES_NOW: "evaluates now",
     DifferenceFact.FAILED_AND_GONE: "is gone, and did not evaluate",
     DifferenceFact.FAILS: "no longer evaluates",
@@ -89,6 +90,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
         "meta.position is in a file outside the change: CI requests other people's "
         "reviews"
     ),
+    DifferenceFact.POINTS_ELSEWHERE: "was {name}, is now {other}",
     DifferenceFact.REACHES_NO_MORE: "no longer reaches the derivation",
     DifferenceFact.READS_MACHINE: (
         "its changed lines read {names}, so the result may differ on another machine"

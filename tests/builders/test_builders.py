@@ -62,7 +62,8 @@ def answers(output: str) -> str:
 
 def changed(clone: Path, value: str = "null") -> Path:
     """Return a patch whose chunks no store has."""
-    new = f'version = builtins.seq {value} "{token_hex(4)}'
+    # A version begins with a digit: else what is asked about its parts is another thing.
+    new = f'version = builtins.seq {value} "9{token_hex(4)}'
     edit(clone, 'version = "', new)
     return patched(clone)
 

@@ -149,8 +149,13 @@ def test_each_package_is_a_commit_and_what_is_refused_is_listed(batch: Batch) ->
         "--message=status-board: in my words",
     )
     batch.edit(NOTES, "Keeps", "Has")
+    order = BranchOrder(repo=batch.clone.top)
+    with pytest.raises(ToolkitError, match="was made by the recipe") as caught:
+        # Only the clone names the file, and that may be a stranger's.
+        update(order, Request(target=""), progress=Silence())
+    assert (caught.value.hint or "").endswith(f"--recipe {batch.recipe}")
     moved = update(
-        BranchOrder(repo=batch.clone.top), Request(target=""), progress=Silence()
+        order, Request(target="", recipe=str(batch.recipe)), progress=Silence()
     )
     assert isinstance(moved, PullRequest)
     assert batch.subjects() == ["status-board: in my words"]

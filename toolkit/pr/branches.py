@@ -17,7 +17,7 @@ from toolkit.model import Oid, Progress
 from toolkit.pr import CHOICES, BranchOrder, contributions, edits, grounds
 from toolkit.pr.contributions import Standing
 from toolkit.pr.grounds import BranchWork
-from toolkit.proposal import registry
+from toolkit.proposal import recipes, registry
 from toolkit.proposal.requests import Request
 from toolkit.report import message
 
@@ -104,6 +104,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     clone = contributions.open_clone(asked.repo)
     found = contributions.find(clone, asked.branch or None)
     tip, worktree = _require_movable(clone, found)
+    _require_named(request.recipe, found.kept)
     order, kept = _order(asked, found.kept), _request(found.kept)
     wanted = _wanted(request, kept)
     message.require_disclosure(clones.people(clone), order.trailers)
@@ -184,6 +185,21 @@ def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:
         if asked.trailers
         else kept.trailers,
     )
+
+
+def _require_named(recipe: str | None, kept: Contribution) -> None:
+    """Raise ToolkitError for a recipe's file that only the clone's record names.
+
+    A stranger's clone could name any file.
+    """
+    if kept.recipe is None or not recipes.is_path(kept.recipe):
+        return
+    if recipe != kept.recipe:
+        raise ToolkitError(
+            f"{kept.branch}: was made by the recipe '{kept.recipe}'",
+            hint=f"if that file is yours, add --branch {kept.branch} "
+            f"--recipe {quote(kept.recipe)}",
+        )
 
 
 def _request(kept: Contribution) -> Request:

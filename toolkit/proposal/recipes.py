@@ -87,7 +87,7 @@ def named(name: str, package: str | None = None) -> Recipe:
     Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an
     unknown rewrite in it.
     """
-    if "/" in name or name.endswith(_SUFFIX):
+    if is_path(name):
         return _read(Path(name), package)
     paths = (
         (place / f"{name}{_SUFFIX}" for place in _places())
@@ -104,6 +104,11 @@ def named(name: str, package: str | None = None) -> Recipe:
         )
         raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
     return _read(path, package)
+
+
+def is_path(name: str) -> bool:
+    """Return whether a recipe is named by its file's path."""
+    return "/" in name or name.endswith(_SUFFIX)
 
 
 def require_fit(request: Request, count: int) -> None:

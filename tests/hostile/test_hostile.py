@@ -39,7 +39,7 @@ WALLS = ("", "landlock", "settings")
 SECRET = "unlet-c0ffee-nobody-is-told-this"  # noqa: S105 - it is no password
 STATUSES = {0, 1, 2, 3, 10, 11}
 _LONGEST_LINE = 1100
-_TOLD = ("home/secret", "home/.netrc", "home/flake.nix", "home/ini", "*.git/config")
+_TOLD = ("home/secret", "home/.netrc", "home/flake.nix", "home/named", "*.git/config")
 """Where the secret is written by the attacks themselves."""
 _MOST_READ = 8 << 20
 

@@ -529,14 +529,14 @@ def test_a_link_that_stays_at_the_old_version_is_the_worst_and_a_text_that_is_em
         assert (other.weight, other.before, other.after) == (CHANGE, "a", "b")
 
 
-def test_a_function_that_loses_an_argument_is_the_worst() -> None:
+def test_a_function_that_loses_an_argument_or_its_default_is_the_worst() -> None:
     less, same = (
         compare(SUBJECT, held({"λ": {"a": True}}), held({"λ": taken}))
         for taken in ({}, {"a": False})
     )
     assert [[each.weight for each in found] for found in (less, same)] == [
         [WORST],
-        [CHANGE],
+        [WORST],
     ]
 
 

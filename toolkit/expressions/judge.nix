@@ -145,16 +145,16 @@ let
     else
       mapAttrs (_: show (depth - 1)) value;
 
-  # A long value is shown by what is in it: the names in a set, or of what a list has, and for each member what stands for
-  # it; `bare` and these are without the hashes of store paths.
+  # A long value is shown by what is in it: the names in a set, or the `labels` of a list, and for each member what stands for
+  # it; `bare` and these are without the hashes of store paths. A function shows all its arguments.
   brief =
     value:
     let
       text = toJSON value;
       short = given: substring 0 12 (hashString "sha256" (bare (toJSON given)));
-      members = value."{" or (if isAttrs value then attrNames value else if isList value then map label value else [ ]);
+      members = value."{" or (if isAttrs value then attrNames value else [ ]);
     in
-    if stringLength text > 400 then
+    if stringLength text > 400 && !(value ? "λ") then
       {
         "#" = hashString "sha256" text;
         length = stringLength text;
@@ -162,6 +162,7 @@ let
         names = members;
         each = if isAttrs value && !(value ? "{") then mapAttrs (_: short) value else { };
       }
+      // (if isList value then { labels = map label value; } else { })
     else
       value;
   bare = text: concatStringsSep "/nix/store/…-" (filter isString (split "/nix/store/[0-9a-z]{32}-" text));
@@ -182,6 +183,8 @@ let
       value
     else if isAttrs value && found != [ ] then
       head found
+    else if isAttrs value && isString (value.out or null) then
+      concatStringsSep "" (filter isString (split "^/nix/store/[0-9a-z]{32}-" value.out))
     else
       substring 0 12 (hashString "sha256" (toJSON value));
   summary = depth: value: brief (show depth value);
@@ -358,7 +361,9 @@ let
   inValue = name: shown: addErrorContext "${sign} value ${name}" (deepSeq shown shown);
   values =
     depth: leaving: set:
-    members (mapAttrs (name: value: inValue name (summary depth value)) (without leaving set));
+    members (mapAttrs (name: value: inValue name (summarized name (show depth value))) (without leaving set));
+  # What updates a package is read by its values.
+  summarized = name: shown: if name == "updateScript" && isAttrs shown then mapAttrs (_: brief) shown else brief shown;
   # A set with one of these becomes the text that it stands for.
   members =
     set:

@@ -51,6 +51,7 @@ SAMPLE = (
 """The questions about a change that reaches everything."""
 
 _TRIED = "follows.override."
+_VALUE = "passthru."
 _FETCHED = ("hello", "src")
 """It is fetched by `fetchurl`."""
 
@@ -296,11 +297,13 @@ class Record:
         gap = partial(Gap, what=f"{name} on {system}", attribute=name, system=system)
         limits = {**before.limits, **after.limits}
         both = before.ends.keys() & after.ends.keys()
-        # What the file refuses of what is tried is no override of it.
+        # What the file refuses of what is tried is no override of it, and a value of
+        # passthru that does not evaluate before either shows nothing of the change.
         both -= {
-            each
-            for each in both
-            if each.startswith(_TRIED) and before.ends[each] == after.ends[each]
+            part
+            for part in both
+            if part.startswith((_TRIED, _VALUE))
+            and before.ends[part] == after.ends[part]
         }
         # Few packages are made for it, and some of the others need many times what they
         # need natively.

@@ -21,6 +21,7 @@ from toolkit.judge.values import (
     is_set,
     leaves,
     names_in,
+    parameters,
     without_hashes,
 )
 
@@ -142,11 +143,18 @@ def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # no
             )
             yield regression(Kind.PASSTHRU, cause, old, new)
         return
+    before, after = parameters(old), parameters(new)
+    if before is not None and after is not None:
+        yield from arguments(before, after, of_function=True, function=name)
+        return
+    if before is not None:
+        cause = Cause(
+            fact=DifferenceFact.NO_FUNCTION, place=DifferencePlace.PASSTHRU, name=name
+        )
+        yield regression(Kind.PASSTHRU, cause, old, new)
+        return
     is_equally_built = own.same and own.after.get("out") != THREW
     if is_equally_built or not _follows(own, old, new):
-        are_functions = is_set(old) and is_set(new) and "λ" in new
-        loses = are_functions and old.get("λ", {}).keys() - new["λ"].keys()
-        weigh = regression if loses else changed
         is_by_packages = _bare(old) == _bare(new)
         fact = (
             DifferenceFact.BUILT_DIFFERENTLY
@@ -154,7 +162,7 @@ def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # no
             else DifferenceFact.DIFFERS
         )
         cause = Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
-        yield weigh(Kind.PASSTHRU, cause, old, new)
+        yield changed(Kind.PASSTHRU, cause, old, new)
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -197,16 +205,23 @@ def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
 
 
 def arguments(
-    before: dict[str, bool], after: dict[str, bool], *, of_function: bool
+    before: dict[str, bool],
+    after: dict[str, bool],
+    *,
+    of_function: bool,
+    function: str = "",
 ) -> Iterator[Weighed]:
     """Compare the arguments of a function or of a package's override.
 
-    They are given by name, each with whether it has a default.
+    They are given by name, each with whether it has a default. A `function` with a name
+    is one of passthru.
     """
     place = DifferencePlace.PARAMETER if of_function else DifferencePlace.ARGUMENT
+    if function:
+        place = DifferencePlace.FUNCTION
 
     def cause(fact: DifferenceFact, name: str) -> Cause:
-        return Cause(fact=fact, place=place, name=name)
+        return Cause(fact=fact, place=place, name=name, other=function or None)
 
     for name in sorted(before.keys() - after.keys()):
         yield regression(Kind.ARGUMENTS, cause(DifferenceFact.GONE, name), before[name])

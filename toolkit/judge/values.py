@@ -21,7 +21,9 @@ def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
         or ({*_MARKS} - {"#", "{"}) & value.keys()
     ):
         return None
-    return [*value["names"]] or None if "#" in value else [*value.get("{", value)]
+    if "#" in value:
+        return [*value.get("labels", value["names"])] or None
+    return [*value.get("{", value)]
 
 
 def _label(value: Any) -> str:  # noqa: ANN401 - JSON
@@ -75,6 +77,11 @@ def is_set(value: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - JSON
 def is_package(value: Any) -> bool:  # noqa: ANN401 - JSON
     """Return whether a value is a package."""
     return is_set(value) and value.keys() == {"drv", "out"}
+
+
+def parameters(value: Any) -> dict[str, bool] | None:  # noqa: ANN401 - JSON
+    """Return a function's arguments, each with whether it has a default."""
+    return value.get("λ") if is_set(value) else None
 
 
 def without_hashes(value: Any) -> Any:  # noqa: ANN401 - JSON

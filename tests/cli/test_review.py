@@ -268,7 +268,7 @@ def test_a_comment_is_short_and_says_what_made_it(unlet: Unlet, clone: Path) -> 
     done = unlet("check", "--comment", *NATIVE)
     lines = done.stdout.splitlines()
     assert len(lines) <= 25
-    assert lines[0].startswith("**look at these 1: 1 change (")
+    assert lines[0].startswith("**look at this: 1 change (")
     assert str(clone) not in done.stdout
     assert "not yet read by a person" in lines[-1]
 
@@ -394,12 +394,12 @@ def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(
     git(clone, "commit", "--quiet", "--all", "--message=others")
     done = unlet("check", "HEAD", "status-board", *NATIVE)
     assert done.returncode == 3
-    assert done.stdout.startswith("look at these 1: 1 change (")
+    assert done.stdout.startswith("look at this: 1 change (")
     assert re.search(
         r"^status-board: its proofs have not run, because .*", done.stdout, re.MULTILINE
     )
     comment = unlet("check", "HEAD", "status-board", "--comment", *NATIVE).stdout
-    assert "**look at these 1: 1 change" in comment
+    assert "**look at this: 1 change" in comment
     assert "have not run, because" in comment
     document = json.loads(
         unlet("check", "HEAD", "status-board", "--json", *NATIVE).stdout

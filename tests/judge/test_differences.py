@@ -87,9 +87,9 @@ UNNAMED = (
     "a fixed output among its inputs is made by a different derivation, and has the "
     "same hash"
 )
-RECURSION = (
-    "recurseForDerivations differs: Hydra and searches now include its packages, or no "
-    "longer do"
+RECURSION = "has recurseForDerivations now: Hydra and searches include its packages"
+NO_RECURSION = (
+    "no longer has recurseForDerivations: Hydra and searches leave out its packages"
 )
 THROWING = "its derivation throws, and would be built differently"
 ELSEWHERE = (
@@ -124,7 +124,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
     (
         shown(SET, recurse=True),
         shown(SET, recurse=None),
-        f"regression passthru: {RECURSION}: True → None",
+        f"regression passthru: {NO_RECURSION}: True → None",
     ),
     (
         shown(SET, recurse=False),

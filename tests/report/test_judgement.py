@@ -154,12 +154,12 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
         reached={SYSTEMS[0]: ("a", "b", "c")},
         readers={SYSTEMS[0]: ("c", "d"), SYSTEMS[1]: ("a",)},
     )
-    counts = "2 of 4 compared on x86_64-linux, 1 of 1 compared on aarch64-darwin"
+    counts = "2 of 4 compared on x86_64-linux; 1 of 1 compared on aarch64-darwin"
     assert f"rebuilds  {counts}" in lines(judgement)
     comment = judgements.to_comment(judgement, command="unlet check").decode()
     assert f"- rebuilds {plain(counts)}" in comment
     of_all = replace(judgement, everything=SYSTEMS[:1])
-    assert "rebuilds  2 on x86_64-linux, 1 of 1 compared on aarch64-darwin" in lines(
+    assert "rebuilds  2 on x86_64-linux; 1 of 1 compared on aarch64-darwin" in lines(
         of_all
     )
     assert "- maintainers of what regresses: ada, team docker" in comment

@@ -27,6 +27,10 @@ from toolkit.judge.values import names_in
 
 _FAILING = {THROWS, ENDS}
 _OF_VALUES = {"passthru", "values"}
+_RECURSES = "recurseForDerivations"
+_OVERRIDES = "overrideScope"
+_OF_SCOPES = {"callPackage", "newScope", _OVERRIDES, "overrideScope'", "packages"}
+"""The functions that a set has from lib.makeScope."""
 
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
@@ -202,11 +206,7 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed
     if before.kind == PACKAGE:
         yield from _package(subject, parts)
     elif before.kind == SET:
-        one, other = parts.get("recurse", (None, None))
-        if one != other:
-            weigh = regression if one is True else changed
-            yield weigh(Kind.PASSTHRU, Cause(fact=DifferenceFact.RECURSES), one, other)
-        yield from showing.passthru(Own(), *parts.get("values", ({}, {})))
+        yield from _set(parts)
     elif "value" in parts and parts["value"][0] != parts["value"][1]:
         yield changed(
             Kind.PASSTHRU, Cause(fact=DifferenceFact.ANOTHER_VALUE), *parts["value"]
@@ -214,6 +214,27 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed
     yield from showing.arguments(
         *parts.get("arguments", ({}, {})), of_function=before.kind == "function"
     )
+
+
+def _set(parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Weighed]:
+    """Compare the values of the names that a set has on both sides, and whether it recurses.
+
+    `_names` compares the names.
+    """
+    one, other = parts.get("recurse", (None, None))
+    if one != other:
+        fact = DifferenceFact.NOT_RECURSED if one is True else DifferenceFact.RECURSES
+        weigh = regression if one is True else changed
+        yield weigh(Kind.PASSTHRU, Cause(fact=fact), one, other)
+    before, after = parts.get("values", ({}, {}))
+    shared = (before.keys() & after.keys()) - {_RECURSES}
+    if "names" not in parts:
+        shared = {*before, *after}
+    sides = (
+        {name: value for name, value in side.items() if name in shared}
+        for side in (before, after)
+    )
+    yield from showing.passthru(Own(), next(sides), next(sides))
 
 
 def _without_ends(part: str, before: Answer, after: Answer) -> tuple[Any, Any]:
@@ -272,6 +293,21 @@ def _package(
         yield from follows(own, *pair("follows"))
 
 
+def is_told_of_set(difference: Difference) -> bool:
+    """Return whether a set has lost what makes it a scope, or one that is searched."""
+    return difference.cause.fact in {
+        DifferenceFact.NOT_RECURSED,
+        DifferenceFact.SCOPE_LOST,
+    }
+
+
+def is_of_set(difference: Difference) -> bool:
+    """Return whether a lost attribute is a part of that, which the set shows itself."""
+    name = difference.attribute.rpartition(".")[2]
+    is_lost = difference.cause.fact is DifferenceFact.LOST
+    return is_lost and name in {_RECURSES, *_OF_SCOPES}
+
+
 def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
     """Yield the names that a set gains or loses, as attributes of their own."""
     sides = (before, after)
@@ -279,9 +315,15 @@ def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Differe
         "names" in side.parts for side in sides
     ):
         return
-    old, new = ({*side.parts["names"]} for side in sides)
+    old, new = ({*side.parts["names"]} - {_RECURSES} for side in sides)
     prefix = f"{subject.attribute}." if subject.attribute else ""
-    for name in sorted(old - new):
+    lost = old - new
+    if _OVERRIDES in lost:
+        functions = tuple(sorted(lost & _OF_SCOPES))
+        cause = Cause(fact=DifferenceFact.SCOPE_LOST, names=functions)
+        yield subject.differs(regression(Kind.REMOVED, cause))
+        lost -= _OF_SCOPES
+    for name in sorted(lost):
         own = replace(subject, attribute=prefix + name)
         kind = Kind.ALIAS if name in subject.aliases else Kind.REMOVED
         yield own.differs(regression(kind, Cause(fact=DifferenceFact.LOST)))

@@ -21,6 +21,7 @@ from toolkit.judge import (
 )
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
+from toolkit.judge.comparing import is_of_set, is_told_of_set
 from toolkit.judge.differences import (
     Cause,
     Difference,
@@ -541,6 +542,11 @@ def _pointed(
             )
 
 
+def _set_of(difference: Difference) -> str:
+    """Return the set that an attribute is in."""
+    return difference.attribute.rpartition(".")[0]
+
+
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
     """Yield the differences, without what a package shows of another one that is named itself."""
     # The first one has the reasons.
@@ -548,7 +554,14 @@ def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
     for each in differences:
         key = (each.attribute, each.system, each.kind, each.cause)
         first.setdefault(key, each)
-    distinct = first.values()
+    sets = {
+        (each.attribute, each.system) for each in first.values() if is_told_of_set(each)
+    }
+    distinct = [
+        each
+        for each in first.values()
+        if not (is_of_set(each) and (_set_of(each), each.system) in sets)
+    ]
     built = {
         (str(each.before), str(each.after))
         for each in distinct

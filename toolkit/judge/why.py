@@ -28,7 +28,8 @@ _DEEPEST = 4
 
 _PART = "build"
 _VERSION = re.compile(r"-\d[^-]*(?:\.drv)?\Z|\.drv\Z")
-_VERSIONED = frozenset({"name", "version"})
+_VERSIONED = re.compile("name|version|([a-z]+H|h)ash")
+"""The attributes that a new version has another value of, with hashes as cargoHash."""
 
 
 class _Side(StrEnum):
@@ -149,7 +150,7 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[Reason, ...]
     reasons = [
         reason
         for name in sorted(before.keys() | after.keys())
-        if not (own.updated and name in _VERSIONED)
+        if not (own.updated and _VERSIONED.fullmatch(name))
         for reason in _attribute(name, before.get(name), after.get(name), own)
     ]
     inputs = tuple(

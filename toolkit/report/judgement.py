@@ -35,7 +35,7 @@ LINES = 25
 _VERDICTS = {
     Decision.SAME: "same: ",
     Decision.SAFE: "safe as far as looked at: ",
-    Decision.LOOK: "look at these {count}: ",
+    Decision.LOOK: "look at {these}: ",
     Decision.UNKNOWN: "unknown: ",
     Decision.REGRESSION: "",
 }
@@ -191,7 +191,8 @@ def verdict(judgement: Judgement) -> str:
     files = counted(judgement.files, "file")
     looked = f"(looked at {counted(judgement.asked, 'attribute')} of {files})"
     decision = decide(judgement)
-    words = _VERDICTS[decision].format(count=len(_rows(to_read(judgement))))
+    count = len(_rows(to_read(judgement)))
+    words = _VERDICTS[decision].format(these=f"these {count}" if count > 1 else "this")
     text = f"{words}{', '.join(counts)}".removesuffix(": ")
     if judgement.asked or text != "same":
         return f"{text} {looked}"

@@ -1,6 +1,7 @@
 """The last lines of a judgement: the packages to build, by whom, and with what result."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from shlex import join, quote
 
@@ -54,7 +55,7 @@ def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator
         yield Line(text=f"rebuilds  {built}")
         yield Line(text=f"labels    {label_text(judgement)}")
     if any(judgement.maintainers.values()):
-        yield Line(text=f"people    {maintainers(judgement)}: --json")
+        yield Line(text=f"people    {maintainers(judgement)}")
     if (plan := judgement.plan) is None:
         return
     if len(plan.built[plan.system]) > MOST:
@@ -71,18 +72,19 @@ def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator
 
 
 def rebuilds(judgement: Judgement) -> str:
-    """Return the number of compared attributes that are built differently, by system."""
+    """Return the number of compared attributes that are built differently, by system.
+
+    Systems with the same numbers are named together.
+    """
     compared = judgement.compared
-    counts = {
-        system: f"{count} of {compared[system]} compared on {system}"
-        if system in compared
-        else f"{count} on {system}"
-        for system, count in judgement.rebuilds.items()
-    }
+    systems: defaultdict[str, list[str]] = defaultdict(list)
+    for system, count in judgement.rebuilds.items():
+        of_all = f" of {compared[system]} compared" if system in compared else ""
+        systems[f"{count}{of_all}"].append(system)
     new = len(judgement.plan.built[judgement.plan.system]) if judgement.plan else 0
-    if not counts and new:
+    if not systems and new:
         return f"{counted(new, 'new package')}"
-    return ", ".join(counts.values())
+    return "; ".join(f"{count} on {', '.join(names)}" for count, names in systems.items())
 
 
 def label_text(judgement: Judgement) -> str:

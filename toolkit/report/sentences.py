@@ -97,13 +97,16 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.READS_MACHINE: (
         "its changed lines read {names}, so the result may differ on another machine"
     ),
+    DifferenceFact.NOT_RECURSED: (
+        "no longer has recurseForDerivations: Hydra and searches leave out its packages"
+    ),
     DifferenceFact.RECURSES: (
-        "recurseForDerivations differs: Hydra and searches now include its packages, "
-        "or no longer do"
+        "has recurseForDerivations now: Hydra and searches include its packages"
     ),
     DifferenceFact.RENAMED: "no longer is {other}: an overlay of {other} does not reach it",
     DifferenceFact.RESULT_LOST: "what {name} gives has lost {names}",
     DifferenceFact.SAYS: "the messages of throw, warn or trace in its file differ",
+    DifferenceFact.SCOPE_LOST: "is no longer a scope: {names} are gone",
     DifferenceFact.SEEN_NEW: "{name} (old: …) sees {names} too",
     DifferenceFact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
     DifferenceFact.TESTS_END: "{names} no longer evaluates",

@@ -84,7 +84,9 @@ def rebuilds(judgement: Judgement) -> str:
     new = len(judgement.plan.built[judgement.plan.system]) if judgement.plan else 0
     if not systems and new:
         return f"{counted(new, 'new package')}"
-    return "; ".join(f"{count} on {', '.join(names)}" for count, names in systems.items())
+    return "; ".join(
+        f"{count} on {', '.join(names)}" for count, names in systems.items()
+    )
 
 
 def label_text(judgement: Judgement) -> str:

@@ -197,7 +197,7 @@ def _require_named(recipe: str | None, kept: Contribution) -> None:
     if recipe != kept.recipe:
         raise ToolkitError(
             f"{kept.branch}: was made by the recipe '{kept.recipe}'",
-            hint=f"if that file is yours, add --branch {kept.branch} "
+            hint=f"if that file is yours, add --branch {quote(kept.branch)} "
             f"--recipe {quote(kept.recipe)}",
         )
 

@@ -36,3 +36,13 @@ def test_what_depends_on_the_machine_is_named(
 ) -> None:
     head, number, rest = before.rpartition("\n1")
     assert {*ambient.read(before, f"{head}\n{used}{rest}").machine} == names, number
+
+
+def test_packages_of_a_table_are_not_followed_to_what_they_read() -> None:
+    before = "final: {\n  x = final.y;\n  y = f config.z;\n}\n"
+    after = before.replace("final.y", "[ final.y ]")
+    settings = [
+        ambient.read(before, after, is_table=is_table).settings
+        for is_table in (False, True)
+    ]
+    assert settings == [("z",), ()]

@@ -14,7 +14,7 @@ from toolkit.asking.packages import (
     Answer,
 )
 from toolkit.judge.comparing import compare
-from toolkit.judge.differences import Difference, Kind, Weight
+from toolkit.judge.differences import Difference, DifferenceFact, Kind, Weight
 from toolkit.judge.fixed_outputs import fetches, refetched
 from toolkit.judge.made import _is_whole  # pyright: ignore[reportPrivateUsage]
 from toolkit.judge.subject import THREW, Compared
@@ -431,6 +431,24 @@ def test_what_an_override_gives_is_named_and_weighed(
         each for each in compare(SUBJECT, *answers) if each.kind is Kind.OVERRIDE
     )
     assert told(found).replace(" override", "", 1) == expected
+
+
+def test_checks_that_are_of_the_installed_package_now_are_no_regression() -> None:
+    weights: list[set[str]] = []
+    for to in ("nativeInstallCheckInputs", "nativeBuildInputs"):
+        sides = (
+            {"check": "/o", "old": {"nativeCheckInputs": "list"}},
+            {"check": "/p", "old": {to: "list"}},
+        )
+        answers = (package(own(), override={"overrideAttrs": side}) for side in sides)
+        found = compare(SUBJECT, *answers)
+        assert [each.cause.fact for each in found] == [
+            DifferenceFact.GIVES_ANOTHER,
+            DifferenceFact.SEEN_NO_MORE,
+            DifferenceFact.SEEN_NEW,
+        ]
+        weights.append({each.weight.value for each in found})
+    assert weights == [{"change", "note"}, {"regression", "note"}]
 
 
 def test_override_functions_come_and_go() -> None:

@@ -317,3 +317,20 @@ def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
     assert [sentence(each) for each in compare(SUBJECT, before, after)] == [
         "no longer evaluates"
     ]
+
+
+def test_packages_of_a_set_that_are_built_differently_are_one_line() -> None:
+    found = [
+        Difference(
+            kind=Kind.PASSTHRU,
+            weight=Weight.CHANGE,
+            cause=replace(BUILT, place=DifferencePlace.PASSTHRU, name=name),
+            attribute="tools",
+            system=SYSTEMS[0],
+        )
+        for name in ("one", "two")
+    ]
+    told = [line for line in lines(judged(*found)) if line.startswith("change  ")]
+    assert told[1:] == [
+        "change     passthru      tools.one, tools.two: is built differently (x86_64-linux)"
+    ]

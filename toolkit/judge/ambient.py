@@ -81,10 +81,15 @@ class Ambient(Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...] = ()
 
 
-def read(before: str, after: str) -> Ambient:
-    """Return what the changed lines of a text read, by names bound there too."""
+def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
+    """Return what the changed lines of a text read, by names bound there too.
+
+    The attributes of a table are packages, which are compared by themselves.
+    """
     lines = {*before.splitlines()} ^ {*after.splitlines()}
-    region = "\n".join(_region(text, lines) for text in (before, after))
+    region = "\n".join(
+        _region(text, lines, is_table=is_table) for text in (before, after)
+    )
     words = {word.removeprefix("__") for word in _READ.findall(region)}
     machine = {name for name, form in _MACHINE_FORMS.items() if form.search(region)}
     inherited = " ".join(_INHERITED.findall(region))
@@ -99,7 +104,7 @@ def read(before: str, after: str) -> Ambient:
     )
 
 
-def _region(text: str, lines: set[str]) -> str:
+def _region(text: str, lines: set[str], *, is_table: bool) -> str:
     """Return the code of some lines, of those around them, and of names in them."""
     written = text.splitlines()
     numbers = [number for number, line in enumerate(written) if line in lines]
@@ -108,7 +113,8 @@ def _region(text: str, lines: set[str]) -> str:
     coded = code.splitlines()
     region = "\n".join(coded[number] for number in sorted(shown))
     bound: dict[str, list[str]] = {}
-    for name, value in _bound(text, code):
+    is_recursive = not is_table and _RECURSIVE.search(code) is not None
+    for name, value in _bound(text, code, is_recursive=is_recursive):
         bound.setdefault(name, []).append(value)
     known: set[str] = set()
     # A static name comes before any `with`.
@@ -124,9 +130,11 @@ def _region(text: str, lines: set[str]) -> str:
     return region
 
 
-def _bound(text: str, code: str) -> Iterator[tuple[str, str]]:
-    """Yield the names that a text binds, or that arguments have defaults for."""
-    is_recursive = _RECURSIVE.search(code) is not None
+def _bound(text: str, code: str, *, is_recursive: bool) -> Iterator[tuple[str, str]]:
+    """Yield the names that a text binds, or that arguments have defaults for.
+
+    Attributes count if they see one another.
+    """
     for binding in tokens.find(text):
         if (binding.local or is_recursive) and binding.names:
             names = binding.names if binding.inherited else binding.names[:1]

@@ -215,7 +215,7 @@ def _changed(
         ),
         words=frozenset(_WORD.findall(around)),
         said=(_said(sides[0], lines), _said(sides[1], lines)),
-        ambient=ambient.read(one, other),
+        ambient=ambient.read(one, other, is_table=path.startswith(mapping.TOP)),
     )
 
 

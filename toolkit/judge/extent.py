@@ -378,6 +378,18 @@ class Extent:
             self.record.reached[file.path] = found
         return general
 
+    def _is_reason(self, file: ChangedText, own: set[AttrPath]) -> bool:
+        """Return whether a derivation differs by a file of that name, such as a patch."""
+        name = PurePosixPath(file.path).name
+        names = {".".join(path) for path in own}
+        reasons = [
+            reason
+            for difference in self.record.differences
+            if difference.attribute in names
+            for reason in difference.why
+        ]
+        return any(name in (*reason.removed, *reason.added) for reason in reasons)
+
     def _require_needed(
         self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]
     ) -> None:
@@ -397,7 +409,8 @@ class Extent:
             return
         others = [path for path in packages if path not in owner]
         if (
-            self.made.needs(file, owner)
+            self._is_reason(file, own)
+            or self.made.needs(file, owner)
             or self.made.needs(file, others)
             or self.made.needs(file, self.made.values(own))
             or (

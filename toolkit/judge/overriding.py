@@ -57,10 +57,12 @@ def _method(
                     after=after.get(trial),
                     opposite_before=before.get("checked") if checked else None,
                     opposite_after=after.get("checked") if checked else None,
+                    is_moved=checked and _moves_checks(before, after),
                 ),
             )
     yield from _flags(own, before.get("flags", {}), after.get("flags", {}))
-    yield from _seen(own, name, before.get("old"), after.get("old"))
+    is_moved = _moves_checks(before, after)
+    yield from _seen(own, name, before.get("old"), after.get("old"), is_moved=is_moved)
     yield from _lost(name, before.get("lost"), after.get("lost"))
     yield from _arrivals(name, before.get("scripts", {}), after.get("scripts", {}))
     reached = [side.get("reached", {}) for side in (before, after)]
@@ -73,8 +75,21 @@ def _method(
     yield from _arrivals(name, *reached)
 
 
+def _moves_checks(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Return whether checks are now those of the installed package.
+
+    They run without doCheck too, as the change wants.
+    """
+    old, new = before.get("old") or {}, after.get("old") or {}
+    gone, come = old.keys() - new.keys(), new.keys() - old.keys()
+    return "nativeInstallCheckInputs" in come and gone <= {"nativeCheckInputs"}
+
+
 class _Trial(Struct, frozen=True, kw_only=True):
-    """The outputs of an override that was tried, and those of the opposite value."""
+    """The outputs of an override that was tried, and those of the opposite value.
+
+    `is_moved` if the change moves checks from what the override turns off.
+    """
 
     method: str
     trial: str
@@ -82,6 +97,7 @@ class _Trial(Struct, frozen=True, kw_only=True):
     after: Any
     opposite_before: Any
     opposite_after: Any
+    is_moved: bool = False
 
     def cause(self, fact: DifferenceFact) -> Cause:
         """Return a cause that is about the trial."""
@@ -103,8 +119,9 @@ def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
         )
     elif own.same:
         if before != after:
+            weigh = changed if trial.is_moved else regression
             cause = trial.cause(DifferenceFact.GIVES_ANOTHER)
-            yield regression(Kind.OVERRIDE, cause, before, after)
+            yield weigh(Kind.OVERRIDE, cause, before, after)
     else:
         yield from _effect(own, trial)
 
@@ -175,15 +192,17 @@ def _seen(
     name: str,
     before: dict[str, str] | None,
     after: dict[str, str] | None,
+    *,
+    is_moved: bool,
 ) -> Iterator[Weighed]:
-    """Compare the attributes that an override gets to see."""
+    """Compare the attributes that an override gets to see; `is_moved` if checks are."""
     if before is None or after is None:
         return
     gone = sorted(before.keys() - after.keys() - HASHES)
     lost = tuple(attribute for attribute in gone if before[attribute] != "null")
     if lost:
         cause = Cause(fact=DifferenceFact.SEEN_NO_MORE, name=name, names=lost)
-        weigh = regression if own.same else changed
+        weigh = regression if own.same and not is_moved else changed
         yield weigh(Kind.OVERRIDE, cause, [*lost])
     if new := tuple(sorted(after.keys() - before.keys() - HASHES)):
         cause = Cause(fact=DifferenceFact.SEEN_NEW, name=name, names=new)

@@ -11,7 +11,10 @@ from msgspec import Struct, structs
 from toolkit import __version__, documents
 from toolkit.judge.decision import Decision, decide, to_read
 from toolkit.judge.differences import (
+    Cause,
     Difference,
+    DifferenceFact,
+    DifferencePlace,
     Gap,
     Judgement,
     Kind,
@@ -167,10 +170,23 @@ def _reason(difference: Difference) -> str | None:
     return found if is_reason and isinstance(found, str) else None
 
 
+def _of_value(difference: Difference) -> Difference:
+    """Return a package of passthru that is built differently as an attribute of its own."""
+    cause = difference.cause
+    is_built = cause.fact is DifferenceFact.BUILT_DIFFERENTLY
+    if not is_built or cause.place is not DifferencePlace.PASSTHRU or cause.within:
+        return difference
+    return structs.replace(
+        difference,
+        attribute=f"{difference.attribute}.{cause.name}",
+        cause=Cause(fact=cause.fact, setting=cause.setting),
+    )
+
+
 def _rows(differences: Sequence[Difference]) -> list[_Row]:
     """Return differences of one cause as one, in their order."""
     together: defaultdict[tuple[str, str, str], list[Difference]] = defaultdict(list)
-    for each in differences:
+    for each in map(_of_value, differences):
         reason = _reason(each) if each.weight is Weight.REGRESSION else None
         cause = reason or f"{sentence(each)} {brief(each.why)}"
         together[each.weight.value, each.kind.value, cause].append(each)

@@ -40,6 +40,7 @@ from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits, program
 from toolkit.process import Command, Completed
 from toolkit.report import judgement as judgements
+from toolkit.report.comment import to_comment
 from toolkit.report.sentences import sentence
 from toolkit.sources.changes import Change, ChangeStep
 from toolkit.sources.trees import NixpkgsTree
@@ -1044,7 +1045,7 @@ def test_a_comment_counts_what_was_not_asked_about_and_has_no_empty_lines_in_a_r
         ({"README.md": ""}, "; 1 thing was not compared."),
     ):
         judgement = judged({NOTES: ("passthru = {", "passthru = { # One."), **files})
-        written = judgements.to_comment(judgement, command="unlet check")
+        written = to_comment(judgement, command="unlet check")
         verdict, blank, looked_at, disclosed = written.decode().splitlines()
         assert verdict.startswith("**same")
         assert (blank, looked_at.endswith(said)) == ("", True)

@@ -22,6 +22,7 @@ from toolkit.judge.differences import (
 )
 from toolkit.judge.rebuilding import NextSteps
 from toolkit.judge.subject import Compared
+from toolkit.report import comment as comments
 from toolkit.report import judgement as judgements
 from toolkit.report import next_steps
 from toolkit.report.markdown import plain
@@ -156,7 +157,7 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
     )
     counts = "2 of 4 compared on x86_64-linux; 1 of 1 compared on aarch64-darwin"
     assert f"rebuilds  {counts}" in lines(judgement)
-    comment = judgements.to_comment(judgement, command="unlet check").decode()
+    comment = comments.to_comment(judgement, command="unlet check").decode()
     assert f"- rebuilds {plain(counts)}" in comment
     of_all = replace(judgement, everything=SYSTEMS[:1])
     assert "rebuilds  2 on x86_64-linux; 1 of 1 compared on aarch64-darwin" in lines(
@@ -272,7 +273,7 @@ def test_what_was_not_compared_is_one_line_unless_all_is_asked_for() -> None:
         "not compared  README.md: nothing to evaluate",
         "not compared  the rest of the set: --all",
     ]
-    comment = judgements.to_comment(judgement, command="unlet check").decode()
+    comment = comments.to_comment(judgement, command="unlet check").decode()
     begin = comment.index("<details><summary>not compared</summary>\n\n- c: too slow\n")
     assert comment.index("\n\n</details>\n") > begin
     assert "4 things were not compared." in comment
@@ -280,10 +281,10 @@ def test_what_was_not_compared_is_one_line_unless_all_is_asked_for() -> None:
 
 def test_a_comment_with_a_fold_has_no_more_than_its_lines() -> None:
     gaps = tuple(Gap(what=str(n), reason=str(n), attribute=str(n)) for n in range(40))
-    comment = judgements.to_comment(
+    comment = comments.to_comment(
         replace(judged(), not_covered=gaps), command="unlet check"
     ).decode()
-    assert len(comment.splitlines()) == judgements.LINES
+    assert len(comment.splitlines()) == comments.LINES
     assert "more\n\n</details>\n\n" in comment
     assert "\n\n\n" not in comment
 

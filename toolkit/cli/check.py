@@ -26,6 +26,7 @@ from toolkit.proposal.checking import Review, check, review
 from toolkit.proposal.requests import BuildRequest, CheckRequest
 from toolkit.report import judgement as judgements
 from toolkit.report import next_steps
+from toolkit.report.comment import to_comment
 from toolkit.report.next_steps import BuildPlace
 from toolkit.sources.changes import ChangeRequest, PullRef
 
@@ -322,7 +323,7 @@ def _review(request: CheckRequest, given: CheckOptions) -> int:
     claims = result.report.proofs if result.report is not None else ()
     if comment:
         output.write(
-            judgements.to_comment(
+            to_comment(
                 result.judgement,
                 command=_again(given),
                 claims=claims,

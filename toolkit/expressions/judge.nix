@@ -184,7 +184,7 @@ let
     else if isAttrs value && found != [ ] then
       head found
     else if isAttrs value && isString (value.out or null) then
-      concatStringsSep "" (filter isString (split "^/nix/store/[0-9a-z]{32}-" value.out))
+      concatStringsSep "" (filter isString (split "^/nix/store/[0-9a-z]{32}-((python|pypy)[0-9.]+-)?" value.out))
     else
       substring 0 12 (hashString "sha256" (toJSON value));
   summary = depth: value: brief (show depth value);

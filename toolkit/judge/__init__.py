@@ -1,6 +1,7 @@
 """The judge: the effects of a change on everything that it touches, whoever made it."""
 
 import time
+from collections.abc import Iterator
 from math import inf
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from toolkit.asking.packages import Times, seconds
 from toolkit.judge import ground, modules
 from toolkit.judge.differences import Judgement, StepVerdict
 from toolkit.judge.extent import Extent
+from toolkit.judge.ground import Ground
 from toolkit.judge.sides import Sides
 from toolkit.model import Progress
 from toolkit.nix import limits
@@ -49,74 +51,111 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     Raise ToolkitError if the trees cannot be laid out.
     """
     began = time.monotonic()
-    times = Times() if request.builds is None else Times(ending=inf)
-    most = seconds(nixos=request.nixos)
-    together = limits.seconds(limits.TOGETHER_SECONDS)
-    if any(str(path).startswith(modules.MODULES) for path in change.whole.files):
-        together += limits.seconds(_MODULE_SECONDS)
     with ground.opened(change.base, progress=progress) as place:
-        if request.builds is not None:
-            progress.step("adding the nixpkgs to the Nix store")
-        spread = (
-            chunks.spread(place.root, change.base.key, options=request.builds)
-            if request.builds is not None
-            else None
+        judging = _Judging(
+            change=change,
+            request=request,
+            ground=place,
+            progress=progress,
+            times=Times() if request.builds is None else Times(ending=inf),
+            spread=_spread(change, request, place, progress),
         )
-
-        def judged(
-            before: ChangeStep | None, after: ChangeStep, allowed: Allowance
-        ) -> Judgement:
-            if (
-                request.bounded
-                and not request.everything
-                and not request.every_reference
-                and not request.nixos
-                and request.builds is None
-            ):
-                times.begin(together)
-            sides = Sides(
-                base=change.base,
-                ground=place,
-                before=dict(before.files) if before is not None else {},
-                after=dict(after.files),
-                nixos=request.nixos,
-                every_reference=request.every_reference,
-                progress=progress,
-                times=times,
-                spread=spread,
-                allowed=allowed,
-            )
-            everything = (
-                request.everything if before is None and after is change.whole else ()
-            )
-            return Extent(
-                sides,
-                request.systems,
-                everything=everything,
-                explained=tuple(request.why.split(".")) if request.why else None,
-            ).judged()
-
-        whole = judged(None, change.whole, limits.allowance(most))
-        steps: list[StepVerdict] = []
-        if len(change.steps) > 1:
-            for before, after in zip((None, *change.steps), change.steps, strict=False):
-                progress.step(f"judging '{after.subject}'")
-                verdict = judged(before, after, Allowance(most))
-                steps.append(
-                    StepVerdict(
-                        subject=after.subject,
-                        commit=after.commit,
-                        differences=verdict.differences,
-                        unknown=verdict.unknown,
-                        unanswered=verdict.unanswered,
-                    )
-                )
+        whole = judging.judged(
+            None,
+            change.whole,
+            limits.allowance(seconds(nixos=request.nixos)),
+            everything=request.everything,
+        )
+        steps = tuple(judging.steps()) if len(change.steps) > 1 else ()
     return replace(
         whole,
         subject=change.subject,
         base=change.origin,
-        steps=tuple(steps),
+        steps=steps,
         warnings=change.warnings,
         head=change.whole.commit,
         seconds=time.monotonic() - began,
     )
+
+
+def _spread(
+    change: Change, request: JudgeRequest, place: Ground, progress: Progress
+) -> chunks.Spread | None:
+    """Return the builds of Nix that evaluate, if they are requested."""
+    if request.builds is None:
+        return None
+    progress.step("adding the nixpkgs to the Nix store")
+    return chunks.spread(place.root, change.base.key, options=request.builds)
+
+
+class _Judging(Struct, frozen=True, kw_only=True):
+    """A change that is judged in a place, as a whole and by its steps."""
+
+    change: Change
+    request: JudgeRequest
+    ground: Ground
+    progress: Progress
+    times: Times
+    spread: chunks.Spread | None
+
+    def judged(
+        self,
+        before: ChangeStep | None,
+        after: ChangeStep,
+        allowed: Allowance,
+        *,
+        everything: tuple[str, ...] = (),
+    ) -> Judgement:
+        """Judge one step after another, or after the base."""
+        request = self.request
+        if self._is_bounded:
+            self.times.begin(self._together)
+        sides = Sides(
+            base=self.change.base,
+            ground=self.ground,
+            before=dict(before.files) if before is not None else {},
+            after=dict(after.files),
+            nixos=request.nixos,
+            every_reference=request.every_reference,
+            progress=self.progress,
+            times=self.times,
+            spread=self.spread,
+            allowed=allowed,
+        )
+        return Extent(
+            sides,
+            request.systems,
+            everything=everything,
+            explained=tuple(request.why.split(".")) if request.why else None,
+        ).judged()
+
+    def steps(self) -> Iterator[StepVerdict]:
+        """Judge each commit compared with the one before."""
+        steps = self.change.steps
+        most = seconds(nixos=self.request.nixos)
+        for before, after in zip((None, *steps), steps, strict=False):
+            self.progress.step(f"judging '{after.subject}'")
+            verdict = self.judged(before, after, Allowance(most))
+            yield StepVerdict(
+                subject=after.subject,
+                commit=after.commit,
+                differences=verdict.differences,
+                unknown=verdict.unknown,
+                unanswered=verdict.unanswered,
+            )
+
+    @property
+    def _is_bounded(self) -> bool:
+        """Whether all evaluations have a time limit together."""
+        request = self.request
+        is_wide = request.everything or request.every_reference or request.nixos
+        return request.bounded and not is_wide and request.builds is None
+
+    @property
+    def _together(self) -> float:
+        """The seconds of all evaluations together."""
+        together = limits.seconds(limits.TOGETHER_SECONDS)
+        files = map(str, self.change.whole.files)
+        if any(file.startswith(modules.MODULES) for file in files):
+            together += limits.seconds(_MODULE_SECONDS)
+        return together

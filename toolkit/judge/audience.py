@@ -42,48 +42,53 @@ class Audience:
         kinds = self._record.kinds
         functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
         serious = {each.attribute for each in self._record.serious}
-
-        def is_value(path: AttrPath) -> bool:
-            """Return whether to compare by value: sets are compared by name, except values of the library."""
-            is_of_library = (
-                path[0] == "lib" and path[2:] != () and ".".join(path) in serious
-            )
-            return kinds[path] not in {SET, FUNCTION} or (
-                kinds[path] == SET and is_of_library
-            )
-
-        single = {path for path in own if path not in same and is_value(path)}
+        single = {
+            path for path in own if path not in same and self._is_value(path, serious)
+        }
         single |= {
             path for path in own if kinds[path] == FUNCTION and path[-1] in functions
         }
         there = readers.find(self._record, single, functions)
         self._ask(there, idle=not functions)
-        if common := sorted(
-            {".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious
-        ):
+        common = {".".join(path) for path in single if path[-1] in readers.OF_ALL}
+        if common := common & serious:
             reason = (
                 "references to it were not looked for: every package has an "
                 "attribute of that name"
             )
-            self._record.not_covered.append(Gap(what=few(common), reason=reason))
-        if not functions:
-            return there.modules
+            self._record.not_covered.append(
+                Gap(what=few(sorted(common)), reason=reason)
+            )
+        return self._ask_callers(there, own) if functions else there.modules
+
+    def _is_value(self, path: AttrPath, serious: Collection[str]) -> bool:
+        """Return whether to compare by value: sets are compared by name, except values of the library."""
+        kind = self._record.kinds[path]
+        if kind != SET:
+            return kind != FUNCTION
+        return path[0] == "lib" and path[2:] != () and ".".join(path) in serious
+
+    def _ask_callers(
+        self, there: readers.Readers, own: Collection[AttrPath]
+    ) -> Sequence[str]:
+        """Evaluate what calls a function that calls one of the change, or is one under another name.
+
+        Such a function shows nothing either. Return NixOS files.
+        """
         # A set may be in one of them.
         opened = [*self._open(), *self._open()]
+        kinds = self._record.kinds
         calling = {
             path
             for path in (*there.strong, *there.weak, *opened)
             if kinds.get(path) == FUNCTION
         } - {*own}
-        if calling := {path for path in calling if path[-1] not in OF_SETS}:
-            # A function that calls one of the change, or is one under another name,
-            # shows nothing either.
-            callers = readers.find(
-                self._record, calling, {path[-1] for path in calling}
-            )
-            self._ask(callers, idle=False)
-            return callers.modules
-        return there.modules
+        calling = {path for path in calling if path[-1] not in OF_SETS}
+        if not calling:
+            return there.modules
+        callers = readers.find(self._record, calling, {path[-1] for path in calling})
+        self._ask(callers, idle=False)
+        return callers.modules
 
     def foreseen(self, names: Collection[str]) -> list[Question]:
         """Return the questions about readers of packages, in case the packages differ."""
@@ -114,12 +119,8 @@ class Audience:
         if not (closed := self.closed):
             return []
         sets = record.names(tuple(name.split(".")) for name in closed)
-        found = [
-            (*path, name)
-            for path, names in sets.items()
-            if len(names) <= _MOST_OPENED
-            for name in sorted(names)
-        ]
+        small = [each for each in sets.items() if len(each[1]) <= _MOST_OPENED]
+        found = [(*path, name) for path, names in small for name in sorted(names)]
         self.names |= {".".join(path) for path in found} - record.asked
         return record.compare({record.native: found}, FEW)[record.native]
 
@@ -155,17 +156,7 @@ class Audience:
         record.idle |= new if idle else set()
         serious = {each.system for each in record.serious} - {STATIC}
         if not idle:
-            record.compare({record.native: wanted}, FEW)
-            record.compare({record.native: more}, ("derivation",))
-            some = wanted[:FEW_READERS]
-            others = {
-                system: some
-                for system in record.systems
-                if system not in {record.native, STATIC}
-            }
-            if STATIC in record.systems:
-                others[STATIC] = [path for path in some if len(path) == 1]
-            record.compare(others, FEW)
+            self._ask_everywhere(wanted, more)
         elif record.native not in serious and serious:
             record.compare(dict.fromkeys(serious, wanted), FEW)
         else:
@@ -181,6 +172,23 @@ class Audience:
                 :FEW_READERS
             ]
             record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
+
+    def _ask_everywhere(
+        self, wanted: Sequence[AttrPath], more: Sequence[AttrPath]
+    ) -> None:
+        """Ask about readers natively, about the first ones elsewhere, and whether `more` are built differently."""
+        record = self._record
+        record.compare({record.native: wanted}, FEW)
+        record.compare({record.native: more}, ("derivation",))
+        some = wanted[:FEW_READERS]
+        others = {
+            system: some
+            for system in record.systems
+            if system not in {record.native, STATIC}
+        }
+        if STATIC in record.systems:
+            others[STATIC] = [path for path in some if len(path) == 1]
+        record.compare(others, FEW)
 
     def ask_maintained(self, file: ChangedText, most: int) -> None:
         """Evaluate the maintainers or teams that a file changes, and the `meta` of their packages, natively."""

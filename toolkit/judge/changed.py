@@ -98,12 +98,8 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
 def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the names that the changed files have defaults for, in the form of a question."""
-    contents = (
-        each.content
-        for file in files
-        for each in (file.before, file.after)
-        if each is not None
-    )
+    sides = [side for file in files for side in (file.before, file.after)]
+    contents = (side.content for side in sides if side is not None)
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
     found = {
         kind: tuple(sorted({*pattern.findall(text)})[:_MOST_GIVEN])
@@ -195,13 +191,7 @@ def _changed(
         for each in (before, after)
     )
     if path.endswith(".json"):
-        members, others = _members(one), _members(other)
-        names = {
-            (name,)
-            for name in members.keys() | others.keys()
-            if members.get(name) != others.get(name)
-        }
-        return replace(file, names=frozenset(names), rest=not (members and others))
+        return _changed_json(file, _members(one), _members(other))
     lines = {*one.splitlines()} ^ {*other.splitlines()}
     sides = [tokens.conditions(text, lines) for text in (one, other)]
     around = "".join(sides)
@@ -217,6 +207,18 @@ def _changed(
         said=(_said(sides[0], lines), _said(sides[1], lines)),
         ambient=ambient.read(one, other, is_table=path.startswith(mapping.TOP)),
     )
+
+
+def _changed_json(
+    file: ChangedText, members: dict[str, Any], others: dict[str, Any]
+) -> ChangedText:
+    """Return a file of JSON with the members that differ."""
+    names = {
+        (name,)
+        for name in members.keys() | others.keys()
+        if members.get(name) != others.get(name)
+    }
+    return replace(file, names=frozenset(names), rest=not (members and others))
 
 
 def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Compare every attribute of the set, by hashes of most of what Nix shows of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -26,6 +26,9 @@ _TOGETHER = 6000
 _HASHED = ("arguments", "kinds", "meta", "passthru", "position")
 
 
+_Pairs = Mapping[AttrPath, tuple[Answer, Answer]]
+
+
 def compare(record: Record, system: str) -> None:
     """Compare all attributes on a system, and the first MOST_DEEP that differ in full."""
     if not (found := _answers(record, system)):
@@ -33,40 +36,11 @@ def compare(record: Record, system: str) -> None:
             Gap(what=system, reason="the package set does not evaluate")
         )
         return
-    limited = {
-        path: after if after.limited else before
-        for path, (before, after) in found.items()
-    }
-    limits = {
-        ".".join(path): next(iter(each.limits.values()))
-        for path, each in limited.items()
-        if each.limited
-    }
-    record.unknown.extend(
-        [Gap(what=system, reason=f"{name}: {limit}") for name, limit in limits.items()]
-    )
+    _leave(record, system, found)
     packages = {
         path for path, pair in found.items() if PACKAGE in {each.kind for each in pair}
     }
     record.asked |= {".".join(path) for path in packages}
-    failed = [
-        path
-        for path, pair in found.items()
-        if {each.kind for each in pair} <= {THROWS, ENDS}
-    ]
-    unshown = [
-        path
-        for path, pair in found.items()
-        if all(each.kind == PACKAGE and "passthru" not in each.parts for each in pair)
-    ]
-    for what, paths in (
-        ("does not evaluate", failed),
-        ("its passthru cannot be asked for", unshown),
-    ):
-        if names := sorted({".".join(path) for path in paths} - limits.keys()):
-            record.not_covered.append(
-                Gap(what=f"{few(names)} on {system}", reason=f"{what}, before as after")
-            )
 
     def rank(path: AttrPath) -> tuple[bool, int, AttrPath]:
         return all(each.kind == PACKAGE for each in found[path]), len(path), path
@@ -85,6 +59,40 @@ def compare(record: Record, system: str) -> None:
                 reason=reason,
             )
         )
+
+
+def _leave(record: Record, system: str, found: _Pairs) -> None:
+    """Add what met a limit, what evaluates on no side, and what shows no passthru."""
+    limited = {
+        path: after if after.limited else before
+        for path, (before, after) in found.items()
+    }
+    limits = {
+        ".".join(path): next(iter(each.limits.values()))
+        for path, each in limited.items()
+        if each.limited
+    }
+    record.unknown.extend(
+        [Gap(what=system, reason=f"{name}: {limit}") for name, limit in limits.items()]
+    )
+    failed = [
+        path
+        for path, pair in found.items()
+        if {each.kind for each in pair} <= {THROWS, ENDS}
+    ]
+    unshown = [
+        path
+        for path, pair in found.items()
+        if all(each.kind == PACKAGE and "passthru" not in each.parts for each in pair)
+    ]
+    for what, paths in (
+        ("does not evaluate", failed),
+        ("its passthru cannot be asked for", unshown),
+    ):
+        if names := sorted({".".join(path) for path in paths} - limits.keys()):
+            record.not_covered.append(
+                Gap(what=f"{few(names)} on {system}", reason=f"{what}, before as after")
+            )
 
 
 def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer]]:

@@ -93,6 +93,10 @@ class Extent:
                 everything.compare(self.record, system)
             if not self.everything:
                 self.record.unknown.extend(self.made.unreached)
+        return rebuilding.planned(self._judgement(), self.record)
+
+    def _judgement(self) -> Judgement:
+        """Return all that is known so far."""
         differences = [*_pointed(self.record.maps, _told_once(self.record.differences))]
         differ = {
             each.attribute for each in differences if each.weight is not Weight.NOTE
@@ -101,7 +105,7 @@ class Extent:
         apart = {gap for gap in gaps if self._stands_apart(gap)}
         asked = len(self.record.asked)
         differing = len(differ & self.record.asked) if asked else len(differ)
-        judgement = Judgement(
+        return Judgement(
             files=len(self.files),
             systems=tuple(self.systems),
             asked=asked,
@@ -125,7 +129,6 @@ class Extent:
                 if name in differ
             },
         )
-        return rebuilding.planned(judgement, self.record)
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
         """Return by system which of the attributes that are wanted were compared there."""
@@ -141,12 +144,12 @@ class Extent:
 
     def _stands_apart(self, gap: Gap) -> bool:
         """Return whether a limit was met by a reference, or on one system while others have an answer."""
-        others = {
-            name
+        elsewhere = [
+            names
             for system, names in self.record.compared.items()
             if system != gap.system
-            for name in names
-        }
+        ]
+        others = {name for names in elsewhere for name in names}
         return gap.limit is not None and gap.attribute in self.audience.names | others
 
     def _broken(self, file: ChangedText) -> Difference:
@@ -159,9 +162,8 @@ class Extent:
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
         """Compare the attributes that the files make, then those that read or override them."""
-        if any(file.path == mapping.ALIASES for file in files) or self._moves_names(
-            files
-        ):
+        moves_names = self._moves_names(files)
+        if moves_names or any(file.path == mapping.ALIASES for file in files):
             text = "\n".join(each.text(mapping.ALIASES) for each in self.record.maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
         for file in files:
@@ -173,57 +175,68 @@ class Extent:
             for file in files
             if not file.equal and file.path in self.record.reached
         ]
-        self._ask_made(differing)
         special = [file for file in differing if file.path not in general]
-        self.made.widen(special)
-        # A file that Nix reads as before may differ by positions alone.
-        moved = {
-            path
-            for file in files
-            if file.equal
-            for path in self.record.reached.get(file.path, ())
-        }
-        self.record.compare(
-            {self.native: self.made.few_enough(moved - {*self.record.kinds})}
-        )
-        if self._moves_names(files):
+        self._ask_files(files, differing, special)
+        if moves_names:
             self._compare_names()
         self._compare_other_names(differing)
         self._look_beyond(
             [file.path for file in differing if file.path in general], special
         )
-        for file in special:
-            packages = self.record.packages(
-                self.made.there(file, self.record.reached[file.path])
-            )
-            settings.compare(self.record, file, packages)
+        self._compare_settings(special)
         made = self.made.own(differing)
         why.explain(self.record, made, self.explained)
-        self.audience.add_readers(
-            modules.compare(
-                self.record,
-                [
-                    file
-                    for file in files
-                    if not file.equal and modules.is_judged(self.record, file)
-                ],
-            )
-        )
+        self._compare_modules(files)
         library.compare(self.record, files)
         self._ask_references(made)
         for file in differing:
             self._note(file)
         self.record.weigh_unnamed(self.audience.names)
-        for file in (each for each in special if not self._is_unnamed(each)):
+        self._require_all_needed(special, made)
+
+    def _ask_files(
+        self,
+        files: Sequence[ChangedText],
+        differing: Sequence[ChangedText],
+        special: Sequence[ChangedText],
+    ) -> None:
+        """Compare what the `differing` files make, and what else the `special` ones do."""
+        self._ask_made(differing)
+        self.made.widen(special)
+        # A file that Nix reads as before may differ by positions alone.
+        equal = [file.path for file in files if file.equal]
+        moved = {path for file in equal for path in self.record.reached.get(file, ())}
+        self.record.compare(
+            {self.native: self.made.few_enough(moved - {*self.record.kinds})}
+        )
+
+    def _compare_settings(self, files: Sequence[ChangedText]) -> None:
+        """Compare the packages of files in the configurations that their lines read."""
+        for file in files:
+            there = self.made.there(file, self.record.reached[file.path])
+            settings.compare(self.record, file, self.record.packages(there))
+
+    def _compare_modules(self, files: Sequence[ChangedText]) -> None:
+        """Compare NixOS modules, and remember the tests that read them."""
+        judged = [
+            file
+            for file in files
+            if not file.equal and modules.is_judged(self.record, file)
+        ]
+        self.audience.add_readers(modules.compare(self.record, judged))
+
+    def _require_all_needed(
+        self, files: Sequence[ChangedText], made: set[AttrPath]
+    ) -> None:
+        """Say which files are unknown, since nothing is made from them, or needs them."""
+        for file in files:
+            if self._is_unnamed(file):
+                continue
             if found := self.record.reached[file.path]:
                 self._require_needed(file, found & made, made)
             else:
-                self._leave(
-                    Gap(
-                        what=file.path,
-                        reason="no attribute was found that is made from it",
-                    )
-                )
+                reason = "no attribute was found that is made from it"
+                self._leave(Gap(what=file.path, reason=reason))
 
     def _look_beyond(
         self, general: Sequence[str], special: Sequence[ChangedText]
@@ -382,13 +395,16 @@ class Extent:
         """Return whether a derivation differs by a file of that name, such as a patch."""
         name = PurePosixPath(file.path).name
         names = {".".join(path) for path in own}
-        reasons = [
-            reason
+        own_ones = (
+            difference
             for difference in self.record.differences
             if difference.attribute in names
+        )
+        return any(
+            name in (*reason.removed, *reason.added)
+            for difference in own_ones
             for reason in difference.why
-        ]
-        return any(name in (*reason.removed, *reason.added) for reason in reasons)
+        )
 
     def _require_needed(
         self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]
@@ -400,24 +416,7 @@ class Extent:
         if own and file.path in {mapping.ALL_PACKAGES, mapping.ALIASES}:
             # All packages need a table of them; what its names are was asked.
             return
-        packages, all_packages = (
-            self.record.packages(own),
-            self.record.packages(made - own),
-        )
-        owner = [path for path in packages if path[0] == by_name(file.path)]
-        if owner and is_package(file.path):
-            return
-        others = [path for path in packages if path not in owner]
-        if (
-            self._is_reason(file, own)
-            or self.made.needs(file, owner)
-            or self.made.needs(file, others)
-            or self.made.needs(file, self.made.values(own))
-            or (
-                not (self.audience.left or self.audience.closed)
-                and self.made.needs(file, all_packages)
-            )
-        ):
+        if self._is_needed(file, own, made):
             return
         callers = sorted(
             path
@@ -444,6 +443,26 @@ class Extent:
                 f"not {self.audience.left} others"
             )
             self.made.unreached.append(Gap(what=file.path, reason=reason))
+
+    def _is_needed(
+        self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]
+    ) -> bool:
+        """Return whether a package needs a file: its own first, then what else may."""
+        packages = self.record.packages(own)
+        all_packages = self.record.packages(made - own)
+        owner = [path for path in packages if path[0] == by_name(file.path)]
+        if owner and is_package(file.path):
+            return True
+        others = [path for path in packages if path not in owner]
+        if (
+            self._is_reason(file, own)
+            or self.made.needs(file, owner)
+            or self.made.needs(file, others)
+            or self.made.needs(file, self.made.values(own))
+        ):
+            return True
+        is_all = not (self.audience.left or self.audience.closed)
+        return is_all and self.made.needs(file, all_packages)
 
     def _leave(self, gap: Gap) -> None:
         """Say that what a file does is unknown, but for a program that is run by hand."""

@@ -249,14 +249,12 @@ class Made:
             - known
         ):
             known |= functions
-            users = {
-                (*path[:-1], *user)
-                for path in functions
-                for match in re.finditer(
-                    rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])", text
-                )
-                for user in tokens.attributes(text, match.start())
-            }
+            users: set[AttrPath] = set()
+            for path in functions:
+                word = rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])"
+                for match in re.finditer(word, text):
+                    around = tokens.attributes(text, match.start())
+                    users |= {(*path[:-1], *user) for user in around}
             reached |= users
             self.users |= users
             self.ask(users - {*self._record.kinds}, most_deep=_MOST_MARKED)
@@ -332,12 +330,11 @@ class Made:
 
     def own(self, files: Sequence[ChangedText]) -> set[AttrPath]:
         """Return the existing attributes that the change may affect."""
-        return {
-            path
-            for file in files
-            for path in self.there(file, self._record.reached[file.path])
-            if self._is_own(file, path)
-        }
+        own: set[AttrPath] = set()
+        for file in files:
+            there = self.there(file, self._record.reached[file.path])
+            own |= {path for path in there if self._is_own(file, path)}
+        return own
 
     def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the existing attributes of a file.
@@ -401,12 +398,11 @@ def candidates(
         for each, content in zip(maps, (file.before, file.after), strict=True)
         if content is not None
     ]
-    sides = [each.reached(file.path, file.names) for each in there]
-    # What a package is fetched from is looked at with it.
-    found = {
-        path
-        for paths, _ in sides
-        for path in paths
-        if path[-1] != "src" or len(path) == 1
-    }
-    return found, any(is_all for _, is_all in sides)
+    found: set[AttrPath] = set()
+    is_any = False
+    for each in there:
+        paths, is_all = each.reached(file.path, file.names)
+        # What a package is fetched from is looked at with it.
+        found |= {path for path in paths if path[-1] != "src" or len(path) == 1}
+        is_any |= is_all
+    return found, is_any

@@ -245,12 +245,8 @@ class Map:
 
     def sets(self) -> set[str]:
         """Return the names that look like package sets in the table of all packages."""
-        return {
-            name
-            for names in _SETS.findall(self.text(ALL_PACKAGES))
-            for name in names
-            if name
-        }
+        found = _SETS.findall(self.text(ALL_PACKAGES))
+        return {name for names in found for name in names} - {""}
 
     def families(self) -> set[AttrPath]:
         """Return the package sets at the top level."""
@@ -286,9 +282,7 @@ class Map:
         names = [file]
         if PurePosixPath(file).name == "default.nix":
             names.append(dirname(file))
-        direct = {
-            other for name in names for other in self._who_name(name) if other != file
-        }
+        direct = {other for name in names for other in self._who_name(name)} - {file}
         for other in sorted(direct):
             yield other, names, ()
         if direct or file.startswith(TOP) or package_files.is_package(file):

@@ -2,12 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from math import inf
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from toolkit.judge import mapping, tokens
 from toolkit.judge.differences import Difference, Kind, Weight
@@ -74,62 +74,85 @@ def find(
         name: rank
         for rank, name in enumerate(dict.fromkeys(chain.from_iterable(named.values())))
     }
-    strong, weak, first = set[AttrPath](), set[AttrPath](), set[AttrPath]()
-    modules: list[str] = []
-    unread = len(naming) - len(naming[:most_files])
+    known = record.files if files is None else files
+    search = _Search(places=places, serious=frozenset(serious), most=most)
     # If not all can be looked at, it is the files of some names.
     for file in sorted(
         named, key=lambda file: min(map(ranks.__getitem__, named[file]))
     ):
-        is_table, is_module, text = (
-            file in _TABLES,
-            file.startswith("nixos/"),
-            places.text(file),
-        )
-        if not is_table and file in (record.files if files is None else files):
-            continue
-        if not (is_table or _reads(text, named[file])):
-            if is_module or serious.isdisjoint(named[file]):
-                continue
-            if len(weak) >= most:
-                unread += 1
-                continue
-        code = tokens.in_code(text, tuple(chain.from_iterable(named[file].values())))
-        found = {
-            name: kept
-            for name, offsets in named[file].items()
-            if (kept := [at for at in offsets if at in code])
+        if file in _TABLES or file not in known:
+            search.read(file, named[file])
+
+    unread = search.unread + len(naming) - len(naming[:most_files])
+    return Readers(
+        strong=search.ranked(search.strong - {*own}),
+        weak=search.ranked(search.weak - search.strong - {*own}),
+        modules=tuple(sorted(search.modules)),
+        left={"file": unread, "name": len(names[most_names:])},
+    )
+
+
+class _Search(Struct, kw_only=True):
+    """The readers in the files that were read so far, of at most so many attributes.
+
+    `first` are those that read a `serious` name, one that differs.
+    """
+
+    places: mapping.Map
+    serious: frozenset[str]
+    most: float
+    strong: set[AttrPath] = field(default_factory=set[AttrPath])
+    weak: set[AttrPath] = field(default_factory=set[AttrPath])
+    first: set[AttrPath] = field(default_factory=set[AttrPath])
+    modules: list[str] = field(default_factory=list[str])
+    unread: int = 0
+
+    def read(self, file: str, named: Mapping[str, Sequence[int]]) -> None:
+        """Add the attributes of a file that read names, which stand at some offsets."""
+        is_table, is_module = file in _TABLES, file.startswith("nixos/")
+        text = self.places.text(file)
+        if not (is_table or _reads(text, named)):
+            if is_module or self.serious.isdisjoint(named):
+                return
+            if len(self.weak) >= self.most:
+                self.unread += 1
+                return
+        code = tokens.in_code(text, tuple(chain.from_iterable(named.values())))
+        in_code = {
+            name: [at for at in offsets if at in code]
+            for name, offsets in named.items()
         }
-        differ = {name: found[name] for name in serious & found.keys()}
+        found = {name: offsets for name, offsets in in_code.items() if offsets}
+        differ = {name: found[name] for name in self.serious & found.keys()}
         is_reading = is_table or _reads(text, found)
         if is_module:
-            modules += [file] if is_reading else []
+            self.modules += [file] if is_reading else []
         elif is_reading or differ:
-            made = (
-                _named(places, file, found)
-                if is_table
-                else _made_from(places, file, found)
-            )
-            (
-                strong if is_table or (is_reading and len(strong) < most) else weak
-            ).update(made)
-            first |= (
-                _named(places, file, differ) if is_table else made if differ else set()
-            )
+            self._add(file, found, differ, is_reading=is_reading)
 
-    def ranked(paths: set[AttrPath]) -> tuple[AttrPath, ...]:
-        there = (path for path in paths - {*own} if len(path) <= _DEEPEST)
-        return tuple(
-            sorted(there, key=lambda path: (path not in first, len(path), path))
-        )
+    def ranked(self, paths: set[AttrPath]) -> tuple[AttrPath, ...]:
+        """Return attributes that are not too deep, the first ones first."""
+        kept = [path for path in paths if len(path) <= _DEEPEST]
+        kept.sort(key=lambda path: (path not in self.first, len(path), path))
+        return tuple(kept)
 
-    left = {"file": unread, "name": len(names[most_names:])}
-    return Readers(
-        strong=ranked(strong),
-        weak=ranked(weak - strong),
-        modules=tuple(sorted(modules)),
-        left=left,
-    )
+    def _add(
+        self,
+        file: str,
+        found: Mapping[str, Iterable[int]],
+        differ: Mapping[str, Iterable[int]],
+        *,
+        is_reading: bool,
+    ) -> None:
+        """Add the attributes of a file by what it names, and by what of that differs."""
+        if file in _TABLES:
+            self.strong |= _named(self.places, file, found)
+            self.first |= _named(self.places, file, differ)
+            return
+        made = _made_from(self.places, file, found)
+        is_strong = is_reading and len(self.strong) < self.most
+        (self.strong if is_strong else self.weak).update(made)
+        self.first |= made if differ else set()
 
 
 def _differing(differences: Iterable[Difference]) -> set[str]:
@@ -167,12 +190,8 @@ def _named(
 ) -> set[AttrPath]:
     """Return the attributes of a file in which some places stand."""
     text = places.text(file)
-    return {
-        path
-        for offsets in found.values()
-        for at in offsets
-        for path in tokens.attributes(text, at)
-    }
+    places_of_all = chain.from_iterable(found.values())
+    return {path for at in places_of_all for path in tokens.attributes(text, at)}
 
 
 def _reads(text: str, named: Mapping[str, Iterable[int]]) -> bool:

@@ -2,7 +2,14 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -180,38 +187,40 @@ class Sides(Struct, frozen=True, kw_only=True):
         *,
         foreseen: Sequence[_Task] = (),
     ) -> dict[str, list[Answer]]:
-        known = {
-            system: self._known(contents, system)
-            for system in (*asked, *(system for system, _ in foreseen))
+        systems = (*asked, *(system for system, _ in foreseen))
+        known = {system: self._known(contents, system) for system in systems}
+        limited = set[str]()
+        tasks, counts = self._tasks(known, asked, foreseen, limited)
+        if tasks:
+            tell = self._telling(counts, what)
+            for system, answers in self._evaluated(contents, tasks, tell, limited):
+                known[system].keep(answers)
+        return {
+            system: [known[system].answers[key(question)] for question in questions]
+            for system, questions in asked.items()
         }
-        jobs = limits.jobs(each=_EACH_MIB)
-        counts, limited = Counter[str](), set[str]()
 
-        def split(
-            system: str, questions: Sequence[Question], parts: int
-        ) -> list[Sequence[Question]]:
-            most = _MOST_HASHED if self.hashed else _MOST
-            answers = known[system].answers
-            if self.spread is not None:
-                # A chunk is the same one, whatever is known and however many
-                # processors there are: then others have evaluated it, too.
-                return [
-                    chunk
-                    for chunk in _chunks(questions, most)
-                    if not all(key(question) in answers for question in chunk)
-                ]
-            new = [question for question in questions if key(question) not in answers]
-            return _chunks(new, min(most, max(_LEAST, -(-len(new) // parts))))
+    def _tasks(
+        self,
+        known: Mapping[str, Kept[Answer]],
+        asked: Mapping[str, Sequence[Question]],
+        foreseen: Sequence[_Task],
+        limited: Collection[str],
+    ) -> tuple[list[_Task], Counter[str]]:
+        """Return the evaluations of what is not known, and the number of their questions by system.
+
+        What is foreseen is asked if processors are idle, unless a system was `limited`.
+        """
+        jobs, counts = limits.jobs(each=_EACH_MIB), Counter[str]()
 
         def part(
             system: str, questions: Callable[[], Sequence[Question]], number: int
         ) -> Sequence[Question]:
             # What met a limit may meet it natively, and is then not asked elsewhere.
-            found = (
-                split(system, questions(), jobs)[number : number + 1]
-                if not limited
-                else []
-            )
+            if limited:
+                return ()
+            parts = self._split(known[system], questions(), jobs)
+            found = parts[number : number + 1]
             counts[system] += sum(map(len, found))
             return found[0] if found else ()
 
@@ -220,11 +229,13 @@ class Sides(Struct, frozen=True, kw_only=True):
         # longest.
         order = sorted(asked, key=lambda system: (system != NATIVE, "-" in system))
         unknown = {
-            system: asked[system] for system in order if split(system, asked[system], 1)
+            system: asked[system]
+            for system in order
+            if self._split(known[system], asked[system], 1)
         }
         for system, questions in unknown.items():
             # What all packages of a system are made with is evaluated in each part.
-            parts = split(system, questions, -(-jobs // len(unknown)))
+            parts = self._split(known[system], questions, -(-jobs // len(unknown)))
             tasks += [(system, partial(list, part)) for part in parts]
             counts[system] = sum(map(len, parts))
         if 0 < len(tasks) < jobs and self.spread is None:
@@ -233,35 +244,54 @@ class Sides(Struct, frozen=True, kw_only=True):
                 for system, later in foreseen
                 for number in range(jobs)
             ]
-        if tasks:
-            tell = self._telling(counts, what)
-            at_once = jobs if self.spread is None else len(tasks)
-            with self._laid(contents, len(tasks)) as place, process.ending_together():
+        return tasks, counts
 
-                def answer(task: _Task) -> dict[str, Answer]:
-                    system, questions = task[0], task[1]()
-                    with place.taking_part():
-                        answers = ask(
-                            self._scope(system, place),
-                            questions,
-                            times=self.times,
-                            allowed=self.allowed,
-                            heard=partial(tell, system),
-                        )
-                    limited.update(system for each in answers if each.limited)
-                    return dict(zip(map(key, questions), answers, strict=True))
+    def _split(
+        self, known: Kept[Answer], questions: Sequence[Question], parts: int
+    ) -> list[Sequence[Question]]:
+        """Return the questions without an answer, in so many parts or more."""
+        most = _MOST_HASHED if self.hashed else _MOST
+        if self.spread is not None:
+            # A chunk is the same one, whatever is known and however many processors
+            # there are: then others have evaluated it, too.
+            return [
+                chunk
+                for chunk in _chunks(questions, most)
+                if not all(key(question) in known.answers for question in chunk)
+            ]
+        new = [question for question in questions if key(question) not in known.answers]
+        return _chunks(new, min(most, max(_LEAST, -(-len(new) // parts))))
 
-                found: dict[str, dict[str, Answer]] = defaultdict(dict)
-                for (system, _), answers in zip(
-                    tasks, side_by_side(answer, tasks, jobs=at_once), strict=True
-                ):
-                    found[system] |= answers
-            for system, answers in found.items():
-                known[system].keep(answers)
-        return {
-            system: [known[system].answers[key(question)] for question in questions]
-            for system, questions in asked.items()
-        }
+    def _evaluated(
+        self,
+        contents: Mapping[PurePosixPath, TreeFile | None],
+        tasks: Sequence[_Task],
+        tell: Callable[[str], None],
+        limited: set[str],
+    ) -> Iterator[tuple[str, dict[str, Answer]]]:
+        """Yield the answers of evaluations by system; those that met a limit add it to `limited`."""
+        jobs = len(tasks) if self.spread is not None else limits.jobs(each=_EACH_MIB)
+        found: dict[str, dict[str, Answer]] = defaultdict(dict)
+        with self._laid(contents, len(tasks)) as place, process.ending_together():
+
+            def answer(task: _Task) -> dict[str, Answer]:
+                system, questions = task[0], task[1]()
+                with place.taking_part():
+                    answers = ask(
+                        self._scope(system, place),
+                        questions,
+                        times=self.times,
+                        allowed=self.allowed,
+                        heard=partial(tell, system),
+                    )
+                limited.update(system for each in answers if each.limited)
+                return dict(zip(map(key, questions), answers, strict=True))
+
+            for (system, _), answers in zip(
+                tasks, side_by_side(answer, tasks, jobs=jobs), strict=True
+            ):
+                found[system] |= answers
+        yield from found.items()
 
     @property
     def root(self) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, takewhile
 from typing import NamedTuple
@@ -194,45 +194,40 @@ def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]
         before = tuple(name for each in chain[:position] for name in each.names)
         if before:
             return {before}
-        # A whole set may be bound, to be made a fixed point of.
-        within = tuple(
-            name
-            for each in chain[position + 1 :]
-            if not (each.local or each.inherited)
-            for name in each.names
-        )
-        if within:
-            paths.add(within)
-        # Such a set may inherit another binding of the let.
-        inherited = next(
-            (
-                each
-                for each in chain[position + 1 :]
-                if each.inherited and not each.local
-            ),
-            None,
-        )
-        paths |= (
-            {(*within, name) for name in inherited.names}
-            if inherited is not None
-            else set()
-        )
         if not depth:
             return set()
-        for name in local.names:
-            for match in re.finditer(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text):
-                if not local.start <= match.start() < local.end:
-                    named = attributes(text, match.start(), depth=depth - 1)
-                    paths |= named | {
-                        (*path, *within) for path in named if path[-1] == name
-                    }
-        return paths
+        inner = [each for each in chain[position + 1 :] if not each.local]
+        return _attributes_of_local(text, local, inner, depth)
     path: tuple[str, ...] = ()
     for each in chain:
         if each.inherited:
             return {(*path, name) for name in each.names}
         path = (*path, *each.names)
         paths.add(path)
+    return paths
+
+
+def _attributes_of_local(
+    text: str, local: TokenBinding, inner: Sequence[TokenBinding], depth: int
+) -> set[tuple[str, ...]]:
+    """Return the attribute paths of a let's binding: of its uses, and of those `inner` to it."""
+    paths: set[tuple[str, ...]] = set()
+    # A whole set may be bound, to be made a fixed point of.
+    bound = [each for each in inner if not each.inherited]
+    within = tuple(name for each in bound for name in each.names)
+    if within:
+        paths.add(within)
+    # Such a set may inherit another binding of the let.
+    inherited = next((each for each in inner if each.inherited), None)
+    if inherited is not None:
+        paths |= {(*within, name) for name in inherited.names}
+    for name in local.names:
+        for match in re.finditer(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text):
+            if not local.start <= match.start() < local.end:
+                named = attributes(text, match.start(), depth=depth - 1)
+                paths |= named | {
+                    (*path, *within) for path in named if path[-1] == name
+                }
     return paths
 
 

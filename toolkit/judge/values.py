@@ -8,6 +8,9 @@ from typing import Any, TypeGuard, cast
 from toolkit.judge.subject import with_strings
 
 STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
+_PREFIX = re.compile(rf"{STORE.pattern}(?:(?:python|pypy)[\d.]+-)?")
+"""What stands before a package's name: each interpreter has packages of that name."""
+
 _MOST_TEXT = 60
 
 
@@ -27,6 +30,8 @@ def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
 
 
 def _label(value: Any) -> str:  # noqa: ANN401 - JSON
+    if is_package(value) and isinstance(value["out"], str):
+        return _PREFIX.sub("", value["out"])
     members = value if is_set(value) else {}
     names = (
         members.get(name)

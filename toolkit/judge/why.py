@@ -147,22 +147,18 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[Reason, ...]
     A value that differs as the version does is no reason.
     """
     own = Own(before=before, after=after)
-    reasons = [
-        reason
-        for name in sorted(before.keys() | after.keys())
-        if not (own.updated and _VERSIONED.fullmatch(name))
-        for reason in _attribute(name, before.get(name), after.get(name), own)
-    ]
-    inputs = tuple(
-        dict.fromkeys(
-            name
-            for reason in reasons
-            if reason.form is Form.INPUT
-            for name in reason.added
-        )
-    )
-    rest = [reason for reason in reasons if reason.form is not Form.INPUT]
-    by_inputs = [Reason(form=Form.INPUT, added=inputs)] if inputs else []
+    names = sorted(before.keys() | after.keys())
+    if own.updated:
+        names = [name for name in names if not _VERSIONED.fullmatch(name)]
+    rest: list[Reason] = []
+    inputs: dict[str, None] = {}
+    for name in names:
+        for reason in _attribute(name, before.get(name), after.get(name), own):
+            if reason.form is Form.INPUT:
+                inputs |= dict.fromkeys(reason.added)
+            else:
+                rest.append(reason)
+    by_inputs = [Reason(form=Form.INPUT, added=tuple(inputs))] if inputs else []
     return (*rest, *by_inputs)
 
 

@@ -1,0 +1,171 @@
+"""The judge's result as a comment on a pull request, in Markdown."""
+
+from collections.abc import Iterator, Sequence
+
+from toolkit import __version__
+from toolkit.judge.differences import Judgement, Weight
+from toolkit.model import Proof, Status
+from toolkit.report import next_steps
+from toolkit.report.causes import CauseRow, cause_rows
+from toolkit.report.gaps import gap_texts, limit_texts, ranked
+from toolkit.report.judgement import commit_texts, verdict, where
+from toolkit.report.markdown import code, plain
+from toolkit.report.sentences import sentence
+from toolkit.text import counted, few
+
+LINES = 25
+"""The most lines of a comment."""
+
+_FEW = 3
+_ROWS = 12
+_GAPS = 3
+_FOLD = ("<details><summary>not compared</summary>", "", "", "</details>")
+_FEWEST_FOLDED = 2
+_KEPT = 8
+"""The lines that the commits leave for what follows."""
+
+
+def to_comment(
+    judgement: Judgement,
+    *,
+    command: str,
+    claims: Sequence[Proof] = (),
+    notes: Sequence[str] = (),
+) -> bytes:
+    """Return the comment, in Markdown, of at most LINES lines.
+
+    `command` judges the same again.
+    """
+    head = [
+        (
+            f"**{plain(verdict(judgement))}** for "
+            f"{code(judgement.subject)}{where(judgement, ' on ')}"
+        ),
+        "",
+    ]
+    body = _differences(judgement)
+    commits = [f"- {plain(text)}" for text in commit_texts(judgement)]
+    body += commits[: LINES - len(head) - len(body) - _KEPT]
+    body += [*_notes(judgement), *_unknown(judgement), *_claims(claims)]
+    body += [f"- {plain(note)}" for note in notes[:_GAPS]]
+    foot = [*[""] * bool(body), *_foot(judgement, command)]
+    body = body[: LINES - len(head) - len(foot)]
+    fold = _fold(judgement, LINES - len(head) - len(body) - len(foot) - 1)
+    if fold and body:
+        fold.insert(0, "")
+    elif fold:
+        fold.append("")
+    text = "\n".join([*head, *body, *fold, *foot])
+    return f"{text}\n".encode(errors="backslashreplace")
+
+
+def _differences(judgement: Judgement) -> list[str]:
+    """Return the rebuilds, and the first causes that are more than notes."""
+    rows = [
+        row
+        for row in cause_rows(judgement.differences)
+        if row.first.weight is not Weight.NOTE
+    ]
+    items: list[str] = []
+    if built := next_steps.rebuilds(judgement):
+        labels = plain(next_steps.label_text(judgement))
+        items.append(f"- rebuilds {plain(built)}: {labels}")
+    items += [_item(row, judgement) for row in rows[:_ROWS]]
+    if more := rows[_ROWS:]:
+        items.append(f"- and {len(more)} more")
+    return items
+
+
+def _notes(judgement: Judgement) -> Iterator[str]:
+    """Yield the maintainers, and the first notes in one line."""
+    if any(judgement.maintainers.values()):
+        yield f"- {plain(_people(judgement))}"
+    minor = [
+        f"{row.who}: {sentence(row.first)}"
+        for row in cause_rows(judgement.differences)
+        if row.first.weight is Weight.NOTE
+    ]
+    if minor:
+        yield f"- notes: {plain('; '.join(minor[:_FEW]))}"
+
+
+def _unknown(judgement: Judgement) -> Iterator[str]:
+    """Yield the first things that are unknown, or that a limit left without an answer."""
+    for text in [*gap_texts(judgement.unknown)][:_GAPS]:
+        yield f"- unknown: {plain(text)}"
+    for text in [*limit_texts(judgement.unanswered)][:_GAPS]:
+        yield f"- not answered: {plain(text)}"
+
+
+def _claims(claims: Sequence[Proof]) -> Iterator[str]:
+    """Yield the claims that failed, else how many passed."""
+    failed = [proof.name for proof in claims if proof.status is Status.FAILED]
+    if failed:
+        yield f"- failed claims: {', '.join(map(code, failed))}"
+    elif claims:
+        passed = sum(proof.status is Status.PASSED for proof in claims)
+        yield f"- {passed} of {len(claims)} claims passed"
+
+
+def _foot(judgement: Judgement, command: str) -> tuple[str, str]:
+    """Return how it was compared, and by what."""
+    rest = "the rest of the set was not compared"
+    if judgement.everything:
+        systems = ", ".join(judgement.everything)
+        rest = f"every package of the set was compared on {systems}"
+    if count := len(judgement.not_covered):
+        were = "was" if count == 1 else "were"
+        rest += f"; {counted(count, 'thing')} {were} not compared"
+    return (
+        f"{_looked_at(judgement)}; nothing was built, and {rest}.",
+        (
+            f"Made by a tool, unlet {__version__}, and not yet read by a person: "
+            f"{code(command)}"
+        ),
+    )
+
+
+def _fold(judgement: Judgement, room: int) -> list[str]:
+    """Return what was not compared as a folded list of so many lines; one gap has none."""
+    gaps = [f"- {plain(text)}" for text in gap_texts(ranked(judgement.not_covered))]
+    most = room - len(_FOLD)
+    if len(gaps) < _FEWEST_FOLDED or most < _FEWEST_FOLDED:
+        return []
+    if len(gaps) > most:
+        gaps = [*gaps[: most - 1], f"- and {len(gaps) - most + 1} more"]
+    begin, end = _FOLD[:2], _FOLD[2:]
+    return [*begin, *gaps, *end]
+
+
+def _people(judgement: Judgement) -> str:
+    """Return the maintainers of what regresses by name, else the number of all."""
+    worse = {each.attribute for each in judgement.weighing(Weight.REGRESSION)}
+    people = {
+        name for attribute in worse for name in judgement.maintainers.get(attribute, ())
+    }
+    if people:
+        return f"maintainers of what regresses: {few(sorted(people), _ROWS)}"
+    return next_steps.maintainers(judgement)
+
+
+def _looked_at(judgement: Judgement) -> str:
+    """Return how it was compared."""
+    if not judgement.asked:
+        return "Compared by what Nix parses: nothing was evaluated"
+    kinds = "derivations, fixed outputs, meta, passthru, arguments and overrides"
+    if len(judgement.equal) == judgement.files:
+        return (
+            "Nix parses the same in both versions; compared by evaluation on one "
+            f"system: {kinds}"
+        )
+    return f"Compared by evaluation: {kinds}"
+
+
+def _item(row: CauseRow, judgement: Judgement) -> str:
+    text = row.text(judgement)
+    shown = (
+        f"{code(row.who)}{plain(text.removeprefix(row.who))}"
+        if text.startswith(row.who)
+        else plain(text)
+    )
+    return f"- **{row.first.weight}** {shown}"

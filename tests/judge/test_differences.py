@@ -190,7 +190,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         package(own(THREW, THREW, attributes={"a": 1, "b": 1})),
         package(own(THREW, THREW, attributes={"a": 2, "b": 1, "c": 3})),
         (
-            f"change derivation: {THROWING}: a, c: {{'a': 1, 'c': None}} → {{'a': 2, 'c': "
+            f"change derivation: {THROWING}: a 1 → 2, c null → 3: {{'a': 1, 'c': None}} → {{'a': 2, 'c': "
             f"3}}"
         ),
     ),

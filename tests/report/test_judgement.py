@@ -335,3 +335,22 @@ def test_packages_of_a_set_that_are_built_differently_are_one_line() -> None:
     assert told[1:] == [
         "change     passthru      tools.one, tools.two: is built differently (x86_64-linux)"
     ]
+
+
+def test_what_a_derivation_that_throws_would_be_built_with_is_named_by_its_members() -> (
+    None
+):
+    store = "/nix/store/00000000000000000000000000000000-"
+    found = difference(
+        "a",
+        Kind.DERIVATION,
+        Cause(fact=DifferenceFact.WOULD_DIFFER, names=("inputs", "strictDeps")),
+        before={"inputs": [f"{store}one-1"], "strictDeps": False},
+        after={"inputs": [f"{store}two-1"], "strictDeps": True},
+        weight=Weight.CHANGE,
+    )
+    (line,) = (line for line in lines(judged(found)) if "derivation" in line)
+    assert line.endswith(
+        "a: its derivation throws, and would be built differently: "
+        "inputs − one-1, + two-1, strictDeps false → true (aarch64-darwin)"  # noqa: RUF001 - a minus
+    )

@@ -89,6 +89,11 @@ def parameters(value: Any) -> dict[str, bool] | None:  # noqa: ANN401 - JSON
     return value.get("λ") if is_set(value) else None
 
 
+def without_places(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a value with store paths as the names of what they have."""
+    return with_strings(value, lambda text: STORE.sub("", text))
+
+
 def without_hashes(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return a value without the hashes of store paths."""
     return with_strings(value, lambda text: STORE.sub("/nix/store/…-", text))

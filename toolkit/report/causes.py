@@ -118,6 +118,8 @@ def _values(difference: Difference) -> str:
         isinstance(each, str) and each.startswith("/nix/store/") for each in values
     ):
         return ""
+    if difference.cause.fact is DifferenceFact.WOULD_DIFFER:
+        return ""
     is_short = all(isinstance(each, str | int | float | None) for each in values)
     if not is_short and difference.kind not in _VALUED:
         return ""

@@ -1,12 +1,13 @@
 """A difference in a sentence: one for each fact, with what of the attribute it is about."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from toolkit.asking.packages import called
 from toolkit.judge.differences import Cause, Difference, DifferenceFact, DifferencePlace
-from toolkit.judge.values import is_set, labels
+from toolkit.judge.values import is_set, labels, without_places
 from toolkit.text import few
 
 _MOST_MEMBERS = 6
@@ -121,7 +122,6 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
         "has a different derivation and the same output: the tools that fetch it differ"
     ),
     DifferenceFact.TYPE_NARROWER: "its type accepts less",
-    DifferenceFact.WOULD_DIFFER: "its derivation throws, and would be built differently: {names}",
 }
 
 
@@ -186,6 +186,23 @@ def _differs(difference: Difference) -> str:
 
 def _version(difference: Difference) -> str:
     return " → ".join(difference.cause.names)
+
+
+def _would_differ(difference: Difference) -> str:
+    """Return the attributes that a derivation which throws would be built with."""
+    sides = [difference.before, difference.after]
+    texts = [
+        f"{name} {_from_to(*(without_places(side.get(name)) for side in sides))}"
+        for name in difference.cause.names
+    ]
+    what = f": {few(texts, _MOST_MEMBERS)}" if texts else ""
+    return f"its derivation throws, and would be built differently{what}"
+
+
+def _from_to(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
+    """Return what differs between two values: the members of lists and sets, or both."""
+    is_short = all(isinstance(side, bool | int | float | None) for side in (old, new))
+    return f"{json.dumps(old)} → {json.dumps(new)}" if is_short else members(old, new)
 
 
 def _refused(difference: Difference) -> str:
@@ -264,4 +281,5 @@ _PREDICATES_OF_VALUES: Mapping[DifferenceFact, Callable[[Difference], str]] = {
     DifferenceFact.REFUSED: _refused,
     DifferenceFact.SOURCE_FOLLOWS_NAME: _source_follows_name,
     DifferenceFact.VERSION: _version,
+    DifferenceFact.WOULD_DIFFER: _would_differ,
 }

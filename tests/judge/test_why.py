@@ -91,6 +91,7 @@ def text(shown: str, *drvs: str) -> dict[str, object]:
             "src.urls https://a → https://b; src.hash a → b",
         ),
         ("outputs", ["out"], ["out", "dev"], "outputs + dev"),
+        ("flags", [["-a"], []], [["-a"], ["-b"], None], "flags + -b"),
         ("installPhase", "a\nb\n", "a\nc\n", "installPhase \N{MINUS SIGN} 1 + 1 lines"),
         ("installPhase", "a\nb\n", " a\nb\n", "installPhase differs in white space"),
         (
@@ -116,12 +117,14 @@ def test_what_follows_the_version_is_no_reason() -> None:
         "version": "1.0",
         "name": "a-1.0",
         "src": fetched("v1.0", "a"),
+        "cargoHash": "sha256-a",
         "x": "y",
     }
     after: dict[str, Any] = {
         "version": "1.1",
         "name": "a-1.1",
         "src": fetched("v1.1", "b"),
+        "cargoHash": "sha256-b",
         "x": "z",
     }
     assert brief(compare(before, after)) == "x y → z"

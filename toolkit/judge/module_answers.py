@@ -35,7 +35,7 @@ class ModuleSource(Struct, frozen=True, kw_only=True):
 
 
 class ModuleAnswers:
-    """What is asked about modules of both sides, and what it shows.
+    """The conversation about the modules of both sides, and the differences in it.
 
     `name` is what the differences of a machine are about.
     """

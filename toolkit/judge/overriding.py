@@ -80,7 +80,8 @@ def _moves_checks(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
     They run without doCheck too, as the change wants.
     """
-    old, new = before.get("old") or {}, after.get("old") or {}
+    old: dict[str, str] = before.get("old") or {}
+    new: dict[str, str] = after.get("old") or {}
     gone, come = old.keys() - new.keys(), new.keys() - old.keys()
     return "nativeInstallCheckInputs" in come and gone <= {"nativeCheckInputs"}
 

@@ -207,9 +207,9 @@ class Sides(Struct, frozen=True, kw_only=True):
         foreseen: Sequence[_Task],
         limited: Collection[str],
     ) -> tuple[list[_Task], Counter[str]]:
-        """Return the evaluations of what is not known, and the number of their questions by system.
+        """Return the evaluations that are left, and the number of their questions by system.
 
-        What is foreseen is asked if processors are idle, unless a system was `limited`.
+        Idle processors take what is foreseen, unless a system was `limited`.
         """
         jobs, counts = limits.jobs(each=_EACH_MIB), Counter[str]()
 

@@ -9,7 +9,7 @@ from toolkit.judge.subject import with_strings
 
 STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 _PREFIX = re.compile(rf"{STORE.pattern}(?:(?:python|pypy)[\d.]+-)?")
-"""What stands before a package's name: each interpreter has packages of that name."""
+"""The part before a package's name, with the interpreter that it is for."""
 
 _MOST_TEXT = 60
 

@@ -203,6 +203,7 @@ def _side(value: Any) -> _Side:  # noqa: ANN401 - JSON
 
 def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Reason]:
     """Compare two lists by the labels of their members."""
+    old, new = [*_flat(old)], [*_flat(new)]
     one, other = ([_label(member) for member in side] for side in (old, new))
     removed = tuple((Counter(one) - Counter(other)).elements())
     added = tuple((Counter(other) - Counter(one)).elements())
@@ -221,6 +222,15 @@ def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Re
             yield from _texts(name, before, member, own)
         else:
             yield Reason(form=Form.CONTENT, name=name, added=(label,))
+
+
+def _flat(members: list[Any]) -> Iterator[Any]:
+    """Yield the members of a list as a derivation has them: without lists in it, or null."""
+    for member in members:
+        if isinstance(member, list):
+            yield from _flat(cast("list[Any]", member))
+        elif member is not None:
+            yield member
 
 
 def _label(member: Any) -> str:  # noqa: ANN401 - JSON

@@ -228,7 +228,8 @@ def _flat(members: list[Any]) -> Iterator[Any]:
     """Yield the members of a list as a derivation has them: without lists in it, or null."""
     for member in members:
         if isinstance(member, list):
-            yield from _flat(cast("list[Any]", member))
+            inner: list[Any] = member
+            yield from _flat(inner)
         elif member is not None:
             yield member
 

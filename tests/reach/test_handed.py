@@ -1,5 +1,6 @@
 """What people hand in beside an overlay: shells, sets with overlays, files for callPackage, and standard input."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_a_shell_may_have_the_configuration_with_it(
         ),
         (
             "(import <nixpkgs> { }).plain",
-            "is a package without an override: name the file that overrides it",
+            "is a package, not an overlay: name the file that overrides it",
         ),
         (
             "''text''",
@@ -262,6 +263,56 @@ def test_an_override_behind_a_condition_is_named(reached: Callable[..., Reach]) 
     assert statuses(found) == {"tool": "reaches"}
     (warning,) = found.warnings
     assert "overlay.nix:3: the override of 'plain' sets nothing here" in warning
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        # In an overlay of a `let`, in a package, and beside what was not read.
+        (
+            (
+                "let one = final: prev: if false then {\n"
+                f"  plain = prev.plain.{OWN};\n}} else {{ }};\n"
+                "other = final: prev: { tool = prev.tool.overrideAttrs { a = 1; }; };\n"
+                "in [ one other ]"
+            ),
+            [":2: the override of 'plain' sets nothing here"],
+        ),
+        (
+            f"with import <nixpkgs> {{ }};\nlet own = plain.{OWN}; in\nhidden own",
+            ["not looked at: line 2"],
+        ),
+        (
+            f"{{ inputs, ... }}: [ inputs.one\n(let own = plain.{OWN}; in own) ]",
+            ["not looked at: line 2"],
+        ),
+        (
+            (
+                "{ config, inputs, pkgs, ... }: {\n"
+                "nixpkgs.config.packageOverrides = pkgs: {\n"
+                f"plain = pkgs.plain.{OWN};\n}};\n"
+                f"text = ''${{pkgs.tool.override {{ }}}}''; }}"
+            ),
+            ["not looked at: line 5"],
+        ),
+    ],
+)
+def test_no_override_is_left_out_without_a_line(
+    reached: Callable[..., Reach], text: str, lines: list[str]
+) -> None:
+    warnings = reached({"module.nix": text}).warnings
+    named = [each for each in warnings if re.search("not looked at|sets nothing", each)]
+    assert len(named) == len(lines), warnings
+    assert all(line in each for line, each in zip(lines, named, strict=True)), named
+
+
+def test_an_option_that_changes_nothing_has_its_reason(
+    reached: Callable[..., Reach],
+) -> None:
+    text = "{ pkgs, ... }: { programs.tool.package = pkgs.tool.overrideAttrs { }; }"
+    (override,) = reached({"module.nix": text}).overrides
+    assert override.status is Outcome.NO_EFFECT
+    assert override.reason == "nixpkgs has it already, you can remove it"
 
 
 def test_a_service_that_takes_another_package_is_named(

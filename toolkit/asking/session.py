@@ -59,6 +59,8 @@ _ABSENT = re.compile(
     r"Unable to start any build|Failed to open archive"
 )
 
+_MISSING = re.compile(r"^attribute '.*' missing|^undefined variable '")
+
 
 class EvaluationError(ToolkitError):
     """Nix could not answer; the message is its reason, in one line.
@@ -77,6 +79,11 @@ class EvaluationError(ToolkitError):
     def is_absent(self) -> bool:
         """Return whether one of the user's files is missing on this machine."""
         return _ABSENT.search(self.message) is not None
+
+    @property
+    def is_missing(self) -> bool:
+        """Return whether a name is missing, which what was not read may have."""
+        return _MISSING.search(self.message) is not None
 
     @property
     def fact(self) -> str:

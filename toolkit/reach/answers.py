@@ -85,13 +85,13 @@ class OverrideCall(Struct, frozen=True, kw_only=True):
 class OverlaySource(Struct, frozen=True, kw_only=True):
     """A place with overlays: the Nix code that reads it, by reach.nix, and the file to name.
 
-    `otherwise` is a fallback if that does not evaluate, with an optional warning;
+    `otherwise` are fallbacks if that does not evaluate, with an optional warning;
     `label` is its name in the file. `calls` are the overrides that the file's text has.
     """
 
     question: str
     file: str
-    otherwise: str | None = None
+    otherwise: tuple[str, ...] = ()
     warning: str = ""
     is_configuration: bool = False
     calls: tuple[OverrideCall, ...] = ()

@@ -13,7 +13,7 @@ from toolkit.reach import instead, nothing, rules
 from toolkit.reach.answers import Listed, Look, Named, Pair, Place, Shown, Taken
 from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
-from toolkit.reach.listing import Listing, status_of
+from toolkit.reach.listing import Listing
 from toolkit.reach.mends import Proposed
 from toolkit.reach.others import Others
 from toolkit.reach.overridden import Overridden
@@ -471,7 +471,8 @@ class Judge:
             meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)
         ) is not None:
             reason += f"; did you mean {meant[1]}?"
-        return Override(status=status_of(failed), reason=reason, instead=other)
+        status = self.overlays.status_of(subject.overlay.file, failed)
+        return Override(status=status, reason=reason, instead=other)
 
     def _override(self, asked: ScopedPath, verdict: Override) -> Override:
         """Return a verdict by the whole list of overlays, with its attribute and the place of that."""

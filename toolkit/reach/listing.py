@@ -11,6 +11,7 @@ from toolkit.reach.answers import (
     Named,
     Overlay,
     OverlaySource,
+    OverrideCall,
     Place,
     SetOption,
 )
@@ -41,6 +42,7 @@ class Listing:
         self._sets = sets
         self.system = ""
         self.warnings: list[str] = []
+        self._partial: set[str] = set()
 
     def subjects(
         self, sources: Sequence[OverlaySource], only: Sequence[str]
@@ -50,6 +52,8 @@ class Listing:
         overlays: list[Overlay] = []
         for source in sources:
             self._sets.begin()
+            if source.is_configuration and not source.otherwise:
+                self._partial.add(source.file)
             own = self._sets.define("file", source.question)
             readable = self._readable(source)
             opened = self._sets.ask(f"overlays {readable}", tuple[str, ...])
@@ -77,7 +81,7 @@ class Listing:
                             )
                         )
         for source in sources:
-            options = [*self._options(source, len(overlays))]
+            options = [*self._options(source, overlays)]
             chosen = [option for option in options if isinstance(option, Overlay)]
             overlays += chosen
             if chosen and not source.is_configuration:
@@ -100,6 +104,11 @@ class Listing:
             )
         ]
 
+    def status_of(self, file: str, failed: EvaluationError) -> Outcome:
+        """Return the outcome of what does not evaluate in a file, of which parts may not have been read."""
+        is_lacking = failed.is_missing and file in self._partial
+        return Outcome.UNKNOWN if is_lacking else status_of(failed)
+
     def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
         """Return the configurations of a flake by kind and name.
 
@@ -110,7 +119,7 @@ class Listing:
         )
 
     def _options(
-        self, source: OverlaySource, before: int
+        self, source: OverlaySource, overlays: Sequence[Overlay]
     ) -> Iterator[Overlay | Override]:
         """Yield what options of a configuration are set to, and why some were not read.
 
@@ -118,8 +127,16 @@ class Listing:
         """
         own = self._sets.define("file", source.question)
         readable = self._readable(source)
+        if source.is_configuration and source.otherwise:
+            whole = self._sets.define("file", source.otherwise[0])
+            own = readable if readable == whole else own
         known: set[str] = set()
-        lines: set[int | None] = set()
+        lines: set[int | None] = {
+            named.place.line
+            for overlay in overlays
+            for named in overlay.names
+            if named.place is not None and named.place.file == source.file
+        }
         chosen = [*self._chosen(source, own, ())]
         if source.is_configuration or source.label:
             yield from {
@@ -128,7 +145,8 @@ class Listing:
                 if isinstance(each, Override)
             }.values()
         for number, found in enumerate(
-            (each for each in chosen if isinstance(each, SetOption)), before + 1
+            (each for each in chosen if isinstance(each, SetOption)),
+            len(overlays) + 1,
         ):
             # A file that is but an override has no attribute for it.
             line = next(
@@ -152,14 +170,12 @@ class Listing:
             )
         if not source.is_configuration:
             return
-        rest = (
-            str(call.line)
+        rest = [
+            call
             for call in source.calls
             if call.name not in known and lines.isdisjoint(call.bindings)
-        )
-        if unread := ", ".join(dict.fromkeys(rest)):
-            fact = f"overrides outside of overlays were not looked at: line {unread}"
-            self.warnings.append(f"{source.file}: {fact}")
+        ]
+        self._warn_of_lines(source, rest)
 
     def overlooked(
         self,
@@ -172,8 +188,6 @@ class Listing:
         Warn of those in an overlay that set nothing here, such as behind a condition.
         """
         own = [overlay for overlay in overlays if overlay.file == source.file]
-        if any(row.file == source.file for row in unread):
-            return
         named = [named for overlay in own for named in overlay.names]
         places = {named.place.line for named in named if named.place is not None}
         names = {named.name for named in named}
@@ -182,7 +196,10 @@ class Listing:
             for call in source.calls
             if places.isdisjoint(call.bindings) and call.name not in names
         ]
-        if not named:
+        if any(row.file == source.file for row in unread):
+            if not source.is_configuration:
+                self._warn_of_lines(source, rest)
+        elif not named:
             for call in rest:
                 yield Override(
                     attribute=call.name,
@@ -198,6 +215,15 @@ class Listing:
                 for call in rest
                 if not call.is_local
             )
+
+    def _warn_of_lines(
+        self, source: OverlaySource, calls: Sequence[OverrideCall]
+    ) -> None:
+        """Warn of overrides that nothing else is said of."""
+        lines = ", ".join(dict.fromkeys(str(call.line) for call in calls))
+        if lines:
+            fact = f"overrides outside of overlays were not looked at: line {lines}"
+            self.warnings.append(f"{source.file}: {fact}")
 
     def _chosen(
         self, source: OverlaySource, place: str, keys: tuple[str, ...]
@@ -221,16 +247,17 @@ class Listing:
     def _readable(self, source: OverlaySource) -> str:
         """Return the session's name for a source, in the first form in which Nix can read it."""
         place = self._sets.define("file", source.question)
-        failed = (
-            self._sets.ask(f"overlays {place}", object)
-            if source.otherwise is not None
-            else None
-        )
-        if not isinstance(failed, EvaluationError) or source.otherwise is None:
-            return place
-        if source.warning:
-            self.warnings.append(f"{source.file}: {source.warning}: {failed.message}")
-        return self._sets.define("file", source.otherwise)
+        for number, question in enumerate(source.otherwise):
+            failed = self._sets.ask(f"overlays {place}", object)
+            if not isinstance(failed, EvaluationError):
+                break
+            if source.warning and number == 0:
+                self.warnings.append(
+                    f"{source.file}: {source.warning}: {failed.message}"
+                )
+                self._partial.add(source.file)
+            place = self._sets.define("file", question)
+        return place
 
     def _parts(
         self, place: str, label: str, found: tuple[str, ...] | EvaluationError
@@ -250,6 +277,10 @@ class Listing:
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
-        return Override(
-            attribute=label, status=status_of(failed), file=file, reason=failed.fact
-        )
+        status = status_of(failed)
+        if file in self._partial:
+            # In a part of a configuration, what fails may need the rest.
+            status = Outcome.UNKNOWN
+        elif status is Outcome.UNKNOWN:
+            self._partial.add(file)
+        return Override(attribute=label, status=status, file=file, reason=failed.fact)

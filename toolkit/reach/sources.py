@@ -13,7 +13,7 @@ from toolkit.nix.attributes import SETS, spine, statements
 from toolkit.nix.attributes import path as path_of
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
-from toolkit.nix.tree import parsed
+from toolkit.nix.tree import Node, parsed
 from toolkit.proposal.overlays import OWN
 from toolkit.reach import written
 from toolkit.reach.answers import OverlaySource, OverrideCall
@@ -38,6 +38,8 @@ _SETTINGS = frozenset(
     ]
 )
 """The options that a module with packages sets."""
+_PARTS = frozenset(["flake", "perSystem"])
+"""The options of a module of flake-parts in which other modules and packages stand."""
 _MADE = re.compile(
     r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b|\.(?:extend|appendOverlays)\b"
 )
@@ -156,13 +158,15 @@ def _file(path: Path) -> OverlaySource:
     if _is_module(path):
         return replace(
             _source("module", path),
-            otherwise=own.question,
-            warning="does not evaluate as a NixOS configuration, so only this file "
-            "was read",
+            otherwise=(_question("tolerant", path), own.question),
+            warning="does not evaluate as a NixOS configuration by itself, so what "
+            "it lacks was left out",
             is_configuration=True,
         )
+    if _is_parts(written.root_of(path)):
+        return replace(_source("parts", path), is_configuration=True)
     if _MADE.search(files.read(path).decode(errors="replace")):
-        return replace(_source("made", path), otherwise=own.question)
+        return replace(_source("made", path), otherwise=(own.question,))
     return own
 
 
@@ -191,19 +195,32 @@ def _is_module(path: Path) -> bool:
         if formals is not None
         else set[str]()
     )
-    values = [node for node in spine(root) if node.kind in SETS]
-    settings = {
+    known = _SETTINGS if "pkgs" in arguments else {"imports", "nixpkgs"}
+    return bool(arguments & _MODULE or known & _settings(root))
+
+
+def _settings(root: Node) -> set[str]:
+    """Return the first names of what a file's value sets."""
+    values = (node for node in spine(root) if node.kind in SETS)
+    return {
         path_of(binding).partition(".")[0]
         for value in values
         for binding in statements(value, "binding")
     }
-    known = _SETTINGS if "pkgs" in arguments else {"imports", "nixpkgs"}
-    return bool(arguments & _MODULE or known & settings)
+
+
+def _is_parts(root: Node | None) -> bool:
+    """Return whether a file is written as a module of flake-parts."""
+    return root is not None and bool(_PARTS & _settings(root))
 
 
 def _source(kind: str, path: Path, file: Path | None = None) -> OverlaySource:
     return OverlaySource(
-        question=f"read {quoted(kind)} {quoted(str(path))}",
+        question=_question(kind, path),
         file=str(file or path),
         calls=() if file else calls(path),
     )
+
+
+def _question(kind: str, path: Path) -> str:
+    return f"read {quoted(kind)} {quoted(str(path))}"

@@ -61,13 +61,20 @@ class WrittenCall(Struct, frozen=True, kw_only=True):
 
     @property
     def is_local(self) -> bool:
-        """Return whether a `let` binds it, or what it is in."""
+        """Return whether a `let` binds it, or what it is in, unless that is an overlay."""
         return any(
             binding.parent is not None
             and binding.parent.parent is not None
             and binding.parent.parent.kind == "let_expression"
+            and not _is_overlay(binding)
             for binding in self.bindings
         )
+
+
+def _is_overlay(binding: Node) -> bool:
+    """Return whether a name is bound to a function of two arguments."""
+    function = binding.child("function_expression")
+    return function is not None and function.child("function_expression") is not None
 
 
 def call(node: Node) -> WrittenCall | None:

@@ -52,8 +52,12 @@ let
 
   # What is the same as before though its derivation's meta or passthru is not.
   shown =
-    old: new:
+    before: after:
     let
+      # An option's package remembers how it is made.
+      plain = value: removeAttrs value [ "unlet calls" "unlet path" ];
+      old = plain before;
+      new = plain after;
       metaOf = value: guarded null (toJSON (removeAttrs (value.meta or { }) [ "position" ]));
     in
     {

@@ -12,6 +12,7 @@ let
   inherit (builtins)
     all
     attrNames
+    concatLists
     concatMap
     elemAt
     filter
@@ -29,6 +30,7 @@ let
     match
     pathExists
     split
+    stringLength
     substring
     toXML
     tryEval
@@ -58,6 +60,7 @@ let
     chosenAt
     chosenIn
     keysIn
+    modulesOf
     ;
 
   arguments = {
@@ -73,7 +76,25 @@ let
     modulesPath = tree + "/nixos/modules";
   };
 
-  called = function: calledWith (intersectAttrs (functionArgs function) arguments) function;
+  # A file that takes packages and more is given the packages.
+  called =
+    function:
+    let
+      wanted = functionArgs function;
+      given = intersectAttrs wanted arguments;
+      required = filter (name: !wanted.${name} && !given ? ${name}) (attrNames wanted);
+      packages = if all (name: plain ? ${name}) required then { } else intersectAttrs (named required) plain;
+    in
+    calledWith (packages // given) function;
+
+  named =
+    names:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = null;
+      }) names
+    );
 
   # What nobody knows here fails where it is used.
   calledWith =
@@ -114,7 +135,7 @@ let
     else if takesSet value then
       partsIn name (called value)
     else if isSet value then
-      partsIn name value.overlays
+      partsIn name (value.overlays ++ (if isCallable (value.overlay or null) then [ value.overlay ] else [ ]))
     else if isPackage value then
       [ ]
     else if isList value then
@@ -129,8 +150,20 @@ let
       [ ]
     else if value ? nixpkgs || value ? config.nixpkgs then
       partsIn name (settings.overlays or [ ])
-    else if value ? flake.overlays then
-      partsIn name value.flake.overlays
+    else if value ? flake || value ? perSystem then
+      partsIn name (value.flake.overlays or { })
+      ++ concatMap (
+        module:
+        if guarded false (isAttrs module.value) then
+          partsIn module.place module.value
+        else
+          [
+            {
+              name = module.place;
+              inherit (module) value;
+            }
+          ]
+      ) (modulesOf value)
     else
       map (inner: {
         name = if name == "" then inner else "${name}.${inner}";
@@ -148,7 +181,7 @@ let
     else if (tryEval (length found)).success then
       found
     else
-      overlay name value;
+      overlay name (_: _: if length found < 0 then { } else throw "unlet: cannot be read");
 
   # Overlays in a value: a function of two, a list or a set of them, a configuration with some of its own.
   overlaysIn =
@@ -158,7 +191,7 @@ let
     else if takesSet value then
       overlaysIn name (called value)
     else if isPackage value then
-      throw "unlet: is a package without an override: name the file that overrides it"
+      throw "unlet: is a package, not an overlay: name the file that overrides it"
     else if isCallable value then
       overlay name value
     else if isAttrs value && (value ? packageOverrides || value ? allowUnfree) then
@@ -253,7 +286,8 @@ let
     file {
       configuration = if made == null || isCallable value && !takesSet value then null else { file = made; };
       config =
-        if !isAttrs opened then
+        # What takes packages cannot be called, and sets nothing of nixpkgs.
+        if !guarded false (isAttrs opened) then
           { }
         else if opened ? packageOverrides then
           opened
@@ -263,19 +297,87 @@ let
       parts = partsIn "" opened;
     };
 
+  evaluatedWith =
+    module:
+    import (/. + tree + "/nixos/lib/eval-config.nix") {
+      modules = [
+        module
+        unchecked
+      ];
+      ${if system == "" then null else "system"} = system;
+    };
+
+  # A module, and what it imports, without the imports that need arguments which nobody knows here.
+  tolerated =
+    module:
+    let
+      isFile = isPath module || isString module;
+      value = if isFile then import (/. + module) else module;
+      wanted = if isFunction value then functionArgs value else { };
+      known = {
+        config = false;
+        lib = false;
+        options = false;
+        pkgs = false;
+        modulesPath = false;
+      };
+      opened =
+        given:
+        if !isFunction value then
+          value
+        else if wanted == { } then
+          value given
+        else
+          calledWith (intersectAttrs wanted given) value;
+      kept =
+        each:
+        if !guarded false (isAttrs each || isFunction each || pathExists each) then
+          [ ]
+        else if !isAttrs each && !isFunction each && substring 0 (stringLength tree + 1) (toString each) == tree + "/" then
+          [ each ]
+        else
+          [ (tolerated each) ];
+      within = given: opened given // { imports = concatMap kept (guarded [ ] ((opened given).imports or [ ])); };
+    in
+    {
+      ${if isFile then "_file" else null} = toString module;
+      imports = [ (lib.setFunctionArgs within known) ];
+    };
+
   kinds = {
     # A NixOS configuration with all that it imports.
-    module =
+    module = path: settingsOf [ (/. + path) ] (evaluatedWith (/. + path));
+    # The same without what needs arguments that nobody knows here.
+    tolerant =
       path:
-      settingsOf [ (/. + path) ] (
-        import (/. + tree + "/nixos/lib/eval-config.nix") {
-          modules = [
-            (/. + path)
-            unchecked
-          ];
-          ${if system == "" then null else "system"} = system;
-        }
-      );
+      let
+        evaluated = evaluatedWith (tolerated (/. + path));
+        settings = settingsOf [ (/. + path) ] evaluated;
+        # In the list that the options make, one that fails would keep the others from being read.
+        overlays = concatLists evaluated.options.nixpkgs.overlays.definitions;
+      in
+      settings
+      // file {
+        inherit (settings) config system configuration;
+        overlays = overridesIn "" settings.config ++ overlaysIn "" overlays;
+        parts = partsIn "nixpkgs.overlays" overlays;
+      };
+    # A module of flake-parts, in which those of NixOS and home-manager stand.
+    parts =
+      path:
+      let
+        value = import (/. + path);
+        opened = if isFunction value then called value else value;
+      in
+      file {
+        configuration = {
+          modules = [ (/. + path) ];
+          config = { };
+          options = { };
+        };
+        overlays = concatMap overlaysOf (partsIn "" opened);
+        parts = partsIn "" opened;
+      };
     # Anything else, by its value.
     file = path: valueOf path (import (/. + path));
     # A shell, or other packages, by the nixpkgs that they are made of.

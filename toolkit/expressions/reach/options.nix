@@ -80,6 +80,28 @@ let
       }) methods
     );
 
+  # The modules in one of flake-parts, each with its place there.
+  modulesOf =
+    value:
+    let
+      flake = value.flake or { };
+      of =
+        place: modules:
+        map (name: {
+          place = place + name;
+          value = modules.${name};
+        }) (attrNames modules);
+      classes = filter (name: flake ? ${name}) [
+        "darwinModules"
+        "homeManagerModules"
+        "homeModules"
+        "nixosModules"
+      ];
+    in
+    concatMap (class: of "flake.modules.${class}." flake.modules.${class}) (attrNames (flake.modules or { }))
+    ++ concatMap (class: of "flake.${class}." flake.${class}) classes
+    ++ (if value ? perSystem then of "" { inherit (value) perSystem; } else [ ]);
+
   # The settings of modules and of what they import, but for nixpkgs' own.
   settingsIn =
     given: module:
@@ -92,6 +114,7 @@ let
       [ ]
     else
       [ (called.config or (removeAttrs called [ "imports" "options" ])) ]
+      ++ concatMap (each: settingsIn given each.value) (modulesOf called)
       ++ concatMap (
         each:
         let
@@ -188,6 +211,8 @@ let
   at = foldl' (value: key: (openedAt value).within.${key});
 in
 {
+  inherit modulesOf;
+
   # The overrides that a configuration's options are set to below some keys, of the packages of a set.
   chosenIn =
     configuration: pkgs: keys:

@@ -4,6 +4,7 @@
   overlays ? [ ],
   config ? { },
 }:
+assert builtins.isAttrs config;
 let
   lib = import ../../lib;
 

@@ -227,9 +227,8 @@ def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Re
 def _flat(members: list[Any]) -> Iterator[Any]:
     """Yield the members of a list as a derivation has them: without lists in it, or null."""
     for member in members:
-        if isinstance(member, list):
-            inner: list[Any] = member
-            yield from _flat(inner)
+        if _side(member) is _Side.LIST:
+            yield from _flat(member)
         elif member is not None:
             yield member
 

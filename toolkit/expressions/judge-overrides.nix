@@ -244,7 +244,8 @@ let
       probes =
         (if package ? overrideAttrs then prefixed "overrideAttrs" ofAttributes else { })
         // prefixed "override" (
-          argument "lists" [ probe ]
+          argument "functions" (_: [ probe ])
+          // argument "lists" [ probe ]
           // argument "nulls" probe
           // argument "numbers" 4242
           // argument "texts" "unlet"

@@ -41,6 +41,7 @@ _WORD = re.compile(r"[A-Za-z_][\w'-]*")
 _ARGUMENT = r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*+"
 _NEXT = r"(?=\s*+[,}])"
 _GIVEN = {
+    "functions": re.compile(rf"{_ARGUMENT}\(?+\s*+[A-Za-z_][\w'-]*+\s*+:\s*+\["),
     "lists": re.compile(rf"{_ARGUMENT}\["),
     "nulls": re.compile(r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*null\b"),
     "numbers": re.compile(rf"{_ARGUMENT}\d++(?:\.\d++)?+{_NEXT}"),

@@ -64,6 +64,7 @@ class DifferenceFact(StrEnum):
     ANOTHER_TYPE = "another-type"
     ANOTHER_TYPE_SEEN = "another-type-seen"
     ANOTHER_VALUE = "another-value"
+    ARGUMENT_RENAMED = "argument-renamed"
     BUILT_DIFFERENTLY = "built-differently"
     CONFIGURED_DIFFERENTLY = "configured-differently"
     DEFAULT_GONE = "default-gone"

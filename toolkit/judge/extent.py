@@ -1,7 +1,7 @@
 """Choose the attributes to evaluate for a change: those that its files reach, then those that reference these."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import PurePosixPath
@@ -21,7 +21,7 @@ from toolkit.judge import (
 )
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
-from toolkit.judge.comparing import is_of_set, is_told_of_set
+from toolkit.judge.condensing import condensed
 from toolkit.judge.differences import (
     Cause,
     Difference,
@@ -36,7 +36,7 @@ from toolkit.judge.differences import (
     regression,
 )
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
-from toolkit.judge.mapping import AttrPath, Map
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import SAMPLE, STATIC, Record
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW
@@ -97,7 +97,7 @@ class Extent:
 
     def _judgement(self) -> Judgement:
         """Return all that is known so far."""
-        differences = [*_pointed(self.record.maps, _told_once(self.record.differences))]
+        differences = [*condensed(self.record.maps, self.record.differences)]
         differ = {
             each.attribute for each in differences if each.weight is not Weight.NOTE
         }
@@ -534,74 +534,3 @@ def _functions(file: ChangedText) -> set[AttrPath]:
         *(("lib", stem, *name) for name in file.names),
         *(("lib", *name) for name in file.names),
     }
-
-
-def _pointed(
-    maps: tuple[Map, Map], differences: Iterable[Difference]
-) -> Iterator[Difference]:
-    """Yield the differences, all of an alias that points elsewhere now as one."""
-    before, after = (
-        {**side.renamed(mapping.ALL_PACKAGES), **side.renamed(mapping.ALIASES)}
-        for side in maps
-    )
-    moved = {path: other for path, other in after.items() if before.get(path) != other}
-    listed = [*differences]
-    serious = {
-        (difference.attribute.partition(".")[0], difference.system)
-        for difference in listed
-        if difference.weight is not Weight.NOTE
-    }
-    told = set[tuple[AttrPath, str]]()
-    for difference in listed:
-        path = (difference.attribute.partition(".")[0],)
-        is_own_fact = difference.kind in {Kind.EVALUATION, Kind.ADDED}
-        is_equal = (path[0], difference.system) not in serious
-        if path not in moved or is_own_fact or is_equal:
-            yield difference
-        elif (path, difference.system) not in told:
-            told.add((path, difference.system))
-            cause = Cause(
-                fact=DifferenceFact.POINTS_ELSEWHERE,
-                name=".".join(before.get(path, ("a package of its own",))),
-                other=".".join(moved[path]),
-            )
-            yield Difference(
-                attribute=path[0],
-                system=difference.system,
-                kind=Kind.ALIAS,
-                weight=Weight.CHANGE,
-                cause=cause,
-            )
-
-
-def _set_of(difference: Difference) -> str:
-    """Return the set that an attribute is in."""
-    return difference.attribute.rpartition(".")[0]
-
-
-def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
-    """Yield the differences, without what a package shows of another one that is named itself."""
-    # The first one has the reasons.
-    first: dict[tuple[str, str, Kind, Cause], Difference] = {}
-    for each in differences:
-        key = (each.attribute, each.system, each.kind, each.cause)
-        first.setdefault(key, each)
-    sets = {
-        (each.attribute, each.system) for each in first.values() if is_told_of_set(each)
-    }
-    distinct = [
-        each
-        for each in first.values()
-        if not (is_of_set(each) and (_set_of(each), each.system) in sets)
-    ]
-    built = {
-        (str(each.before), str(each.after))
-        for each in distinct
-        if each.kind is Kind.DERIVATION
-    }
-    for each in distinct:
-        if (
-            each.kind is not Kind.PASSTHRU
-            or (str(each.before), str(each.after)) not in built
-        ):
-            yield each

@@ -79,6 +79,11 @@ _OTHER_NAME = re.compile(
     r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+){,3});",
     re.MULTILINE,
 )
+_NEW_NAME = re.compile(
+    r"^  ([\w'-]+) =\s+(?:\S*[wW]arn\S*\s+\"[^\"]*\"\s+)?(?:(?:final|pkgs|self)\.)?"
+    r"([A-Za-z_][\w'-]*);",
+    re.MULTILINE,
+)
 _DROPPED = re.compile(r"^  ([\w-]+) =\s+throw\b", re.MULTILINE)
 _INHERIT = re.compile(r"\binherit \(([\w.-]{1,80})\)([^;()]{1,4000});")
 # Those that nixpkgs builds, beside the one that is the default.
@@ -176,6 +181,11 @@ class Map:
             (name,): tuple(other.split("."))
             for name, other in _OTHER_NAME.findall(self.text(file))
         }
+
+    @cached_property
+    def new_names(self) -> Mapping[str, str]:
+        """The packages that aliases stand for, with or without a warning."""
+        return dict(_NEW_NAME.findall(self.text(ALIASES)))
 
     @cached_property
     def dropped(self) -> frozenset[str]:

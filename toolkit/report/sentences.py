@@ -43,6 +43,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.ANOTHER_TYPE: "is a {after} instead of a {before}",
     DifferenceFact.ANOTHER_TYPE_SEEN: "as a {after} instead of a {before}",
     DifferenceFact.ANOTHER_VALUE: "has a different value",
+    DifferenceFact.ARGUMENT_RENAMED: "is now {other}, the package's new name",
     DifferenceFact.BUILT_DIFFERENTLY: "is built differently",
     DifferenceFact.CONFIGURED_DIFFERENTLY: "the machine is configured differently",
     DifferenceFact.DEFAULT_GONE: "no longer has a default",

@@ -87,6 +87,7 @@ class Record:
         self.is_equal = all(file.equal or file.is_document for file in files)
         self._findings = Findings()
         self._reasons = 0
+        self._messages: dict[AttrPath, str] = {}
         self.asked: set[str] = set()
         self.compared: dict[str, list[str]] = {}
         self.kinds: dict[AttrPath, str] = {}
@@ -362,7 +363,7 @@ class Record:
                     weight=Weight.CHANGE,
                     cause=Cause(fact=DifferenceFact.DROPPED),
                     before=None,
-                    after=self._reason(system, path),
+                    after=self._message(system, path),
                 )
                 continue
             if is_broken:
@@ -374,6 +375,12 @@ class Record:
         """Return whether a package is an alias with a message now."""
         before, after = self.maps
         return len(path) == 1 and path[0] in after.dropped - before.dropped
+
+    def _message(self, system: str, path: AttrPath) -> str:
+        """Return the message of a dropped package, which is that of all systems."""
+        if path not in self._messages:
+            self._messages[path] = self._reason(system, path)
+        return self._messages[path]
 
     def _reason(self, system: str, path: AttrPath) -> str:
         """Return why an attribute does not evaluate, for the first few in Nix's words."""

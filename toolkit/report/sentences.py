@@ -191,7 +191,9 @@ def _version(difference: Difference) -> str:
 
 def _would_differ(difference: Difference) -> str:
     """Return the attributes that a derivation which throws would be built with."""
-    sides = [side or {} for side in (difference.before, difference.after)]
+    sides: list[dict[str, Any]] = [
+        side if is_set(side) else {} for side in (difference.before, difference.after)
+    ]
     texts = [
         f"{name} {_from_to(*(without_places(side.get(name)) for side in sides))}"
         for name in difference.cause.names

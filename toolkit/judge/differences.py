@@ -84,6 +84,7 @@ class DifferenceFact(StrEnum):
     GIVES_ANOTHER = "gives-another"
     GONE = "gone"
     HASHES_DIFFER = "hashes-differ"
+    HASH_OF_ANOTHER = "hash-of-another"
     HASH_REWRITTEN = "hash-rewritten"
     KEEPS = "keeps"
     LOST = "lost"

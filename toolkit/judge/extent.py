@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from toolkit.asking.packages import PACKAGE, THROWS, Question
 from toolkit.judge import (
+    borrowed,
     comparing,
     everything,
     library,
@@ -188,6 +189,7 @@ class Extent:
         why.explain(self.record, made, self.explained)
         self._compare_modules(files)
         library.compare(self.record, files)
+        borrowed.compare(self.record, [file for file in files if not file.equal])
         self._ask_references(made)
         for file in differing:
             self._note(file)

@@ -63,6 +63,9 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.GIVES_ANOTHER: "gives something else",
     DifferenceFact.GONE: "is gone",
     DifferenceFact.HASHES_DIFFER: "differ",
+    DifferenceFact.HASH_OF_ANOTHER: (
+        "a hash in its file is one of {other}, which fetches something else"
+    ),
     DifferenceFact.HASH_REWRITTEN: (
         "has a different derivation and the same output: its hash is written "
         "differently"

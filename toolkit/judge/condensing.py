@@ -1,5 +1,6 @@
 """Tell each cause once: of what one thing brings with it, only that thing is a difference."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -16,12 +17,33 @@ from toolkit.judge.differences import (
 )
 from toolkit.judge.mapping import AttrPath, Map
 
+_SEEN = {DifferenceFact.SEEN_NEW, DifferenceFact.SEEN_NO_MORE}
+
 
 def condensed(
     maps: tuple[Map, Map], differences: Iterable[Difference]
 ) -> Iterator[Difference]:
     """Yield the differences without those that another one brings with it."""
-    yield from _pointed(maps, _renamed(maps, [*_told_once(differences)]))
+    once = [*_told_once(differences)]
+    yield from _pointed(maps, _renamed(maps, [*_unseen(once)]))
+
+
+def _unseen(differences: list[Difference]) -> Iterator[Difference]:
+    """Yield the differences; what an override sees counts if the build does not show it."""
+    reasons: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for difference in differences:
+        if difference.kind is Kind.DERIVATION:
+            own = {reason.name for reason in difference.why if not reason.package}
+            reasons[difference.attribute, difference.system] |= own
+    for difference in differences:
+        cause = difference.cause
+        is_minor = difference.weight is not Weight.REGRESSION
+        if not (is_minor and cause.fact in _SEEN):
+            yield difference
+            continue
+        told = reasons[difference.attribute, difference.system]
+        if names := tuple(name for name in cause.names if name not in told):
+            yield replace(difference, cause=replace(cause, names=names))
 
 
 def _renamed(

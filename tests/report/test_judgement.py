@@ -354,3 +354,15 @@ def test_what_a_derivation_that_throws_would_be_built_with_is_named_by_its_membe
         "a: its derivation throws, and would be built differently: "
         "inputs − one-1, + two-1, strictDeps false → true (aarch64-darwin)"  # noqa: RUF001 - a minus
     )
+
+
+def test_a_value_that_is_set_now_is_shown_and_two_that_are_not_known_are_not() -> None:
+    cause = Cause(
+        fact=DifferenceFact.DIFFERS, place=DifferencePlace.PASSTHRU, name="pyproject"
+    )
+    for after, end in ((True, "differs: nothing → true"), (None, "differs")):
+        found = difference("a", Kind.PASSTHRU, cause, SYSTEMS[0], after=after)
+        (line,) = (line for line in lines(judged(found)) if "pyproject" in line)
+        assert line.endswith(
+            f"a: pyproject {end.replace('differs', 'differs (x86_64-linux)')}"
+        )

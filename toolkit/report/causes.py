@@ -113,7 +113,9 @@ def _values(difference: Difference) -> str:
     A set or a list is in words already.
     """
     values = (difference.before, difference.after)
-    is_whole = difference.cause.fact is DifferenceFact.DIFFERS
+    is_whole = difference.cause.fact is DifferenceFact.DIFFERS and any(
+        value is not None for value in values
+    )
     if (None in values and not is_whole) or any(
         isinstance(each, str) and each.startswith("/nix/store/") for each in values
     ):

@@ -261,7 +261,7 @@ def test_a_full_disk_leaves_the_cache_good(small_disk: Path) -> None:
 
 @pytest.mark.parametrize("key", ["", ".", "..", "a/b", "../x", "-x"])
 def test_a_key_is_a_name(cache: Cache, key: str) -> None:
-    with pytest.raises(ToolkitError, match=r"is not the name of an entry"):
+    with pytest.raises(ToolkitError, match=r"is not a valid name of a cache entry"):
         cache.obtain("kind", key, make=making("a", []), check=is_good)
 
 

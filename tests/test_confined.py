@@ -75,7 +75,7 @@ def test_exception_of_the_function_keeps_no_other_content_from_being_read() -> N
         hungry, [b"a", b"defect", b"bb", b"defect", b"ccc"]
     )
     assert defect == Unread(
-        "cannot be read, which is a defect of unlet: ValueError: defect"
+        "cannot be read because of a bug in unlet: ValueError: defect"
     )
     assert (one, others) == (1, [2, defect, 3])
 
@@ -85,10 +85,16 @@ def test_what_would_be_read_too_late_is_not_read() -> None:
     one, *others = confined.each(slow, [until, b"0", b"0"], seconds=1)
     assert one == until.decode()
     assert (
-        others == [Unread("is not read: what was read before it took all of 1 s")] * 2
+        others
+        == [
+            Unread(
+                "is not read: reading the input took all of the 1 s that were allowed"
+            )
+        ]
+        * 2
     )
     assert confined.each(slow, [b"0"], seconds=0) == [
-        Unread("is not read: no time was left")
+        Unread("is not read: no time is left to read it")
     ]
 
 

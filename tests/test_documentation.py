@@ -178,7 +178,7 @@ def proposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_every_proof_has_its_row(proposed: tuple[Path, str]) -> None:
     depth = ["--tier", "build", "--system", SYSTEM]
     done = run(["check", "--proof", "none", *depth], proposed[0])
-    hint = re.search(r"^hint: known proofs are (.*)$", done.stderr, re.MULTILINE)
+    hint = re.search(r"^hint: the proofs are (.*)$", done.stderr, re.MULTILINE)
     assert hint is not None, done.stderr
     table = section(DOCS / "proofs.md", "Proofs")
     names = [

@@ -79,11 +79,11 @@ def test_an_unreadable_file(ordinary_user: Path) -> None:
     ("content", "fact"),
     [
         (b"", "x: is empty"),
-        (b"{ }\n\0", "x: is binary: NUL byte at offset 4"),
+        (b"{ }\n\0", "x: is a binary file: NUL byte at offset 4"),
         (b"{ }\n# \xc3\xbc \xff", "x:2:5: is not UTF-8: byte 0xff at offset 9"),
         (b"{ }\n\xc3", "x:2:1: is not UTF-8: byte 0xc3 at offset 4"),
-        (b"{\n  a = 1;\r\n}\r\n", "x:2:9: line ends with CRLF"),
-        (b"#" * 10_000_000, "x: is too big: 10.0 MB, more than 1 MiB"),
+        (b"{\n  a = 1;\r\n}\r\n", "x:2:9: the line ends with CRLF"),
+        (b"#" * 10_000_000, "x: is too large: 10.0 MB, more than the limit of 1 MiB"),
     ],
 )
 def test_content_that_cannot_be_the_target(content: bytes, fact: str) -> None:
@@ -101,7 +101,7 @@ def test_content_of_the_largest_size_is_taken_byte_for_byte(tmp_path: Path) -> N
     assert files.read(file) == content
     check_content("x", content)
     file.write_bytes(content + b"#")
-    with pytest.raises(ToolkitError, match=r"too big"):
+    with pytest.raises(ToolkitError, match=r"too large"):
         files.read(file)
 
 
@@ -122,7 +122,8 @@ def test_pipe_that_nobody_closes_is_given_up(
     os.mkfifo(pipe)
     began = time.monotonic()
     with pytest.raises(
-        ToolkitError, match=r"/pipe: is a pipe, and nobody closes it within 0\.2 s$"
+        ToolkitError,
+        match=r"/pipe: is a pipe, and its writer did not close it within 0\.2 s$",
     ):
         files.read(pipe)
     assert time.monotonic() - began < 5
@@ -133,7 +134,7 @@ def test_pipe_without_end_is_not_read_to_it(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with (
         subprocess.Popen(["sh", "-c", f"yes >'{pipe}' 2>/dev/null"]),
-        pytest.raises(ToolkitError, match=r"/pipe: is too big"),
+        pytest.raises(ToolkitError, match=r"/pipe: is too large"),
     ):
         files.read(pipe)
 
@@ -194,7 +195,7 @@ def test_force_does_not_replace_what_no_run_has_written(
     else:
         (place / "report.json").write_text(report)
     with pytest.raises(
-        ToolkitError, match=r"contains files that do not belong to a proposal"
+        ToolkitError, match=r"contains files that are not part of a proposal"
     ):
         ensure_free(place, force=True)
 
@@ -207,14 +208,14 @@ def test_force_never_replaces_what_is_more_than_a_proposal(
             ensure_free(place, force=True)
 
     checkout = proposal(tmp_path / "checkout", **{".git": "gitdir: elsewhere"})
-    refused(checkout, "is a git checkout, which is never replaced")
+    refused(checkout, "is a git checkout, which unlet never replaces")
     place = proposal(tmp_path / "proposal")
     (place / "below").mkdir()
     (tmp_path / "file").write_text("x")
     refused(tmp_path / "file", "exists and is not a directory")
     monkeypatch.setenv("HOME", str(place))
     refused(place, "is or contains the home directory")
-    refused(Path("/"), "/: .*never replaced")
+    refused(Path("/"), "/: .*never replaces")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for directory in (place, place / "below"):
         monkeypatch.chdir(directory)
@@ -229,7 +230,7 @@ def test_nothing_is_written_into_a_git_directory(tmp_path: Path, place: str) -> 
         (tmp_path / directory).mkdir(parents=True)
     (tmp_path / "bare.git/HEAD").touch()
     (tmp_path / "link").symlink_to(".git")
-    with pytest.raises(ToolkitError, match="is inside of the git directory"):
+    with pytest.raises(ToolkitError, match="is inside the git directory"):
         files.replace(tmp_path / place, b"")
     files.replace(tmp_path / "x", b"")
 
@@ -241,7 +242,9 @@ def test_the_directory_above_is_missing_or_cannot_be_written(
         ensure_free(ordinary_user / "gone" / "proposal")
     assert raised.value.hint == f"mkdir -p {ordinary_user}/gone"
     (ordinary_user / "closed").mkdir(mode=0o555)
-    with pytest.raises(ToolkitError, match=r"closed' cannot be written to"):
+    with pytest.raises(
+        ToolkitError, match=r"you may not write to the directory '.*closed'"
+    ):
         ensure_free(ordinary_user / "closed" / "proposal")
 
 
@@ -265,7 +268,9 @@ def test_a_full_disk_leaves_what_was_there_and_no_litter(small_disk: Path) -> No
         match=r"proposal: cannot be written: (no space left|file too large)",
     ) as raised:
         write_large(place)
-    assert raised.value.hint == "free some space, or write elsewhere"
+    assert (
+        raised.value.hint == "free some space, or choose a different place to write to"
+    )
     assert list(small_disk.iterdir()) == [place]
     assert content_of(place) == {"report.json": OURS, "old": "old"}
 

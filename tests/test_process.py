@@ -191,7 +191,7 @@ def test_a_time_out_ends_the_program_and_its_children(
 def test_a_program_that_writes_too_much_is_ended(tmp_path: Path) -> None:
     endless = ("sh", "-c", "echo $$ > pid; echo why >&2; exec yes")
     with pytest.raises(
-        CommandError, match=r"it has written more than 100000 bytes"
+        CommandError, match=r"it wrote more than the 100000 bytes that are allowed"
     ) as raised:
         process.execute(Command(argv=endless, cwd=tmp_path, most=100_000))
     assert raised.value.stderr.startswith("why\n")
@@ -417,7 +417,9 @@ def test_program_that_writes_more_than_it_may_is_ended(
     began = time.monotonic()
     with pytest.raises(LimitError) as raised:
         process.execute(Command(argv=argv, cwd=tmp_path, writes=20))
-    assert raised.value.limit == "it has written more than 20 MiB to files"
+    assert (
+        raised.value.limit == "it wrote more than the 20 MiB to files that are allowed"
+    )
     assert time.monotonic() - began < 25
 
 

@@ -12,10 +12,10 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> NoReturn:
-    """Run the command line of this process, and end it with the exit code.
+    """Run the command line of this process, and exit with its exit code.
 
-    A signal that ends it makes that 130 at any moment. Python's own way to end would
-    give signals their default effect before it is done.
+    A signal that ends the process at any moment makes the exit code 130. Python's own
+    exit would restore the default effect of signals too early.
     """
     # So that a plain kill and the end of a terminal clean up as Ctrl-C does; what nohup
     # ignores stays ignored.

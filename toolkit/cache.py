@@ -1,10 +1,10 @@
-"""The cache: directories that appear complete, have a key, and are made again if they are damaged.
+"""The cache: each entry is a directory with a key, and appears only when complete.
 
-Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready,
-`doomed/` those that are to be deleted, `locks/` a lock file for each entry that was
-ever made, and one for each kind, which is locked while a process uses entries of the
-kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says.
-`shrink` keeps all of it within a limit.
+unlet creates a damaged entry again. Below the root, `KIND/KEY/` is an entry, `making/`
+holds unfinished entries, and `doomed/` holds entries to delete. `locks/` has a lock
+file for each entry that was ever made, and one for each kind, which a process locks
+while it uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or the directory of
+the XDG base directory specification. `shrink` keeps the whole cache within a limit.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ from toolkit.writable import WritableRoot
 VARIABLE = "UNLET_CACHE_DIR"
 
 LIMIT_VARIABLE = "UNLET_CACHE_MB"
-"""How many megabytes `shrink` leaves, 0 for no limit."""
+"""The variable with the size, in megabytes, that `shrink` leaves; 0 for no limit."""
 
 _LIMIT_MB = 2000
 # A store of Nix's has its own ways to shrink.
@@ -46,9 +46,9 @@ _STALE_SECONDS = 3600.0
 class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
-    `size` is what it takes of the disk, in bytes; what several entries share counts for
-    the one that was used last. Nothing reads the kinds `making` and `doomed` again:
-    they are left by an interrupt, damaged, or being deleted.
+    `size` is its size on disk in bytes; a file that several entries share counts only
+    for the entry that was used last. Nothing reads the kinds `making` and `doomed`
+    again: an interrupt left them, or they are damaged or being deleted.
     """
 
     kind: str
@@ -59,23 +59,26 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
 
 
 class Cleaning(Struct, frozen=True, kw_only=True):
-    """The deleted entries, and those that stay because another process uses their kind."""
+    """The deleted entries, and the entries that another process still uses."""
 
     deleted: tuple[CacheEntry, ...]
     in_use: tuple[CacheEntry, ...]
 
 
 _uses: dict[Path, int] = {}
-"""The locks of the kinds that this process uses: their files, open until it ends, of one cache at a time."""
+"""The open lock files of the kinds that this process uses, for one cache at a time.
+
+They stay open until the process ends.
+"""
 
 _uses_change = Lock()
 
 _held: set[Path] = set()
-"""The entries that this process has found or made."""
+"""The entries that this process has found or created."""
 
 
 class Cache(Struct, frozen=True):
-    """The cache below the directory `root`, which need not exist."""
+    """The cache below the directory `root`, which may not exist yet."""
 
     root: Path
 
@@ -89,11 +92,10 @@ class Cache(Struct, frozen=True):
     ) -> Path:
         """Return the entry's directory.
 
-        If it is missing, call `make` with an empty directory to fill.
-
-        An entry that `check` rejects is set aside and made again. If several processes
-        want the same entry, one makes it and the others wait. If `make` raises, nothing
-        stays. Raise ToolkitError if the cache cannot be written.
+        If it is missing, call `make` with an empty directory to fill. If `check`
+        rejects an entry, set it aside and create it again. If several processes want
+        the same entry, one creates it and the others wait. If `make` raises, nothing
+        remains. Raise ToolkitError if the cache cannot be written.
         """
         path = self._path(kind, key)
         if path.is_dir():
@@ -112,7 +114,7 @@ class Cache(Struct, frozen=True):
     def rename_oldest(self, kind: str, prefix: str, key: str, *, most: int) -> None:
         """Rename the oldest of `most` or more entries with a `prefix` to `key`.
 
-        `use` of `KIND-KEY` protects one.
+        An entry that a process protects with `use("KIND-KEY")` keeps its name.
         """
         found = [
             path for path in _children(self.root / kind) if path.name.startswith(prefix)
@@ -128,7 +130,10 @@ class Cache(Struct, frozen=True):
                         return
 
     def use(self, kind: str) -> None:
-        """Protect the entries of a kind from `clean` until this process ends, if the cache can be written."""
+        """Protect a kind's entries from `clean` until this process ends.
+
+        Do nothing if the cache cannot be written.
+        """
         path = self.root / _LOCKS / f"use-{kind}"
         with _uses_change:
             if path in _uses:
@@ -210,7 +215,10 @@ class Cache(Struct, frozen=True):
         return sorted(places, key=lambda place: (-place[0].timestamp(), place[1]))
 
     def shrink_later(self) -> None:
-        """Shrink by the sizes that were measured last, and let a process measure them again that outlives this one."""
+        """Shrink the cache by the sizes that were measured last.
+
+        Start a process that outlives this one and measures the sizes again.
+        """
         if limit() is not None:
             listed, measured = (
                 self.root / _LOCKS / name for name in ("listed", "sizes")
@@ -235,10 +243,8 @@ class Cache(Struct, frozen=True):
     def shrink(self, known: Mapping[Path, int] | None = None) -> None:
         """Delete the least recently used entries until the rest is within the limit.
 
-        `known` are the sizes of some.
-
-        A process that outlives this one deletes them, so nobody waits. Entries that
-        this or another process uses stay.
+        `known` are the sizes of some entries in bytes. A process that outlives this one
+        deletes the entries, so nobody waits. Entries that a process uses stay.
         """
         if (most := limit()) is None:
             return
@@ -294,7 +300,10 @@ class Cache(Struct, frozen=True):
 
     @contextmanager
     def _unused(self, kind: str) -> Generator[bool]:
-        """Return whether no other process uses the kind, and keep others from it meanwhile."""
+        """Return whether no other process uses the kind.
+
+        In the block, other processes cannot begin to use it.
+        """
         path = self.root / _LOCKS / f"use-{kind}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with _uses_change:
@@ -322,7 +331,9 @@ class Cache(Struct, frozen=True):
     def _path(self, kind: str, key: str) -> Path:
         for name in (kind, key):
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-                raise ToolkitError(f"cache: '{name}' is not the name of an entry")
+                raise ToolkitError(
+                    f"cache: '{name}' is not a valid name of a cache entry"
+                )
         return self.root / kind / key
 
     def _make(self, path: Path, make: Callable[[Path], object]) -> None:
@@ -346,9 +357,9 @@ class Cache(Struct, frozen=True):
     ) -> Generator[str]:
         """Hold the first free lock of these names, and yield its name.
 
-        The lock ends with the process at the latest. If others hold all locks, call
-        `on_wait` and wait for the first lock. Raise ToolkitError if the cache cannot be
-        written.
+        The lock is released at the latest when the process ends. If others hold all
+        locks, call `on_wait` and wait for the first lock. Raise ToolkitError if the
+        cache cannot be written.
         """
         directory = self.root / _LOCKS
         try:
@@ -382,10 +393,11 @@ class Cache(Struct, frozen=True):
 
 
 def default_cache() -> Cache:
-    """Return the user's cache: `$UNLET_CACHE_DIR`, or `unlet` below `$XDG_CACHE_HOME` (`~/.cache`).
+    """Return the user's cache directory.
 
-    Raise ToolkitError for a relative `$UNLET_CACHE_DIR`, since it would mean a
-    different cache in each directory.
+    It is `$UNLET_CACHE_DIR`, or `unlet` below `$XDG_CACHE_HOME` (`~/.cache`). Raise
+    ToolkitError if `$UNLET_CACHE_DIR` is relative, because it would then name another
+    cache in each working directory.
     """
     if given := os.environ.get(VARIABLE):
         root = Path(given).expanduser()
@@ -399,7 +411,10 @@ def default_cache() -> Cache:
 
 
 def _is_there(path: Path, check: Callable[[Path], bool]) -> bool:
-    """Return whether an entry exists and `check` accepts it, which counts as a use."""
+    """Return whether an entry exists and `check` accepts it.
+
+    Mark the entry as used.
+    """
     if not path.is_dir() or not check(path):
         return False
     # A cache that cannot be written to can still be read.
@@ -416,7 +431,11 @@ def _children(directory: Path) -> list[Path]:
 
 
 def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
-    """Return the bytes that each directory takes of the disk and those before it do not; du(1) counts a file once."""
+    """Return how many bytes each directory takes on disk.
+
+    du(1) counts a file once, so a file that directories share counts for the first of
+    them.
+    """
     # Its status is 1 if another process has deleted something.
     with process.echoing(lambda _: None):
         listed = process.run(

@@ -2,7 +2,7 @@
 
 The parser is a C library that Python's signal handlers cannot interrupt, and some
 inputs take quadratic or cubic time. The child ends at its limit, or when its parent
-passes on a signal.
+forwards a signal.
 """
 
 import os
@@ -30,12 +30,12 @@ from toolkit.landlock import Confinement, python, started
 T = TypeVar("T")
 
 CPU_SECONDS = 3
-"""For one content; a file of nixpkgs takes a sixtieth of it."""
+"""The processor time for one content; a file of nixpkgs takes a sixtieth of it."""
 
 _MEBIBYTES = 1024
 _LENGTH = struct.Struct(">I")
 _LATE, _RAISED = 64, 65
-"""Statuses of the child: it has no time for a content, or its function has raised an exception."""
+"""Exit statuses of the child: no time is left, or its function raised an exception."""
 
 # The first may be a wrapper around the second.
 _PROGRAMS = (Path(sys.executable), Path("/proc/self/exe"))
@@ -46,9 +46,9 @@ _START = (
 
 
 class Unread(Struct, frozen=True):
-    """A content without a result.
+    """A content that could not be read.
 
-    `reason` continues a sentence that begins with its name.
+    `reason` continues a sentence that begins with the content's name.
     """
 
     reason: str
@@ -81,9 +81,9 @@ def each(
             continue
         if time.monotonic() >= end:
             spent = (
-                f"what was read before it took all of {seconds:.3g} s"
+                f"reading the input took all of the {seconds:.3g} s that were allowed"
                 if seconds > 0
-                else "no time was left"
+                else "no time is left to read it"
             )
             late = Unread(f"is not read: {spent}")
             return [*results, *[late] * (len(contents) - len(results))]
@@ -96,9 +96,7 @@ def each(
             continue
         if done.status == _RAISED:
             last = (done.stderr.splitlines() or [""])[-1]
-            results.append(
-                Unread(f"cannot be read, which is a defect of unlet: {last}")
-            )
+            results.append(Unread(f"cannot be read because of a bug in unlet: {last}"))
             continue
         if done.status > 0:
             raise CommandError(done.argv, status=done.status, stderr=done.stderr)
@@ -130,10 +128,10 @@ def _run(
 
 
 def ends(call: Callable[[], object], *, seconds: float) -> bool:
-    """Return whether a call, made in a copy of this process, ends within some CPU seconds.
+    """Return whether a call ends within some CPU seconds, in a copy of this process.
 
-    Use it for library code that starts and writes nothing; its result and exceptions
-    are ignored. An interrupt ends it.
+    Use it for library code that starts no program and writes nothing; its result and
+    its exceptions are ignored. An interrupt ends it.
     """
     child = os.fork()
     if child == 0:
@@ -159,7 +157,7 @@ def ends(call: Callable[[], object], *, seconds: float) -> bool:
 
 
 def main() -> None:
-    """Run as the child: read contents from stdin, write one JSON line for each to stdout."""
+    """Run as the child: read contents from stdin and write a line of JSON for each."""
     module, name, seconds, end = sys.argv[1:]
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, _MEBIBYTES << 20)

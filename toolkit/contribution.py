@@ -14,10 +14,10 @@ class Contribution(Struct, frozen=True, kw_only=True):
     """A record of a branch, so that it can be moved and removed later.
 
     `target` is the package, `base` the user's name for the base and `base_commit` its
-    commit. `commits` are ours, oldest first; the contributor's own may follow. `text`
-    is the SHA-256 (hexadecimal) of pull-request.md as written. `only` names the steps,
-    empty for all; `bindings` and `follow` are the user's choices for a lift. `others`
-    are the further packages of a batch.
+    commit. `commits` are unlet's, oldest first; the contributor's own may follow.
+    `text` is the SHA-256 (hexadecimal) of pull-request.md as written. `only` names the
+    steps, empty for all; `bindings` and `follow` are the user's choices for a lift.
+    `others` are the further packages of a batch.
     """
 
     branch: str
@@ -37,7 +37,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """All packages that the branch changes, in the order of the commits."""
+        """The packages that the branch changes, in the order of the commits."""
         return self.target, *self.others
 
 
@@ -48,23 +48,23 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
     worktree: Path
     base_name: str
     target_branch: str
-    """The base branch of the pull request."""
+    """The branch of nixpkgs that the pull request is for."""
     author: str
     """`NAME <EMAIL>`."""
     subjects: tuple[str, ...]
     title: str
     text: Path
-    """pull-request.md."""
+    """The path of pull-request.md."""
     push: str | None
-    """The remote to push to, None if the clone has no remote of the user's."""
+    """The remote to push to; None if no remote of the clone is the user's."""
     head: str
-    """GitHub's name for the branch."""
+    """The branch's name as GitHub shows it."""
     pushed: bool = False
-    """Whether the remote has such a branch."""
+    """Whether the remote already has a branch of this name."""
     own: tuple[tuple[Oid, str], ...] = ()
     """The contributor's commits on top, with their subjects, oldest first."""
     text_beside: Path | None = None
-    """The new text's file if the contributor had edited the old one."""
+    """The file with the new text, if the contributor has edited the old one."""
     related: tuple[int, ...] = ()
     """The numbers of open pull requests with the same goal."""
 
@@ -72,11 +72,11 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
 class PullRequest(Struct, frozen=True, kw_only=True):
     """The result of `pr` in the clone whose top is `clone`.
 
-    `made` is None if a proof failed, or no package is left.
+    `made` is the branch; None if a proof failed or no package remains.
 
     `attempts` are about each package alone. `own_proofs` are about all commits of a
     batch together, or about the file after the contributor's own commits; empty if they
-    do not change it. `before` is where the branch was.
+    do not change it. `before` is the commit that the branch pointed to before.
     """
 
     clone: Path
@@ -95,7 +95,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Return whether a proof failed: of our commits, or of the contributor's."""
+        """Return whether a proof failed, for unlet's commits or the contributor's."""
         proofs = (
             *(proof for each in self.reports for proof in each.proofs),
             *self.own_proofs,
@@ -106,7 +106,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 class Removed(Struct, frozen=True, kw_only=True):
     """A branch that was deleted from the clone.
 
-    `commit` was its tip, None if only its files were left.
+    `commit` is the one it pointed to; None if only its files remained.
     """
 
     clone: Path

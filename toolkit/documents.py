@@ -28,10 +28,11 @@ class BrokenError(ToolkitError):
 
 
 def read(content: bytes | str, kind: type[T], *, document: str) -> T:
-    """Return a JSON document as a value of `kind`, made of Structs, lists, mappings, ids, paths and plain types.
+    """Return a JSON document as a value of `kind`.
 
-    Raise BrokenError for bytes that are not JSON, ToolkitError for a field that does
-    not fit `kind`.
+    `kind` is made of Structs, lists, mappings, ids, paths and plain types. Raise
+    BrokenError for bytes that are not JSON, and ToolkitError if a field does not fit
+    `kind`.
     """
     try:
         return msgspec.json.decode(content, type=prepared(kind), dec_hook=_decoded)
@@ -43,15 +44,15 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
         try:
             value: object = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise BrokenError(f"{document}: is not JSON, or was cut off") from error
+            raise BrokenError(f"{document}: is not JSON, or is incomplete") from error
         return convert(value, kind, document=document)
 
 
 def prepared(kind: type[T]) -> type[T]:
-    """Return a kind that several threads may read at once from then on.
+    """Return a kind that several threads may read at once from now on.
 
-    msgspec publishes its information about a Struct before it is complete: a thread
-    that reads it then crashes.
+    msgspec publishes what it knows about a Struct before that is complete; a thread
+    that reads it too early crashes.
     """
     with _PREPARING:
         if kind not in _prepared:
@@ -72,8 +73,8 @@ def read_versioned(content: bytes, kind: type[T], *, schema: int, document: str)
     found = read(content, _Versioned, document=document).schema
     if found != schema:
         fact = (
-            f"field 'schema' is {found}: another version of unlet wrote it, and "
-            f"this one ({__version__}) reads {schema}"
+            f"field 'schema' is {found}: this version of unlet ({__version__}) reads "
+            f"only schema {schema}; another version wrote the file"
         )
         raise ToolkitError(f"{document}: {fact}")
     return read(content, kind, document=document)
@@ -82,7 +83,7 @@ def read_versioned(content: bytes, kind: type[T], *, schema: int, document: str)
 def convert(value: object, kind: type[T], *, document: str) -> T:
     """Convert a parser's result to a value of `kind`.
 
-    Raise ToolkitError as `read` does.
+    Raise ToolkitError if a field does not fit `kind`.
     """
     try:
         return msgspec.convert(value, type=prepared(kind), dec_hook=_decoded)
@@ -99,9 +100,8 @@ def read_toml(
 ) -> T:
     """Return a TOML document as a value of `kind`.
 
-    `form` converts each text, given its field's name.
-
-    Raise ToolkitError for bytes that are not TOML, and as `read` does.
+    `form` converts each text, given the name of its field. Raise ToolkitError for bytes
+    that are not TOML, or if a field does not fit `kind`.
     """
     try:
         return convert(_formed(_toml(content), form), kind, document=document)

@@ -1,4 +1,4 @@
-"""The environment of the programs that unlet starts: a list of variable names for each purpose.
+"""The environment of programs that unlet starts: which variables each purpose needs.
 
 A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses its
 relative entries.
@@ -53,13 +53,13 @@ EVALUATING = (
     "NIX_STATE_DIR",
     "NIX_STORE_DIR",
 )
-"""A sealed Nix: no more than where the store is."""
+"""A sealed Nix gets only the variables that say where the store is."""
 
 TOOLS = ("PATH", *_SELF)
-"""Programs that neither fetch nor ask who the user is, and git on repositories of our own."""
+"""Programs that need no network and no user, and git on our own repositories."""
 
 READING = (*TOOLS, *_CONFIGURATION)
-"""git on a clone that is only read: its configuration has the repositories that the user trusts."""
+"""git when it reads a clone, with the user's list of trusted repositories."""
 
 FETCHING = (
     *(
@@ -81,10 +81,10 @@ FETCHING = (
         "XDG_DATA_HOME",
     ),
 )
-"""git on a remote."""
+"""git when it connects to a remote."""
 
 COMMITTING = (*READING, *_AGENTS, "EMAIL", "GIT_AUTHOR_*", "GIT_COMMITTER_*")
-"""git on a clone of the user's that gets a branch, with the programs that sign."""
+"""git when it adds a branch to the user's clone, with programs that sign."""
 
 BUILDING = (*FETCHING, "AWS_*", "NIX_*", "NIXPKGS_*", "XDG_*")
 """Nix as the user has configured it."""
@@ -100,7 +100,7 @@ TOKEN = (
     "VAULT_*",
     "XDG_*",
 )
-"""The program that prints the user's token."""
+"""The program that prints the user's token for GitHub."""
 
 
 def variables(
@@ -109,7 +109,7 @@ def variables(
     *,
     among: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """Return the variables for a purpose; `more` take precedence."""
+    """Return the variables for a purpose; `more` override them."""
     whole = {name for name in names if not name.endswith("*")}
     begins = tuple(name[:-1] for name in names if name.endswith("*"))
     kept = {
@@ -123,6 +123,9 @@ def variables(
 
 
 def path() -> str:
-    """Return PATH without relative entries: in a stranger's directory they would name the stranger's programs."""
+    """Return PATH without its relative entries.
+
+    In a stranger's directory, a relative entry would run the stranger's programs.
+    """
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(entry for entry in entries if os.path.isabs(entry))  # noqa: PTH117 - no Path at the start

@@ -22,7 +22,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _NEAR = 0.66
-"""The similarity of a misspelt name to the one that is meant, for difflib."""
+"""How similar a misspelt name must be to a known one, for difflib."""
 
 _EXCERPT_WIDTH = 120
 
@@ -38,9 +38,9 @@ def without_passwords(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str) -> str:
-    """Return a hint with the known names that a misspelt one resembles.
+    """Return a hint with the known names that resemble a misspelt one.
 
-    `otherwise` is the hint if it resembles none.
+    Return `otherwise` if none does.
     """
     near = get_close_matches(name, [*known], cutoff=_NEAR)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
@@ -61,7 +61,7 @@ class ToolkitError(Exception):
 
 
 class UsageError(ToolkitError):
-    """The command line names something unknown, or its options do not fit together."""
+    """The command line names something unknown, or options that exclude each other."""
 
     exit_code = 2
 
@@ -69,20 +69,20 @@ class UsageError(ToolkitError):
 class UnreachableError(ToolkitError):
     """A server or a remote does not answer.
 
-    Its earlier, cached answers may still be used.
+    unlet may still use earlier answers from the cache.
     """
 
 
 class RefusalError(ToolkitError):
-    """A rewrite refuses because its result would be a guess."""
+    """A rewrite refuses a file because it would have to guess."""
 
 
 class LayoutError(RefusalError):
-    """The file is not of the kind that the rewrite handles, or is not recognised at all."""
+    """The rewrite is not for files of this kind."""
 
 
 class NixSyntaxError(ToolkitError):
-    """A file that Nix's grammar rejects.
+    """Nix's grammar rejects a file.
 
     `excerpt` is the source line with a caret below it.
     """
@@ -93,9 +93,10 @@ class NixSyntaxError(ToolkitError):
 
 
 class NotRunError(ToolkitError):
-    """A proof cannot run, not even for the unchanged file: nothing is proven and nothing has failed.
+    """A proof cannot run, not even for the unchanged file.
 
-    `limited`: for want of time or memory.
+    Nothing is proven and nothing has failed. `limited` is true if time or memory ran
+    out.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class CommandError(ToolkitError):
     """A program ended with a status that its caller does not expect.
 
     `argv` is the command, `status` its exit status (negative: the signal that ended
-    it), `stderr` its whole error output; both are without the passwords of URLs.
+    it), and `stderr` its whole error output. Both texts lack the passwords of URLs.
     """
 
     def __init__(
@@ -141,12 +142,11 @@ class CommandError(ToolkitError):
 
 
 class LimitError(CommandError):
-    """A program was ended at one of our limits.
+    """unlet ended a program at a limit.
 
-    `limit` names it, as the end of a sentence.
-
-    `of_time`: it was a time limit; `of_pace`: that of a single task; `of_disk`: it was
-    the limit of what it may write.
+    `limit` names the limit, in words that end a sentence. `of_time` is true for a time
+    limit, `of_pace` for the time limit of one task, and `of_disk` for the limit on
+    written bytes.
     """
 
     def __init__(  # noqa: PLR0913 - three kinds of a limit
@@ -168,7 +168,7 @@ class LimitError(CommandError):
 
 
 def excerpt(line: str, column: int) -> str:
-    """Return the part of a line around a column (from 1), with a caret below the column."""
+    """Return a part of a line, with a caret below the column (counted from 1)."""
     left_out = max(0, column - 1 - _EXCERPT_WIDTH // 2)
     return f"{line[left_out : left_out + _EXCERPT_WIDTH]}\n{' ' * (column - 1 - left_out)}^"
 
@@ -179,7 +179,7 @@ def reason_of(error: OSError | ValueError) -> str:
 
 
 def tried(make: Callable[[], T]) -> T | ToolkitError:
-    """Return a call's result, or the error that it raises."""
+    """Return the result of a call, or the error that it raises."""
     try:
         return make()
     except ToolkitError as error:

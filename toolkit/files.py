@@ -1,8 +1,8 @@
-"""The user's own files: read a target, write a directory of results, replace a file atomically.
+"""Read the user's files, write directories of results, and replace files.
 
 A directory is built beside its destination and renamed once it is complete, so nobody
-sees half of one. It is locked until then, as temporary directories are while in use; an
-unlocked one is the remains of a killed run, and is deleted.
+sees half of one. It is locked until then, and so are temporary directories while in
+use. An unlocked one is left from a killed run, so unlet deletes it.
 """
 
 import errno
@@ -27,7 +27,7 @@ from toolkit.writable import WritableRoot
 MAXIMUM_BYTES = 1 << 20
 
 PIPE_SECONDS = 30.0
-"""How long a pipe that the user named may take."""
+"""How many seconds a pipe that the user named may take."""
 
 _DEVICES = {
     stat.S_IFCHR: "a device",
@@ -43,7 +43,7 @@ REPORT = "report.json"
 _TEMPORARY, _BUILDING = "unlet-work-", ".unlet-"
 
 _UNFINISHED = ".unlet-unfinished"
-"""A file in a directory that the run which made it has not finished yet: its digest."""
+"""A file in an unfinished directory: the digest of what the run has written so far."""
 
 # Between its making and its lock a directory must not be taken for one that was left.
 _FRESH_SECONDS = 60.0
@@ -71,10 +71,10 @@ def read(path: Path, *, most: int = MAXIMUM_BYTES) -> bytes:
 
 
 def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
-    """Return the content of an open file, or what comes through a pipe or a socket.
+    """Return the content of an open file, a pipe or a socket.
 
-    Raise ToolkitError if it is a device or a directory, longer than `most` bytes, or
-    not closed within PIPE_SECONDS.
+    Raise ToolkitError if it is a device or a directory, is longer than `most` bytes, or
+    is not closed within PIPE_SECONDS.
     """
     if stat.S_IFMT(os.fstat(handle).st_mode) in {stat.S_IFIFO, stat.S_IFSOCK}:
         return _bounded(_chunks(handle, name=name), name=name, most=most)
@@ -114,7 +114,7 @@ def _bounded(chunks: Iterable[bytes], *, name: str, most: int = MAXIMUM_BYTES) -
 
 
 def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
-    """Yield what comes through a pipe, until it is closed.
+    """Yield the bytes of a pipe until its writer closes it.
 
     Raise ToolkitError if that takes too long.
     """
@@ -126,7 +126,7 @@ def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
             return
         yield chunk
     raise ToolkitError(
-        f"{name}: is a pipe, and nobody closes it within {PIPE_SECONDS:g} s"
+        f"{name}: is a pipe, and its writer did not close it within {PIPE_SECONDS:g} s"
     )
 
 
@@ -141,7 +141,7 @@ def check_content(name: str, content: bytes) -> None:
     if len(content) > MAXIMUM_BYTES:
         raise _too_big(name, len(content))
     if (offset := content.find(b"\0")) >= 0:
-        raise ToolkitError(f"{name}: is binary: NUL byte at offset {offset}")
+        raise ToolkitError(f"{name}: is a binary file: NUL byte at offset {offset}")
     try:
         content.decode()
     except UnicodeDecodeError as error:
@@ -153,7 +153,7 @@ def check_content(name: str, content: bytes) -> None:
     if (offset := content.find(b"\r\n")) >= 0:
         hint = "convert the line endings first, for example with dos2unix"
         raise ToolkitError(
-            f"{name}:{_place(content, offset)}: line ends with CRLF", hint=hint
+            f"{name}:{_place(content, offset)}: the line ends with CRLF", hint=hint
         )
 
 
@@ -162,8 +162,8 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
 
     Without `force`, the place must be free, an empty directory, or one that a run left
     unfinished and nobody has changed since. With `force`, it may also be a directory of
-    an earlier run, which has unlet's report.json. Never replaced are a git checkout,
-    the home directory, the current directory, and directories that contain one.
+    an earlier run, which has unlet's report.json. It never replaces a git checkout, the
+    home directory, the current directory, or a directory that contains one of them.
     """
     place = destination.resolve()
     for what, protected in (
@@ -172,7 +172,7 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
     ):
         if protected.resolve().is_relative_to(place):
             raise ToolkitError(
-                f"{destination}: is or contains {what}, which is never replaced"
+                f"{destination}: is or contains {what}, which unlet never replaces"
             )
     if not place.parent.is_dir():
         raise ToolkitError(
@@ -184,7 +184,9 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
         os.W_OK | os.X_OK,
         effective_ids=os.access in os.supports_effective_ids,
     ):
-        raise ToolkitError(f"{destination}: '{place.parent}' cannot be written to")
+        raise ToolkitError(
+            f"{destination}: you may not write to the directory '{place.parent}'"
+        )
     if not os.path.lexists(place):
         return
     if not place.is_dir():
@@ -203,7 +205,7 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
 
 
 def _is_unfinished(place: Path) -> bool:
-    """Return whether a directory is as a run left it that did not come to its end."""
+    """Return whether a directory is as an unfinished run left it."""
     mark = place / _UNFINISHED
     if mark.is_symlink() or not mark.is_file():
         return False
@@ -211,7 +213,7 @@ def _is_unfinished(place: Path) -> bool:
 
 
 def _digest(directory: Path) -> bytes:
-    """Return a hexadecimal digest of all paths and files in a directory but the mark."""
+    """Return a hexadecimal digest of all paths and files, except the mark."""
     lines: list[str] = []
     for path in sorted(directory.rglob("*")):
         if path.name == _UNFINISHED or (path.is_dir() and not path.is_symlink()):
@@ -223,7 +225,7 @@ def _digest(directory: Path) -> bytes:
 
 
 def finish(directory: Path) -> None:
-    """Let a directory be replaced only with `force` from now on."""
+    """Mark a directory as finished: only `force` replaces it from now on."""
     WritableRoot(directory).delete(_UNFINISHED)
 
 
@@ -253,7 +255,11 @@ def whole_directory(
             ensure_free(destination, force=force)
             root.exchange(building.name, place.name)
     except OSError as error:
-        hint = "free some space, or write elsewhere" if error.errno in _FULL else None
+        hint = (
+            "free some space, or choose a different place to write to"
+            if error.errno in _FULL
+            else None
+        )
         raise ToolkitError(
             f"{destination}: cannot be written: {reason_of(error)}", hint=hint
         ) from error
@@ -263,7 +269,7 @@ def whole_directory(
 
 @contextmanager
 def temporary() -> Generator[Path]:
-    """Yield an empty directory in TMPDIR, which is deleted at the end."""
+    """Yield an empty directory in TMPDIR, and delete it at the end."""
     import tempfile  # noqa: PLC0415 - 3 ms that nobody pays who only reads
 
     root = Path(tempfile.gettempdir())
@@ -277,10 +283,10 @@ def temporary() -> Generator[Path]:
 
 
 def place_of(path: Path) -> Path:
-    """Return the real place of a file that the user wants written; links are followed.
+    """Return the real path of a file that the user wants written, after links.
 
-    Raise ToolkitError if it is anything else, such as a device or a pipe, or belongs to
-    git.
+    Raise ToolkitError if it is something else, such as a device or a pipe, or belongs
+    to git.
     """
     place = path.resolve()
     if not place.parent.is_dir():
@@ -292,23 +298,22 @@ def place_of(path: Path) -> Path:
 
 
 def refuse_in_repository(path: Path) -> None:
-    """Raise ToolkitError for a place in a git directory: only git writes there."""
+    """Raise ToolkitError for a place in a git directory, where only git may write."""
     for above in path.resolve().parents:
         if above.name == ".git" or all(
             (above / name).exists() for name in ("HEAD", "objects", "refs")
         ):
             raise ToolkitError(
-                f"{path}: is inside of the git directory '{above}'",
-                hint="choose a different place",
+                f"{path}: is inside the git directory '{above}'",
+                hint="choose a path outside it",
             )
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file atomically, and keep its mode; follow a link to its file.
+    """Replace a file atomically and keep its mode.
 
-    On failure, the old file stays.
-
-    Raise as `place_of` does, and OSError.
+    For a link, replace the file that it points to. On failure, the old file stays.
+    Raise ToolkitError as `place_of` does, and OSError.
     """
     path = place_of(path)
     root = WritableRoot(path.parent)
@@ -325,9 +330,8 @@ def replace(path: Path, content: bytes) -> None:
 def locked(directory: Path, *, wait: bool = True) -> Generator[None]:
     """Hold a lock on a directory, if the file system has locks.
 
-    It leaves no file and ends with the process.
-
-    Without `wait`, raise BlockingIOError if another process holds it.
+    The lock leaves no file and ends with the process. Without `wait`, raise
+    BlockingIOError if another process holds it.
     """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -345,7 +349,10 @@ def locked(directory: Path, *, wait: bool = True) -> Generator[None]:
 
 
 def _sweep(parent: Path, prefix: str) -> None:
-    """Delete the user's own directories whose names are a prefix and eight characters, and that nobody has locked."""
+    """Delete unlocked directories of the user with a given prefix.
+
+    Their names are the prefix and eight characters.
+    """
     for path in parent.glob(f"{escape(prefix)}????????"):
         with suppress(OSError):
             handle = os.open(
@@ -364,7 +371,10 @@ def _sweep(parent: Path, prefix: str) -> None:
 
 
 def run_later(script: str, *arguments: str) -> None:
-    """Run a shell's script, without output, in a process that outlives this one, and that is no child of it."""
+    """Run a shell script without output, in a process that outlives this one.
+
+    The process is not a child of this one.
+    """
     nowhere = [
         (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)
     ]
@@ -379,7 +389,9 @@ def _sibling(place: Path) -> Path:
 
 def _ensure_ours(destination: Path, names: set[str]) -> None:
     if ".git" in names:
-        raise ToolkitError(f"{destination}: is a git checkout, which is never replaced")
+        raise ToolkitError(
+            f"{destination}: is a git checkout, which unlet never replaces"
+        )
     from toolkit import documents  # noqa: PLC0415 - for a directory that is there already
 
     with suppress(OSError, ToolkitError):
@@ -390,23 +402,23 @@ def _ensure_ours(destination: Path, names: set[str]) -> None:
         ):
             return
     hint = (
-        "--force replaces only what an earlier run has written; remove it "
-        "yourself, or choose another --out"
+        "--force replaces only what unlet wrote earlier; remove the directory "
+        "yourself, or choose another one with --out"
     )
     raise ToolkitError(
-        f"{destination}: contains files that do not belong to a proposal", hint=hint
+        f"{destination}: contains files that are not part of a proposal", hint=hint
     )
 
 
 def _too_big(name: str, size: int, most: int = MAXIMUM_BYTES) -> ToolkitError:
     limit = most >> 20
     return ToolkitError(
-        f"{name}: is too big: {size / 1e6:.1f} MB, more than {limit} MiB"
+        f"{name}: is too large: {size / 1e6:.1f} MB, more than the limit of {limit} MiB"
     )
 
 
 def _place(content: bytes, offset: int) -> str:
-    """Return `LINE:COLUMN` of an offset; all before it must be UTF-8."""
+    """Return `LINE:COLUMN` of an offset; all bytes before it must be UTF-8."""
     start = content.rfind(b"\n", 0, offset) + 1
     line = content.count(b"\n", 0, offset) + 1
     return f"{line}:{len(content[start:offset].decode()) + 1}"

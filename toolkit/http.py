@@ -1,6 +1,6 @@
-"""Get a server's answer, with limits on its bytes and on the whole time.
+"""Get a server's answer, with limits on its size and on the whole time.
 
-The server may be anybody's.
+The server may be anybody's, so unlet does not trust it.
 """
 
 import threading
@@ -23,7 +23,10 @@ _CHUNK = 65536
 
 
 class HttpSession(requests.Session):
-    """A session that does not follow redirects: requests would read their bodies, however long."""
+    """A session that does not follow redirects.
+
+    requests would read the bodies of redirects, however long they are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +45,10 @@ class HttpSession(requests.Session):
 
 
 def unauthorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return the request unchanged: without such a function, requests adds a password from ~/.netrc."""
+    """Return the request unchanged.
+
+    Without such a function, requests adds a password from ~/.netrc.
+    """
     return request
 
 
@@ -60,9 +66,9 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     A redirect is not followed, and its body not read.
 
     The request ends at `end`, a monotonic time, even if the server sends byte by byte:
-    the socket's own time-out restarts with each byte. Raise requests' exceptions if the
-    server does not answer, stops or is late, ToolkitError for a body of more than
-    `most` bytes.
+    the socket's own time-out restarts with each byte. Raise an exception of requests if
+    the server does not answer, stops or is late; raise ToolkitError for a body of more
+    than `most` bytes.
     """
     done: Future[tuple[requests.Response, bytes]] = Future()
 
@@ -113,9 +119,9 @@ def _exchange(  # noqa: PLR0913 - a request and its bounds
 
 
 def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
-    """Return a body as it comes.
+    """Return a body as it arrives.
 
-    Raise what requests raises for one that is cut off or does not end.
+    Raise an exception of requests if it is cut off or does not end.
     """
     body = bytearray()
     try:
@@ -127,7 +133,7 @@ def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
                 size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most} bytes"
                 raise ToolkitError(
                     f"{without_passwords(answer.url).partition('?')[0]}: is larger "
-                    f"than {size}"
+                    f"than the limit of {size}"
                 )
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(request=answer.request) from error

@@ -49,10 +49,11 @@ class Entry(Struct, frozen=True):
 
 
 def read(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes:
-    """Return the content of a file, or of the file below the same root that a link leads to.
+    """Return the content of a file below a root.
 
-    Raise AbsentError if nothing exists, ToolkitError for a directory, a FIFO, a device,
-    a link that leads out, and a file of more than `most` bytes.
+    Follow a link only to a file below the same root. Raise AbsentError if nothing
+    exists. Raise ToolkitError for a directory, a pipe, a device, a link that points
+    outside, and a file of more than `most` bytes.
     """
     return read_with_status(root, path, most=most)[0]
 
@@ -60,7 +61,7 @@ def read(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes:
 def read_with_status(
     root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES
 ) -> tuple[bytes, os.stat_result]:
-    """Return the content of a file and its status; raise as `read`."""
+    """Return the content of a file and its status; raise as `read` does."""
     name = str(root / path)
     try:
         with _opened(root, path, _READ) as handle:
@@ -80,25 +81,25 @@ def find(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes |
 
 
 def is_file(root: Path, path: Below) -> bool:
-    """Return whether the path is a regular file, or a link to one below the same root."""
+    """Return whether the path is a regular file, or a link to one below the root."""
     return stat.S_ISREG(_mode(root, path))
 
 
 def is_directory(root: Path, path: Below) -> bool:
-    """Return whether the path is a directory, or a link to one below the same root."""
+    """Return whether the path is a directory, or a link to one below the root."""
     return stat.S_ISDIR(_mode(root, path))
 
 
 def exists(root: Path, path: Below) -> bool:
     """Return whether the path exists.
 
-    A link that leads out or nowhere does not count.
+    A link that points outside the root, or to nothing, does not count.
     """
     return _mode(root, path) != 0
 
 
 def link(root: Path, path: Below) -> str | None:
-    """Return a link's target as written, None if it is not a link."""
+    """Return a link's target as written, or None if the path is not a link."""
     path = PurePosixPath(path)
     with (
         suppress(OSError, ValueError),
@@ -109,7 +110,7 @@ def link(root: Path, path: Below) -> str | None:
 
 
 def leads_out(root: Path, path: Below) -> bool:
-    """Return whether a path leads out of the root, even if nothing exists there."""
+    """Return whether a path points outside the root, even if nothing exists there."""
     try:
         with _opened(root, path, _LOOK):
             return False
@@ -118,11 +119,14 @@ def leads_out(root: Path, path: Below) -> bool:
 
 
 def require_place(root: Path, path: PurePosixPath) -> None:
-    """Raise ToolkitError if the path stands below a link, which would redirect it, or below a file."""
+    """Raise ToolkitError if the path is below a link or a file.
+
+    A link above the path would redirect it.
+    """
     for above in path.parents:
         if link(root, above) is not None or is_file(root, above):
             raise ToolkitError(
-                f"{path}: stands below a "
+                f"{path}: cannot exist below a "
                 f"{'link' if link(root, above) is not None else 'file'}"
             )
 
@@ -130,7 +134,7 @@ def require_place(root: Path, path: PurePosixPath) -> None:
 def within(root: Path, path: Below) -> PurePosixPath | None:
     """Return the path below the root without links.
 
-    None if it does not exist or leads out.
+    Return None if nothing exists there, or it is outside the root.
     """
     with suppress(OSError, ValueError):
         handle, real = _walked(root, path, _LOOK)
@@ -140,9 +144,10 @@ def within(root: Path, path: Below) -> PurePosixPath | None:
 
 
 def place(root: Path, path: Below) -> Path:
-    """Return the path below the root without links; the path itself if nothing exists.
+    """Return the path below the root without links.
 
-    Raise ToolkitError if it leads out.
+    Return the path itself if nothing exists there. Raise ToolkitError if it is outside
+    the root.
     """
     if leads_out(root, path):
         raise _refusal(str(root / path), OSError(errno.EXDEV, ""))
@@ -152,9 +157,7 @@ def place(root: Path, path: Below) -> Path:
 def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
     """Yield all entries below a directory, each directory before its content.
 
-    Do not follow links.
-
-    An unreadable directory counts as empty.
+    Do not follow links. An unreadable directory counts as empty.
     """
     waiting = [str(below)]
     while waiting:
@@ -168,7 +171,7 @@ def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
 def listed(root: Path, below: Below = ".") -> list[Entry]:
     """Return the sorted entries of a directory.
 
-    Nothing if it is not a directory or is unreadable.
+    Return an empty list if it is not a directory or is unreadable.
     """
     start = "" if str(below) == "." else f"{below}/"
     try:
@@ -200,8 +203,8 @@ def _mode(root: Path, path: Below) -> int:
 def _refusal(name: str, error: OSError | ValueError) -> ToolkitError:
     code = error.errno if isinstance(error, OSError) else None
     facts = {
-        errno.EXDEV: "is a link that leads out of the tree",
-        errno.ELOOP: "is a link that leads in a circle",
+        errno.EXDEV: "is a link that points outside the tree",
+        errno.ELOOP: "is a link that points back to itself",
         errno.ENXIO: "is not a regular file",  # a socket
     }
     return ToolkitError(f"{name}: {facts.get(code or 0) or reason_of(error)}")
@@ -221,10 +224,10 @@ def _opened(root: Path, path: Below, flags: int) -> Generator[int]:
 
 
 def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
-    """Open a path below a root, one name after the other, and return where it is, too.
+    """Open a path below a root name by name, and return its real path, too.
 
-    An absolute link is followed if it names the root itself. Raise OSError: EXDEV for a
-    way out.
+    Follow an absolute link only if it names the root itself. Raise OSError with EXDEV
+    if the path points outside.
     """
     waiting: list[str] = _parts(str(path))
     links = 0
@@ -245,7 +248,7 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
                 directories.append((step, part))
                 continue
             if (links := links + 1) > _MOST_LINKS:
-                raise OSError(errno.ELOOP, "leads in a circle")
+                raise OSError(errno.ELOOP, "points back to itself")
             if step.startswith("/"):
                 if not PurePosixPath(step).is_relative_to(root):
                     raise OSError(errno.EXDEV, "leads out")
@@ -264,14 +267,14 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
 
 def _parts(path: str) -> list[str]:
     if "\0" in path:
-        raise OSError(errno.EINVAL, "has a NUL byte")
+        raise OSError(errno.EINVAL, "contains a NUL byte")
     if path.startswith("/") or not path:
         raise OSError(errno.EXDEV, "leads out")
     return [part for part in path.split("/") if part not in {"", "."}]
 
 
 def _step(name: str, directory: int, flags: int) -> int | str:
-    """Open a name in a directory; return where it leads if it is a link."""
+    """Open a name in a directory; return the target if it is a link."""
     if flags == _LOOK and (target := _target(name, directory)) is not None:
         return target
     try:

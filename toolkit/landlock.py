@@ -1,8 +1,8 @@
-"""Landlock: the kernel (Linux 5.13 and newer) confines a program that parses or evaluates strangers' files.
+"""Landlock: the Linux kernel (5.13 and newer) confines a program.
 
-It needs no privileges. Without it, `abi` is 0 and nothing is restricted here;
-`toolkit.inside` and Nix's restricted mode still protect. Sources: landlock(7),
-linux/landlock.h.
+unlet confines programs that parse or evaluate strangers' files. Landlock needs no
+privileges. Without it, `abi` is 0 and this module restricts nothing; `toolkit.inside`
+and Nix's restricted mode still protect. Sources: landlock(7), linux/landlock.h.
 """
 
 import os
@@ -30,13 +30,16 @@ _NO_NEW_PRIVILEGES = 38
 _EXECUTE, _READ_FILE, _READ_DIRECTORY = 1 << 0, 1 << 2, 1 << 3
 _READ = _EXECUTE | _READ_FILE | _READ_DIRECTORY
 _OF_FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""All rights to files that a version knows, by the version that brought the last of them."""
+"""The rights to files that each version of Landlock knows.
+
+The key is the version that brought the last of them.
+"""
 
 _WRITE_FILE, _TRUNCATE, _DEVICE_CONTROL = 1 << 1, 1 << 14, 1 << 15
 _NOT_DIRECTORY = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE_CONTROL
 _TCP = 0b11
 _OUTSIDE = 0b11
-"""Abstract sockets and signals of processes that are not within."""
+"""Access to abstract sockets, and to signals, of processes outside the confinement."""
 
 _NET_SINCE, _SCOPE_SINCE = 4, 6
 
@@ -63,10 +66,10 @@ _WRITABLE_FILES = ("/dev/null",)
 
 
 class Confinement(Struct, frozen=True, kw_only=True):
-    """The existing paths that a program may reach besides the system's programs and libraries, and the store.
+    """The paths that a program may use, in addition to the system's and the store.
 
-    It may list everything below `list`. It may start only `run`, or, if that is None,
-    everything that it may read.
+    All of them exist. The program may list everything below `list`. It may start only
+    the programs `run`; if that is None, it may start everything that it may read.
     """
 
     read: tuple[Path, ...] = ()
@@ -76,7 +79,7 @@ class Confinement(Struct, frozen=True, kw_only=True):
 
 
 def python() -> tuple[Path, ...]:
-    """Return the paths that this Python reads: its program, its library, and its modules."""
+    """Return the paths that this Python reads: its program, library and modules."""
     return tuple(
         map(
             Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))
@@ -85,9 +88,9 @@ def python() -> tuple[Path, ...]:
 
 
 def started(*programs: Path) -> tuple[Path, ...] | None:
-    """Return some programs with their loaders, as Linux starts them.
+    """Return some programs together with the loaders with which Linux starts them.
 
-    None if one is a script.
+    Return None if one of them is a script.
     """
     paths: list[Path] = []
     for program in filter(Path.exists, programs):
@@ -99,9 +102,9 @@ def started(*programs: Path) -> tuple[Path, ...] | None:
 
 
 def interpreter(program: Path) -> str | None:
-    """Return the loader in a 64-bit ELF file (elf(5), PT_INTERP), empty if it has none.
+    """Return the loader of a 64-bit ELF file (elf(5), PT_INTERP).
 
-    None for other files.
+    Return an empty path if it has none, and None for other files.
     """
     with program.open("rb") as file:
         head = file.read(64)
@@ -134,16 +137,17 @@ def abi() -> int:
 
 
 def walls() -> tuple[str, ...]:
-    """Return the names of the protections against strangers' files: the reader, and Landlock with its version."""
+    """Return the names of the active protections against strangers' files.
+
+    They are the reader, and Landlock with its version.
+    """
     return ("reader", f"landlock {abi()}") if abi() else ("reader",)
 
 
 def confine(reach: Confinement) -> None:
-    """Confine the calling thread, and all that it starts from now on, for ever.
+    """Confine the calling thread, and all that it starts, for the rest of its life.
 
-    Do nothing if `abi` is 0.
-
-    Raise OSError if the kernel refuses.
+    Do nothing if `abi` is 0. Raise OSError if the kernel refuses.
     """
     version = abi()
     if not version:
@@ -177,8 +181,8 @@ def confined(reach: Confinement, start: Callable[[], T]) -> T:
 
     The processes that it starts are confined too.
 
-    Landlock confines a thread, not a process (landlock(7)), so no code has to run
-    between fork and exec.
+    Landlock confines a thread, not a whole process (landlock(7)); so no code needs to
+    run between fork and exec.
     """
     if not abi():
         return start()

@@ -1,6 +1,6 @@
-"""nixpkgs, a proposal for it and its proofs: the values that the modules pass to one another.
+"""The values that modules pass to one another: nixpkgs, a proposal and its proofs.
 
-No I/O, no formatting for people.
+This module does no I/O, and formats nothing for people.
 """
 
 from __future__ import annotations
@@ -25,12 +25,9 @@ class Oid(str):
     __slots__ = ()
 
     def __new__(cls, digits: str) -> Self:
-        """Raise UsageError for what is no id."""
+        """Raise UsageError for a text that is not an id."""
         if not re.fullmatch(r"[0-9a-f]{40}", digits):
-            raise UsageError(
-                f"git object id: '{digits}' is not 40 hexadecimal digits, as nixpkgs "
-                "has them"
-            )
+            raise UsageError(f"git object id: '{digits}' is not 40 hexadecimal digits")
         return super().__new__(cls, digits)
 
     @property
@@ -41,7 +38,7 @@ class Oid(str):
     def named(self, name: str) -> str:
         """Return the commit's name with its id.
 
-        The id only once if the name contains it.
+        If the name already contains the id, return only the name.
         """
         if len(name) >= _SHORTEST and self.startswith(name):
             return self.short
@@ -49,9 +46,9 @@ class Oid(str):
 
 
 class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A known nixpkgs commit.
+    """A known commit of nixpkgs.
 
-    `blob` is the id of the recorded file in it, None until the commit is fetched for
+    `blob` is the id of the recorded file in it; None until the commit is fetched for
     the first time.
     """
 
@@ -67,7 +64,7 @@ class Upstream(
     forbid_unknown_fields=True,
     rename={"pins": "pin"},
 ):
-    """nixpkgs: its git URL, and its known commits, of which the last one is the default.
+    """nixpkgs: its git URL and its known commits, the last of which is the default.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.
     """
@@ -78,7 +75,7 @@ class Upstream(
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """GitHub; None means the value of patches/tracking.toml."""
+    """The addresses of GitHub; None stands for the value in patches/tracking.toml."""
 
     repository: str | None = None
     api_url: str | None = None
@@ -87,14 +84,14 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class SourceRequest(Struct, frozen=True, kw_only=True):
-    """Where the user wants the target file from.
+    """The place from which the user wants the target file.
 
-    If all fields are None, from the default pin.
-
-    `nixpkgs` is the user's text: `specimen`, a directory, a git clone, `<nixpkgs>`, a
-    flake.lock, an npins sources.json, or a git URL. `rev` is a commit, branch or tag in
-    it. `file` is a lone file, without the two others. `offline` forbids every network
-    access. With `pinned`, a lock file may only name sources by content that are here.
+    If all fields are None, it comes from the default pin. `nixpkgs` is the user's text:
+    `specimen`, a directory, a git clone, `<nixpkgs>`, a flake.lock, an npins
+    sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a
+    single file, and excludes the other two. `offline` forbids network access. With
+    `pinned`, a lock file may only name sources that are on this machine and fixed by
+    their content.
     """
 
     nixpkgs: str | None = None
@@ -105,17 +102,17 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
 
 
 class Tier(StrEnum):
-    """How deep the proofs go; each tier includes those before it."""
+    """How much the proofs examine; each tier includes the ones before it."""
 
     TREE = "tree"
     BUILD = "build"
 
 
 class Depth(Struct, frozen=True, kw_only=True):
-    """How deep the proofs go, and their limits.
+    """How much the proofs examine, and their limits.
 
-    `whole` requires a whole nixpkgs, which is fetched if it is not on this machine.
-    `systems` are those to evaluate and build for, empty for the default ones.
+    `whole` requires a whole nixpkgs, which unlet fetches if it is not on this machine.
+    `systems` are the ones to evaluate and build for; if empty, the default ones.
     `max_memory` limits all evaluations together, in MiB. `timeout` limits one
     evaluation, in seconds. `nix_options` are words for nix-build.
     """
@@ -129,14 +126,14 @@ class Depth(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A resolved nixpkgs: the target file's bytes, and the places of everything around it.
+    """A resolved nixpkgs: the bytes of the target file, and where the rest is.
 
-    `origin` describes it for people. `directory` holds the target file and the files
-    beside it, `root` is the nixpkgs tree around it (None for a lone file); neither is
-    ever written to. `commit` and `committed` (seconds since the epoch) are None without
-    a git commit. `repository` is a git directory with the commit, else the URL `remote`
-    has the files that were not fetched. `warnings` are lines about differences from
-    what the user may expect.
+    `origin` describes it for people. `directory` holds the target file and its
+    neighbours, and `root` is the nixpkgs tree around it (None for a single file); unlet
+    never writes to them. `commit` and `committed` (seconds since the epoch) are None
+    without a git commit. `repository` is a git directory with the commit; without one,
+    the files come from the URL `remote`. `warnings` are lines about surprises for the
+    user.
     """
 
     origin: str
@@ -161,11 +158,11 @@ class Status(StrEnum):
 class Proof(Struct, frozen=True, kw_only=True):
     """A claim and its outcome.
 
-    `covers` lists in a few words the examined things (counts, systems), `evidence` the
-    facts line by line, `gaps` the facts about unexamined things, `reason` why it failed
-    or was not run, `commands` the shell lines that repeat it, `seconds` its wall-clock
-    time. `asked`: the user named the proof or its tier, or it ended at a limit: it must
-    run.
+    `covers` lists briefly what was examined (counts, systems), `evidence` the facts
+    line by line, and `gaps` the facts about what was not examined. `reason` is why it
+    failed or was not run, `commands` are the shell lines that repeat it, and `seconds`
+    is its wall-clock time. `asked` is true if the proof must run: the user named it or
+    its tier, or it ended at a limit.
     """
 
     name: str
@@ -189,7 +186,7 @@ class Progress(Protocol):
     """Receives the steps of long work; the command line draws them."""
 
     def step(self, what: str) -> None:
-        """Note the start of a step.
+        """Report that a step starts.
 
         `what` is a short phrase with a present participle, such as `evaluating`.
         """
@@ -211,11 +208,11 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     subject: str
     body: str
     proven: dict[str, str] = field(default_factory=dict[str, str])
-    """The sentences at its end, by the proofs that they require."""
+    """Sentences for the end of the body, each with the proofs that it requires."""
 
     @property
     def whole(self) -> str:
-        """The body with its `proven` sentences."""
+        """The body, followed by its `proven` sentences."""
         return "\n\n".join([self.body, *self.proven.values()])
 
     @property
@@ -234,7 +231,7 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
     def backed(self, passed: Collection[str]) -> Self:
-        """Return the message with only those `proven` sentences that the named proofs support."""
+        """Return the message with the `proven` sentences of the named proofs only."""
         return replace(
             self,
             proven={
@@ -244,7 +241,7 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Commit(Message, frozen=True, kw_only=True):
-    """A change of the target file: its message, and the file's content before and after."""
+    """A change of the target file: its message, and the content before and after."""
 
     before: bytes
     after: bytes
@@ -269,11 +266,11 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """The user's request, and the resulting commits.
+    """The user's request, and the commits that it leads to.
 
-    `package` is the attribute path in nixpkgs, `target` the path of its file,
-    `bindings` are the names that leave the let. `recipe` defines the steps. For someone
-    else's patch, `steps` are the recognised ones.
+    `package` is the attribute path in nixpkgs, `target` the path of its file, and
+    `bindings` are the names that leave the let. `recipe` defines the steps. For
+    somebody else's patch, `steps` are the ones that unlet recognised.
     """
 
     source: Source
@@ -288,7 +285,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
 
 
 class Proven(Struct, frozen=True, kw_only=True):
-    """The proofs of something that was written.
+    """The proofs about something that was written.
 
     `files` are names relative to its directory.
     """
@@ -324,7 +321,10 @@ class Report(Proven, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """The result for one target: the report of the proposal in `out`, or the error that prevents it."""
+    """The result for one target: the report of the proposal, or its error.
+
+    The proposal is in the directory `out`.
+    """
 
     target: str
     out: Path
@@ -334,7 +334,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
 class OverlayReport(Proven, frozen=True, kw_only=True):
     """The facts about a written overlay.
 
-    `bindings` are the overridable ones of the package `target`.
+    `bindings` are the parts of the package `target` that it makes overridable.
     """
 
     target: str
@@ -355,7 +355,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
 
 
 class TreeCommit(Message, frozen=True, kw_only=True):
-    """A commit of any number of files; `why` is the paragraph for the reviewer."""
+    """A commit of any number of files; `why` is the paragraph for reviewers."""
 
     files: tuple[FileChange, ...]
     why: str = ""

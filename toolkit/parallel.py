@@ -1,4 +1,4 @@
-"""Run many slow tasks in threads: a failure or an interrupt ends them all."""
+"""Run many slow tasks in threads; a failure or an interrupt ends them all."""
 
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -20,11 +20,10 @@ JOBS = 16
 def side_by_side(
     function: Callable[[A], B], items: Sequence[A], *, jobs: int = JOBS
 ) -> list[B]:
-    """Return the function's results in the order of the items.
+    """Return the results of a function in the order of the items.
 
-    Raise its first exception.
-
-    The threads are daemons, so that an interrupt does not wait for unfinished answers.
+    Raise its first exception. The threads are daemons, so an interrupt does not wait
+    for unfinished tasks.
     """
     if len(items) <= 1:
         return [function(item) for item in items]
@@ -54,7 +53,7 @@ def side_by_side(
 
 
 def result_of(future: Future[T]) -> T:
-    """Wait for a result, and react to signals meanwhile."""
+    """Wait for a result, and handle signals meanwhile."""
     while not wait([future], LONGEST_WAIT).done:
         pass
     return future.result()
@@ -62,11 +61,10 @@ def result_of(future: Future[T]) -> T:
 
 @contextmanager
 def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
-    """Call a function in a thread during the block, and wait for it afterwards.
+    """Call a function in a thread while the block runs.
 
-    Raise its exception.
-
-    Yield a function that waits for the result within the block.
+    At the end of the block, wait for it, and raise its exception. Yield a function that
+    waits for the result within the block.
     """
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
         future = pool.submit(copy_context().run, function)

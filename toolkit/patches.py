@@ -1,6 +1,7 @@
-"""The proposal and the known pins: read the TOML files in `patches/` into values.
+"""The proposal and the known pins: read the TOML files in `patches/`.
 
-The directory is beside the package in a checkout and inside of it in an installation.
+In a checkout, that directory is beside the package; in an installation, it is inside
+the package.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,15 +19,15 @@ T = TypeVar("T")
 _PINS = "pins.toml"
 
 _AS_WRITTEN = frozenset(["subject", "body", "description"])
-"""Texts that are not Markdown of a pull request: their lines stay."""
+"""Texts that are not Markdown of a pull request, so their line breaks stay."""
 
 
 class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The repository of nixpkgs' development, and its relevant branches.
 
     `releases` counts the newest releases to look at; their branch and channel names
-    begin with `release_branch` and `release_channel`. `places` are former paths of the
-    file.
+    begin with `release_branch` and `release_channel`. `places` are paths that the file
+    had earlier.
     """
 
     repository: str
@@ -65,12 +66,9 @@ def read_toml(
 ) -> T:
     """Return a TOML file as a value of `kind`.
 
-    Each text has its `{NAME}` replaced from `names`, then `form` applied.
-
-    Messages of commits and descriptions are only stripped.
-
-    Raise ToolkitError if the file is unreadable or not TOML, or a field does not fit
-    `kind`.
+    In each text, `names` gives the values for `{NAME}`; then `form` converts it. Texts
+    of commits are only stripped. Raise ToolkitError if the file is unreadable or not
+    TOML, or a field does not fit `kind`.
     """
     content = files.read(path)
 

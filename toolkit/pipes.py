@@ -15,9 +15,9 @@ _CHUNK = 65536
 
 
 class Stream:
-    """One output of a program: `observer` gets each line.
+    """One output stream of a program; `observer` receives each line.
 
-    Beyond `kept` bytes, the first are dropped; `size` counts them, too.
+    Beyond `kept` bytes, the oldest are dropped; `size` counts them, too.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Stream:
         return self.content.decode("utf-8", "replace")
 
     def take(self, chunk: bytes) -> None:
-        """Add what the program has written, nothing for its end."""
+        """Add bytes that the program has written; no bytes mean that it has ended."""
         if self._observer is not None:
             *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
             for line in lines if chunk or not self._rest else (*lines, self._rest):
@@ -71,10 +71,10 @@ def exchange(
     left: Callable[[], float],
     status: Callable[[], int | None],
 ) -> None:
-    """Feed a program a content through `pipe`, and collect its output until that has ended, or one stream is full.
+    """Write `content` to a program, and collect its output until that ends or is full.
 
     Input that nobody reads is dropped once the program has a `status`. `left` returns
-    the seconds left, or raises.
+    the remaining seconds, or raises.
     """
     rest = memoryview(content)
     with DefaultSelector() as waiting:
@@ -100,9 +100,9 @@ def exchange(
 
 
 def _written(handle: int, content: memoryview) -> int:
-    """Return how much of a content a program takes now.
+    """Return how many bytes of a content a program accepts now.
 
-    One that has enough of it, or has ended, is no failure.
+    It is not a failure if the program has ended or reads no more.
     """
     try:
         return os.write(handle, content[:_CHUNK])
@@ -113,9 +113,9 @@ def _written(handle: int, content: memoryview) -> int:
 
 
 def drain(output: IO[bytes] | None, stream: Stream) -> None:
-    """Collect what an ended program has written.
+    """Collect the remaining output of a program that has ended.
 
-    Who else has it open is not waited for.
+    Do not wait for other processes that have the pipe open.
     """
     if output is not None:
         os.set_blocking(output.fileno(), False)

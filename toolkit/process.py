@@ -59,14 +59,20 @@ _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
 
 class Pace(Struct, frozen=True):
-    """The time limit of each task in a program, in seconds, and what is `left` of it to the current one."""
+    """The time limit of each task of a program in seconds.
+
+    `left` is what remains of it for the current task.
+    """
 
     seconds: float
     left: Callable[[], float]
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """A program to run. Only the end of a very long stderr is kept."""
+    """A program to run.
+
+    Only the end of a very long stderr is kept.
+    """
 
     argv: tuple[str, ...]
     cwd: Path | None = None
@@ -76,33 +82,40 @@ class Command(Struct, frozen=True, kw_only=True):
     """The whole environment, see `toolkit.environment`."""
     stdin: bytes | None = None
     ok: Collection[int] | None = (0,)
-    """The statuses that are no failure, None for all."""
+    """The exit statuses that mean success; None means any status."""
     timeout: float | None = None
-    """In seconds."""
+    """The time limit in seconds."""
     on_stderr: Callable[[str], None] | None = None
-    """Gets each line on stderr while the program runs; a carriage return ends a line too."""
-    most: int | None = None
-    """A program that writes more bytes to stdout is ended."""
-    within: landlock.Confinement | None = None
-    """The kernel lets it reach no more, if it can."""
-    turn: threading.Semaphore | None = None
-    """It runs when it has its turn, for which it waits within its `timeout`."""
-    memory: int | None = None
-    """Linux lets it have so many MiB of its own.
+    """A function that gets each line of stderr while the program runs.
 
-    Such a program ends by itself after the processor time of its `timeout` on all cores, even if this one was killed.
+    A carriage return ends a line, too.
+    """
+    most: int | None = None
+    """unlet ends a program that writes more bytes than this to stdout."""
+    within: landlock.Confinement | None = None
+    """The kernel lets the program reach only this, if it can."""
+    turn: threading.Semaphore | None = None
+    """The program waits for its turn here, as part of its `timeout`."""
+    memory: int | None = None
+    """How many MiB of its own memory Linux lets the program use.
+
+    Such a program also ends by itself after the processor time of its `timeout` on all
+    cores, even if unlet was killed.
     """
     writes: int | None = None
-    """On Linux, it and the programs that it starts may write so many MiB to files."""
+    """How many MiB Linux lets it, and the programs that it starts, write to files."""
     pace: Pace | None = None
     grace: float = 3.0
-    """It has so many seconds between SIGTERM and SIGKILL, for Nix to end its builders; with none, SIGKILL is all."""
+    """The seconds between SIGTERM and SIGKILL, in which Nix ends its builders.
+
+    Without them, unlet sends SIGKILL at once.
+    """
     shown: Callable[[str, Sequence[str]], str] | None = None
-    """Makes of a line on stderr and `argv` what may be shown."""
+    """A function that returns what may be shown of a line of stderr or `argv`."""
 
     @property
     def line(self) -> str:
-        """The command as one shell line, without its stdin and without passwords in URLs."""
+        """The command as a shell line, without stdin and without passwords in URLs."""
         added = [
             f"{name}={shlex.quote(value)}"
             for name, value in self.env.items()
@@ -123,7 +136,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Completed(Struct, frozen=True, kw_only=True):
-    """A program that ended with an accepted status."""
+    """A program that ended with a status that its caller accepts."""
 
     argv: tuple[str, ...]
     status: int
@@ -137,13 +150,16 @@ class Completed(Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> str:
-        """Stdout as `text`, with every byte of file names preserved (as os.fsdecode does)."""
+        """Stdout as text that keeps every byte of file names, as os.fsdecode does."""
         return os.fsdecode(self.stdout).removesuffix("\n")
 
 
 @contextmanager
 def echoing(observer: Callable[[str], None]) -> Generator[None]:
-    """Pass each command that is started in the block to `observer`, as a line ready to paste."""
+    """Pass each command that the block starts to `observer`.
+
+    The observer gets one line that can be pasted into a shell.
+    """
     token = _echo.set(observer)
     try:
         yield
@@ -153,9 +169,10 @@ def echoing(observer: Callable[[str], None]) -> Generator[None]:
 
 @contextmanager
 def ending_together() -> Generator[None]:
-    """End all programs started in the block, in any thread with this context, when an exception leaves it.
+    """End all programs that the block started if an exception leaves the block.
 
-    Nested blocks end with the outer one.
+    This includes programs of any thread with this context. Nested blocks end with the
+    outer one.
     """
     living = _Living(_group.get())
     token = _group.set(living)
@@ -175,7 +192,7 @@ def find(program: str) -> Path | None:
 
 
 class CommandFields(TypedDict, total=False):
-    """Options of a program besides its words: fields of Command."""
+    """The options of a program besides its words: fields of Command."""
 
     cwd: Path | None
     env: Mapping[str, str]
@@ -190,8 +207,8 @@ def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
     """Run a program to its end.
 
     Raise CommandError for a status outside `ok` and for a time-out, ToolkitError if the
-    program cannot be started. Any exception, including KeyboardInterrupt, ends the
-    program first.
+    program cannot be started. An exception, even KeyboardInterrupt, ends the program
+    before it is raised.
     """
     return execute(Command(argv=tuple(argv), **fields))
 
@@ -223,7 +240,7 @@ class _Watch:
         self.stdout = Stream(most=command.most)
         self.stderr = Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
         self.missed: Pace | None = None
-        """The pace that it did not keep, if it is late."""
+        """The pace of the current task, if the program is too slow."""
         self.pid = 0
 
     def left(self) -> float:
@@ -283,10 +300,10 @@ def _execute(command: Command) -> Completed:
 
 
 def _completed(command: Command, status: int, watch: _Watch) -> Completed:
-    """Return what a program has printed; raise as `execute` does for how it ended."""
+    """Return a program's output; raise as `execute` does if it ended badly."""
     said = _shown(command, watch.stderr.text, status)
     if watch.stdout.is_full:
-        limit = f"it has written more than {command.most} bytes"
+        limit = f"it wrote more than the {command.most} bytes that are allowed"
         raise LimitError(command.argv, status=status, stderr=said, limit=limit)
     if command.writes is not None and status == -signal.SIGXFSZ:
         raise _too_much(command)
@@ -305,7 +322,7 @@ def _tell(command: Command) -> None:
 def _shown(command: Command, said: str, status: int) -> str:
     """Return what may be shown of a program's stderr.
 
-    If that is nothing, which command ended how.
+    If that is empty, return which command ended and how.
     """
     if command.shown is None or not said.strip():
         return said
@@ -329,7 +346,7 @@ def _too_long(command: Command, said: str, pace: Pace | None = None) -> LimitErr
 
 
 def _too_much(command: Command) -> LimitError:
-    limit = f"it has written more than {command.writes} MiB to files"
+    limit = f"it wrote more than the {command.writes} MiB to files that are allowed"
     return LimitError(
         command.argv, status=-signal.SIGXFSZ, stderr="", limit=limit, of_disk=True
     )
@@ -353,16 +370,16 @@ def written(pid: int) -> int:
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:
-    """Start a program that answers on stdout the questions on its stdin, until stdin ends.
+    """Start a program that reads questions on stdin and answers on stdout.
 
-    Raise ToolkitError if it cannot be started.
+    It ends when its stdin ends. Raise ToolkitError if it cannot be started.
     """
     _tell(command)
     return _start(replace(command, stdin=b""))
 
 
 class _Living:
-    """The processes that one call has running, so that it can end them from another thread."""
+    """The running processes of one call, so that another thread can end them."""
 
     def __init__(self, around: _Living | None = None) -> None:
         self._lock = threading.Lock()
@@ -371,13 +388,13 @@ class _Living:
         self._around = around
 
     def start(self, command: Command) -> subprocess.Popen[bytes]:
-        """Start a program; the groups around this one end it, too."""
+        """Start a program, which the groups around the block end, too."""
         with self._lock:
             if self._stopped:
                 raise CommandError(
                     command.argv,
                     status=-signal.SIGTERM,
-                    stderr="not started, another one failed",
+                    stderr="not started, because another program failed",
                 )
             process = (
                 _start(command) if self._around is None else self._around.start(command)
@@ -412,7 +429,8 @@ class _Living:
 class HeldSignals:
     """Delays the signals that raise an exception in the main thread, until `release`.
 
-    They are not blocked, because a program started meanwhile would inherit the block.
+    It does not block them, because a program that starts meanwhile would inherit the
+    block.
     """
 
     def __init__(self) -> None:
@@ -497,7 +515,10 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def end(process: subprocess.Popen[bytes], *, grace: float) -> None:
-    """End a process and its group: SIGTERM, unless it has no grace, then SIGKILL after so many seconds."""
+    """End a process and its group.
+
+    Send SIGTERM and, after `grace` seconds, SIGKILL; without grace, SIGKILL at once.
+    """
     try:
         if grace:
             _signal(process, signal.SIGTERM)

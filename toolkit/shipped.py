@@ -1,4 +1,7 @@
-"""Locate the files that unlet ships: the package's expressions, overlays/, patches/ and docs/schema/."""
+"""Find the files that unlet ships.
+
+They are the package's Nix expressions, overlays/, patches/ and docs/schema/.
+"""
 
 from pathlib import Path
 
@@ -11,11 +14,15 @@ EXPRESSIONS = PACKAGE / "expressions"
 
 
 def shipped_path(name: str) -> Path:
-    """Return the path of a file such as `overlays/NAME`: beside the package in a checkout, inside it when installed."""
+    """Return the path of a shipped file, such as `overlays/NAME`.
+
+    In a checkout, it is beside the package; in an installation, it is inside the
+    package.
+    """
     for place in (PACKAGE.parent, PACKAGE / "data"):
         if (place / name).is_file():
             return place / name
     raise ToolkitError(
-        f"{name}: is missing from this installation of unlet",
-        hint="install the package again",
+        f"{name}: this file is missing from the installation of unlet",
+        hint="install unlet again",
     )

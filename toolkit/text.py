@@ -15,19 +15,19 @@ _ACTIVE = re.compile(
 def harmless(text: str) -> str:
     """Return a text with JSON escapes for all control and invisible characters.
 
-    Names, messages and pieces of files may be anyone's.
+    Names, messages and parts of files may come from anyone.
     """
     return _ACTIVE.sub(_escaped, text)
 
 
 def few(names: Sequence[str], most: int = 3) -> str:
-    """Return as many names as fit in a line, and the number of the others."""
+    """Return as many names as fit in a line, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(names[:most])}{more}"
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number and a noun, in the plural unless it is one."""
+    """Return a number with a noun, in the plural unless the number is one."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

@@ -1,8 +1,8 @@
 """Delete, move and create below a directory: the only place that does so by name.
 
-A `WritableRoot` is a directory that unlet made, or one that was confirmed to be its own.
-Paths are relative to it. They are opened name after name and follow no link, so nothing
-outside of the root can change, whatever stands below it.
+A `WritableRoot` is a directory that unlet made, or one that was confirmed to be its
+own. Paths are relative to it. unlet opens them name by name and follows no link, so
+nothing outside the root can change.
 """
 
 import errno
@@ -30,17 +30,17 @@ _EXCHANGE = 2
 class WritableRoot(Struct, frozen=True):
     """A directory below which unlet may write.
 
-    Each method raises OSError: ELOOP or ENOTDIR for a path that stands below a link,
-    EXDEV for one that is not below the root.
+    Each method raises OSError: ELOOP or ENOTDIR for a path below a link, EXDEV for a
+    path that is not below the root.
     """
 
     path: Path
 
     def delete(self, below: Below) -> None:
-        """Delete a file, a link, or a directory with its content, as far as possible.
+        """Delete a file, a link, or a directory with its content.
 
-        A missing path, or one that stands below a link, is ignored. A KeyboardInterrupt
-        is raised after the deletion.
+        Ignore a missing path, or one below a link. Raise a KeyboardInterrupt only after
+        the deletion.
         """
         with suppress(OSError), self._parent(below) as (parent, name):
             try:
@@ -50,7 +50,7 @@ class WritableRoot(Struct, frozen=True):
                 raise
 
     def prune(self, below: Below) -> None:
-        """Delete a file, a link or an empty directory, and the empty ones above it."""
+        """Delete a file, a link or an empty directory, and empty ones above it."""
         path = PurePosixPath(below)
         with suppress(FileNotFoundError), self._parent(path) as (parent, name):
             try:
@@ -69,7 +69,7 @@ class WritableRoot(Struct, frozen=True):
                 raise
 
     def move(self, source: Below, destination: Below) -> None:
-        """Move a file, a link or a directory; replace a file."""
+        """Move a file, a link or a directory; replace an existing file."""
         with self._parents(source, destination) as ((one, old), (other, new)):
             os.rename(old, new, src_dir_fd=one, dst_dir_fd=other)
 
@@ -99,7 +99,7 @@ class WritableRoot(Struct, frozen=True):
     def write(self, below: Below, content: bytes, *, mode: int | None = None) -> None:
         """Create a file, with the directories above it; replace an older file or link.
 
-        Its mode is what the umask leaves of 0o666, unless `mode` gives another.
+        Its mode is `mode`, by default 0o666 without the bits of the umask.
         """
         with self._parent(below, make=True) as (parent, name):
             with suppress(FileNotFoundError):
@@ -115,7 +115,7 @@ class WritableRoot(Struct, frozen=True):
             os.symlink(target, name, dir_fd=parent)
 
     def adopt(self, below: Below, original: Path) -> None:
-        """Create a hard link to a file, or to a link itself, else a copy of it."""
+        """Create a hard link to a file, or to a link itself; if that fails, a copy."""
         with self._parent(below, make=True) as (parent, name):
             try:
                 os.link(original, name, dst_dir_fd=parent, follow_symlinks=False)
@@ -125,7 +125,7 @@ class WritableRoot(Struct, frozen=True):
     def names(self, below: Below = ".") -> list[str]:
         """Return the sorted names of the directories in a directory, without links.
 
-        There are none if it does not exist, or is or stands below a link.
+        Return none if it does not exist, is a link, or is below one.
         """
         with suppress(OSError), self._parent(f"{below}/.") as (handle, _):
             return sorted(_directories(handle))
@@ -159,7 +159,7 @@ class WritableRoot(Struct, frozen=True):
 
 
 def copy(original: Path | str, place: Path | str) -> None:
-    """Copy a file with its dates, or a link itself, to a place that unlet made."""
+    """Copy a file with its dates, or a link itself, to a place that unlet created."""
     copy2(original, place, follow_symlinks=False)
 
 
@@ -181,7 +181,7 @@ def _exists(name: str, parent: int) -> bool:
 
 
 def _exchanged(one: int, old: str, other: int, new: str) -> bool:
-    """Return whether the kernel could exchange two names."""
+    """Return whether the kernel can exchange two names."""
     rename = kernel.function("renameat2")
     if rename is None:
         return False
@@ -202,9 +202,9 @@ def _delete(parent: int, name: str) -> None:
 
 
 def _unlock(parent: int, name: str) -> None:
-    """Let the owner delete from a directory and from those in it.
+    """Let the owner delete from a directory and from the directories in it.
 
-    Those of a Nix store are read-only.
+    The directories of a Nix store are read-only.
     """
     with suppress(OSError):
         look = os.open(name, _LOOK | os.O_NOFOLLOW, dir_fd=parent)
@@ -219,8 +219,8 @@ def _unlock(parent: int, name: str) -> None:
 def _permit(directory: int) -> None:
     """Give the owner all rights to an open directory.
 
-    fchmod(2) refuses a descriptor that is open for looking only; its entry in /proc is
-    the directory itself.
+    fchmod(2) refuses a descriptor that was opened with O_PATH, but its entry in /proc
+    works.
     """
     if sys.platform == "linux":
         Path(f"/proc/self/fd/{directory}").chmod(stat.S_IRWXU)

@@ -53,7 +53,7 @@ def test_a_file_that_ends_too_early_is_said_at_once(
     assert [each.status for each in found.overrides] == [Outcome.FAILS]
     assert (
         found.overrides[0].reason
-        == "a file that it reads is cut: syntax error, unexpected end of file"
+        == "it reads a file that ends too early: syntax error, unexpected end of file"
     )
 
 

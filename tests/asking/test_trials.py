@@ -107,7 +107,7 @@ def tree(nixpkgs: Nixpkgs) -> Path:
     ("package", "why"),
     [
         ("gone", "it is gone"),
-        ("text", "it is no derivation"),
+        ("text", "it is not a derivation"),
         ("endless", "infinite recursion encountered"),
     ],
 )

@@ -144,9 +144,9 @@ def test_a_builder_that_nobody_reaches_is_named_in_one_line(
     builders[0].end()
     words = argv(changed(clone), *on_builders(builders[:1]))
     _, errors = run(unlet, words, ok=(3,), NIX_SSHOPTS=f"-F {settings}")
-    message = r"^nix: a chunk of questions cannot be built: .*Connection refused$"
+    message = r"^nix: it cannot build a part of the questions: .*Connection refused$"
     assert len(re.findall(message, errors, re.MULTILINE)) == 1
-    assert "hint: leave out --on nix to evaluate on this machine" in errors
+    assert "hint: without --on nix, unlet evaluates on this machine" in errors
 
 
 def nix(*words: str | Path) -> str:

@@ -48,7 +48,7 @@ def test_sealed_overlay_that_fills_the_store_is_ended_and_leaves_nothing(
     words = ("reach", overlay, "--nixpkgs", specimen.path(), *NATIVE)
     done = unlet(*words, "--sealed")
     assert done.returncode == 3
-    assert "it has written more than 256 MiB to the store" in done.stdout
+    assert "it wrote more than 256 MiB to the store" in done.stdout
     assert "--max-disk" in done.stdout
     assert size(Path(unlet.env["HOME"])) < 64 << 20
     more = unlet(*words, "--sealed", "--max-disk", "100")

@@ -48,8 +48,8 @@ def test_evaluation_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
     assert {proof["status"] for proof in proofs.values()} == {"passed", "not run"}
     said = proofs["no-rebuild"]
     wanted = (
-        r"because nix-instantiate: still running after \S+ s; --timeout raises "
-        r"the limit"
+        r"because nix-instantiate: still running after \S+ s; raise the limit "
+        r"with --timeout"
     )
     assert re.fullmatch(wanted, said["reason"])
     assert said["asked"]
@@ -63,7 +63,7 @@ def test_memory_of_the_stand_in_tree_is_named(unlet: Unlet, clone: Path) -> None
     proofs = {proof["name"]: proof for proof in json.loads(done.stdout)["proofs"]}
     said = proofs["no-rebuild"]
     assert (said["status"], said["asked"]) == ("not run", True)
-    assert said["reason"].endswith("out of memory; --max-memory raises the limit")
+    assert said["reason"].endswith("out of memory; raise the limit with --max-memory")
 
 
 def test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged(
@@ -76,7 +76,7 @@ def test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged(
     told = json.loads(done.stdout)
     unknown = {gap["what"]: gap["reason"] for gap in told["unknown"]}
     assert (
-        "out of memory; --max-memory raises the limit"
+        "out of memory; raise the limit with --max-memory"
         in unknown["notes-server on x86_64-linux"]
     )
     assert "status-board" not in " ".join(unknown)
@@ -104,7 +104,7 @@ def test_claims_of_a_package_that_needs_more_are_unknown(
     assert "failed" not in {proof["status"] for proof in proofs.values()}, told
     assert proofs["no-rebuild"]["reason"].startswith("because ")
     assert proofs["no-rebuild"]["reason"].endswith(
-        "out of memory; --max-memory raises the limit"
+        "out of memory; raise the limit with --max-memory"
     )
 
 
@@ -134,7 +134,7 @@ def test_every_command_about_a_package_names_the_option(
     line = next(
         line for line in (done.stdout + done.stderr).splitlines() if fact in line
     )
-    assert line.endswith(f"; {option} raises the limit")
+    assert line.endswith(f"; raise the limit with {option}")
 
 
 @pytest.mark.parametrize("command", ["find", "track"])
@@ -146,7 +146,7 @@ def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
     of_clone = ("track", "--git-dir", clone, "--ref", "master")
     words = of_clone if command == "track" else ("find", "docker", "--nixpkgs", clone)
     done = unlet(*words, *LITTLE)
-    assert "; --max-memory raises the limit" in done.stdout
+    assert "; raise the limit with --max-memory" in done.stdout
 
 
 def test_find_names_the_option_if_files_are_not_reached(
@@ -156,7 +156,7 @@ def test_find_names_the_option_if_files_are_not_reached(
     assert done.returncode == 0, done.stderr
     late = (
         r"\d+ of the files: the time limit was reached before this was evaluated; "
-        r"--timeout raises the limit"
+        r"raise the limit with --timeout"
     )
     assert re.fullmatch(late, done.stdout.splitlines()[-1])
     late = json.loads(
@@ -175,12 +175,13 @@ def test_reach_names_the_option(unlet: Unlet, clone: Path, limit: str) -> None:
         f"{attributes}); }}"
     )
     done = unlet("reach", overlay, "--nixpkgs", clone, "--sealed", option, amount)
-    assert f"; {option} raises the limit" in done.stdout
+    assert f"; raise the limit with {option}" in done.stdout
 
 
 def test_limit_of_a_command_without_an_option_for_it_names_none() -> None:
     assert limits.raised_by("--timeout", "late") == "late"
     with limits.allowing(None, None):
         assert (
-            limits.raised_by("--timeout", "late") == "late; --timeout raises the limit"
+            limits.raised_by("--timeout", "late")
+            == "late; raise the limit with --timeout"
         )

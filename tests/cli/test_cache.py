@@ -70,8 +70,8 @@ def test_clean_beside_a_running_proposal_leaves_what_it_needs(
         _, stderr = process.communicate(timeout=60)
     assert done.returncode == 0
     assert re.fullmatch(
-        r"deleted 0 entries, 0 bytes, kept \d+ entr(y|ies), .* for an unlet that is "
-        r"running\n",
+        r"deleted 0 entries, 0 bytes, kept \d+ entr(y|ies), .* that a running "
+        r"unlet uses\n",
         done.stdout,
     )
     assert (process.returncode, stderr) == (0, b"")

@@ -106,7 +106,7 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
         == 1
     )
     assert unlet("check").stderr.splitlines()[1] == (
-        "hint: 'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
+        "hint: run 'unlet check REV' for a commit, or 'unlet check DIR' for a proposal"
     )
 
 

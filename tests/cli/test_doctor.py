@@ -70,7 +70,7 @@ def test_three_causes_come_with_all_their_remedies(unlet: Unlet) -> None:
         remedies = sum(len(cause.do) + len(cause.nixos) for cause in first)
         assert len(re.findall(r"\n +[\w, ]*(?:do|by hand): ", text)) == remedies
         assert all(f"\n         {cause.name}: " not in text for cause in others)
-        assert ("--verbose has their checks and remedies" in text) == bool(others)
+        assert ("--verbose shows their checks and remedies" in text) == bool(others)
 
 
 def test_log_is_explained_where_this_machine_cannot_be_examined(unlet: Unlet) -> None:
@@ -79,7 +79,7 @@ def test_log_is_explained_where_this_machine_cannot_be_examined(unlet: Unlet) ->
     done = unlet("doctor", "--log", "log")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("subordinate-ids-missing: ")
-    assert "\nnote     this machine was not examined: " in done.stdout
+    assert "\nnote     unlet did not examine this machine: " in done.stdout
     assert (
         "\n           NixOS, by hand: users.users.USER.autoSubUidGidRange = true; then sudo "
         "nixos-rebuild switch" in done.stdout
@@ -173,7 +173,7 @@ def test_last_line_of_a_log_leads_and_a_mere_failure_is_left_out(
     done = unlet("doctor", "--elsewhere", "--log", "log")
     assert (done.returncode, done.stdout) == (
         3,
-        "log: none of 2 lines shows a known symptom\n",
+        "log: shows no known symptom in 2 lines\n",
     )
 
 
@@ -219,6 +219,6 @@ def test_root_is_sent_away(unlet: Unlet) -> None:
     done = unlet("doctor")
     assert done.returncode == 3
     assert done.stderr == (
-        "doctor: root has no rootless docker\nhint: run it as the user whose daemon "
-        "it is, without sudo\n"
+        "doctor: root cannot run a rootless docker\nhint: run it as the user who runs the "
+        "daemon, without sudo\n"
     )

@@ -41,7 +41,7 @@ def test_a_line_says_where_and_how_far_out_of_reach(unlet: Unlet, tree: Path) ->
         "hidden, with a reason to lift:\n"
         "  zyx  ui  buildX  shares src  pkgs/by-name/zy/zyx/package.nix:1\n"
         "\n"
-        "1 binding in 1 of 2 files: 1 hidden, 0 shown without effect, 0 reached in "
+        "1 part in 1 of 2 files: 1 hidden, 0 shown without effect, 0 reached in "
         "part, 0 routed\n"
         "1 share src or version with the package around them\n"
     )
@@ -138,7 +138,7 @@ def test_docker_that_is_not_understood_has_the_reason(unlet: Unlet) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert (
         done.stdout.splitlines()[1]
-        == "  unknown layout: nothing in it is bound to a function dockerGen"
+        == "  unknown layout: it binds nothing to a function dockerGen"
     )
 
 

@@ -47,7 +47,7 @@ def test_worktree_that_is_another_clone_is_refused(
     force = ("--force",) if option == "--remove" else ()
     done = unlet("pr", "--repo", contributed.top, option, *force)
     assert done.returncode == 3
-    assert f"{other.top}: is no worktree of '{contributed.top}'" in done.stderr
+    assert f"{other.top}: is not a worktree of '{contributed.top}'" in done.stderr
     assert state(other.top) == before
 
 
@@ -87,6 +87,6 @@ def test_link_in_place_of_the_directory_of_unlet_is_refused(
     done = unlet("pr", "notes-server", "--repo", clone.top)
     assert done.returncode == 3
     assert done.stderr.splitlines()[0].endswith(
-        "unlet: is a link that leads out of the clone's git directory"
+        "unlet: is a link that points outside the clone's git directory"
     )
     assert list(theirs.iterdir()) == []

@@ -68,7 +68,8 @@ def test_patch_that_makes_the_file_a_link_is_one_line(
     assert done.returncode in {1, 3}
     if not options:
         assert (
-            f"{FILE}: is a link that leads out of the tree" in done.stdout + done.stderr
+            f"{FILE}: is a link that points outside the tree"
+            in done.stdout + done.stderr
         )
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
@@ -90,7 +91,7 @@ def test_change_with_a_link_is_not_laid_out(
     if walls == "reader":
         monkeypatch.setattr(landlock, "abi", lambda: 0)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    message = f"^{PACKAGE}/x: is a link that leads out of the tree$"
+    message = f"^{PACKAGE}/x: is a link that points outside the tree$"
     reading_a_link(clone, secret)
     asked = ChangeRequest(
         patch=patched(clone), source=SourceRequest(nixpkgs=str(clone))
@@ -150,7 +151,7 @@ def test_link_beside_the_file_is_one_line(
     assert done.returncode == 3
     assert (
         done.stderr
-        == f"{tree / DOCKER}/update.sh: is a link that leads out of the tree\n"
+        == f"{tree / DOCKER}/update.sh: is a link that points outside the tree\n"
     )
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
@@ -186,7 +187,7 @@ def test_links_that_are_left_out_are_in_the_report(
     unlet: Unlet, tree: Path, secret: Path, arguments: tuple[str, ...]
 ) -> None:
     replaced(tree / "doc/notes", secret)
-    said = "left out 1 links that lead out of the tree: doc/notes"
+    said = "left out 1 links point outside the tree: doc/notes"
     # The second time the tree is in the cache.
     for out in ("one", "two"):
         done = unlet(
@@ -209,7 +210,7 @@ def test_links_that_are_left_out_are_in_the_judgement(
     unlet: Unlet, tree: Path, secret: Path, tmp_path: Path
 ) -> None:
     replaced(tree / "doc/notes", secret)
-    said = "left out 1 links that lead out of the tree: doc/notes"
+    said = "left out 1 links point outside the tree: doc/notes"
     patch = tmp_path / "p.diff"
     patch.write_text("--- /dev/null\n+++ b/README.md\n@@ -0,0 +1 @@\n+x\n")
     asked = ("check", "--patch", patch, "--nixpkgs", tree, "--system", "x86_64-linux")
@@ -244,7 +245,7 @@ def test_package_whose_file_is_a_link_is_one_line(
     )
     assert (done.returncode, done.stderr) == (
         3,
-        "notes-server: has no file that can be read\n",
+        "notes-server: unlet can read no file for it\n",
     )
 
 
@@ -273,7 +274,7 @@ def test_proposal_with_a_link_is_one_line(
         replaced(out / name, secret.parent if name == "overlay" else secret)
         done = unlet("check", str(out))
         assert done.returncode == 3
-        assert "is a link that leads out of the tree" in done.stderr
+        assert "is a link that points outside the tree" in done.stderr
         nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 

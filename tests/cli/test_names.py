@@ -71,6 +71,4 @@ def test_directory_and_cache_of_such_a_name(unlet: Unlet, odd: Path) -> None:
         )
         assert done.returncode == (0 if cwd == odd else 3), done.stderr
     assert b"/n\\xffme/" in done.stderr
-    assert done.stderr.endswith(
-        b": is not UTF-8; unlet writes down only names that are\n"
-    )
+    assert done.stderr.endswith(b": is not UTF-8; unlet accepts only names that are\n")

@@ -83,7 +83,7 @@ def test_the_modules_commit_alone_is_proven_as_it_is_now(unlet: Unlet) -> None:
     done = unlet("check", "proposal")
     assert done.returncode == 3
     assert done.stderr.startswith(
-        f"0002-again.patch: is a second commit of --only {MODULE}: touches nixos/"
+        f"0002-again.patch: is a second commit of --only {MODULE}: it changes nixos/"
     )
     mail.unlink()
     (directory / "0002-again.patch").write_bytes(
@@ -92,12 +92,12 @@ def test_the_modules_commit_alone_is_proven_as_it_is_now(unlet: Unlet) -> None:
     done = unlet("check", "proposal")
     assert done.returncode == 3
     assert done.stderr.startswith(
-        f"0002-again.patch: is not the commit of --only {MODULE}: touches nixos/"
+        f"0002-again.patch: is not the commit of --only {MODULE}: it changes nixos/"
     )
     (directory / "0002-again.patch").unlink()
     done = unlet("check", "proposal", "--proof", MODULE)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0].endswith(f"proof: '{MODULE}' is unknown")
+    assert done.stderr.splitlines()[0].endswith(f"proof: there is no proof '{MODULE}'")
 
 
 def test_lone_file_is_one_line_and_nothing_is_written(
@@ -107,7 +107,7 @@ def test_lone_file_is_one_line_and_nothing_is_written(
     assert done.returncode == 2
     first, second = done.stderr.splitlines()
     assert first.endswith(
-        f"--only {MODULE}: {docker_nix} is a file without the nixpkgs around it"
+        f"--only {MODULE}: {docker_nix} is one file, without the nixpkgs around it"
     )
-    assert second.startswith("hint: name a nixpkgs with --nixpkgs")
+    assert second.startswith("hint: name that nixpkgs with --nixpkgs")
     assert not (unlet.cwd / "proposal").exists()

@@ -98,7 +98,7 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     done = unlet("pr", "notes-server", "--repo", clone.top, "--remove")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.splitlines()[0].endswith(
-        "has commits that unlet did not make, which would be lost"
+        "has commits that unlet did not create, which would be lost"
     )
     git(worktree, "push", "--quiet", "--force", "origin", BRANCH)
     done = unlet(*shlex.split(said["undo"])[1:])
@@ -176,7 +176,7 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(
     done = unlet("pr", "notes-server", "--repo", clone.top, "--base", "mine")
     assert (done.stderr, done.returncode) == ("", 1)
     assert "\nfailed   no-rebuild" in done.stdout
-    assert done.stdout.splitlines()[-1] == "no branch was made: a proof failed"
+    assert done.stdout.splitlines()[-1] == "no branch was created: a proof failed"
     assert snapshot(clone) == before
     assert not (clone.common / "unlet").exists()
 
@@ -251,7 +251,9 @@ def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(
         ]
         again = f"other     unlet pr --repo {clone.top} --only"
         assert others == [
-            f"{again} {name} makes a branch of its own" for name in made if name != only
+            f"{again} {name} creates a branch of its own"
+            for name in made
+            if name != only
         ]
         text = Path(printed(done.stdout)["text"]).read_text()
         assert ("#549926" in text) == (only == "lift")
@@ -264,10 +266,10 @@ def test_a_base_whose_builder_takes_no_function_gets_no_branch(
     before = snapshot(clone)
     done = unlet("pr", "--repo", clone.top, "--base", "upstream/20.10.14")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "such a pull request has no place upstream: " in done.stderr
+    assert "nixpkgs would not accept this pull request: " in done.stderr
     command = (
         f"unlet overlay docker --nixpkgs {clone.top} --rev upstream/20.10.14 "
         "--kind patched"
     )
-    assert done.stderr.endswith(f"hint: {command} makes an overlay with this docker\n")
+    assert done.stderr.endswith(f"hint: {command} makes an overlay from this docker\n")
     assert snapshot(clone) == before

@@ -169,7 +169,7 @@ def test_a_full_disk_proves_nothing_and_nothing_is_written(
         3,
         [
             "git: no space left on device",
-            "hint: free some space there, or name a directory with TMPDIR",
+            "hint: free some space there, or set TMPDIR to another directory",
         ],
     )
     assert not (tmp_path / "out").exists()
@@ -195,7 +195,7 @@ def test_nothing_is_written_into_a_git_directory(
     (unlet.cwd / ".git").mkdir()
     done = unlet(*command, "--nixpkgs", "specimen", "--out", ".git/x")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(".git/x: is inside of the git directory '")
+    assert done.stderr.startswith(".git/x: is inside the git directory '")
     assert list((unlet.cwd / ".git").iterdir()) == []
 
 

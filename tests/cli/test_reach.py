@@ -150,8 +150,8 @@ def test_an_overlay_of_our_own_reaches_and_says_if_it_steps_aside(
         file.write_text(f"{file.read_text()}\n")
     done = unlet("reach", "overlay", "--nixpkgs", tree)
     assert (
-        f"warning: unlet overlay: {words[0]} of this nixpkgs is not the one that the "
-        "overlay was made for" in done.stdout
+        f"warning: unlet overlay: {words[0]} in this nixpkgs differs from the one "
+        "that the overlay was made for" in done.stdout
     )
 
 

@@ -34,7 +34,10 @@ def clone(unlet: Unlet) -> Path:
 def test_a_refactoring_is_the_same(unlet: Unlet, clone: Path) -> None:
     (clone / "README.md").write_text("# Read me\n")
     done = unlet("check", "--expect", "same", *NATIVE)
-    assert (done.returncode, done.stdout.startswith("same: nothing to evaluate")) == (
+    assert (
+        done.returncode,
+        done.stdout.startswith("same: the change contains no Nix to evaluate"),
+    ) == (
         0,
         True,
     )
@@ -246,7 +249,7 @@ def test_why_a_package_is_built_differently_is_shown_with_its_derivations(
         f"  + {found['after']} (x86_64-linux)",
     ]
     done = unlet("check", *NATIVE, "--why", "status-board")
-    assert "why  status-board: no system has another build of it" in done.stdout
+    assert "why  status-board: it is built the same on every system" in done.stdout
 
 
 def test_a_range_has_a_line_for_each_commit(unlet: Unlet, clone: Path) -> None:
@@ -304,7 +307,7 @@ def test_a_submodule_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
         f"160000,{git(clone, 'rev-parse', 'HEAD')},pkgs/module",
     )
     git(clone, "commit", "--quiet", "--message=module")
-    assert "'pkgs/module' is a submodule, which has nothing to evaluate" in refusal(
+    assert "'pkgs/module' is a submodule, which Nix cannot evaluate" in refusal(
         unlet, "HEAD~1..HEAD"
     )
 
@@ -312,18 +315,20 @@ def test_a_submodule_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
 def test_a_clone_and_a_first_commit_get_the_next_command(
     unlet: Unlet, clone: Path
 ) -> None:
-    assert "has no parent here to compare it with" in refusal(unlet, "HEAD")
+    assert "the clone has no parent of this commit to compare it with" in refusal(
+        unlet, "HEAD"
+    )
     missing = unlet("check", "HEAD~1", "--git-dir", clone)
     assert missing.stderr == (
         f"{clone}: has no commit, branch or tag 'HEAD~1'\n"
-        f"hint: 'git -C {clone} log --oneline' lists its commits\n"
+        f"hint: run 'git -C {clone} log --oneline' to list its commits\n"
     )
     done = unlet("check", clone)
     assert (done.returncode, done.stderr) == (
         2,
         (
             f"{clone}: is a clone, not a proposal\n"
-            f"hint: 'unlet check --git-dir {clone}' judges its uncommitted changes\n"
+            f"hint: 'unlet check --git-dir {clone}' checks its uncommitted changes\n"
         ),
     )
 
@@ -384,7 +389,7 @@ def test_a_target_of_a_range_and_of_a_commit_is_judged_too(
         assert "passed   no-rebuild" in done.stdout
     done = unlet("check", "master..mine", "docker", *NATIVE)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "docker: its file is not changed" in done.stdout.splitlines()
+    assert "docker: the change does not touch its file" in done.stdout.splitlines()
 
 
 def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(
@@ -396,7 +401,7 @@ def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(
     assert done.returncode == 3
     assert done.stdout.startswith("look at this: 1 change (")
     assert re.search(
-        r"^status-board: its proofs have not run, because .*", done.stdout, re.MULTILINE
+        r"^status-board: the proofs did not run, because .*", done.stdout, re.MULTILINE
     )
     comment = unlet("check", "HEAD", "status-board", "--comment", *NATIVE).stdout
     assert "**look at this: 1 change" in comment
@@ -484,7 +489,7 @@ def test_next_step_builds_what_a_cache_lacks(unlet: Unlet, clone: Path) -> None:
         done = unlet("check", *NATIVE, "--substituters", url)
     assert done.stdout.splitlines()[-4:] == [
         "rebuilds  2 of 2 compared on x86_64-linux",
-        "labels    10.rebuild-linux: 1-10 (at least: --all counts all)",
+        "labels    10.rebuild-linux: 1-10 (at least; --all counts all of them)",
         f"cached    1 of 2 packages; not {notes['attribute']}",
         f"next      {command}",
     ]

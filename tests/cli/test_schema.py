@@ -18,5 +18,5 @@ def test_schemas_are_listed_and_printed_as_they_are(unlet: Unlet) -> None:
     assert done.stdout == (ROOT / "docs/schema/track.json").read_text()
     done = unlet("schema", "../files")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[0] == "schema: no schema '../files'"
+    assert done.stderr.splitlines()[0] == "schema: there is no schema '../files'"
     assert "judgement" in done.stderr.splitlines()[1]

@@ -73,7 +73,10 @@ def test_help_names_both_targets_and_their_options(second: Unlet) -> None:
     [
         ("ledger --rootlesskit drop", "ledger and --rootlesskit exclude each other"),
         ("--tests all", "docker and --tests exclude each other"),
-        ("ledger --only demote", "--only: ledger has no 'demote', but lift, check"),
+        (
+            "ledger --only demote",
+            "--only: ledger has no step 'demote'; use lift, check",
+        ),
         ("ledger --binding statements", "--binding requires a TARGET other than"),
         ("ledger notes-server", "several TARGETs and ledger exclude each other"),
         (
@@ -115,7 +118,7 @@ def test_a_pull_request_makes_its_first_step_and_names_the_other(
     assert git(clone, "log", "--format=%s", "-1", "ledger-statements") == (
         "ledger: let overrideAttrs replace statements"
     )
-    assert "--only check makes a branch of its own" in done.stdout
+    assert "--only check creates a branch of its own" in done.stdout
 
 
 def test_its_overlay_makes_the_part_overridable(

@@ -118,7 +118,7 @@ def test_place_that_is_no_file_stays_what_it_is(
     done = unlet("track", "--git-dir", nixpkgs.path, option, name)
     assert (done.returncode, done.stdout) == (3, "")
     assert re.fullmatch(
-        rf"{name}: (exists and is not a file|is inside of the git directory "
+        rf"{name}: (exists and is not a file|is inside the git directory "
         r".*)\n(hint: .*\n)?",
         done.stderr,
     )
@@ -163,7 +163,9 @@ def test_token_is_in_nothing_that_is_printed_or_written(
     assert any(
         SECRET in request.headers.get("authorization", "") for request in forge.requests
     )
-    assert "the token from GITHUB_TOKEN is refused: Bad credentials" in done.stdout
+    assert (
+        "the server refuses the token from GITHUB_TOKEN: Bad credentials" in done.stdout
+    )
     assert SECRET not in done.stdout + done.stderr
     written = [
         path

@@ -121,7 +121,7 @@ def test_file_of_any_stage_is_looked_for_and_none_above_the_directory(
     (tmp_path / "secret").write_text("x")
     with pytest.raises(
         RefusalError,
-        match=r"^default\.nix: refers to '\./a/\.\./\.\./secret', which is not below",
+        match=r"^default\.nix: uses '\./a/\.\./\.\./secret', which is not below",
     ):
         beside(
             replace(source, directory=tmp_path / "x"),

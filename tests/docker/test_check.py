@@ -91,7 +91,7 @@ def test_claims_of_the_report_are_not_believed(proposal: Path) -> None:
 def test_step_that_a_report_of_somebody_else_makes_up_is_named(proposal: Path) -> None:
     rewrite_report(proposal, lambda document: document["steps"][0].update(name="x"))
     with pytest.raises(
-        ToolkitError, match=r"default\.nix: 'x' is not a step of docker's$"
+        ToolkitError, match=r"default\.nix: docker's proposal has no step 'x'$"
     ):
         again(proposal)
 
@@ -127,7 +127,7 @@ def test_remote_is_not_asked_again(
     )
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     install("git", f'echo "$*" >>"{tmp_path}/log"; exec "$real" "$@"')
-    with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+    with pytest.raises(UsageError, match="is one file, but this needs a whole nixpkgs"):
         again(tmp_path / "out", "applies")
     said = (tmp_path / "log").read_text()
     assert " apply " in said
@@ -166,7 +166,7 @@ def test_tree_that_a_report_of_somebody_else_names_is_not_read(
     # Nobody here has written the report of the copy.
     theirs = shutil.copytree(out, tmp_path / "theirs")
     (theirs / "report.json").write_text(f"{(theirs / 'report.json').read_text()}\n")
-    with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+    with pytest.raises(UsageError, match="is one file, but this needs a whole nixpkgs"):
         again(theirs, "parse")
     # The one that was written here is known wherever it is moved to.
     assert (

@@ -86,13 +86,13 @@ def test_both_changes_at_once_are_proven_by_what_they_change(
         (
             ((FLAG, FLAG + SUFFIX), LISTED),
             NOT_LIFTED | {"exact-change": "passed"},
-            "where they are",
+            "does not move the components",
         ),
         ((LISTED,), {"exact-change": "passed", "builds": "passed"}, ""),
         (
             ((FLAG, FLAG + SUFFIX),),
             {"exact-change": "failed", "builds": "failed"},
-            "PATH is 'prefix and suffix'",
+            "is in the prefix and suffix of moby's PATH",
         ),
         # A new way of building that no override reaches is not called wrong.
         ((BUILT,), {"overridable": "failed"}, ""),
@@ -134,7 +134,7 @@ def test_other_files_of_a_patch_are_left_out_and_said_so(
     )
     assert statuses(report) == {"applies": "passed", "no-rebuild": "passed"}
     assert report.warnings == (
-        "not covered by the proofs, other files of the patch: doc/x.md",
+        "the proofs do not cover other files of the patch: doc/x.md",
     )
     assert "not tried: doc/x.md" in reason(report, "applies")
 
@@ -147,7 +147,7 @@ def test_other_files_of_a_patch_are_left_out_and_said_so(
             "builtins.seq old.passthru.overrideModAttrs { inherit docker-runc; }",
             "not run",
             (
-                "because the change cannot be evaluated in the specimen's package set: "
+                "because Nix cannot evaluate the change in the specimen's package set: "
                 "attribute 'overrideModAttrs'"
             ),
         ),

@@ -65,7 +65,7 @@ def test_patch_passes_and_its_method_is_named(
     assert {name: str(proof.status) for name, proof in found.items()} == expected
     assert (
         found["exact-change"].reason
-        == "because the patch leaves the wrapper's PATH as it is"
+        == "because the patch does not change the wrapper's PATH"
     )
     shown = found["overridable"].found or ""
     assert shown.startswith(

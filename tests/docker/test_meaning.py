@@ -77,11 +77,14 @@ def test_todo_alone_means_nothing() -> None:
     [
         (b"", "is empty"),
         (b"\xff\xfe", "1:1: is not UTF-8"),
-        (b"{ }: \0", "is binary"),
+        (b"{ }: \0", "is a binary file"),
         (b"{ a = 1;\r\n}", "line ends with CRLF"),
-        (b"{ }: { }", "unknown layout: nothing in it is bound to a function dockerGen"),
-        (b"<<<<<<< ours\n{ }\n", "cannot be parsed: 1:1: merge conflict marker"),
-        (b"(" * 5000 + b"1" + b")" * 5000, "1:300: nested more than 300 levels deep"),
+        (b"{ }: { }", "unknown layout: it binds nothing to a function dockerGen"),
+        (b"<<<<<<< ours\n{ }\n", "unlet cannot parse it: 1:1: merge conflict marker"),
+        (
+            b"(" * 5000 + b"1" + b")" * 5000,
+            "1:300: the code is nested more than 300 levels deep",
+        ),
     ],
 )
 def test_unreadable_file_is_unknown_with_the_reason(
@@ -103,7 +106,7 @@ def test_syntax_error_is_named_with_its_place() -> None:
     lines[number + 1] = "  }}} ]"
     reason = read("\n".join(lines)).reason
     assert reason is not None
-    assert re.fullmatch(r"cannot be parsed: \d+:\d+: syntax error", reason)
+    assert re.fullmatch(r"unlet cannot parse it: \d+:\d+: syntax error", reason)
 
 
 def test_component_that_is_nowhere_is_not_called_bound() -> None:
@@ -127,5 +130,5 @@ def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
     assert (place_of(reading), reading.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
     assert reading.reason is not None
     assert reading.reason.endswith(
-        " bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way"
+        " makes bin/dockerd-rootless, or adds rootlesskit to it, in an unknown way"
     )

@@ -48,10 +48,10 @@ def test_commit_has_the_option_its_test_and_its_note(layout: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({str(module.FILE): None}, f"{module.FILE}: this nixpkgs has no such file"),
-        ({NOTES: None}, f"{NOTES}: this nixpkgs has no such file"),
-        ({NOTES: b"# a\r\n"}, f"{NOTES}:1:4: line ends with CRLF"),
-        ({".version": b"unstable\n"}, ".version: contains no release, such as 26.11"),
+        ({str(module.FILE): None}, f"{module.FILE}: this nixpkgs lacks the file"),
+        ({NOTES: None}, f"{NOTES}: this nixpkgs lacks the file"),
+        ({NOTES: b"# a\r\n"}, f"{NOTES}:1:4: the line ends with CRLF"),
+        ({".version": b"unstable\n"}, ".version: contains no release such as 26.11"),
     ],
 )
 def test_nixpkgs_that_lacks_what_is_changed_is_named(
@@ -77,5 +77,5 @@ def test_existing_option_is_not_added_again(tree: Callable[..., Source]) -> None
     assert source.root is not None
     for file in module.prepare(source).files:
         (source.root / file.path).write_bytes(file.after)
-        with pytest.raises(LayoutError, match=r"already there$"):
+        with pytest.raises(LayoutError, match=r"already exists$"):
             module.prepare(source)

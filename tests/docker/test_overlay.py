@@ -58,7 +58,8 @@ def test_tier_in_which_docker_is_built_is_refused(tmp_path: Path) -> None:
         source=SPECIMEN, out=tmp_path / "out", depth=Depth(tier=Tier.BUILD)
     )
     with pytest.raises(
-        UsageError, match="--tier build: this overlay builds nothing of docker"
+        UsageError,
+        match="--tier build: does not apply, because this overlay builds nothing of docker",
     ):
         overlay(request, progress=Steps())
 
@@ -75,7 +76,7 @@ def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> 
     request = docker(source=SourceRequest(file=file), out=tmp_path / "out")
     with pytest.raises(
         RefusalError,
-        match=r"rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper "
+        match=r"no dockerd-rootless wrapper has rootlesskit in its PATH prefix "
         r"\(unknown\)",
     ):
         overlay(request, progress=Steps())

@@ -70,7 +70,7 @@ def test_lone_file_is_proposed_without_what_is_not_beside_it(tmp_path: Path) -> 
     )
     report = propose(request, progress=Steps())
     (warning,) = report.warnings
-    assert warning.startswith("not found beside the file: ")
+    assert warning.startswith("these files are not beside the package's file: ")
     assert {"update.sh", "cli-plugin-dirs-from-environment.patch"} <= set(
         re.findall(r"[\w.-]+", warning)
     )
@@ -105,7 +105,7 @@ def test_layouts_and_strategies_are_proven(
     }
     assert (
         others.pop("format")
-        == "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"
+        == "because nixfmt is not installed; 'nix-shell -p nixfmt' provides it"
     )
     assert layout != "29.6" or others == {}
     assert {step.name: step.design for step in report.proposal.steps}["lift"] == design
@@ -157,6 +157,6 @@ def test_components_that_stayed_in_the_let_are_known_to_be_overridable(
             docker(source=SourceRequest(file=path), out=tmp_path / "out"),
             progress=Steps(),
         )
-    assert caught.value.hint == "only '--only demote' is left to propose"
+    assert caught.value.hint == "only the step '--only demote' still changes something"
     assert designs.METHODS["final-small"]("moby")[0] in caught.value.message
     assert not (tmp_path / "out").exists()

@@ -27,7 +27,7 @@ CLAIMS = (
 
 
 def report_or_refusal(request: Request) -> Report | str:
-    """Propose, and return the report, or what the docker is called for which there is nothing to propose."""
+    """Propose, and return the report, or what the docker is called for which nothing needs to change."""
     try:
         return propose(request, progress=Steps())
     except LayoutError as error:
@@ -84,6 +84,6 @@ def test_refused_package_is_evaluated_and_a_system_without_it_is_named(
         name: (proven[name].status, proven[name].reason) for name in CLAIMS
     } == dict.fromkeys(CLAIMS, (Status.PASSED, None))
     assert (
-        "not compared: aarch64-linux docker_29: the unchanged file throws"
+        "not compared: aarch64-linux docker_29: the unchanged file already throws"
         in proven["exact-change"].gaps
     )

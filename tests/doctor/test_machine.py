@@ -189,7 +189,9 @@ class TestKernel:
     def test_file_in_the_place_of_the_device_is_named(self, tmp_path: Path) -> None:
         here = machine(tmp_path)
         write(here.dev / kernel.TUN, "")
-        assert kernel.tun_problem(here) == f"{here.dev / 'net/tun'}: is not a device"
+        assert (
+            kernel.tun_problem(here) == f"{here.dev / 'net/tun'}: is not a device file"
+        )
 
 
 class TestLogs:
@@ -221,14 +223,14 @@ class TestLogs:
         os.mkfifo(tmp_path / "log")
         with (tmp_path / "log").open("r+b", buffering=0) as pipe:
             pipe.write(b"x\n")
-            with pytest.raises(ToolkitError, match="nobody closes it"):
+            with pytest.raises(ToolkitError, match="its writer did not close it"):
                 read_log(tmp_path / "log")
 
     def test_too_long_a_log_is_refused(self, tmp_path: Path) -> None:
         with (tmp_path / "log").open("wb") as log:
             log.truncate((64 << 20) + 1)
         with pytest.raises(
-            ToolkitError, match=r"is too big: 67\.1 MB, more than 64 MiB"
+            ToolkitError, match=r"is too large: 67\.1 MB, more than the limit of 64 MiB"
         ):
             read_log(tmp_path / "log")
 

@@ -92,8 +92,8 @@ def test_wrapper_that_the_prefix_hides_is_named(
         explained = host.doctor("--log", "/run/objection")
     assert (document["exit"], document["causes"]) == (1, ["shadowed"])
     hides = (
-        f"{KIT}/bin/rootlesskit comes before {WRAPPERS}/rootlesskit, which is "
-        "the one for privileged ports"
+        f"{KIT}/bin/rootlesskit precedes {WRAPPERS}/rootlesskit on PATH, but only the "
+        "latter may use privileged ports"
     )
     assert document["verdict"] == f"containers cannot publish port 80: {hides}"
     assert condition(document, "shadowed")["evidence"][0].endswith(", no capabilities")
@@ -157,8 +157,8 @@ def test_host_without_any_capability_gets_both_ways_out_and_each_is_seen(
         document = host.doctor(*SETUP)
     assert (document["exit"], document["causes"]) == (1, ["daemon-age"])
     fact = (
-        f"the daemon is older than {WRAPPERS}/docker-rootlesskit, which its next "
-        "start will use"
+        f"the daemon started before {WRAPPERS}/docker-rootlesskit changed; the "
+        "next start will use it"
     )
     assert document["verdict"] == f"containers cannot publish port 80: {fact}"
     assert condition(document, "daemon-age")["remedies"] == [
@@ -262,7 +262,7 @@ def test_missing_capability_of_a_program_is_named(host: Host) -> None:
     host.root_runs("setcap", "cap_net_bind_service=p", "/run/own/docker-rootlesskit")
     document = host.doctor(*SETUP, PATH=f"/run/own:{WRAPPERS}:/run/unit")
     assert (document["exit"], document["causes"]) == (1, ["capability"])
-    assert "but not as effective" in document["verdict"]
+    assert "but the file does not make it effective" in document["verdict"]
 
     # From docker 29.5 on the default is pasta where slirp4netns is missing, which binds
     # the ports itself.
@@ -279,8 +279,7 @@ def test_missing_capability_of_a_program_is_named(host: Host) -> None:
     driver = condition(document, "port-driver")
     assert (
         driver["fact"]
-        == "the port driver is implicit, for which rootlesskit's capability does "
-        "nothing"
+        == "the port driver is implicit, which ignores rootlesskit's capability"
     )
     assert "network driver: pasta, the first on PATH" in driver["evidence"]
     assert "pkgs.slirp4netns" in driver["remedies"][0]

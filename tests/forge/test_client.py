@@ -50,7 +50,10 @@ def test_all_pages_are_read(forge: Forge, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "fact"),
     [
-        ("{api}/repos/NixOS/nixpkgs/git/matching-refs/heads/x", "its pages do not end"),
+        (
+            "{api}/repos/NixOS/nixpkgs/git/matching-refs/heads/x",
+            "the server keeps sending further pages",
+        ),
         ("https://localhost.invalid/x", "another server"),
         ("http://[::1", "is not a URL"),
         ("http://127.0.0.1:99999999/x", "is not a URL"),
@@ -97,7 +100,7 @@ def _pull(github: GitHub) -> object:
             _pull,
             Fault(status=401, body=b'{"message": "Bad credentials"}'),
             ToolkitError,
-            "is refused: Bad cred",
+            "refuses the token from GITHUB_TOKEN: Bad cred",
             1,
         ),
         (
@@ -113,14 +116,14 @@ def _pull(github: GitHub) -> object:
             _raw,
             Fault(status=200, body=b"x" * (3 << 20)),
             ToolkitError,
-            "is larger than 1 MiB",
+            "is larger than the limit of 1 MiB",
             1,
         ),
         (
             _branches,
             Fault(status=200, body=b"[{"),
             ToolkitError,
-            "is not JSON, or was cut off",
+            "is not JSON, or is incomplete",
             3,
         ),
         (
@@ -197,7 +200,9 @@ def test_silence_ends_with_the_time_out_of_an_answer_with_its_repetitions(
 ) -> None:
     forge.faults["/raw/"] = [Fault(status=200, slow=2.0) for _ in range(9)]
     began = time.monotonic()
-    with pytest.raises(UnreachableError, match=r"no whole answer within 0\.2 s"):
+    with pytest.raises(
+        UnreachableError, match=r"the answer was not complete within 0\.2 s"
+    ):
         github(forge, tmp_path, timeout=0.2).raw("master", "file", most=100)
     assert time.monotonic() - began < 2
     forge.faults["/raw/"] = [Fault(status=500, slow=0.2) for _ in range(9)]
@@ -244,7 +249,7 @@ def test_header_that_trickles_ends_with_the_time_out(
         )
         began = time.monotonic()
         with pytest.raises(
-            UnreachableError, match=r"no whole answer within 0\.[45]\d* s"
+            UnreachableError, match=r"the answer was not complete within 0\.[45]\d* s"
         ):
             client.raw("file", most=100)
         assert time.monotonic() - began < 10
@@ -309,7 +314,7 @@ def test_redirects_away_from_https_or_in_a_circle_end(
     ]
     for _ in range(2):
         with pytest.raises(
-            UnreachableError, match="is redirected to itself or away from https"
+            UnreachableError, match="redirects to the same address or away from https"
         ):
             client(forge, tmp_path).raw("old/master/file", most=100)
     forge.faults["/a"] = [
@@ -318,7 +323,7 @@ def test_redirects_away_from_https_or_in_a_circle_end(
     forge.faults["/b"] = [
         Fault(status=302, headers={"Location": "/raw/a"}) for _ in range(9)
     ]
-    with pytest.raises(UnreachableError, match="redirected more than 5 times"):
+    with pytest.raises(UnreachableError, match="redirects more than 5 times"):
         client(forge, tmp_path).raw("a", most=100)
 
 
@@ -349,7 +354,7 @@ def test_rate_limit_names_the_time_to_come_back(forge: Forge, tmp_path: Path) ->
     with pytest.raises(ToolkitError) as caught:
         github(forge, tmp_path).pull(1)
     back = re.search(
-        r"rate limit reached; try again at (\S+ \S+) ", caught.value.message
+        r"rate limit is reached; try again at (\S+ \S+) ", caught.value.message
     )
     assert back is not None
     assert time.mktime(time.strptime(back[1], "%Y-%m-%d %H:%M:%S")) == pytest.approx(
@@ -374,7 +379,7 @@ def test_after_a_rate_limit_nothing_more_is_sent(
     forge.faults["/pulls/"] = [fault]
     asked = github(forge, tmp_path)
     for _ in range(3):
-        with pytest.raises(ToolkitError, match="rate limit reached"):
+        with pytest.raises(ToolkitError, match="rate limit is reached"):
             asked.pull(1)
     assert len(forge.requests) == 1
 

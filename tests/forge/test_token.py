@@ -70,6 +70,6 @@ def test_value_that_would_end_a_header_is_refused_without_being_shown() -> None:
         Token(value="a b", origin="GITHUB_TOKEN")
     assert (
         caught.value.message
-        == "token from GITHUB_TOKEN: is not one word of ASCII characters"
+        == "token from GITHUB_TOKEN: must be one word of ASCII characters"
     )
     assert "word" not in repr(Token(value="word", origin="GITHUB_TOKEN"))

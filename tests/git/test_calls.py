@@ -149,7 +149,7 @@ def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(
             done = tried(partial(calls.run_reading, trap.top, *arguments, found=False))
             assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
             assert without == "look" or str(done).startswith(
-                f"{place}: is a link that leads out of the "
+                f"{place}: is a link that points outside the "
             )
         place.unlink()
         if kept.exists():

@@ -44,7 +44,9 @@ class TestOpening:
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         git(clone.repo, "config", "core.worktree", str(elsewhere))
-        with pytest.raises(ToolkitError, match=r"its core\.worktree leads elsewhere"):
+        with pytest.raises(
+            ToolkitError, match=r"its core\.worktree points to another directory"
+        ):
             opened(clone)
 
     def test_git_directory_elsewhere_is_that_of_a_worktree_or_is_refused(
@@ -223,7 +225,9 @@ class TestBase:
             ToolkitError, match=r"has no branch, tag or commit 'main'"
         ) as caught:
             clones.find_base(opened(clone), "main")
-        assert str(caught.value.hint).startswith("--base NAME; ")
+        assert str(caught.value.hint).startswith(
+            "name one that exists with --base NAME"
+        )
 
     def test_base_must_be_the_name_of_a_commit(self, clone: Clone) -> None:
         for name in ("", "-x", "a b", "a..b", "HEAD:README.md", "@{-1}^-", "a\nb"):
@@ -270,7 +274,7 @@ class TestIdentity:
         clone.git("config", f"{role}.email", "jane")
         with pytest.raises(
             ToolkitError,
-            match=rf": the {role} 'Jané Doe <jane>' has no address with an @$",
+            match=rf": the email address of the {role} 'Jané Doe <jane>' has no @$",
         ):
             clones.people(opened(clone))
 

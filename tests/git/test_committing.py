@@ -132,7 +132,7 @@ class TestCommit:
         monkeypatch.chdir(shop.directory)
         full_disk()
         with pytest.raises(
-            ToolkitError, match=r"^.*/src/nixpkgs: cannot be written: "
+            ToolkitError, match=r"^.*/src/nixpkgs: git cannot write to it: "
         ) as caught:
             shop.keep()
         assert "\n" not in str(caught.value)
@@ -156,7 +156,9 @@ class TestSignature:
             clone.configure(commit__gpgSign="true", gpg__program="/bin/false")
         had = objects(clone)
         with committing.workshop(clones.open_clone(clone.repo, REMOTE)) as shop:
-            with pytest.raises(ToolkitError, match=r"cannot sign: ") as caught:
+            with pytest.raises(
+                ToolkitError, match=r"git cannot sign the commit: "
+            ) as caught:
                 shop.commit(head(clone), [change(TARGET, "docker\n")], MESSAGE)
             assert "commit.gpgSign false" in str(caught.value.hint)
             assert "\n" not in str(caught.value)

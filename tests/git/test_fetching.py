@@ -134,7 +134,7 @@ def test_an_unknown_rev_is_named(
             ToolkitError, match=rf"^{url}: has no commit, branch or tag '{rev}'$"
         ) as raised:
             fetching.resolve_remote(url, rev)
-    assert raised.value.hint == "a remote needs all 40 digits of a commit id"
+    assert raised.value.hint == "a remote accepts only a commit id of all 40 digits"
 
 
 def test_a_rev_is_never_an_option(

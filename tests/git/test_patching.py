@@ -213,13 +213,16 @@ def test_patch_that_does_not_apply_or_deletes_the_file_is_refused(
     series: Mails, pinned: Repository, target: PurePosixPath
 ) -> None:
     with pytest.raises(
-        ToolkitError, match=rf"^patch: does not apply: patch failed: {target}:5$"
+        ToolkitError,
+        match=rf"^patch: does not apply to this nixpkgs: patch failed: {target}:5$",
     ):
         patching.apply(DEMOTED, target, series.upstream_diff)
-    with pytest.raises(ToolkitError, match=r"^patch: does not apply: corrupt patch at"):
+    with pytest.raises(
+        ToolkitError, match=r"^patch: does not apply to this nixpkgs: corrupt patch at"
+    ):
         patching.apply(BEFORE, target, series.upstream_diff[:-30])
     pinned.git("rm", "--quiet", str(target))
-    with pytest.raises(ToolkitError, match=rf"^patch: takes '{target}' away$"):
+    with pytest.raises(ToolkitError, match=rf"^patch: deletes '{target}'$"):
         patching.apply(BEFORE, target, pinned.git("diff", "--cached").encode() + b"\n")
 
 
@@ -272,7 +275,7 @@ def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
     assert "old" in stacked.failure
     with pytest.raises(ToolkitError) as caught:
         patching.changes(mail().content, {**FILES, OLD: b"9\n"}.get)
-    assert caught.value.message.startswith("patch: does not apply: ")
+    assert caught.value.message.startswith("patch: does not apply to this nixpkgs: ")
     with pytest.raises(ToolkitError):
         patching.changes(mail().content, lambda _: None)
 

@@ -60,7 +60,7 @@ def test_a_branch_that_only_a_remote_has_is_found_unless_remotes_differ(
     )
     with pytest.raises(
         ToolkitError,
-        match=r"'next' is a different commit in each of fork/next, origin/next",
+        match=r"'next' means a different commit in each of fork/next, origin/next",
     ):
         reading.locate(copy, "next")
     with pytest.raises(
@@ -70,7 +70,7 @@ def test_a_branch_that_only_a_remote_has_is_found_unless_remotes_differ(
     assert raised.value.hint == f"git -C {copy} fetch origin nixos-99"
     with pytest.raises(ToolkitError) as raised:
         reading.locate(copy, "HEAD~99")
-    assert raised.value.hint == f"'git -C {copy} log --oneline' lists its commits"
+    assert raised.value.hint == f"run 'git -C {copy} log --oneline' to list its commits"
 
 
 def test_a_shallow_clone_without_the_rev_says_so(
@@ -219,7 +219,7 @@ def test_export_does_not_write_outside(clone: Repository, tmp_path: Path) -> Non
     inner = git(clone.path, "mktree", stdin=f"100644 blob {blob}\tescaped\n")
     outer = git(clone.path, "mktree", stdin=f"040000 tree {inner}\t..\n")
     commit = Oid(clone.git("commit-tree", outer, "-m", "evil"))
-    with pytest.raises(ToolkitError, match=r"has the unsafe path '\.\./escaped'"):
+    with pytest.raises(ToolkitError, match=r"contains the unsafe path '\.\./escaped'"):
         reading.export(
             clone.path / ".git", commit, [PurePosixPath(".")], tmp_path / "into"
         )
@@ -309,6 +309,6 @@ def test_file_below_a_link_of_the_same_commit_is_not_written(
     below = tree(f"100644 blob {file}\tb")
     both = tree(f"120000 blob {link}\ta", f"040000 tree {below}\ta")
     commit = Oid(clone.git("commit-tree", "-m", "theirs", both))
-    with pytest.raises(ToolkitError, match=r"has 'a/b' below a link$"):
+    with pytest.raises(ToolkitError, match=r"has the file 'a/b' below a link$"):
         reading.export(clone.path / ".git", commit, [PurePosixPath("a")], into)
     assert list(outside.iterdir()) == []

@@ -115,7 +115,7 @@ class TestAdding:
         said = (
             "reference already exists"
             if kind == "branch"
-            else "cannot be made: File exists"
+            else "the worktree cannot be created: File exists"
         )
         with (
             pytest.raises(ToolkitError, match=said),
@@ -165,7 +165,9 @@ class TestAdding:
         opened, commit = prepare(clone, "x" * 400000)
         before = snapshot(clone)
         with (
-            pytest.raises(ToolkitError, match="cannot be checked out: ") as caught,
+            pytest.raises(
+                ToolkitError, match="git cannot check out the branch there: "
+            ) as caught,
             adding(opened, commit, small_disk / "x"),
         ):
             pytest.fail("has been let in")
@@ -199,7 +201,7 @@ class TestMoving:
             }
             git(clone.beside, *how[kind])
         before = snapshot(clone)
-        with pytest.raises(ToolkitError, match="has changed in the meantime"):
+        with pytest.raises(ToolkitError, match="changed while unlet was running"):
             worktrees.move(worktree, to=later)
         assert snapshot(clone) == before
 
@@ -219,7 +221,7 @@ class TestMoving:
             git(clone.beside, "rev-parse", "HEAD"),
             (clone.beside / TARGET).read_bytes(),
         )
-        with pytest.raises(ToolkitError, match="cannot be moved: "):
+        with pytest.raises(ToolkitError, match="git cannot move the branch: "):
             worktrees.move(worktree, to=later)
         assert (
             git(clone.beside, "rev-parse", "HEAD"),

@@ -131,7 +131,7 @@ def test_a_value_that_ends_nix_is_not_gone() -> None:
     (gone,) = compare(SUBJECT, after, without)
     assert (gone.weight, sentence(gone)) == (
         Weight.CHANGE,
-        "its passthru.go is gone, and did not evaluate",
+        "its passthru.go was removed; it did not evaluate before",
     )
     late = replace(after, limited=("passthru.go",))
     assert compare(SUBJECT, before, late) == compare(SUBJECT, late, before) == []
@@ -185,7 +185,9 @@ def test_what_an_override_no_longer_sees_is_listed() -> None:
         for names in (("pname", "patches", "src"), ("pname",))
     )
     (found,) = compare(SUBJECT, before, after)
-    assert sentence(found) == "overrideAttrs (old: …) no longer sees patches, src"
+    assert (
+        sentence(found) == "overrideAttrs (old: …) no longer finds patches, src in old"
+    )
 
 
 def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
@@ -230,7 +232,7 @@ def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(
     after = replace(before, ends={f"passthru.{name}": "no"})
     (found,) = compare(SUBJECT, before, after)
     assert (found.kind, found.weight, found.after) == (Kind.EVALUATION, weight, "no")
-    assert sentence(found) == f"its passthru.{name} is new, and does not evaluate"
+    assert sentence(found) == f"its passthru.{name} is new, but does not evaluate"
     (found, *_) = compare(SUBJECT, there, after)
     assert (found.weight, sentence(found)) == (
         Weight.REGRESSION,

@@ -83,19 +83,14 @@ NOWHERE, THROWN, FAILS = (
     package(own(THREW, THREW)),
 )
 ENDED = Answer(kind=ENDS, ends={"names": "infinite recursion"})
-UNNAMED = (
-    "a fixed output among its inputs is made by a different derivation, and has the "
-    "same hash"
-)
-RECURSION = "has recurseForDerivations now: Hydra and searches include its packages"
+UNNAMED = "one of its downloads now has another derivation, but the same hash"
+RECURSION = "now has recurseForDerivations: Hydra and searches include its packages"
 NO_RECURSION = (
     "no longer has recurseForDerivations: Hydra and searches leave out its packages"
 )
-THROWING = "its derivation throws, and would be built differently"
-ELSEWHERE = (
-    "meta.position is in a file outside the change: CI requests other people's reviews"
-)
-FETCH = "a fixed output among its inputs a different derivation"
+THROWING = "its derivation throws, and would be built in another way"
+ELSEWHERE = "meta.position names a file outside the change: CI requests reviews from other people"
+FETCH = "one of its downloads has another derivation"
 FOUND: list[tuple[Answer, Answer, str]] = [
     (NOWHERE, package(), "change added: is new: None → 'derivation'"),
     (package(), NOWHERE, "regression removed: is no longer there: 'derivation' → None"),
@@ -104,7 +99,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
     (
         Answer(kind=SET),
         package(),
-        "regression derivation: is a derivation instead of a set: 'set' → 'derivation'",
+        "regression derivation: is a derivation, and was a set: 'set' → 'derivation'",
     ),
     (
         Answer(kind=SET),
@@ -219,7 +214,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         package(position="/tree/pkgs/notes.nix:1"),
         package(position=None),
         (
-            "regression position: meta.position is gone: nixpkgs' CI requests no "
+            "regression position: meta.position is missing: nixpkgs' CI will request no "
             "review: "
             "'pkgs/notes.nix:1' → None"
         ),
@@ -228,7 +223,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         package(position="/tree/pkgs/a.nix:1"),
         package(position="/tree/pkgs/notes.nix:2"),
         (
-            "note position: meta.position is in another file of the change: "
+            "note position: meta.position names another file of the change: "
             "'pkgs/a.nix:1' → 'pkgs/notes.nix:2'"
         ),
     ),
@@ -246,7 +241,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         package(kinds={"a": "string"}),
         package(kinds={"a": "list", "b": "set"}),
         (
-            "change passthru: the attribute a is a list instead of a string: 'string' → "
+            "change passthru: the attribute a is a list, and was a string: 'string' → "
             "'list'"
         ),
     ),
@@ -297,7 +292,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
     (
         package(meta={"it": ["a", "b"]}),
         package(meta={"it": ["b", "a"]}),
-        "change meta: meta.it has a different order: ['a', 'b'] → ['b', 'a']",
+        "change meta: meta.it has another order: ['a', 'b'] → ['b', 'a']",
     ),
     (held(1), held(THREW), "regression passthru: web throws: 1 → 'it throws'"),
     (held(THREW), held(1), "note passthru: web evaluates now: 'it throws' → 1"),
@@ -310,7 +305,7 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         held({"drv": DRV, "out": OUT}),
         held({"drv": OTHER, "out": OUT}),
         (
-            f"change fixed-output: web has the same output, and {FETCH}: '{DRV}' → "
+            f"change fixed-output: web has the same output, but {FETCH}: '{DRV}' → "
             f"'{OTHER}'"
         ),
     ),
@@ -367,33 +362,33 @@ OVERRIDDEN: list[tuple[bool, dict[str, object], dict[str, object], str]] = [
         False,
         {"old": {}},
         {"old": {"b": "set"}},
-        "note: override (old: …) sees b too: None → ['b']",
+        "note: override (old: …) also finds b in old: None → ['b']",
     ),
     (
         False,
         {"old": {"b": "set", "c": "null"}},
         {"old": {}},
-        "regression: override (old: …) no longer sees b: ['b'] → None",
+        "regression: override (old: …) no longer finds b in old: ['b'] → None",
     ),
     (
         True,
         {"old": {"b": "set"}},
         {"old": {}},
-        "change: override (old: …) no longer sees b: ['b'] → None",
+        "change: override (old: …) no longer finds b in old: ['b'] → None",
     ),
     (
         False,
         {"old": {"b": "set"}},
         {"old": {"b": "list"}},
-        "change: override (old: …) sees b as a list instead of a set: 'set' → 'list'",
+        "change: override (old: …) finds b in old as a list, which was a set: 'set' → 'list'",
     ),
     (
         False,
         {"lost": []},
         {"lost": ["b"]},
-        "regression: what override gives has lost b: [] → ['b']",
+        "regression: the result of override lacks b: [] → ['b']",
     ),
-    (False, {"lost": ["b"]}, {"lost": []}, "note: override keeps b now: ['b'] → []"),
+    (False, {"lost": ["b"]}, {"lost": []}, "note: override now keeps b: ['b'] → []"),
     (
         False,
         {"scripts": {"b": True}},

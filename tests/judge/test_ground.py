@@ -83,7 +83,7 @@ def test_link_that_leads_out_is_not_laid_out(
     contents = {NEW: link, NEW.with_name("second"): second}
     with ground.opened(base, progress=Silence()) as place:
         with pytest.raises(
-            ToolkitError, match=r"package\.nix: is a link that leads out of the tree$"
+            ToolkitError, match=r"package\.nix: is a link that points outside the tree$"
         ):
             place.holding(contents).__enter__()
         assert not (place.root / NEW.parent).exists()
@@ -115,7 +115,8 @@ def test_a_directory_that_becomes_another_thing_is_back_afterwards(
 def test_no_file_takes_the_place_of_a_directory_with_others(base: NixpkgsTree) -> None:
     with ground.opened(base, progress=Silence()) as place:
         with pytest.raises(
-            ToolkitError, match=r"^pkgs/by-name: is a directory with other files$"
+            ToolkitError,
+            match=r"^pkgs/by-name: is a directory that contains other files$",
         ):
             place.holding(
                 {PurePosixPath("pkgs/by-name"): TreeFile(content=b"")}
@@ -130,7 +131,7 @@ def test_nothing_is_written_below_a_link(base: NixpkgsTree, tmp_path: Path) -> N
     link = TreeFile(content=str(tmp_path / "elsewhere").encode(), mode=LINK)
     with ground.opened(base, progress=Silence()) as place:
         holding = place.holding({NEW.parent: link, NEW: TreeFile(content=b"{ }\n")})
-        with pytest.raises(ToolkitError, match="stands below a link"):
+        with pytest.raises(ToolkitError, match="cannot exist below a link"):
             holding.__enter__()
         assert not (place.root / NEW.parent).is_symlink()
     assert not any((tmp_path / "elsewhere").iterdir())
@@ -148,7 +149,7 @@ def test_nothing_is_removed_below_a_link(base: NixpkgsTree, tmp_path: Path) -> N
     }
     with ground.opened(base, progress=Silence()) as place:
         with (
-            pytest.raises(ToolkitError, match="is a link that leads out of the tree"),
+            pytest.raises(ToolkitError, match="is a link that points outside the tree"),
             place.holding(contents),
         ):
             pass
@@ -230,7 +231,7 @@ def test_who_waits_for_another_one_says_so(
         thread = threading.Thread(target=wait)
         thread.start()
         assert (
-            said.get(timeout=30) == "waiting for another check of this nixpkgs to end"
+            said.get(timeout=30) == "waiting until another check of this nixpkgs ends"
         )
         assert said.empty()
     assert said.get(timeout=30) == "in"
@@ -305,5 +306,7 @@ def test_a_changed_tree_that_somebody_has_written_to_is_put_right(
 
 def test_a_changed_tree_never_has_a_link_that_leads_out(base: NixpkgsTree) -> None:
     for _ in range(2):
-        with pytest.raises(ToolkitError, match="is a link that leads out of the tree"):
+        with pytest.raises(
+            ToolkitError, match="is a link that points outside the tree"
+        ):
             ground.changed(base, {NEW: TreeFile(content=b"/etc/passwd", mode=LINK)})

@@ -123,7 +123,10 @@ def test_versions_that_are_not_compared_are_named(
     monkeypatch.setattr(versions, "_MOST_ATTRIBUTES", 1)
     unknown = second(*LUAS).unknown
     assert [(gap.what, gap.reason) for gap in unknown] == [
-        ("lua52Packages, lua53Packages", "too many versions of the package sets: --all")
+        (
+            "lua52Packages, lua53Packages",
+            "the package sets have too many versions: --all",
+        )
     ]
 
 

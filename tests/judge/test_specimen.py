@@ -529,7 +529,7 @@ def test_a_test_that_is_not_evaluated_has_what_its_file_names() -> None:
 def test_a_nixos_test_is_evaluated_if_that_is_asked_for() -> None:
     edits: Edits = {"nixos/tests/docker.nix": ('"docker info"', '"docker version"')}
     assert {gap.reason for gap in judged(edits).unknown} == {
-        "a NixOS test, which is not evaluated"
+        "a NixOS test, which Nix does not evaluate"
     }
     judgement = judge(
         change(edits), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence()
@@ -613,7 +613,9 @@ def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
     ] == [named for *_, named in edits]
     assert judgement.reached == {}
     gaps = {(gap.attribute, gap.parts, gap.reason) for gap in judgement.not_covered}
-    reason = "its derivation throws, before as after: what it is made with was compared"
+    reason = (
+        "its derivation throws both before and after, so only its inputs were compared"
+    )
     assert gaps >= {
         (f"case-{number}", ("derivation",), reason) for number in range(len(edits))
     }
@@ -670,7 +672,7 @@ def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> Non
         Kind.EVALUATION,
         "notes-server",
     )
-    assert sentence(found) == "its file is no longer valid Nix"
+    assert sentence(found) == "its file is not valid Nix any more"
     assert "undefined variable 'nobodyHasThis'" in str(found.after)
 
 
@@ -679,7 +681,7 @@ def test_files_that_were_no_nix_before_keep_none_that_is_not_any_more_from_being
 ) -> None:
     monkeypatch.setattr(program, "MOST_BROKEN", 1)
     judgement = second({BOARD: "{"}, {BOARD: source(BOARD), NOTES: "{"})
-    assert "its file is no longer valid Nix" in {
+    assert "its file is not valid Nix any more" in {
         sentence(each) for each in judgement.differences
     }
 
@@ -854,7 +856,7 @@ def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(
         if gap.attribute == "notes-server"
     }
     assert reasons.keys() == {NATIVE, "aarch64-linux", CROSS}
-    limit = "still running after 3 s; --timeout raises the limit"
+    limit = "still running after 3 s; raise the limit with --timeout"
     assert all(
         reasons[system].endswith(f"compared: {limit}") for system in (NATIVE, CROSS)
     )
@@ -937,7 +939,7 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
         for line in judgements.lines(judgement)
         if line.text.startswith("not answered")
     ]
-    limit = "out of memory; --max-memory raises the limit"
+    limit = "out of memory; raise the limit with --max-memory"
     assert f"not answered: 1 attribute on static (notes-server): {limit}" in said
 
 
@@ -956,7 +958,7 @@ def test_parts_of_an_attribute_have_the_time_of_one_evaluation_together() -> Non
     (reason,) = (
         gap.reason for gap in judgement.unknown if gap.attribute == "notes-server"
     )
-    assert reason.endswith("still running after 4 s; --timeout raises the limit")
+    assert reason.endswith("still running after 4 s; raise the limit with --timeout")
     assert "change derivation status-board" in serious(judgement)
 
 
@@ -1005,7 +1007,9 @@ def test_change_that_names_more_than_is_asked_about_is_bounded(
     names = "".join(f"  a{number} = {number};\n" for number in range(400))
     judgement = judged({DOCKER: f"{{ }}: {{\n{names}}}\n"}, systems=(NATIVE,))
     assert 0 < sum(map(len, asked)) < 200
-    assert "the change reaches too many" in {gap.reason for gap in judgement.unknown}
+    assert "the change reaches too many packages" in {
+        gap.reason for gap in judgement.unknown
+    }
 
 
 def test_of_a_fetch_that_tells_most_is_shown_first() -> None:
@@ -1060,7 +1064,7 @@ def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_noth
         assert bool(judgement.unknown) is unknown
         assert (
             any(
-                gap.reason == "it updates packages, and is in none"
+                gap.reason == "it updates packages, but belongs to none"
                 for gap in judgement.not_covered
             )
             is not unknown

@@ -37,10 +37,11 @@ def test_a_private_part_with_a_source_of_its_own_is_lifted_if_somebody_asks() ->
         "inherit src version;", "src = f;"
     )
     with pytest.raises(
-        LayoutError, match="'ui' has a source of its own, and no attribute shows it"
+        LayoutError,
+        match="there is no reason to lift 'ui': it has its own source, and no",
     ) as caught:
         asked(private)
-    assert caught.value.hint == "--binding ui lifts it all the same"
+    assert caught.value.hint == "--binding ui lifts it nevertheless"
     assert asked(private, bindings=("ui",))
     assert asked(private, requested=True)
 
@@ -193,12 +194,12 @@ def test_a_change_may_have_as_many_lines_as_nobody_insists_on_and_not_one_more()
     assert moved(package(body, part("large", numbers))) == MOST_LINES
     with pytest.raises(
         RefusalError,
-        match=f"the change has {MOST_LINES + 2} lines, more than {MOST_LINES}",
+        match=f"the change has {MOST_LINES + 2} lines; unlet makes at most {MOST_LINES} ",
     ) as caught:
         moved(package(body, part("large", numbers + 1)))
     assert (
         caught.value.hint
-        == "--design move makes it all the same, --binding a part of it"
+        == "add --design move to make it nevertheless, or --binding to change only a part"
     )
 
 

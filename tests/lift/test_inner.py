@@ -178,17 +178,17 @@ def test_another_name_is_that_of_the_attribute_and_of_the_part() -> None:
         (
             "    inherit src version;\n    text",
             "    src = f 1;\n    text",
-            "nothing that moves takes src or version",
+            "no part that moves uses src or version",
         ),
         (
             "buildApp {",
             "buildApp.of ui {",
-            "'ui' has to move, and is used here, where there are no final attributes",
+            "'ui' would have to move, but it is used here, where finalAttrs does not exist",
         ),
         (
             "in\n",
             "  inherit (ui) web;\nin\n",
-            "'web' has to move, and is not bound by one plain 'web = …;'",
+            "'web' would have to move, but is not defined by one plain 'web = …;'",
         ),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_function_in_a_file_is_lifted_as_a_file_is() -> None:
 def test_a_function_that_its_file_does_not_call_gets_no_hidden_parameters() -> None:
     shape = read(Tree(package("buildApp { e = [ ui ]; }\n"), name="p.nix"))
     fact = (
-        "the function is not called in its own file, and callPackage would fill "
+        "the file does not call this function itself, so callPackage would fill "
         "new parameters"
     )
     with pytest.raises(LayoutError, match=rf"^p.nix:1:1: {fact}$"):

@@ -94,7 +94,9 @@ def test_one_package_is_looked_at_alone(tree: Path, name: str) -> None:
 
 
 def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"^abd: no package of this name") as caught:
+    with pytest.raises(
+        ToolkitError, match=r"^abd: this nixpkgs has no package of this name"
+    ) as caught:
         survey(tree, ["abd"])
     assert caught.value.hint == "did you mean abc?"
     for name in ("abcd", "abce", "abcf", "abcg"):
@@ -103,17 +105,20 @@ def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
         survey(tree, ["abcx"])
     assert caught.value.hint == "did you mean abc or abcg or abcf?"
     for name in ("no/such/place", "ⅷ"):
-        with pytest.raises(ToolkitError, match="no package of this name in") as caught:
+        with pytest.raises(
+            ToolkitError, match="this nixpkgs has no package of this name"
+        ) as caught:
             survey(tree, [name])
         assert (
-            caught.value.hint == "a package is an attribute path, or a path in the tree"
+            caught.value.hint
+            == "name a package by its attribute path, or by its path in the tree"
         )
 
 
 def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match="has no directory 'pkgs'") as caught:
+    with pytest.raises(ToolkitError, match="this directory has no 'pkgs'") as caught:
         survey(tmp_path)
-    assert caught.value.hint == "--nixpkgs requires a nixpkgs tree"
+    assert caught.value.hint == "name a nixpkgs tree with --nixpkgs"
 
 
 def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_read(

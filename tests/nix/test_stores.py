@@ -131,8 +131,8 @@ def test_daemon_that_serves_the_user_is_used(machine: Machine) -> None:
 
 
 REFUSALS = {
-    "the daemon does not serve this user": serving("root"),
-    f"this user cannot enter '{Path(SOCKET).parent}'": (
+    "the Nix daemon does not serve this user": serving("root"),
+    f"this user may not open '{Path(SOCKET).parent}'": (
         *serving("*"),
         f"chmod 750 {Path(SOCKET).parent}",
     ),
@@ -146,8 +146,8 @@ def test_user_whom_the_daemon_refuses_gets_a_store_of_their_own_or_one_line(
 ) -> None:
     assert machine.ask(*REFUSALS[reason], uid=UID) == [machine.own]
     without = (
-        f"nix: {reason}, and without user namespaces this user cannot have a "
-        "store of their own"
+        f"nix: {reason}, and this user cannot create a private store without "
+        "user namespaces"
     )
     assert machine.ask(*REFUSALS[reason], uid=UID, namespaces=False) == [[without, 3]]
 
@@ -184,7 +184,7 @@ def test_physical_path_of_a_builders_link_stays_within_the_stores(
             == store / "x-built" / name
         )
     for name in ("x-built/out", "x-built/up", "x-directory", "x-directory/passwd"):
-        with pytest.raises(ToolkitError, match=r"leads out of the store, to '/"):
+        with pytest.raises(ToolkitError, match=r"points outside the Nix store, to '/"):
             stores.physical(Path("/nix/store", name))
     stores.store_variables.cache_clear()
 

@@ -1135,7 +1135,7 @@ def test_proposed_test_and_option_evaluate_in_the_tree(
         r"^passed +(\S+) .*\((.*); [\d.]+ s\)$", done.stdout, re.MULTILINE
     )
     assert passed == [
-        ("nixos-module", "docker off and on, the option off and on"),
+        ("nixos-module", "docker off and on, each with the option off and on"),
         ("nixos-module-test", "nixosTests.docker-rootless, x86_64-linux"),
     ]
 

@@ -113,9 +113,9 @@ def test_each_package_is_a_commit_and_what_is_refused_is_listed(batch: Batch) ->
     done = batch.ask("notes-server", "image-scan", "status-board", BOARD, limit=4)
     assert batch.subjects() == SUBJECTS
     assert refusals(done) == {
-        "image-scan": "pkgs/by-name/im/image-scan/package.nix: 'better' has nothing "
-        "to change",
-        BOARD: f"{BOARD}: is changed for status-board already",
+        "image-scan": "pkgs/by-name/im/image-scan/package.nix: the recipe 'better' "
+        "finds nothing to change",
+        BOARD: f"{BOARD}: this branch already changes it for status-board",
     }
     assert [(proof.name, proof.status.value) for proof in done.own_proofs] == [
         ("together", "passed")
@@ -150,7 +150,7 @@ def test_each_package_is_a_commit_and_what_is_refused_is_listed(batch: Batch) ->
     )
     batch.edit(NOTES, "Keeps", "Has")
     order = BranchOrder(repo=batch.clone.top)
-    with pytest.raises(ToolkitError, match="was made by the recipe") as caught:
+    with pytest.raises(ToolkitError, match="created this branch") as caught:
         # Only the clone names the file, and that may be a stranger's.
         update(order, Request(target=""), progress=Silence())
     assert (caught.value.hint or "").endswith(f"--recipe {batch.recipe}")
@@ -160,7 +160,7 @@ def test_each_package_is_a_commit_and_what_is_refused_is_listed(batch: Batch) ->
     assert isinstance(moved, PullRequest)
     assert batch.subjects() == ["status-board: in my words"]
     assert refusals(moved) == {
-        "notes-server": f"{NOTES}: 'better' has nothing to change"
+        "notes-server": f"{NOTES}: the recipe 'better' finds nothing to change"
     }
     assert moved.made is not None
     assert (moved.made.contribution.packages, moved.made.own) == (("status-board",), ())
@@ -197,13 +197,13 @@ def test_a_batch_without_a_package_left_makes_nothing(batch: Batch) -> None:
         (
             ("notes-server", "status-board", "image-scan"),
             {},
-            "--recipe: 3 packages at once, and at most 2 are welcome",
+            "--recipe: this would change 3 packages, but at most 2 are acceptable at once",
         ),
-        ((), {"maintainer": "joe-"}, "--maintainer: 'joe-' has no package that"),
+        ((), {"maintainer": "joe-"}, "--maintainer: 'joe-' contains no package that"),
         (
             ("pkgs/by-name/im",),
             {},
-            "pkgs/by-name/im: 'pkgs/by-name/im' has no package that",
+            "pkgs/by-name/im: 'pkgs/by-name/im' contains no package that",
         ),
     ],
 )

@@ -92,7 +92,7 @@ def test_a_report_does_not_choose_what_is_read(
     (proposal / "report.json").write_text(json.dumps({**document, field: value}))
     with pytest.raises(
         ToolkitError,
-        match=f"field '{field}' is '{value}', which is no path in a nixpkgs",
+        match=f"field '{field}' is '{value}', which is not a path in a nixpkgs",
     ):
         again(proposal)
 
@@ -122,7 +122,7 @@ def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(
     (proof,) = named("specimen").proofs
     assert (proof.status, proof.covers.partition(",")[0]) == (Status.PASSED, "1 patch")
     nixpkgs.write(NOTES, f"# other\n{nixpkgs.text()}")
-    fact = f"its '{NOTES}' is not the one that report.json is about"
+    fact = f"its '{NOTES}' is not the version for which report.json was written"
     with pytest.raises(ToolkitError, match=rf"^{nixpkgs.root}.*: {fact}$"):
         named(str(nixpkgs.root))
 
@@ -132,27 +132,27 @@ def test_files_of_different_proposals_are_named(nixpkgs: Nixpkgs) -> None:
     out, spoiled = nixpkgs.out, nixpkgs.out.with_name("spoiled")
     (mail,) = (shutil.copytree(out, spoiled) / "series").iterdir()
     mail.write_text(mail.read_text().replace("\n-  ", "\n-  not "))
-    refused(spoiled, f"{mail}: does not apply: patch failed: {NOTES}:5")
+    refused(spoiled, f"{mail}: does not apply to this nixpkgs: patch failed: {NOTES}:5")
     mail.unlink()
-    refused(spoiled, f"{spoiled / 'series'}: 0 commits instead of 1")
+    refused(spoiled, f"{spoiled / 'series'}: has 0 commits, but report.json lists 1")
     report = spoiled / "report.json"
     document = json.loads(report.read_text())
     report.write_text(json.dumps({**document, "commits": []}))
-    refused(spoiled, f"{report}: 0 commits instead of 1")
+    refused(spoiled, f"{report}: has 0 commits, but report.json lists 1")
     report.write_text(json.dumps({**document, "target": "docker"}))
     path = "pkgs/applications/virtualization/docker/default.nix"
-    refused(spoiled, f"{report}: field 'file' is '{NOTES}' instead of '{path}'")
+    refused(spoiled, f"{report}: field 'file' must be '{path}', but is '{NOTES}'")
     # Of a nixpkgs that has changed nothing is asked; of one that is gone, the file is
     # that of the overlay.
     nixpkgs.write(NOTES, f"# other\n{nixpkgs.text()}")
-    with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+    with pytest.raises(UsageError, match="is one file, but this needs a whole nixpkgs"):
         again(out)
     shutil.rmtree(nixpkgs.root)
     package = out / "overlay/notes-server/package.nix"
     package.write_text(f"{package.read_text()}# more\n")
     refused(
         out,
-        f"{out}: upstream.diff and overlay/ do not belong to the file of report.json",
+        f"{out}: upstream.diff and overlay/ do not match the file in report.json",
     )
 
 
@@ -166,9 +166,9 @@ def test_a_nixpkgs_that_is_gone_is_the_file_of_the_overlay_without_the_change(
     path = "pkgs/applications/virtualization/docker/default.nix"
     assert found.proposal.source.content == (specimen.path() / path).read_bytes()
     assert found.warnings[0].startswith(
-        "the source is not available: the file comes from the proposal"
+        "the source is not available, so unlet took the file from the proposal"
     )
-    with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+    with pytest.raises(UsageError, match="is one file, but this needs a whole nixpkgs"):
         again(nixpkgs.out, depth=Depth(whole=True))
     for file in (nixpkgs.out / "overlay").rglob("default.nix"):
         file.write_text(file.read_text().replace("dockerGen", "dockerMake"))

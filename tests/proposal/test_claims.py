@@ -78,7 +78,7 @@ def test_a_source_that_follows_the_version_does_so_only_afterwards(tree: Path) -
     unchanged = source_follows(case(tree, tree, "status-board")).failures
     assert unchanged == ("an override of version does not change src",)
     assert source_follows(case(after, after, "status-board")).failures == (
-        "it did so before",
+        "it already did so before the change",
     )
 
 
@@ -87,7 +87,7 @@ def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
         text="", methods={"theme": ("theme",)}, follows={"theme": ("version",)}
     )
     finding = follows(case(tree, tree, "status-board", lifted))
-    assert finding.failures == ("theme: stays the same if version is another",)
+    assert finding.failures == ("theme: does not change with version",)
     nothing = follows(case(tree, tree, "status-board"))
     assert (nothing.covers, nothing.not_run) == (
         "nothing",
@@ -95,7 +95,7 @@ def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
     )
     gone = replace(lifted, methods={"theme": ("passthru", "none")})
     assert follows(case(tree, tree, "status-board", gone)).failures == (
-        "passthru.none: evaluates on no system",
+        "passthru.none: does not evaluate on any system",
     )
 
 
@@ -136,7 +136,7 @@ SPOILED = Derivations(methods={}, error="abort")
 METHOD = "ui: an override of passthru.ui"
 ARRIVES = "ui: a replacement of passthru.ui arrives in"
 OTHERS = "other attributes of passthru"
-STAYS = "works in part: the replaced package is still built in, by"
+STAYS = "works only in part: the build still contains the replaced package, through"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ STAYS = "works in part: the replaced package is still built in, by"
             (tried(Effect.UNKNOWN), tried(Effect.NONE)),
             (
                 f"{METHOD} does not evaluate on x86_64-linux",
-                "ui: there is no passthru.ui on aarch64-linux",
+                "ui: the package has no passthru.ui on aarch64-linux",
             ),
             (),
         ),
@@ -235,7 +235,7 @@ def test_package_that_nix_did_not_answer_for_is_not_claimed() -> None:
     found = overridable(answered(NOWHERE, NOWHERE))
     assert (found.covers, found.not_run) == (
         "nothing",
-        "because the unchanged package evaluates on no system",
+        "because the unchanged package does not evaluate on any system",
     )
     found = overridable(answered(SPOILED, works))
     assert found.covers == f"app, ui on {PLACE}"
@@ -251,8 +251,8 @@ def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
             method(src=True, version=True), method(src=True, version=False), taken=asked
         )
     )
-    assert found.failures == ("passthru.ui: stays the same if version is another",)
-    assert found.evidence == ("passthru.ui: changes with src",)
+    assert found.failures == ("passthru.ui: does not change with version",)
+    assert found.evidence == ("passthru.ui: changes when src changes",)
     assert found.covers == f"app, ui on {PLACE}"
     found = follows(answered(method(src=True, version=True), NOWHERE, taken=asked))
     assert (found.failures, found.covers) == ((), "app, ui on x86_64-linux")
@@ -270,9 +270,9 @@ def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
     several.asking.known["x86_64-linux"] = both
     found = follows(replace(several, lifted=lifted))
     assert found.evidence == (
-        "ui: changes with src",
-        "ui: changes with version",
-        "cli: changes with src",
+        "ui: changes when src changes",
+        "ui: changes when version changes",
+        "cli: changes when src changes",
     )
 
 
@@ -281,7 +281,7 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(
 ) -> None:
     found = overlaid(answered(tried(Effect.WORKS)))
     reason = (
-        "because nixpkgs calls the package with arguments, or its file reads "
+        "because nixpkgs passes arguments to the package, or its file reads "
         "other directories"
     )
     assert (found.covers, found.not_run) == ("nothing", reason)
@@ -291,7 +291,7 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(
     found = overlaid(replace(answered(NOWHERE), overlay=overlay))
     assert (found.covers, found.not_run) == (
         "nothing",
-        "because the unchanged package evaluates on no system",
+        "because the unchanged package does not evaluate on any system",
     )
     nowhere = source_follows(case(tree, tree, "none-such"))
     reason = "because the package or its source does not evaluate on x86_64-linux"

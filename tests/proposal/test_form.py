@@ -96,7 +96,7 @@ class TestFormat:
         self, draft: Draft, stage: str, more: str
     ) -> None:
         finding = formatted(draft.rewritten(stage, lambda text: f"{text}{more}").case())
-        assert finding.failures == (f"{stage}: nixfmt would change the file",)
+        assert finding.failures == (f"{stage}: nixfmt would reformat the file",)
 
     def test_file_that_was_not_formatted_before_is_not_judged(
         self, draft: Draft
@@ -105,8 +105,8 @@ class TestFormat:
             draft = draft.rewritten(stage, lambda text: f"{text}  \n")
         finding = formatted(draft.case())
         reason = (
-            "because the file is not in the format of this nixfmt 0 (stand-in) "
-            "before either"
+            "because the unchanged file is not in the format of this nixfmt 0 (stand-in) "
+            "either"
         )
         assert (finding.covers, finding.failures, finding.not_run) == (
             "nothing",
@@ -143,7 +143,7 @@ class TestLint:
     ) -> None:
         case = draft.case()
         finding = linted(case)
-        reason = "because nixf-diagnose and the like are not on PATH"
+        reason = "because nixf-diagnose and the other linters are not on PATH"
         assert (finding.covers, finding.not_run, finding.failures) == (
             "nothing",
             reason,
@@ -190,7 +190,7 @@ class TestLint:
             "keep-sorted", LINTER.format(name="keep-sorted", word="pname", where="")
         )
         finding = linted(draft.case())
-        reason = "because keep-sorted also complain about the unchanged file"
+        reason = "because keep-sorted already reject the unchanged file"
         assert (finding.covers, finding.not_run, finding.failures) == (
             "nothing",
             reason,
@@ -199,7 +199,7 @@ class TestLint:
         install("editorconfig-checker", "exit 0")
         finding = linted(draft.case())
         assert (finding.not_run, finding.failures) == (None, ())
-        assert finding.gaps == ("keep-sorted: also complains about the unchanged file",)
+        assert finding.gaps == ("keep-sorted: already rejects the unchanged file",)
 
     def test_each_gets_the_options_of_nixpkgs_ci(
         self, draft: Draft, install: Callable[[str, str], None], tmp_path: Path
@@ -213,7 +213,7 @@ class TestLint:
 
 def test_formatter_that_is_nowhere_is_named_with_where_to_get_it(draft: Draft) -> None:
     finding = formatted(draft.case())
-    reason = "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"
+    reason = "because nixfmt is not installed; 'nix-shell -p nixfmt' provides it"
     assert (finding.covers, finding.not_run) == ("nothing", reason)
 
 
@@ -223,7 +223,9 @@ def test_series_and_diff_apply_with_their_lines_and_commands(draft: Draft) -> No
         "2 patches, 2 lines added, 2 removed",
         (),
     )
-    assert finding.evidence == ("git apply and git am, on a commit of the file",)
+    assert finding.evidence == (
+        "git apply and git am, each on a commit with the original file",
+    )
     assert finding.commands[1:] == (
         "git -C checkout apply --check ../upstream.diff",
         "(cd checkout && git am ../series/*.patch)",
@@ -268,7 +270,7 @@ def test_patch_that_gives_another_file_is_named(draft: Draft) -> None:
         other.case().patches,
     ):
         finding = applies(draft.case(patches=patches))
-        assert finding.failures == ("the series and the rewrite give different files",)
+        assert finding.failures == ("the commits and the rewrite give different files",)
     diff = (
         draft.rewritten("second", lambda text: text.replace("b = 2", "b = 3"))
         .case()
@@ -290,7 +292,9 @@ def test_patch_that_changes_another_file_is_named(draft: Draft) -> None:
 
 
 def test_a_diff_that_is_cut_off_is_named(draft: Draft) -> None:
-    with pytest.raises(ToolkitError, match=r"^the diff: unidiff cannot read it"):
+    with pytest.raises(
+        ToolkitError, match=r"^the diff: is not a diff that can be read"
+    ):
         applies(draft.case(upstream_diff=draft.case().upstream_diff[:-12]))
 
 
@@ -307,10 +311,12 @@ def test_a_strangers_patch_is_applied_to_the_file_alone(draft: Draft) -> None:
         "package.nix, 2 lines added, 2 removed",
         (),
     )
-    assert finding.evidence == ("git apply, on the file alone", "not tried: other.nix")
+    assert finding.evidence == ("git apply, on this file alone", "not tried: other.nix")
     other = draft.rewritten("second", lambda text: text.replace("b = 2", "b = 3"))
     finding = applies(other.case(patches=(), upstream_diff=diff))
-    assert finding.failures == ("the patch and the judged file differ",)
+    assert finding.failures == (
+        "the patch gives another file than the one that was judged",
+    )
 
 
 def test_an_overlay_is_no_file_of_nixpkgs() -> None:

@@ -85,7 +85,7 @@ def test_whatever_reads_it_by_any_path_of_names_is_compared(
 def test_a_package_that_nothing_reads_has_no_readers_to_compare(tmp_path: Path) -> None:
     findings = found(spoiled(tmp_path, None, shown))
     assert failing(findings) == {}
-    assert findings["readers"].covers == "nothing in pkgs reads or overrides it"
+    assert findings["readers"].covers == "no package in pkgs uses or overrides it"
     assert any("board-theme is new" in line for line in findings["passthru"].evidence)
 
 

@@ -148,7 +148,10 @@ def test_a_difference_is_one_line_with_its_systems_and_values() -> None:
         f"app: meta.meta is gone: old → new ({ONE}, {OTHER})",
         f"app: meta.meta is gone ({OTHER})",
     )
-    assert finding.evidence == ("first", f"app: meta.position is gone ({ONE})")
+    assert finding.evidence == (
+        "first",
+        f"app: meta.position is gone ({ONE})",
+    )
     assert finding.covers == f"app on {ONE}, {OTHER}"
 
 
@@ -170,7 +173,7 @@ def test_readers_are_not_what_the_file_makes() -> None:
     )
     alone = judging(answer()).readers()
     assert (alone.covers, alone.failures, alone.commands) == (
-        "nothing in pkgs reads or overrides it",
+        "no package in pkgs uses or overrides it",
         (),
         (COMMAND,),
     )
@@ -179,7 +182,7 @@ def test_readers_are_not_what_the_file_makes() -> None:
         Gap(what="app on x", reason="late", attribute="app"),
     )
     finding = judging(answer(readers={ONE: ("reader",)}, not_covered=rest)).readers()
-    assert finding.evidence == ("not asked: NixOS: no module is evaluated",)
+    assert finding.evidence == ("not compared: NixOS: no module is evaluated",)
 
 
 def test_difference_in_a_set_counts_for_the_attribute_around_it() -> None:
@@ -267,10 +270,10 @@ def test_a_change_that_could_not_be_judged_as_a_whole_passes_nothing() -> None:
     failed = judging(answer(differs(Kind.DERIVATION), unknown=(gap,))).kept(NO_REBUILD)
     assert failed.failures == (f"app: meta.derivation is gone ({ONE})",)
     none = judging(answer(reached={})).kept(NO_REBUILD)
-    assert none.not_run == "because no attribute is made from the changed files"
+    assert none.not_run == "because no attribute comes from the changed files"
     assert (
         judging(answer(reached={})).readers().not_run
-        == "because no attribute is made from the changed files"
+        == "because no attribute comes from the changed files"
     )
 
 
@@ -325,5 +328,5 @@ def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not(
         assert bool(finding.failures) is (weight is Weight.CHANGE)
         if weight is Weight.NOTE:
             assert finding.evidence == (
-                f"app: updateScript names ui by --subpackage, as intended ({ONE})",
+                f"app: updateScript names ui with --subpackage, as intended ({ONE})",
             )

@@ -101,7 +101,7 @@ def test_a_verdict_gives_its_reason_with_the_error_of_nix() -> None:
     assert LIFTED.why == ""
     assert LiftVerdict(fault=LiftFault.DIFFERS).why == "the derivation differs"
     late = LiftVerdict(fault=LiftFault.NOT_JUDGED, error="still running")
-    assert late.why == "the changed package could not be compared: still running"
+    assert late.why == "Nix could not compare the changed package: still running"
 
 
 def test_right_change_is_lifted_and_one_without_a_base_is_not_judged() -> None:

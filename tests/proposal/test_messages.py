@@ -19,7 +19,10 @@ def test_a_recipe_without_a_step(tmp_path: Path) -> None:
     path.write_text('about = "x"\nsteps = []\n')
     with pytest.raises(ToolkitError) as caught:
         run(tmp_path / "out", recipe=str(path))
-    assert (caught.value.message, caught.value.hint) == (f"{path}: has no steps", None)
+    assert (caught.value.message, caught.value.hint) == (
+        f"{path}: contains no steps",
+        None,
+    )
 
 
 def test_a_placeholder_of_an_author_is_said_with_the_line_that_mends_it(
@@ -33,7 +36,7 @@ def test_a_placeholder_of_an_author_is_said_with_the_line_that_mends_it(
     report = nixpkgs.propose()
     (warning,) = report.warnings
     fact, _, lines = warning.partition("; ")
-    assert fact == "series: its author is a placeholder, since git has none"
+    assert fact == "series: the author is a placeholder, because git knows no name"
     assert lines == "git config --global user.name 'YOUR NAME', and user.email"
     sent_to_nobody = Request(target="notes-server", source=SPECIMEN)
     assert [
@@ -47,25 +50,25 @@ def test_a_script_that_looks_for_what_a_lift_changes(nixpkgs: Nixpkgs) -> None:
     nixpkgs.write(BOARD.with_name("update.sh"), "grep 'rec {' package.nix\n")
     with pytest.raises(ToolkitError) as caught:
         nixpkgs.propose("status-board", design="move")
-    fact = "update.sh looks for 'rec {' in its text, which would no longer be there"
+    fact = "update.sh searches this file for 'rec {', which the change would remove"
     assert (caught.value.message, caught.value.hint) == (f"{BOARD}: {fact}", None)
 
 
 def test_each_claim_is_a_sentence() -> None:
     assert {claim.name: claim.sentence for claim in CLAIMS} == {
-        "parse": "Nix parses the file before and after each commit",
+        "parse": "Nix can parse the file before and after each commit",
         "format": "nixfmt would not change the result",
-        "applies": "the diff and the series apply to a clean checkout",
+        "applies": "the diff and the commits apply to a clean checkout",
         "lint": "the linters of nixpkgs' CI accept the result",
-        "no-rebuild": "the derivations that the file makes stay the same",
-        "overridable": "a replacement of each attribute arrives in the build",
-        "follows": "overriding src or version reaches the parts that follow",
-        "capture-safe": "no name in the file changes its meaning",
-        "passthru": "passthru and its tests have the same values as before",
-        "meta": "meta stays the same, in the same file",
-        "overrides": "overrides take and return the same as before",
-        "readers": "packages that read or override it stay the same",
-        "source-follows": "an override of version changes src, which it did not before",
-        "tests-follow": "an override of src changes the tests, which it did not before",
-        "overlay": "the overlay gives the same derivation and overrides",
+        "no-rebuild": "the derivations from the changed file stay the same",
+        "overridable": "a replacement of each part arrives in the build",
+        "follows": "an override of src or version reaches the parts that use them",
+        "capture-safe": "every name in the file keeps its meaning",
+        "passthru": "passthru and its tests keep their values",
+        "meta": "meta stays the same, and its position names the same file",
+        "overrides": "override takes the same arguments and returns the same as before",
+        "readers": "packages that use or override this one stay the same",
+        "source-follows": "an override of version now changes src",
+        "tests-follow": "an override of src now changes the tests",
+        "overlay": "the overlay gives the same derivation and the same overrides",
     }

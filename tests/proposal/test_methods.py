@@ -152,7 +152,7 @@ class TestEnd:
             answer = asked(before, after, "slow")
             both = asked(after, after, "slow")
         assert answer.limited
-        assert "--timeout raises the limit" in (answer.error or "")
+        assert "raise the limit with --timeout" in (answer.error or "")
         assert both.limited
 
     def test_other_attributes_that_end_nix_are_left_out(self, tmp_path: Path) -> None:

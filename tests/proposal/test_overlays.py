@@ -173,7 +173,9 @@ def test_an_overlay_steps_aside_if_the_package_is_another_or_gone(
     none, later, said = evaluated(edited.root, overlay, package)
     assert none == []
     assert later not in {None, drv}
-    assert f"warning: {STEPS_ASIDE}{package} of this nixpkgs is not the one" in said
+    assert (
+        f"warning: {STEPS_ASIDE}{package} in this nixpkgs differs from the one" in said
+    )
     # Pasted, the command makes one for this nixpkgs.
     kind = " --kind patched" * (package == DOCKER)
     assert f"run 'unlet overlay {package}{kind} --nixpkgs {edited.root}' again" in said

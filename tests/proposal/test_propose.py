@@ -141,8 +141,8 @@ def test_a_part_that_an_override_of_the_version_does_not_reach_gets_the_next_des
     assert step.design == "stay"
     assert (
         step.reason
-        == f"{NOTES}: an override of src or version does not reach what takes it from "
-        "the package"
+        == f"{NOTES}: an override of src or version does not reach the part that "
+        "uses it"
     )
 
 
@@ -194,7 +194,7 @@ def test_a_change_of_too_many_lines_is_made_on_request_alone(nixpkgs: Nixpkgs) -
         "echo notes > $out/index.html\n", "echo notes > $out/index.html\n" * 200
     )
     (step,) = nixpkgs.chosen().steps
-    assert (step.design, "more than 300" in (step.reason or "")) == ("stay", True)
+    assert (step.design, "at most 300" in (step.reason or "")) == ("stay", True)
     assert nixpkgs.chosen(designs={"lift": Design.MOVE}).steps[0].design == "move"
 
 
@@ -241,7 +241,7 @@ def is_not_wanted(nixpkgs: Nixpkgs, fact: str) -> None:
     assert isinstance(refusal, RefusalError)
     assert (refusal.message, refusal.hint) == (
         fact,
-        "--binding NAME lifts a part of it all the same",
+        "--binding NAME lifts one part nevertheless",
     )
     with pytest.raises(ToolkitError) as caught:
         Lifts().require_upstream(nixpkgs.chosen(bindings=("web-ui",)))
@@ -289,7 +289,7 @@ def test_a_package_that_upstream_builds_nowhere_has_no_place_there(
     nixpkgs.edit("platforms = lib.platforms.all;", 'platforms = [ "x86_64-darwin" ];')
     is_not_wanted(
         nixpkgs,
-        "notes-server: is for none of x86_64-linux, aarch64-linux, aarch64-darwin",
+        "notes-server: does not support any of x86_64-linux, aarch64-linux, aarch64-darwin",
     )
     assert nixpkgs.chosen(depth=Depth(systems=("x86_64-darwin",))).bindings == (
         "web-ui",
@@ -302,7 +302,7 @@ def test_a_package_that_upstream_builds_nowhere_has_no_place_there(
         (
             'knownVulnerabilities = [ "old" ]',
             "NIXPKGS_ALLOW_INSECURE",
-            "notes-server: is marked as insecure, or a part of it is; nixpkgs wants",
+            "notes-server: it, or a part of it, is marked as insecure; nixpkgs wants",
         ),
         ("license.free = false", "NIXPKGS_ALLOW_UNFREE", None),
     ],
@@ -345,7 +345,7 @@ BUILDER = f"""buildNpm = function: stdenv.mkDerivation (final: let
       name = "own-deps"; inherit (given) src; {HASH.replace("E=", "I=")} }};
   }});"""
 REHASHED = (
-    "another version, with other hashes of npmDeps, passthru.web-ui.npmDeps, "
+    "a new version with new hashes of npmDeps, passthru.web-ui.npmDeps, "
     "src, arrives in the build"
 )
 
@@ -358,11 +358,7 @@ REHASHED = (
         (HASH, REHASHED.replace("ui.npmDeps", "ui.outputHash")),
         (
             f"{DEPS}    kept = (stdenv.mkDerivation (final: {{ {DEPS} }})).npmDeps;",
-            (
-                "another hash of passthru.web-ui.npmDeps by overrideAttrs "
-                "does not arrive "
-                "in the build"
-            ),
+            ("a new hash of passthru.web-ui.npmDeps does not arrive in the build"),
         ),
         (
             DEPS.replace(
@@ -386,13 +382,13 @@ def test_the_whole_update_by_an_override_is_shown_if_it_reaches_the_build(
     report = nixpkgs.propose()
     assert not report.failed
     proofs = {proof.name: proof for proof in report.proofs}
-    updates = [line for line in proofs["follows"].evidence if "another" in line]
+    updates = [line for line in proofs["follows"].evidence if "a new " in line]
     assert updates == ([found] if found else [])
     text = (nixpkgs.out / "pull-request.md").read_text()
     assert ("web-ui = old.passthru.web-ui.overrideAttrs (" in text) is found.startswith(
-        "another version"
+        "a new version"
     )
-    intended = "notes-server: updateScript names web-ui by --subpackage, as intended"
+    intended = "notes-server: updateScript names web-ui with --subpackage, as intended"
     assert any(line.startswith(intended) for line in proofs["passthru"].evidence)
     assert (
         "Name web-ui in updateScript, so that nix-update updates its hash, too." in text
@@ -435,10 +431,10 @@ def test_a_part_that_an_override_reaches_already_is_not_lifted(
         "  passthru = {\n    parts = {\n      inherit web-ui;\n    };\n",
     )
     with pytest.raises(
-        RefusalError, match="an override of 'web-ui' works already"
+        RefusalError, match="an override of 'web-ui' already works"
     ) as caught:
         nixpkgs.propose()
-    assert caught.value.hint == "there is nothing to propose"
+    assert caught.value.hint == "nothing needs to change"
 
 
 def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
@@ -450,11 +446,9 @@ def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
     )
     nixpkgs.edit("ln -s ${web-ui} $out/share/web", "")
     nixpkgs.edit("  passthru = {\n", f"  passthru = {{\n{shown}")
-    with pytest.raises(
-        RefusalError, match="the package is not built with 'web-ui'"
-    ) as caught:
+    with pytest.raises(RefusalError, match="the build does not use 'web-ui'") as caught:
         nixpkgs.propose()
-    assert caught.value.hint == "--binding web-ui lifts it all the same"
+    assert caught.value.hint == "--binding web-ui lifts it nevertheless"
     assert nixpkgs.chosen(bindings=("web-ui",)).bindings == ("web-ui",)
 
 
@@ -469,15 +463,15 @@ def test_part_that_an_override_replaces_already_has_no_place_upstream(
     nixpkgs.edit("buildInputs = [ curl ];", f"buildInputs = [ {inputs} ];")
     if source == "null":
         nixpkgs.edit("ln -s ${web-ui} $out/share/web", "")
-        fact = "overrideAttrs replaces web-ui already, by buildInputs"
+        fact = "overrideAttrs already replaces web-ui, through buildInputs"
     else:
-        fact = "override replaces what web-ui is made of already, by curl"
+        fact = "override already replaces what web-ui is made of, through curl"
     with pytest.raises(ToolkitError, match=fact) as caught:
         Lifts().require_upstream(nixpkgs.chosen(bindings=("web-ui",)))
     command = f"unlet propose notes-server --nixpkgs {nixpkgs.root} --binding web-ui"
     assert (
         caught.value.hint
-        == f"nixpkgs needs no second way to do this; {command} writes it"
+        == f"this already works, so nixpkgs needs no second way; {command} writes the change nevertheless"
     )
 
 
@@ -494,14 +488,14 @@ def test_around_a_builder_that_takes_no_function_goes_a_layer_in_an_overlay_alon
         "symlinkJoin ="
     )
     nixpkgs.edit("  symlinkJoin =", plain, Path("pkgs/stdenv/default.nix"))
-    why = "the builder takes no function of the final attributes"
+    why = "the builder does not accept a function of the final attributes"
     progress = Steps()
     with pytest.raises(RefusalError, match=rf"package.nix: {why}") as caught:
         nixpkgs.propose(progress=progress)
     # No other design can be right.
-    assert progress.steps.count("asking Nix about notes-server") == 1
+    assert progress.steps.count("evaluating notes-server") == 1
     command = f"unlet overlay notes-server --nixpkgs {nixpkgs.root}"
-    assert caught.value.hint == f"{command} makes it overridable for you"
+    assert caught.value.hint == f"{command} makes it overridable in your nixpkgs"
     assert not nixpkgs.out.exists()
     asked = nixpkgs.request(
         bindings=("web-ui",), called={"web-ui": "ui"}, out=nixpkgs.out
@@ -510,7 +504,7 @@ def test_around_a_builder_that_takes_no_function_goes_a_layer_in_an_overlay_alon
     assert isinstance(refused, RefusalError)
     assert (
         refused.hint
-        == f"{command} --binding web-ui --as web-ui=ui makes it overridable for you"
+        == f"{command} --binding web-ui --as web-ui=ui makes it overridable in your nixpkgs"
     )
     report = overlay(asked, progress=Silence())
     assert (report.kind, report.failed) == ("layer", ())
@@ -577,11 +571,11 @@ def test_the_file_with_the_lets_is_meant_if_another_one_has_the_meta(
     [
         (
             'platforms = [ "mips-linux" ];',
-            "mips-linux: systems: 'mips-linux' is unknown",
+            "mips-linux, even unchanged: systems: 'mips-linux' is unknown",
         ),
         (
             'platforms = throw "no longer";',
-            "x86_64-linux, aarch64-linux, aarch64-darwin: no longer",
+            "x86_64-linux, aarch64-linux, aarch64-darwin, even unchanged: no longer",
         ),
         ("platforms = lib.platforms.none-such;", "attribute 'none-such' missing"),
     ],
@@ -592,13 +586,11 @@ def test_a_package_that_does_not_evaluate_unchanged_is_refused(
     nixpkgs.edit("platforms = lib.platforms.all;", after)
     with pytest.raises(RefusalError) as raised:
         nixpkgs.propose(bindings=("web-ui",), depth=Depth())
-    assert raised.value.message.startswith(
-        "notes-server: does not evaluate, unchanged, on "
-    )
+    assert raised.value.message.startswith("notes-server: does not evaluate on ")
     assert raised.value.message.endswith(why)
     assert (
         raised.value.hint
-        == "if the package is for another system, name that by --system"
+        == "if the package is for another system, name it with --system"
     )
     assert not nixpkgs.out.exists()
 
@@ -625,7 +617,7 @@ def test_a_package_that_has_used_its_time_is_tried_by_no_other_design(
     )
     with (
         limits.allowing(2.0, None),
-        pytest.raises(RefusalError, match="raises the limit"),
+        pytest.raises(RefusalError, match="raise the limit with"),
     ):
         nixpkgs.propose()
     assert len(late) == 1
@@ -640,7 +632,7 @@ def test_unfree_package_is_evaluated_all_the_same(nixpkgs: Nixpkgs) -> None:
 
 
 RECIPES = (
-    "known recipes are fetcher, final-attrs, final-package; a path has a slash "
+    "the recipes are fetcher, final-attrs, final-package; the path of a file contains a slash "
     "or ends in .toml"
 )
 
@@ -651,7 +643,7 @@ RECIPES = (
         (
             "notes-serve",
             {},
-            "notes-serve: no package of this name in ",
+            "notes-serve: this nixpkgs has no package of this name",
             "did you mean notes-server?",
         ),
         ("moby", {}, "moby: is an alias: ", "name the package itself"),
@@ -664,34 +656,39 @@ RECIPES = (
         (
             "pkgs/stdenv/default.nix",
             {},
-            "no attribute path leads to a package that is written here",
+            "no package is written in this file",
             "",
         ),
         (
             "pkgs/none.nix",
             {},
             "pkgs/none.nix: no such file in ",
-            "a file is named by its path in the tree",
+            "write the file's path in the tree",
         ),
         (
             "notes-server",
             {"bindings": ("web",)},
-            "no let around the package binds 'web'",
-            "the packages in its let are web-ui",
+            "no let around the package defines 'web'",
+            "its let defines the packages web-ui",
         ),
         (
             "notes-server",
             {"design": "stay", "follow": ("src",)},
-            "--follow: not with --design stay",
-            "a definition that stays in the let cannot read finalAttrs",
+            "--follow: cannot be combined with --design stay",
+            "a definition that stays in the let cannot use finalAttrs",
         ),
         (
             "notes-server",
             {"design": "none"},
-            "--design: 'none' is not a design for notes-server",
+            "--design: notes-server has no design 'none'",
             "it has stay, move",
         ),
-        ("notes-server", {"recipe": "none"}, "--recipe: 'none' is unknown", RECIPES),
+        (
+            "notes-server",
+            {"recipe": "none"},
+            "--recipe: there is no recipe 'none'",
+            RECIPES,
+        ),
     ],
 )
 def test_package_that_cannot_be_lifted_is_named_in_one_line(
@@ -733,7 +730,7 @@ def test_uncommitted_edit_does_not_count_and_a_warning_names_it(
     assert report.proposal.commits[0].before.decode() == text
     place = nixpkgs.root / NOTES
     assert (
-        f"{place}: has uncommitted changes, which are ignored; commit them to include them"
+        f"{place}: has uncommitted changes, which unlet ignores; commit them to include them"
         in report.warnings
     )
 
@@ -746,10 +743,7 @@ def test_nix_chooses_among_several_files_that_bind_packages(
     assert find_target(root, "notes-server").file == PurePosixPath(NOTES)
     with pytest.raises(LayoutError) as caught:
         find_target(root, str(other))
-    fact = (
-        "no attribute path leads to a package that is written here; "
-        f"'notes-server' is in {NOTES}"
-    )
+    fact = f"no package is written in this file; 'notes-server' is defined in {NOTES}"
     assert (caught.value.message, caught.value.hint) == (
         f"{other}: {fact}",
         "name the package itself",
@@ -775,9 +769,9 @@ def test_nix_chooses_among_several_files_that_bind_packages(
         find_target(root, "notes-server")
     assert (
         undecided.value.message
-        == f"notes-server: several files bind packages: {one}, {two}"
+        == f"notes-server: several files define packages: {one}, {two}"
     )
-    assert undecided.value.hint == "name one of them instead"
+    assert undecided.value.hint == "name one of these files instead"
 
 
 def test_the_update_of_a_source_that_is_a_part_has_its_hash_once(
@@ -800,7 +794,7 @@ def test_the_update_of_a_source_that_is_a_part_has_its_hash_once(
     report = nixpkgs.propose()
     (follows,) = (proof for proof in report.proofs if proof.name == "follows")
     assert (
-        "another version, with other hashes of src.src, arrives in the build"
+        "a new version with new hashes of src.src arrives in the build"
         in follows.evidence
     )
     assert (nixpkgs.out / "pull-request.md").read_text().count(

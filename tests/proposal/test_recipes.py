@@ -106,7 +106,9 @@ def test_a_recipe_by_its_path_is_for_any_package(tmp_path: Path, recipe: Path) -
 def test_a_file_that_a_recipe_does_not_change_is_refused(
     tmp_path: Path, recipe: Path
 ) -> None:
-    with pytest.raises(RefusalError, match="'described' has nothing to change"):
+    with pytest.raises(
+        RefusalError, match="the recipe 'described' finds nothing to change"
+    ):
         run(tmp_path / "out", "status-board", recipe=str(recipe))
     assert not (tmp_path / "out").exists()
 
@@ -136,7 +138,7 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(
         (
             ("described", "os.system"),
             (
-                "rewrite 'os.system' is unknown; known are fetcher, final-attrs, "
+                "there is no rewrite 'os.system'; the rewrites are fetcher, final-attrs, "
                 "final-package"
             ),
         ),
@@ -159,21 +161,21 @@ def test_unknown_name_in_a_recipe_is_an_error(
     [
         (
             {"bindings": ("web-ui",)},
-            "is a recipe, and takes none of the options of a lift",
+            "options of a lift do not apply to a recipe",
         ),
         (
             {"design": Design.STAY},
-            "is a recipe, and takes none of the options of a lift",
+            "options of a lift do not apply to a recipe",
         ),
         (
             {"follow": frozenset(["src"])},
-            "is a recipe, and takes none of the options of a lift",
+            "options of a lift do not apply to a recipe",
         ),
         (
             {"called": {"web-ui": "ui"}},
-            "is a recipe, and takes none of the options of a lift",
+            "options of a lift do not apply to a recipe",
         ),
-        ({"recipe": "none"}, "--recipe: 'none' is unknown"),
+        ({"recipe": "none"}, "--recipe: there is no recipe 'none'"),
     ],
 )
 def test_option_that_excludes_a_recipe_is_refused(
@@ -181,7 +183,7 @@ def test_option_that_excludes_a_recipe_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=fact) as caught:
         run(tmp_path / "out", **{"recipe": str(recipe), **choices})
-    assert ("known recipes are fetcher, final-attrs" in str(caught.value.hint)) is (
+    assert ("the recipes are fetcher, final-attrs" in str(caught.value.hint)) is (
         "unknown" in fact
     )
 
@@ -220,7 +222,7 @@ def test_a_generated_file_is_refused(name: str, head: str, is_generated: bool) -
         recipes.rewritten(f"{head}{{ }}", step, name=name)
     assert (
         caught.value.message
-        == f"{name}: is generated, as its name or its first lines say"
+        == f"{name}: is a generated file, as its name or first lines show"
     ) is is_generated
 
 
@@ -244,7 +246,7 @@ def test_files_that_take_long_to_read_have_a_time_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(recipes, "_SLOW_SECONDS", 0.0)
-    fact = "the time limit for slow files is used up; --timeout raises the limit"
+    fact = "no time is left for slow files; raise the limit with --timeout"
     with limits.allowing(1e-9, None), pytest.raises(ToolkitError, match=fact):
         list(recipes.trials("final-attrs", specimen.path(), []))
 
@@ -311,7 +313,8 @@ def test_a_builder_that_takes_no_function_refuses_the_recipe(nixpkgs: Nixpkgs) -
     )
     nixpkgs.edit("stdenv.mkDerivation rec {", "plain rec {", BOARD)
     with pytest.raises(
-        RefusalError, match="the builder takes no function of the final attributes"
+        RefusalError,
+        match="the builder does not accept a function of the final attributes",
     ):
         nixpkgs.propose("status-board", recipe="final-attrs")
 
@@ -323,7 +326,8 @@ def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(
         nixpkgs.request("status-board", out=nixpkgs.out, recipe="final-attrs")
     ] * 11
     with pytest.raises(
-        UsageError, match=r"^--recipe: 11 packages at once, and at most 10 are welcome$"
+        UsageError,
+        match=r"^--recipe: this would change 11 packages, but at most 10 are acceptable at once$",
     ) as caught:
         list(propose(asked, progress=Silence()))
     assert "552408" in (caught.value.hint or "")
@@ -358,7 +362,9 @@ def test_the_tests_of_a_package_become_those_of_an_overridden_one(
     passes = (Status.PASSED, None)
     assert (proof.covers or "").startswith("notes-server.tests.version on ")
     assert (proof.status, proof.reason) == (
-        passes if kind == "own" else (Status.FAILED, "tests.version is another one")
+        passes
+        if kind == "own"
+        else (Status.FAILED, "tests.version has another value after the change")
     )
 
 
@@ -370,7 +376,7 @@ def test_a_file_whose_tests_are_elsewhere_says_nothing_of_them(
     found = claims.tests_follow(nixpkgs.chosen())
     assert (found.covers, found.not_run) == (
         "nothing",
-        "because no test is written out in the file",
+        "because the file contains no tests",
     )
 
 

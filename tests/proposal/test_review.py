@@ -55,7 +55,10 @@ def reviewed(tmp_path: Path) -> Callable[..., Review]:
 def test_without_a_target_or_with_another_one_there_is_the_judgement_alone(
     reviewed: Callable[..., Review],
 ) -> None:
-    for target, notes in (("", ()), ("docker", ("docker: its file is not changed",))):
+    for target, notes in (
+        ("", ()),
+        ("docker", ("docker: the change does not touch its file",)),
+    ):
         found = reviewed(str(NOTES), LIFTED, target=target)
         assert (found.report, found.notes) == (None, notes)
         assert found.judgement is not None
@@ -107,13 +110,13 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(
 @pytest.mark.parametrize(
     ("target", "after", "note"),
     [
-        ("docker", UNLIFTED, "docker: no lift and no demotion"),
-        ("docker", "", "docker: its file is moved, added or taken away"),
+        ("docker", UNLIFTED, "docker: neither commit changes anything"),
+        ("docker", "", "docker: the change moves, adds or deletes its file"),
         (
             "notes-server",
             "",
             (
-                "notes-server: its proofs have not run, because theirs.diff: takes "
+                "notes-server: the proofs did not run, because theirs.diff: takes "
                 f"'{NOTES}' away"
             ),
         ),

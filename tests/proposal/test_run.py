@@ -124,8 +124,8 @@ def test_the_first_failure_is_the_reason_and_fails_what_was_not_run_too(
             CommandError(["nix", "eval"], status=-9, stderr="error: it\n"),
             Status.NOT_RUN,
             (
-                "because nix: the evaluation was killed by signal 9: probably out of "
-                "memory"
+                "because nix: signal 9 killed the evaluation: the memory was probably "
+                "full"
             ),
             True,
         ),
@@ -165,9 +165,9 @@ def test_without_names_all_run_and_an_unknown_name_is_refused_with_the_known_one
         "b",
         "c",
     ]
-    with pytest.raises(UsageError, match=r"^proof: 'd' is unknown") as caught:
+    with pytest.raises(UsageError, match=r"^proof: there is no proof 'd'") as caught:
         proven(tmp_path, claim("a"), claim("b"), names=("d",))
-    assert caught.value.hint == "known proofs are a, b"
+    assert caught.value.hint == "the proofs are a, b"
 
 
 def test_requested_proof_is_marked(tmp_path: Path) -> None:

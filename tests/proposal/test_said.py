@@ -39,15 +39,15 @@ PROVING = [
 READING = f"reading {specimen.path()}"
 COPYING = [
     READING,
-    f"copying {specimen.path()}; a whole nixpkgs takes a minute, once",
+    f"copying {specimen.path()}; for a whole nixpkgs this takes a minute, but only once",
 ]
 NATIVE = "x86_64-linux, aarch64-linux, aarch64-darwin"
 ALL = f"{NATIVE}, x86_64-linux → aarch64-linux"
 JUDGED = f"notes-server on {NATIVE}, cross"
 REACHES = (
     (
-        "overrideAttrs of passthru.web-ui now reaches the derivation; a whole new "
-        "passthru has to keep it"
+        "overrideAttrs of passthru.web-ui now reaches the derivation; a new "
+        "passthru must contain it, too"
     ),
     "overrideAttrs with another src now reaches installPhase",
     "overrideAttrs with a version now reaches installPhase, src, web-ui.version",
@@ -59,7 +59,7 @@ COVERS = {
     "passthru": JUDGED,
     "meta": JUDGED,
     "overrides": JUDGED,
-    "readers": "nothing in pkgs reads or overrides it",
+    "readers": "no package in pkgs uses or overrides it",
 }
 ARRIVES = "web-ui: a replacement of passthru.web-ui arrives in the build"
 EVIDENCE = {
@@ -101,7 +101,7 @@ def test_a_proposal_says_what_it_does_and_each_proof_what_it_looked_at(
         "reading nixpkgs",
         "rewriting",
         *COPYING,
-        "asking Nix about notes-server",
+        "evaluating notes-server",
         *PROVING,
     ]
     proofs = {
@@ -113,13 +113,13 @@ def test_a_proposal_says_what_it_does_and_each_proof_what_it_looked_at(
         **COVERS,
         "applies": "1 patch, 17 lines added, 20 removed",
         "follows": f"notes-server, web-ui on {ALL}",
-        "capture-safe": "8 names, 3 of them new",
+        "capture-safe": "8 names, of which 3 are new",
         "overlay": "notes-server on x86_64-linux",
     }
     assert {name: proofs[name].evidence for name in EVIDENCE} == EVIDENCE
     assert proofs["follows"].evidence == (
-        "passthru.web-ui: changes with src",
-        "passthru.web-ui: changes with version",
+        "passthru.web-ui: changes when src changes",
+        "passthru.web-ui: changes when version changes",
     )
     assert [line.split(": ")[0] for line in proofs["no-rebuild"].evidence] == [
         f"notes-server on {system}" for system in ("x86_64-linux", "aarch64-linux")
@@ -159,7 +159,7 @@ def test_a_check_says_what_it_does_and_each_proof_what_it_looked_at(
     report = check(
         CheckRequest(target="notes-server", change=change), progress=progress
     )
-    chosen = ["laying out the changed notes-server", "asking Nix about notes-server"]
+    chosen = ["preparing the changed tree for notes-server", "evaluating notes-server"]
     own = {"capture-safe", "follows", "overlay"}
     proving = [step for step in PROVING if step.removeprefix("proving ") not in own]
     assert told(progress) == [
@@ -211,7 +211,7 @@ def test_the_nixpkgs_of_several_packages_is_read_once(tmp_path: Path) -> None:
     )
     assert passthru.evidence[0] == f"status-board: checker is new ({NATIVE})"
     assert passthru.evidence[1].startswith("status-board: path is new: /nix/store/")
-    first, second = (["rewriting", f"asking Nix about {name}"] for name in bindings)
+    first, second = (["rewriting", f"evaluating {name}"] for name in bindings)
     assert told(progress) == [
         "reading nixpkgs",
         first[0],

@@ -140,7 +140,7 @@ def test_change_that_no_build_shows_is_named_by_its_own_claim(tree: Path) -> Non
         ("inherit (finalAttrs) src version;", "inherit src version;"),
     )
     assert {name: facts[0].partition(": /nix")[0] for name, facts in found.items()} == {
-        "follows": "passthru.web-ui: stays the same if src is another",
+        "follows": "passthru.web-ui: does not change with src",
         "passthru": "notes-server: updateScript \N{MINUS SIGN} update-notes-server, + "
         "update-notes (x86_64-linux)",
         "meta": "notes-server: meta.description differs: Keeps notes and shows them "
@@ -163,7 +163,7 @@ def test_a_method_that_is_shut_is_named(tree: Path) -> None:
 
 WEB_UI = "web-ui: an override of what passthru.web-ui follows"
 LEFT = (
-    f"{WEB_UI} works in part: the replaced package is still built in, by "
+    f"{WEB_UI} works only in part: the build still contains the replaced package, through "
     "notes-server-4.2.0.1 → "
     "notes-server-web-ui-4.2.0 (x86_64-linux)"
 )
@@ -178,7 +178,7 @@ OLD = "${web-ui.overrideAttrs { inherit src version; }}"
             "inherit src version;",
             (
                 *(
-                    f"passthru.web-ui: stays the same if {each} is another"
+                    f"passthru.web-ui: does not change with {each}"
                     for each in ("src", "version")
                 ),
                 LEFT,
@@ -194,7 +194,7 @@ OLD = "${web-ui.overrideAttrs { inherit src version; }}"
             "inherit web-ui;\n",
             "",
             (
-                "passthru.web-ui: evaluates on no system",
+                "passthru.web-ui: does not evaluate on any system",
                 f"{WEB_UI} has no effect on any system",
             ),
         ),

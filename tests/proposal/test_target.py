@@ -45,7 +45,7 @@ def test_called_file_is_chosen_among_several_with_lets(
     assert find_target(nixpkgs.root, "notes-server").file == PurePosixPath(NOTES)
     (nixpkgs.root / NOTES).unlink()
     if len(beside) > 1:
-        with pytest.raises(LayoutError, match="several files bind packages"):
+        with pytest.raises(LayoutError, match="several files define packages"):
             find_target(nixpkgs.root, str(NOTES.parent))
 
 
@@ -80,7 +80,7 @@ def test_a_file_without_a_let_is_found_as_well_and_one_that_cannot_be_read_is_na
         with (
             limits.allowing(1, None),
             pytest.raises(
-                LayoutError, match="notes-server: has no file that can be read"
+                LayoutError, match="notes-server: unlet can read no file for it"
             ),
         ):
             find_target(nixpkgs.root, "notes-server")
@@ -105,7 +105,7 @@ def test_a_file_that_no_package_is_known_to_be_written_in_is_refused(
     nixpkgs.write(file, nixpkgs.text())
     with pytest.raises(LayoutError) as caught:
         find_target(nixpkgs.root, str(file))
-    fact = "no attribute path leads to a package that is written here"
+    fact = "no package is written in this file"
     assert (caught.value.message, caught.value.hint) == (f"{file}: {fact}", None)
 
 

@@ -51,7 +51,7 @@ class TestOverlay:
                     ]
 
         found = proposing.overlay(request(out=out), progress=Watch())
-        assert told[f"{out} is written, but not proven yet"] == [proposing.UNPROVEN]
+        assert told[f"{out} is written; its proofs still run"] == [proposing.UNPROVEN]
         assert "proving overridable" in told
         assert (found.target, found.bindings, found.kind, found.warnings) == (
             "notes-server",
@@ -100,7 +100,7 @@ class TestOverlay:
         (out / "report.json").write_text('{"unlet": "0.1.0"}')
         found = overlaid(out, str(clone), designs={"lift": Design.STAY}, force=True)
         fact = (
-            f"{clone / NOTES}: has uncommitted changes, which are ignored; commit "
+            f"{clone / NOTES}: has uncommitted changes, which unlet ignores; commit "
             f"them to include them"
         )
         assert (found.kind, found.warnings) == ("stay", (fact,))
@@ -112,7 +112,7 @@ class TestOverlay:
         nixpkgs.add("  notes-server = callPackage ../notes/package.nix { };\n")
         with pytest.raises(RefusalError) as caught:
             overlaid(nixpkgs.out, str(nixpkgs.root))
-        fact = "nixpkgs calls it with arguments, or its file reads other directories"
+        fact = "nixpkgs passes arguments to it, or its file reads other directories"
         assert (
             caught.value.message
             == f"notes-server: {fact}, so an overlay cannot call it"
@@ -218,7 +218,7 @@ def test_an_inspection_has_a_line_for_each_part_and_for_its_overrides() -> None:
     ]
     assert [*lines(inspection())][1:] == [
         (
-            "  no let of the file binds a package, and nothing is taken from "
+            "  the file defines no package in a let, and takes none from "
             "finalAttrs.passthru"
         )
     ]

@@ -15,7 +15,7 @@ from toolkit.reach.fixing import Fixes
 from toolkit.reach.reaching import ReachRequest
 from toolkit.report import mending
 
-NOTE = "# replace the fake hash by the one that Nix reports"
+NOTE = "# replace this fake hash with the one that Nix reports"
 REACHED = {Outcome.REACHES, Outcome.NEW}
 
 Fix = Callable[..., Fixes]
@@ -132,7 +132,9 @@ def test_a_file_that_changed_meanwhile_is_not_written(fix: Fix, tmp_path: Path) 
     )
     assert found.mended
     (tmp_path / "overlay.nix").write_text("final: prev: { }")
-    with pytest.raises(ToolkitError, match="has changed meanwhile, nothing written"):
+    with pytest.raises(
+        ToolkitError, match="has changed while unlet was running; nothing was written"
+    ):
         fixing.write(found)
     assert (tmp_path / "overlay.nix").read_text() == "final: prev: { }"
 
@@ -144,7 +146,7 @@ MENDED = PLAIN.replace("overrideAttrs", "override")
 def test_a_read_only_file_is_not_written(fix: Fix, tmp_path: Path) -> None:
     found = fix(PLAIN)
     (tmp_path / "overlay.nix").chmod(0o444)
-    with pytest.raises(ToolkitError, match="is read-only, nothing written"):
+    with pytest.raises(ToolkitError, match="is read-only; nothing was written"):
         fixing.write(found)
     assert (tmp_path / "overlay.nix").read_text() == PLAIN
 

@@ -187,7 +187,7 @@ def test_what_options_are_set_to_is_judged(
     }
     (unread,) = (each for each in found.overrides if each.status is Outcome.UNKNOWN)
     assert (unread.reason or "").startswith(
-        "the options of the configuration were not read: path '"
+        "unlet did not read the options of the configuration: path '"
     )
     places = {each.attribute: (each.file, each.line) for each in found.overrides}
     assert places["services.plain.package"] == (f"{tmp_path}/configuration.nix", 8)
@@ -201,8 +201,8 @@ def test_what_options_are_set_to_is_judged(
 };""",
     }
     assert (
-        f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked "
-        "at: line 20" in found.warnings
+        f"{tmp_path}/configuration.nix: unlet did not check overrides outside of "
+        "overlays: line 20" in found.warnings
     )
 
 
@@ -332,7 +332,7 @@ def test_a_service_that_takes_another_package_is_named(
     found = reached({}, ".")
     assert statuses(found) == {"plain": "reaches", "tool.package": "does not evaluate"}
     fact = (
-        "services.plain.package is tool, not plain: override that, or set "
+        "services.plain.package is tool, not plain: override that package, or set "
         "services.plain.package = pkgs.plain"
     )
     assert [each for each in found.warnings if each.endswith(fact)]
@@ -360,6 +360,6 @@ def test_options_that_cannot_be_read_are_unknown(
       }};
     }}; }}; }}""")
     found = reached({}, ".")
-    fact = "the options of the configuration were not read: broken"
+    fact = "unlet did not read the options of the configuration: broken"
     assert [(each.attribute, each.reason) for each in found.overrides] == [(name, fact)]
     assert found.exit_code == 3

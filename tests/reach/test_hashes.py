@@ -163,4 +163,4 @@ def test_without_the_server_fake_hashes_stay_and_the_reason_is_given(
         f"{tmp_path}/overlay.nix:7:98",
     ]
     assert reasons[0].startswith("it cannot be fetched: unable to download 'http://")
-    assert reasons[1] == "it is made of a download without a hash"
+    assert reasons[1] == "it is made from a download that has no hash"

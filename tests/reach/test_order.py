@@ -77,7 +77,7 @@ def test_what_a_later_overlay_replaces_has_no_effect(
                 f"replaced by overlay 2 ({tmp_path}/b.nix:1)"
             )
             assert (each.instead is None) is (
-                "; no form works, because that creates '" in (each.reason or "")
+                "; no form works, because that overlay creates '" in (each.reason or "")
             )
         else:
             assert each.replaced_by is None

@@ -119,7 +119,7 @@ def test_what_other_overrides_give_as_well_has_no_effect(
         "tool = prev.spare; plain = prev.plain.override { tool = final.tool; };"
     ).overrides
     assert {each.attribute: each.reason for each in found} == {
-        "plain": "your other overrides give the same, you can remove it",
+        "plain": "your other overrides already give this value, so you can remove the override",
         "tool": None,
     }
 
@@ -162,7 +162,8 @@ def test_what_nix_refuses_by_itself_is_said(reached: Callable[..., Reach]) -> No
     (override,) = reached({"overlay.nix": text}).overrides
     assert override.status is Outcome.REACHES
     assert (
-        override.reason == "with NIXPKGS_ALLOW_INSECURE=1: Nix refuses what is insecure"
+        override.reason
+        == "with NIXPKGS_ALLOW_INSECURE=1: Nix refuses packages that are insecure"
     )
     permitted = (
         f"{{ nixpkgs = {{ config.allowInsecurePredicate = _: true; overlays "
@@ -248,7 +249,7 @@ def test_of_very_many_packages_the_first_are_judged(
     ).overrides
     assert (override.status, override.reason) == (
         Outcome.REACHES,
-        "32 of the 40 packages in it that differ were looked at",
+        "32 of its 40 packages that differ were compared",
     )
     (override,) = reached(
         many % 'prev.shelf.${name}.overrideAttrs { version = "2.0.0"; }'
@@ -265,7 +266,7 @@ def test_the_users_own_overlays_need_no_name(
     reached: Callable[..., Reach], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with pytest.raises(ToolkitError, match="has no overlays"):
+    with pytest.raises(ToolkitError, match="contains no overlays"):
         reached({}, "")
     files = {
         "nixpkgs/config.nix": "{ packageOverrides = pkgs: { tool = pkgs.tool; }; }",
@@ -430,7 +431,9 @@ def test_a_flake_without_a_lock_and_without_a_nixpkgs_names_both(
             "flake",
             source=SourceRequest(),
         )
-    assert caught.value.hint == "'nix flake lock' writes it; or add --nixpkgs DIRECTORY"
+    assert (
+        caught.value.hint == "'nix flake lock' writes one; or add --nixpkgs DIRECTORY"
+    )
 
 
 def test_other_names_of_a_package_follow_or_stay(reached: Callable[..., Reach]) -> None:
@@ -509,9 +512,7 @@ def test_a_strangers_lock_is_not_followed(
     }
     with pytest.raises(ToolkitError, match=fact) as caught:
         reached(files, "flake.nix", sealed=True, source=SourceRequest())
-    assert (
-        caught.value.hint == "with --sealed nothing is fetched: add --nixpkgs DIRECTORY"
-    )
+    assert caught.value.hint == "--sealed forbids downloads: add --nixpkgs DIRECTORY"
     assert statuses(reached(files, "flake.nix", sealed=True)) == {"tool": "reaches"}
 
 

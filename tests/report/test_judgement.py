@@ -163,7 +163,7 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
     assert "rebuilds  2 on x86_64-linux; 1 of 1 compared on aarch64-darwin" in lines(
         of_all
     )
-    assert "- maintainers of what regresses: ada, team docker" in comment
+    assert "- maintainers of the packages with regressions: ada, team docker" in comment
     document = json.loads(judgements.to_json(judgement))
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     assert document["rebuilds"] == {"x86_64-linux": 2, "aarch64-darwin": 1}
@@ -186,7 +186,7 @@ def long(names: dict[str, str]) -> dict[str, object]:
     [
         ("meta", ["x", "y"], ["x", "z"], "meta.it − y, + z"),  # noqa: RUF001 - a minus
         ("meta", [{"github": "ada"}], [{"github": "bob"}], "meta.it − ada, + bob"),  # noqa: RUF001 - a minus
-        ("meta", ["x", "y"], ["y", "x"], "meta.it has a different order"),
+        ("meta", ["x", "y"], ["y", "x"], "meta.it has another order"),
         (
             "meta",
             long({"a": "1", "b": "1"}),
@@ -351,7 +351,7 @@ def test_what_a_derivation_that_throws_would_be_built_with_is_named_by_its_membe
     )
     (line,) = (line for line in lines(judged(found)) if "derivation" in line)
     assert line.endswith(
-        "a: its derivation throws, and would be built differently: "
+        "a: its derivation throws, and would be built in another way: "
         "inputs − one-1, + two-1, strictDeps false → true (aarch64-darwin)"  # noqa: RUF001 - a minus
     )
 

@@ -60,46 +60,46 @@ def test_prefix_is_an_attribute_or_a_module() -> None:
     [
         (
             "allow overriding moby",
-            "subject 'allow overriding moby': has no prefix such as 'forgejo: ' or ",
+            "subject 'allow overriding moby': must begin with a prefix such as 'forgejo: ' or ",
         ),
-        ("docker:allow", "subject 'docker:allow': has no prefix"),
-        ("the docker: allow", "subject 'the docker: allow': has no prefix"),
-        ("", "subject '': has no prefix"),
-        ("feat: allow", "subject 'feat: allow': starts with a conventional type"),
-        ("fix!: allow", "subject 'fix!: allow': starts with a conventional type"),
+        ("docker:allow", "subject 'docker:allow': must begin with a prefix"),
+        ("the docker: allow", "subject 'the docker: allow': must begin with a prefix"),
+        ("", "subject '': must begin with a prefix"),
+        ("feat: allow", "subject 'feat: allow': starts with a type"),
+        ("fix!: allow", "subject 'fix!: allow': starts with a type"),
         (
             "refactor(docker): allow",
-            "subject 'refactor(docker): allow': starts with a conventional type",
+            "subject 'refactor(docker): allow': starts with a type",
         ),
-        ("test: allow", "subject 'test: allow': starts with a conventional type"),
+        ("test: allow", "subject 'test: allow': starts with a type"),
         ("docker: allow.", "subject 'docker: allow.': ends with a full stop"),
         (
             "fixup! docker: allow",
-            "subject 'fixup! docker: allow': is one for git rebase --autosquash",
+            "subject 'fixup! docker: allow': is meant for git rebase --autosquash",
         ),
         (
             "squash! docker: allow",
-            "subject 'squash! docker: allow': is one for git rebase --autosquash",
+            "subject 'squash! docker: allow': is meant for git rebase --autosquash",
         ),
         (
             "amend! docker: allow",
-            "subject 'amend! docker: allow': is one for git rebase --autosquash",
+            "subject 'amend! docker: allow': is meant for git rebase --autosquash",
         ),
         (
             f"docker: {'a' * 73}",
-            f"subject 'docker: {'a' * 63}…': has 81 characters, more than 80",
+            f"subject 'docker: {'a' * 63}…': is 81 characters long, but may have at most 80",
         ),
         (
             "docker: allow ",
-            "subject 'docker: allow': has blanks around it, or characters",
+            "subject 'docker: allow': begins or ends with a space, or",
         ),
         (
             "docker: \x1b[1mallow",
-            "subject 'docker: \ufffd[1mallow': has blanks around it, or characters",
+            "subject 'docker: \ufffd[1mallow': begins or ends with a space, or",
         ),
         (
             "docker: allow\nmore",
-            "subject 'docker: allow more': has blanks around it, or characters",
+            "subject 'docker: allow more': begins or ends with a space, or",
         ),
     ],
 )
@@ -111,14 +111,14 @@ def test_each_rule_names_what_breaks_it(subject: str, fault: str) -> None:
 @pytest.mark.parametrize("line", ["---", "diff -r is what it is.", "Index: x"])
 def test_a_line_at_which_git_ends_the_message_is_refused(line: str) -> None:
     with pytest.raises(
-        ToolkitError, match=f"line '{line}': ends the message for git am$"
+        ToolkitError, match=f"git am would end the message at the line '{line}'$"
     ):
         require_form("docker: allow", f"Because.\n{line}\nNot seen.")
     require_form("docker: allow", f"Because of {line}")
 
 
 def test_a_type_that_is_the_name_of_a_changed_directory_is_none() -> None:
-    with pytest.raises(ToolkitError, match="starts with a conventional type"):
+    with pytest.raises(ToolkitError, match="starts with a type"):
         require_form("doc: tell of docker", "Because.")
     require_form(
         "doc: tell of docker",
@@ -191,7 +191,7 @@ def test_trailers_go_where_git_puts_them(body: str, tmp_path: Path) -> None:
 )
 def test_wrong_trailer_is_a_usage_error_of_one_line(trailer: str) -> None:
     with pytest.raises(
-        UsageError, match=r"^trailer: '.*' is not of the form 'Key: value'$"
+        UsageError, match=r"^trailer: '.*' does not have the form 'Key: value'$"
     ) as caught:
         compose("docker: allow", "Because.", [trailer])
     assert "\n" not in caught.value.message
@@ -206,10 +206,10 @@ def test_an_assistant_s_address_has_to_be_disclosed(address: str) -> None:
         f"A. Sistant <{address}>",
         {"author": "Jane <jane@example.org>", "committer": "J <j@example.org>"},
     )
-    rule = r"nixpkgs' CI closes a pull request with one and without Assisted-by"
+    rule = r"nixpkgs' CI closes a pull request with such an author"
     with pytest.raises(
         UsageError,
-        match=rf"^trailer: 'Co-authored-by: {re.escape(assisted)}' has .*{rule}",
+        match=rf"^trailer: 'Co-authored-by: {re.escape(assisted)}' is .*{rule}",
     ) as caught:
         require_disclosure(
             jane, ["Reviewed-by: J <j@example.org>", f"Co-authored-by: {assisted}"]
@@ -217,7 +217,7 @@ def test_an_assistant_s_address_has_to_be_disclosed(address: str) -> None:
     assert caught.value.hint == "add --trailer 'Assisted-by: TOOL (MODEL)'"
     for role in jane:
         with pytest.raises(
-            ToolkitError, match=rf"^{role}: '{re.escape(assisted)}' has .*{rule}"
+            ToolkitError, match=rf"^{role}: '{re.escape(assisted)}' is .*{rule}"
         ):
             require_disclosure({**jane, role: assisted}, [])
         require_disclosure({**jane, role: assisted}, ["Assisted-by: A tool (a model)"])

@@ -68,6 +68,6 @@ def test_a_tree_in_no_place_is_built_by_unlet_and_many_packages_have_their_uses(
     judgement = replace(judgement, plan=plan(names=names))
     place = BuildPlace(again="unlet check --patch x.diff")
     found = [line.text for line in lines(judgement, NextSteps(), place)]
-    assert found[-2].startswith("most named, by so many files  p0 (7), p1 (7), ")
+    assert found[-2].startswith("most used, by this many files  p0 (7), p1 (7), ")
     assert found[-2].endswith(", p9 (7)")
     assert found[-1] == "next      unlet check --patch x.diff --build"

@@ -125,7 +125,7 @@ def test_wrong_field_is_named(
 def test_report_that_is_no_json_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(
         ToolkitError,
-        match=r"^report\.json: (is not JSON, or was cut off|expected `object`, got "
+        match=r"^report\.json: (is not JSON, or is incomplete|expected `object`, got "
         r"[^\n]*)$",
     ):
         from_json(content)

@@ -100,8 +100,8 @@ def test_new_files_are_ignored_by_the_users_patterns_and_not_by_a_clones(
 def test_a_clean_clone_has_no_change_and_outside_of_one_it_is_a_usage_error(
     clone: Path, tmp_path: Path
 ) -> None:
-    assert "no changes that are not committed" in refused(ChangeRequest(clone=clone))
-    with pytest.raises(UsageError, match="is not in a git clone"):
+    assert "has no uncommitted changes" in refused(ChangeRequest(clone=clone))
+    with pytest.raises(UsageError, match="is not inside a git clone"):
         changes.read(ChangeRequest(clone=tmp_path), progress=Silence())
 
 
@@ -153,8 +153,8 @@ def test_one_file_of_a_change_is_read(clone: Path) -> None:
     assert found.source.content == (specimen.path() / NOTES).read_bytes()
     assert found.after == (clone / NOTES).read_bytes()
     assert {*found.others} == {BOARD, place}
-    for target, error in ((BOARD, "taken away"), (place, "not changed")):
-        with pytest.raises(ToolkitError, match=f"^{target}: is {error} by HEAD$"):
+    for target, error in ((BOARD, "deletes"), (place, "does not change")):
+        with pytest.raises(ToolkitError, match=f"^{target}: HEAD {error} this file$"):
             changes.read_file(
                 ChangeRequest(rev="HEAD", clone=clone), target, progress=Silence()
             )
@@ -251,7 +251,7 @@ def test_a_pull_request_comes_from_the_clone_at_hand(clone: Path) -> None:
         ChangeRequest(pull=PullRef(number=7), clone=clone), progress=Silence()
     )
     assert [edit.path for edit in change.whole.edits] == [NOTES]
-    assert "has nothing of #8" in refused(
+    assert "this clone has no commits of #8" in refused(
         ChangeRequest(pull=PullRef(number=8), clone=clone)
     )
 

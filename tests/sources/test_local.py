@@ -107,7 +107,7 @@ def test_a_directory_without_the_target_says_so(
     ) as raised:
         resolve(nixpkgs=str(tmp_path))
     assert raised.value.hint == (
-        f"to use its pinned nixpkgs: --nixpkgs {tmp_path}/flake.lock"
+        f"to use the nixpkgs that it pins: --nixpkgs {tmp_path}/flake.lock"
     )
 
 
@@ -138,10 +138,10 @@ def test_rev_does_not_go_with_a_plain_directory(
     write(tmp_path, tree())
     with pytest.raises(
         UsageError,
-        match=r"--rev: cannot be combined with '.*', which is not a git clone",
+        match=r"--rev: does not apply to '.*', which is not a git clone",
     ):
         resolve(nixpkgs=str(tmp_path), rev="master")
-    with pytest.raises(UsageError, match="--rev: cannot be combined with the specimen"):
+    with pytest.raises(UsageError, match="--rev: does not apply to the specimen"):
         resolve(nixpkgs="specimen", rev="y")
 
 
@@ -182,7 +182,7 @@ def test_uncommitted_changes_do_not_count_and_it_is_said(
     worktree = clone.path / target
     assert source.warnings == (
         (
-            f"{worktree}: has uncommitted changes, which are ignored; commit them to "
+            f"{worktree}: has uncommitted changes, which unlet ignores; commit them to "
             f"include them"
         ),
     )
@@ -209,7 +209,7 @@ def test_a_clone_with_a_file_that_cannot_be_used_says_so(
 ) -> None:
     clone.commit({str(target): b"{\r\n}\r\n"})
     with pytest.raises(
-        ToolkitError, match=rf"clone: {target}:1:2: line ends with CRLF"
+        ToolkitError, match=rf"clone: {target}:1:2: the line ends with CRLF"
     ):
         resolve(nixpkgs=str(clone.path))
 
@@ -239,7 +239,9 @@ def test_nix_path_is_searched(
     monkeypatch.setenv("NIX_PATH", f"nixpkgs={tmp_path}/tree")
     assert resolve(nixpkgs="<nixpkgs>").root == tmp_path / "tree"
     monkeypatch.setenv("NIX_PATH", f"other={tmp_path}")
-    with pytest.raises(ToolkitError, match=r"^<nixpkgs>: is not found: .*\Z") as raised:
+    with pytest.raises(
+        ToolkitError, match=r"^<nixpkgs>: cannot be found: .*\Z"
+    ) as raised:
         resolve(nixpkgs="<nixpkgs>")
     assert "NIX_PATH" in (raised.value.hint or "")
 
@@ -256,6 +258,6 @@ def test_a_known_pin_with_another_file_is_an_error(
     resolve(nixpkgs=str(clone.path), pins=(good, unknown))
     with pytest.raises(
         ToolkitError,
-        match=rf"^pin bad: '{target}' is blob \w{{12}}, recorded is \w{{12}}$",
+        match=rf"^pin bad: '{target}' is blob \w{{12}}, but the record says \w{{12}}$",
     ):
         resolve(nixpkgs=str(clone.path), pins=(good, bad))

@@ -85,7 +85,9 @@ def test_follows_is_resolved_from_the_root_which_an_empty_path_is_and_may_not_go
     )
     document["nodes"]["root"]["inputs"]["deep"] = "d"  # type: ignore[index] # made above
     assert read(tmp_path, document) == AtCommit(url=None, rev=REV)
-    with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is not locked"):
+    with pytest.raises(
+        ToolkitError, match=r"the lock file has no entry for input 'nixpkgs'"
+    ):
         read(tmp_path, flake({"nixpkgs": []}))
     with pytest.raises(ToolkitError, match=r"input '[ab]' follows itself"):
         read(tmp_path, flake({"nixpkgs": ["a"], "a": ["b"], "b": ["a"]}))
@@ -106,7 +108,7 @@ def test_another_input_can_be_named(tmp_path: Path) -> None:
 def test_text_that_is_no_json_is_no_lock_file(tmp_path: Path) -> None:
     (tmp_path / "default.nix").write_text("{ lib }: lib\n")
     with pytest.raises(
-        ToolkitError, match=r"default\.nix: is not a lock file: not JSON"
+        ToolkitError, match=r"default\.nix: is not a lock file: it is not JSON"
     ) as raised:
         locks.read(tmp_path / "default.nix")
     assert raised.value.hint is not None

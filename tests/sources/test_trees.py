@@ -229,7 +229,7 @@ def test_remote_is_fetched_whole_where_only_a_part_is_known(clone: Path) -> None
     source = source_at(clone.as_uri())
     assert source.root is not None
     assert not (source.root / "default.nix").exists()
-    with pytest.raises(ToolkitError, match=r"only part of it is in the cache$"):
+    with pytest.raises(ToolkitError, match=r"the cache has only a part of its files$"):
         whole(source, offline=True)
     tree = whole(source)
     assert contents(tree.root) == contents(clone)
@@ -240,7 +240,7 @@ def test_commit_without_a_package_set_is_a_usage_error(clone: Path) -> None:
     git(clone, "rm", "--quiet", "default.nix")
     git(clone, "commit", "--quiet", "--message=less")
     with pytest.raises(
-        UsageError, match=r"is not a whole nixpkgs: it has no 'default\.nix'$"
+        UsageError, match=r"is not a whole nixpkgs: it lacks 'default\.nix'$"
     ):
         whole(source_at(str(clone)))
 
@@ -258,7 +258,7 @@ def test_links_of_the_tree_stay_links_below_which_nothing_is_changed(
     (plain / "pkgs/linked").symlink_to("by-name")
     tree = whole(source_at(str(plain)), offline=True)
     with pytest.raises(
-        ToolkitError, match=r"^pkgs/linked/no/new\.nix: stands below a link$"
+        ToolkitError, match=r"^pkgs/linked/no/new\.nix: cannot exist below a link$"
     ):
         ground.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): EMPTY})
     assert not (plain / "pkgs/by-name/no/new.nix").exists()

@@ -177,7 +177,10 @@ def test_name_that_is_gone_is_not_taken_for_fixed(tree: Nixpkgs, ask: Ask) -> No
     answer = ask(tree, target=PACKAGE, bindings=("web-ui",))
     found = ref(answer, "master")
     assert found.state is State.UNKNOWN
-    assert found.reason == "the file does not define web-ui; --binding names others"
+    assert (
+        found.reason
+        == "the file does not define web-ui; name other parts with --binding"
+    )
     assert answer.exit_code == 11
 
 
@@ -189,7 +192,9 @@ def test_row_that_was_only_read_leads_to_nothing_to_do(tree: Nixpkgs, ask: Ask) 
     found = ref(answer, CHANNEL)
     assert found.reading is not None
     assert found.reading.overridable_by == SYNTAX
-    assert found.reading.reason == "only read, since Nix is not installed"
+    assert (
+        found.reading.reason == "only the text was read, because Nix is not installed"
+    )
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
 
 
@@ -203,7 +208,7 @@ def test_server_without_a_tree_is_read_and_says_so(
         assert found.reading is not None
         assert (
             found.reading.reason
-            == "only read, since there is no clone whose whole tree Nix could evaluate"
+            == "only the text was read, because Nix needs a clone with the whole tree to evaluate it"
         )
     assert answer.exit_code != 10
 
@@ -221,7 +226,7 @@ def test_overlay_names_package_and_bindings(
     there = ask(tree, target=PACKAGE, used=used, nixpkgs=str(tree.path))
     assert (there.verdict.judgement, there.exit_code) == (Advice.REMOVE, 10)
     assert [step.text for step in there.verdict.next] == [
-        f"Take the overlay ({out}) out of nixpkgs.overlays.",
+        f"Remove the overlay ({out}) from nixpkgs.overlays.",
         "Check whether your other overrides still reach the build.",
     ]
     assert there.verdict.next[-1].command == f"unlet reach FILE --nixpkgs {tree.path}"
@@ -232,7 +237,7 @@ def test_overlay_names_package_and_bindings(
     command = f"unlet overlay {PACKAGE} --nixpkgs {tree.path} --out {out} --force"
     assert stale.verdict.next[0].command == command
     assert stale.verdict.text.endswith(
-        "than the overlay was made for, so that it changes nothing there: make it anew"
+        "than the overlay was made for, so the overlay does nothing there: make it again"
     )
     # A file beside the package's is another one.
     head = (out / "default.nix").read_text()
@@ -248,7 +253,9 @@ def test_state_file_is_for_one_package_and_a_ref_that_is_named_for_the_first_tim
 ) -> None:
     file = tmp_path / "state.json"
     ask(tree, "master", target=PACKAGE, state=file)
-    with pytest.raises(ToolkitError, match=r"is no state of 'unlet track docker'"):
+    with pytest.raises(
+        ToolkitError, match=r"is not a state file of 'unlet track docker'"
+    ):
         ask(tree, "master", state=file)
     assert ask(tree, "master", CHANNEL, target=PACKAGE, state=file).changes == ()
     fix(tree)
@@ -282,7 +289,7 @@ def test_channel_of_a_remote_is_found_and_what_is_missing_is_named(
     assert states(answer) == {"master": State.FIXED, "nixos-26.05": State.NOT_FIXED}
     assert {CHANNEL, "nixpkgs-unstable", "release-26.05"} <= set(answer.missing)
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
-    assert answer.verdict.text.endswith("but in no channel that was looked at")
+    assert answer.verdict.text.endswith("but not in any channel that unlet checked")
 
 
 def test_channel_that_npins_pins_is_found_in_the_clone(

@@ -171,6 +171,6 @@ def test_unknown_state_is_shown_as_unknown_and_never_as_not_fixed(
         "unknown",
         "does not affect the verdict; the notes explain why",
     ) in table.glossary(answer)
-    assert "nixos-26.05: unknown: cannot be parsed: 3:1: syntax error" in list(
+    assert "nixos-26.05: unknown: unlet cannot parse it: 3:1: syntax error" in list(
         table.notes(answer)
     )

@@ -57,7 +57,7 @@ def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(
     answer = ask(nixpkgs)
     assert answer.verdict.judgement is Advice.KEEP
     assert answer.verdict.text.startswith("fixed in master since 20")
-    assert answer.verdict.text.endswith("but in no channel that was looked at")
+    assert answer.verdict.text.endswith("but not in any channel that unlet checked")
     assert answer.exit_code == 0
     nixpkgs.git("branch", "--force", "nixos-unstable", "master")
     answer = ask(nixpkgs)
@@ -78,7 +78,7 @@ def test_file_that_cannot_be_parsed_keeps_no_other_ref_from_its_answer(
     answer = ask(nixpkgs, "master", "staging")
     assert (
         ref(answer, "master").reason
-        == f"cannot be parsed: {number + 1}:1: merge conflict marker"
+        == f"unlet cannot parse it: {number + 1}:1: merge conflict marker"
     )
     assert ref(answer, "staging").state is State.NOT_FIXED
 
@@ -118,7 +118,7 @@ def test_clone_that_lacks_something_says_so(
         # Its edge is not the last change.
         assert (found.state, found.changed) == (State.NOT_FIXED, None)
     else:
-        said = "the clone lacks the file's content: it is a partial one"
+        said = "this is a partial clone, which lacks the content of the file"
         assert (found.state, found.reason) == (State.UNKNOWN, said)
 
 

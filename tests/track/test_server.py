@@ -56,10 +56,10 @@ def test_refs_are_asked_for_side_by_side(forge: Forge, ask: Ask) -> None:
         (Fault(status=500), "HTTP status 500"),
         (
             Fault(status=429, headers={"Retry-After": "3600"}),
-            "rate limit reached; try again at 20",
+            "rate limit is reached; try again at 20",
         ),
         (Fault(status=401), "HTTP status 401"),
-        (Fault(status=200, body=b"{ ", cut=True), "the answer was cut off"),
+        (Fault(status=200, body=b"{ ", cut=True), "the answer ended too early"),
         (Fault(status=200, body=b"\xe9\xff"), "is not UTF-8"),
         (
             Fault(status=302, headers={"Location": "http://127.0.0.1:9/"}),
@@ -90,8 +90,8 @@ def test_missing_answer_of_the_server_is_a_warning(forge: Forge, ask: Ask) -> No
     master = ref(answer, "master")
     assert (master.state, master.changed) == (State.NOT_FIXED, None)
     for fact in (
-        "the newest releases cannot be found",
-        "the last change cannot be determined",
+        "unlet cannot find the newest releases",
+        "unlet cannot determine the last change",
     ):
         assert any(fact in warning for warning in answer.warnings)
 

@@ -68,9 +68,7 @@ def test_layout_that_nobody_has_seen_is_not_called_unfixed(
     answer = ask(where)
     found = ref(answer, "nixos-unstable")
     assert (str(found.path), found.state) == (BY_NAME, State.UNKNOWN)
-    assert (
-        found.reason == "unknown layout: nothing in it is bound to a function dockerGen"
-    )
+    assert found.reason == "unknown layout: it binds nothing to a function dockerGen"
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
     assert ref(answer, "nixpkgs-unstable").state is State.NOT_FIXED
 
@@ -82,7 +80,7 @@ def test_file_that_is_gone_and_branch_that_is_none_keep_no_other_from_its_answer
     nixpkgs.commit("docker: drop", "{ }\n", path=str(ALL_PACKAGES))
     answer = ask(where, "master", "nobody", "staging")
     assert ref(answer, "master").state is State.UNKNOWN
-    assert "the file is gone" in (ref(answer, "master").reason or "")
+    assert "no longer exists" in (ref(answer, "master").reason or "")
     missing = "has no commit, branch or tag 'nobody'"
     if not isinstance(where, Nixpkgs):
         missing = "there is no branch, tag or commit of this name"

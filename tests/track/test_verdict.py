@@ -274,7 +274,7 @@ def test_pin_is_looked_up_in_the_clone_or_by_one_small_request_and_judged(
     old = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", rev))
     assert (old.verdict.judgement, old.exit_code) == (Advice.UPDATE, 10)
     assert old.verdict.text.startswith("fixed in nixos-unstable since 20")
-    assert old.verdict.text.endswith("does not have it yet")
+    assert old.verdict.text.endswith("but not yet in your pin (flake.lock)")
     new = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", fix))
     assert (new.verdict.judgement, new.exit_code) == (Advice.REMOVE, 10)
     assert new.verdict.text.startswith("fixed in your nixpkgs (")

@@ -117,8 +117,8 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
                     results[each.path] = each.read() or log.failure(each)
         if None in results.values():
             raise ToolkitError(
-                f"nix: a chunk of questions cannot be built: {reason}",
-                hint="leave out --on nix to evaluate on this machine",
+                f"nix: it cannot build a part of the questions: {reason}",
+                hint="without --on nix, unlet evaluates on this machine",
             )
         return [result for each in derivations if (result := results[each.path])]
 
@@ -152,7 +152,7 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
         log = _Log(progress=self.progress, derivations=derivations)
         argv = ("nix-store", "--realise", "--keep-going", *_LOG, *OFFLINE, *SANDBOXED)
         count = counted(len(derivations), "chunk")
-        self.progress.step(f"evaluating {count} of questions with Nix")
+        self.progress.step(f"evaluating {count} questions with Nix")
         paths = [each.path for each in derivations]
         process.execute(
             Command(

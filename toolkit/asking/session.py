@@ -94,7 +94,7 @@ class EvaluationError(ToolkitError):
             else None
         )
         return (
-            f"input '{found[1]}' cannot be fetched"
+            f"input '{found[1]}' cannot be downloaded"
             if found is not None
             else self.message.removeprefix("unlet: ")
         )
@@ -222,7 +222,8 @@ class Session:
             stderr = "\n".join(said)
             if _CUT in stderr:
                 raise EvaluationError(
-                    "a file that it reads is cut: syntax error, unexpected end of file",
+                    "it reads a file that ends too early: syntax error, unexpected "
+                    "end of file",
                     stderr,
                 )
             raise EvaluationError(
@@ -255,7 +256,9 @@ class Session:
             if deep := next((each for each in said if each.startswith(_DEEP)), None):
                 self._has_room = False
                 raise EvaluationError(deep.removeprefix("error: "), "\n".join(said))
-            fact = raised_by("--max-memory", "Nix has ended: probably out of memory")
+            fact = raised_by(
+                "--max-memory", "Nix has ended: the memory was probably full"
+            )
             raise EvaluationError(fact, "\n".join(said), is_limit=True)
         return line
 
@@ -275,12 +278,12 @@ class Session:
         if most is None or self._written + now <= most << 20:
             return
         self._restart()
-        limit = f"it has written more than {most} MiB to the store"
+        limit = f"it wrote more than {most} MiB to the store"
         raise EvaluationError(raised_by("--max-disk", limit), "", is_limit=True)
 
     def _late(self, said: str) -> EvaluationError:
         return EvaluationError(
-            raised_by("--timeout", f"takes more than {self._seconds:g} s"),
+            raised_by("--timeout", f"it takes more than {self._seconds:g} s"),
             said,
             is_limit=True,
         )

@@ -231,7 +231,7 @@ def why_not(tree: Path, system: str, package: str) -> str:
         )
     except CommandError as error:
         return in_tree(program.reason(error))
-    return "it is no derivation"
+    return "it is not a derivation"
 
 
 def ask(  # noqa: PLR0913 - the arguments of the expression

@@ -31,7 +31,7 @@ def _clean() -> int:
         output.write_json({"deleted": cleaning.deleted, "in_use": cleaning.in_use})
     elif not settings.quiet:
         kept = (
-            f", kept {_sum(cleaning.in_use)} for an unlet that is running"
+            f", kept {_sum(cleaning.in_use)} that a running unlet uses"
             if cleaning.in_use
             else ""
         )

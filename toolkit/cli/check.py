@@ -291,7 +291,8 @@ def _source(
         return SourceRequest(offline=source.offline)
     if asks_server and source.offline:
         raise click.UsageError(
-            "--pull asks GitHub, which --offline excludes; --git-dir reads a clone"
+            "--pull needs GitHub, which --offline forbids; --git-dir reads the pull "
+            "request from a clone"
         )
     return source
 
@@ -424,13 +425,17 @@ def _refuse_directory(directory: Path) -> None:
     if (directory / ".git").exists():
         raise UsageError(
             f"{directory}: is a clone, not a proposal",
-            hint=f"'{join(['unlet', 'check', '--git-dir', str(directory)])}' judges "
-            "its uncommitted changes",
+            hint=(
+                f"'{join(['unlet', 'check', '--git-dir', str(directory)])}' "
+                "checks its uncommitted changes"
+            ),
         )
     raise UsageError(
-        f"{directory}: is not a proposal: it has no {files.REPORT}",
-        hint="'unlet propose' writes a proposal; to judge a change, name a commit, or "
-        "add --patch FILE",
+        f"{directory}: is not a proposal: it lacks {files.REPORT}",
+        hint=(
+            "'unlet propose' writes a proposal; to check a change, name a commit "
+            "or add --patch FILE"
+        ),
     )
 
 

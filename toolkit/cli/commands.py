@@ -208,9 +208,7 @@ def _unexpected(error: Exception, argv: Sequence[str]) -> int:
         and (name := _UNDECODABLE.search(error.object)) is not None
     ):
         return _report(
-            ToolkitError(
-                f"{name[0]}: is not UTF-8; unlet writes down only names that are"
-            ),
+            ToolkitError(f"{name[0]}: is not UTF-8; unlet accepts only names that are"),
             argv,
         )
     import traceback  # noqa: PLC0415 - not for a run that ends well

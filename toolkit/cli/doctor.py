@@ -155,7 +155,10 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
         )
     if diagnosis.not_examined is not None and not settings.quiet:
         yield Line(
-            text=f"{'note':8} this machine was not examined: {diagnosis.not_examined}"
+            text=(
+                f"{'note':8} unlet did not examine this machine: "
+                f"{diagnosis.not_examined}"
+            )
         )
     roles = list(Role)[: 3 if settings.quiet else None]
     chosen = (each for each in diagnosis.conditions if each.role in roles)
@@ -188,7 +191,8 @@ def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
     if others := ranked[_EXPLAINED:]:
         names = ", ".join(suspect.name for suspect in others)
         yield (
-            f"{_INDENT}also possible: {names} (--verbose has their checks and remedies)"
+            f"{_INDENT}also possible: {names} (--verbose shows their checks and "
+            "remedies)"
         )
 
 

@@ -90,7 +90,7 @@ def command(
     request = options.source_request()
     if request.nixpkgs is None and request.rev is None:
         raise click.UsageError(
-            "the current directory is not in a checkout of nixpkgs; name one with "
+            "the current directory is not in a checkout of nixpkgs; choose one with "
             "--nixpkgs"
         )
     with output.working(settings) as progress:
@@ -98,7 +98,7 @@ def command(
         if packages and recipe is None:
             inspections: list[PackageInspection] = []
             for name in packages:
-                progress.step(f"asking Nix about {name}")
+                progress.step(f"evaluating {name}")
                 inspections.append(leaf_of(name).inspect(root, name))
             return _show_packages(inspections, picture)
         progress.step(f"reading {root}")
@@ -184,8 +184,8 @@ def _heading(finding: BoundPackage) -> str:
     binding = finding.binding
     kind = "" if binding.kind is BindingKind.PACKAGE else f" ({binding.kind})"
     return (
-        f"{binding.state}{kind}, "
-        f"{'without a' if binding.reason is None else 'with a'} reason to lift:"
+        f"{binding.state}{kind}, {'without a' if binding.reason is None else 'with a'}"
+        " reason to lift:"
     )
 
 
@@ -212,21 +212,21 @@ def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
     totals = _totals(shown)
     states = ", ".join(f"{totals[state]} {state}" for state in Reachability)
     yield (
-        f"{totals['bindings']} binding{'s' * (len(shown) != 1)} in "
-        f"{totals['files']} of {found.files} files: {states}"
+        f"{totals['bindings']} part{'s' * (len(shown) != 1)} in {totals['files']} of "
+        f"{found.files} files: {states}"
     )
     if totals["sharing"]:
         yield f"{totals['sharing']} share src or version with the package around them"
     if private := sum(finding.binding.reason is None for finding in shown):
         yield (
-            f"{private} have no reason to lift; 'propose --binding NAME' lifts "
-            "them nevertheless"
+            f"{private} have no reason to lift; 'propose --binding NAME' lifts them "
+            "nevertheless"
         )
     late = {*found.late}
     unread = [path for path in found.unread if path not in late]
     for path in unread[:_UNREAD]:
-        yield f"{path}: cannot be read"
+        yield f"{path}: unlet cannot read it"
     if len(unread) > _UNREAD:
-        yield f"and {len(unread) - _UNREAD} more files cannot be read, or not in time"
+        yield f"unlet could not read {len(unread) - _UNREAD} more files, or not in time"
     if late:
         yield f"{len(late)} of the files: {limits.no_time()}"

@@ -398,7 +398,7 @@ def source_request() -> SourceRequest:
         pins = {pin.name: pin.commit for pin in patches.upstream().pins}
         if (rev := pins.get(asked("pin"))) is None:
             raise click.UsageError(
-                f"--pin: '{asked('pin')}' is unknown: known are {', '.join(pins)}"
+                f"--pin: there is no pin '{asked('pin')}'; use {', '.join(pins)}"
             )
     elif where is None and file is None and (here := checkout()) is not None:
         where = str(here)

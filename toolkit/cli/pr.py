@@ -160,7 +160,7 @@ def _others(target: str, request: Request, repo: Path) -> Iterator[str]:
     for name in alone(target):
         if name not in request.only:
             option = f"--only {quote(name)}"
-            yield f"other     {here} {option} makes a branch of its own"
+            yield f"other     {here} {option} creates a branch of its own"
 
 
 def _require_batch(

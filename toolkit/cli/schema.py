@@ -26,9 +26,9 @@ def command(*, name: str | None) -> int:
         return 0
     if name not in NAMES:
         raise UsageError(
-            f"schema: no schema '{name}'",
+            f"schema: there is no schema '{name}'",
             hint=did_you_mean(
-                name, NAMES, otherwise=f"known schemas are {', '.join(NAMES)}"
+                name, NAMES, otherwise=f"the schemas are {', '.join(NAMES)}"
             ),
         )
     output.write(shipped_path(f"docs/schema/{name}.json").read_bytes())

@@ -103,7 +103,9 @@ def require_fit(target: str) -> None:
     for step in options.asked("only") or ():
         if step not in named.branches:
             known = ", ".join(named.branches)
-            raise click.UsageError(f"--only: {target} has no '{step}', but {known}")
+            raise click.UsageError(
+                f"--only: {target} has no step '{step}'; use {known}"
+            )
 
 
 def designs(target: str) -> dict[str, str]:

@@ -178,14 +178,13 @@ def _used(given: TrackOptions) -> Used:
         options.refuse_without(OTHER, "--binding")
     if kind is not None and package not in registry.named():
         raise click.UsageError(
-            f"--kind: names a kind of {registry.names()}'s overlays, and {target} has "
-            "none"
+            f"--kind: '{target}' has no kinds of overlays; only {registry.names()} has"
         )
     if overlay is None:
         return Used(package=package, kind=kind)
     used = read_overlay(overlay)
     if target not in {None, used.package}:
-        raise click.UsageError(f"{target}: {overlay} is an overlay of {used.package}")
+        raise click.UsageError(f"{target}: the overlay {overlay} is for {used.package}")
     return used
 
 
@@ -230,7 +229,7 @@ def _lines(answer: TrackAnswer) -> Iterator[str]:
         yield "since last time:"
         yield from (f"  {table.change(change)}" for change in answer.changes)
     elif not answer.first:
-        yield "nothing has changed since last time"
+        yield "nothing has changed since the last run"
     yield answer.verdict.text
     yield from (
         f"  {step.text}{f' {step.command}' if step.command else ''}"

@@ -88,7 +88,8 @@ def builder(file: DockerFile, root: Path | None = None) -> Builder:
     name = built.name.rpartition(".")[2] if built is not None else ""
     if re.fullmatch(r"buildGo\d*Module", name) is None:
         return Builder(
-            takes_function=False, reason=f"{name or 'the builder'} takes no function"
+            takes_function=False,
+            reason=f"{name or 'the builder'} does not accept a function",
         )
     asked = ask_tree(root) if root is not None else None
     if asked is not None:

@@ -223,11 +223,11 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
                     return
                 what = "file" if stage is self.before else "change"
                 fact = (
-                    f"the {what} cannot be evaluated in {self.place}: "
+                    f"Nix cannot evaluate the {what} in {self.place}: "
                     f"{program.reason(error)}"
                 )
                 hint = (
-                    "'--tier tree' asks a whole nixpkgs"
+                    "add '--tier tree' to evaluate it in a whole nixpkgs"
                     if self.whole is None
                     else "name another nixpkgs"
                 )
@@ -257,10 +257,10 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         With `apart`, also raise it if their commit demotes too.
         """
         if (lifted := self._after(LIFT)) is None:
-            raise NotRunError("the patch leaves the components where they are")
+            raise NotRunError("the patch does not move the components")
         if apart and lifted is self.demoted:
             raise NotRunError(
-                "one patch makes both changes, of which the second rebuilds docker"
+                "one patch makes both changes, and the second one rebuilds docker"
             )
         return lifted
 
@@ -328,7 +328,7 @@ def siblings(
     for name in dict.fromkeys(name for file in stages for name in file.paths()):
         if ".." in PurePosixPath(name).parts:
             raise RefusalError(
-                f"{stages[0].tree.name}: refers to './{name}', which is not below its "
+                f"{stages[0].tree.name}: uses './{name}', which is not below its "
                 "directory"
             )
         paths = [place / name]
@@ -350,8 +350,8 @@ def siblings(
         }
         if sum(len(file.content) + 1000 for file in present.values()) > _MOST_BESIDE:
             raise ToolkitError(
-                f"{source.directory}: the files beside the package's are too many, or "
-                "too long"
+                f"{source.directory}: the files beside the package's file are too "
+                "many or too large"
             )
     return present, tuple(missing)
 
@@ -416,7 +416,7 @@ def of_proposal(proposal: Proposal, *, name: str, request: Request) -> DockerCas
         if step.name not in STAGES:
             hint = "'unlet propose' writes a proposal"
             raise ToolkitError(
-                f"{name}: '{step.name}' is not a step of docker's", hint=hint
+                f"{name}: docker's proposal has no step '{step.name}'", hint=hint
             )
         contents[STAGES[step.name]] = commit.after
     found = case(contents, name=name, source=proposal.source, request=request)

@@ -111,7 +111,7 @@ def _evaluated(content: bytes, reading: Reading, end: float) -> Reading:
             raise ToolkitError(
                 no_time() if seconds < most else f"still running after {most:g} s"
             )
-        raise ToolkitError(next(iter(failed.values()), "it has no release"))
+        raise ToolkitError(next(iter(failed.values()), "it contains no release"))
     works = {
         name: tuple(map(method_name, paths)) for name, paths in trial.works.items()
     }

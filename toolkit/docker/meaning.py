@@ -29,7 +29,7 @@ from toolkit.track.readings import (
 )
 
 NEW_WAY = (
-    "the file has a new structure without the TODO, and no override reaches a component"
+    "the file has a new structure and no TODO, but no override reaches a component"
 )
 
 TODO, _THERE = "TODO", "there"
@@ -51,11 +51,13 @@ def read(content: bytes) -> Reading:
     try:
         return reading(docker_file(content, name=name))
     except LayoutError:
-        reason = f"{STRANGE}nothing in it is bound to a function {layout.GENERATOR}"
+        reason = f"{STRANGE}it binds nothing to a function {layout.GENERATOR}"
     except ToolkitError as error:
         said = error.message.removeprefix(f"{name}: ").removeprefix(f"{name}:")
         reason = (
-            f"cannot be parsed: {said}" if isinstance(error, NixSyntaxError) else said
+            f"unlet cannot parse it: {said}"
+            if isinstance(error, NixSyntaxError)
+            else said
         )
     return readings.unknown(reason)
 
@@ -134,8 +136,8 @@ def _strange(file: DockerFile, place: Placement) -> str | None:
     """Say what of a layout is not known."""
     if place.obscure is not None:
         return (
-            f"at {place.obscure.place} bin/dockerd-rootless is made, or gets "
-            "rootlesskit, in an unknown way"
+            f"the code at {place.obscure.place} makes bin/dockerd-rootless, or adds "
+            "rootlesskit to it, in an unknown way"
         )
     if layout.component(file, _DAEMON).bound == "absent":
         elsewhere = next(
@@ -144,8 +146,8 @@ def _strange(file: DockerFile, place: Placement) -> str | None:
         )
         if elsewhere is not None and elsewhere.kind == "binding":
             return (
-                f"{_DAEMON} is bound at {elsewhere.place}, not in the 'let' that "
-                f"{layout.GENERATOR} begins with"
+                f"{_DAEMON} is defined at {elsewhere.place}, not in the 'let' at the "
+                f"start of {layout.GENERATOR}"
             )
     return None
 
@@ -177,8 +179,8 @@ def reading(file: DockerFile) -> Reading:
         overridable = Overridable.NOT_APPLICABLE
     elif absent:
         overridable = Overridable.UNKNOWN if _DAEMON in absent else overridable
-        let = f"the 'let' of {layout.GENERATOR}, though docker is {newest}"
-        reason = STRANGE + (strange or f"there is no {', '.join(absent)} in {let}")
+        let = f"docker is {newest}, but the 'let' of {layout.GENERATOR}"
+        reason = STRANGE + (strange or f"{let} does not define {', '.join(absent)}")
     elif overridable is Overridable.UNKNOWN:
         reason = "only Nix can determine whether the components can be overridden"
     place = placement.where
@@ -193,10 +195,13 @@ def reading(file: DockerFile) -> Reading:
         reason = f"{STRANGE}{strange}"
     elif place is PathPlace.NO_WRAPPER and (is_new or "dockerd-rootless" in file.text):
         place = PathPlace.UNKNOWN
-        reason = "no command that makes the dockerd-rootless wrapper was recognised"
+        reason = (
+            "the file contains no known command that creates the "
+            "dockerd-rootless wrapper"
+        )
     elif is_used_elsewhere:
         place = PathPlace.UNKNOWN
-        reason = "rootlesskit is used in a way that was not recognised"
+        reason = "the file uses rootlesskit in an unknown way"
     return Reading(
         state=state(overridable, place),
         overridable=overridable,
@@ -256,8 +261,8 @@ def sentence(reading: Reading) -> str:
         return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
     if reading.state is State.NOT_APPLICABLE:
         return (
-            f"older than 20.10 ({reading.newest or 'no release'}): there is no "
-            "moby to move and no rootless wrapper"
+            f"older than 20.10 ({reading.newest or 'no release'}): it has no moby to "
+            "move and no rootless wrapper"
         )
     ways = dict.fromkeys(
         each.methods[0].replace(each.name, "NAME")

@@ -31,8 +31,12 @@ def prepare(source: Source) -> TreeCommit:
     """
     if source.root is None:
         raise UsageError(
-            f"--only {MODULE}: {source.origin} is a file without the nixpkgs around it",
-            hint="name a nixpkgs with --nixpkgs; that file is read from it, too",
+            f"--only {MODULE}: {source.origin} is one file, without the nixpkgs "
+            "around it",
+            hint=(
+                "name that nixpkgs with --nixpkgs; unlet then takes the file "
+                "from it, too"
+            ),
         )
     text = plan().module
     return TreeCommit(
@@ -64,7 +68,7 @@ def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
         if FILE not in paths or number:
             which = "is a second commit" if FILE in paths else "is not the commit"
             raise ToolkitError(
-                f"{patch.name}: {which} of --only {MODULE}: touches "
+                f"{patch.name}: {which} of --only {MODULE}: it changes "
                 f"{', '.join(map(str, paths))}"
             )
     if not letters:
@@ -110,7 +114,7 @@ def _release(root: Path) -> str:
         found = re.match(rb"\s*(\d\d)\.(\d\d)\b", inside.find(root, name) or b"")
         if found is not None:
             return (found[1] + found[2]).decode()
-    raise ToolkitError(".version: contains no release, such as 26.11")
+    raise ToolkitError(".version: contains no release such as 26.11")
 
 
 def _read(root: Path, path: PurePosixPath) -> str:
@@ -118,7 +122,7 @@ def _read(root: Path, path: PurePosixPath) -> str:
         content = inside.read(root, path)
     except AbsentError:
         raise ToolkitError(
-            f"{path}: this nixpkgs has no such file", hint="name another nixpkgs"
+            f"{path}: this nixpkgs lacks the file", hint="name another nixpkgs"
         ) from None
     check_content(str(path), content)
     return content.decode()

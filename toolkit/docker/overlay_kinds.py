@@ -93,13 +93,16 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     where = wrapper.placement(file).where
     if where is not PathPlace.PREFIX:
         hint = (
-            "a security wrapper named rootlesskit is enough with this nixpkgs"
+            (
+                "with this nixpkgs, you need no overlay: a security wrapper named "
+                "rootlesskit is enough"
+            )
             if where is PathPlace.SUFFIX
             else None
         )
         fact = (
-            f"{PREFIX_ENTRY} is not in the PATH prefix of a dockerd-rootless "
-            f"wrapper ({where})"
+            f"no dockerd-rootless wrapper has {PREFIX_ENTRY} in its PATH prefix ("
+            f"{where})"
         )
         raise RefusalError(f"{name}: {fact}", hint=hint)
     return replace(

@@ -64,9 +64,8 @@ from toolkit.text import few
 from toolkit.track.readings import EVALUATION
 
 DROP_WARNING = (
-    "without rootlesskit on PATH rootless docker does not start, and docker before 28 "
-    "needs "
-    "rootlesskit-docker-proxy from the same package even if there is a security wrapper"
+    "rootless docker does not start without rootlesskit on PATH, and docker before "
+    "28 also needs rootlesskit-docker-proxy from the same package"
 )
 
 
@@ -150,9 +149,9 @@ class DockerProposals(Leaf[DockerCase]):
                     "overlay", series.request, "--kind", OverlayKind.PATCHED
                 )
                 raise ToolkitError(
-                    f"{series.target}: such a pull request has no place upstream: "
+                    f"{series.target}: nixpkgs would not accept this pull request: "
                     f"{step.reason}",
-                    hint=f"{command} makes an overlay with this docker",
+                    hint=f"{command} makes an overlay from this docker",
                 )
 
     def unconcerned(self, series: DockerCase) -> str | None:
@@ -160,7 +159,7 @@ class DockerProposals(Leaf[DockerCase]):
         return (
             None
             if series.demotion is not None or _lifts(series)
-            else "no lift and no demotion"
+            else "neither commit changes anything"
         )
 
     def needs(
@@ -213,8 +212,8 @@ class DockerProposals(Leaf[DockerCase]):
         case = _rewritten(request, source)
         dropped = [DROP_WARNING] if case.demotion is Demotion.DROP else []
         lacking = (
-            f"not found beside the file: {', '.join(case.missing)}; the "
-            "overlay needs them in its docker/"
+            f"these files are not beside the package's file: {', '.join(case.missing)}"
+            "; put them into the overlay's docker/"
         )
         case = replace(case, warnings=(*dropped, *[lacking] * bool(case.missing)))
         if MODULE not in request.only:
@@ -337,13 +336,16 @@ def _warnings(
     if demotion is Demotion.DROP:
         yield DROP_WARNING
     if PathPlace.UNKNOWN in places:
-        yield f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH"
+        yield (
+            f"unlet cannot tell whether the patch moves {PREFIX_ENTRY} in the "
+            "wrapper's PATH"
+        )
     if change.others:
         shown = few([*map(str, change.others)])
-        yield f"not covered by the proofs, other files of the patch: {shown}"
+        yield f"the proofs do not cover other files of the patch: {shown}"
     if request.depth.tier is Tier.BUILD:
         tier = request.depth.tier
-        yield f"the patch was run with your rights, as --tier {tier} asks for"
+        yield f"--tier {tier} ran the patch with your rights"
 
 
 def _lifts(case: DockerCase) -> bool:

@@ -30,9 +30,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     design, demotion = design_of(steps), demotion_of(steps)
     refuse(meaning.reading(file), {step.name for step in steps}, name=name)
     if not file.releases():
-        raise LayoutError(
-            f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes"
-        )
+        raise LayoutError(f"{name}: {STRANGE}the file's set defines no 'docker_NN = …'")
     # What they refuse is named with its place in the file, and not in one that nobody
     # sees.
     if demotion is not None:
@@ -56,7 +54,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
             after = read(texts[-1])
     except (RefusalError, NixSyntaxError) as error:
         fact = error.message.removeprefix(name).partition(": ")[2]
-        why = f"design '{design}' does not fit this file ({fact})"
+        why = f"the file does not allow the design '{design}' ({fact})"
         raise RefusalError(f"{file.binding.location}: {why}") from error
     _require_comments(file, after)
     return tuple(texts)
@@ -72,9 +70,9 @@ def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
         return
     left = next((step for step, defect in defects.items() if defect), None)
     hint = (
-        "there is nothing to propose"
+        "nothing needs to change"
         if left is None
-        else f"only '--only {left}' is left to propose"
+        else f"only the step '--only {left}' still changes something"
     )
     unknown = reading.overridable is Overridable.UNKNOWN or (
         left is None and reading.state is State.UNKNOWN
@@ -89,8 +87,8 @@ def _require_comments(before: DockerFile, after: DockerFile) -> None:
     for comment in lost_comments(before.tree, after.tree):
         if not TODO.search(comment.text):
             raise RefusalError(
-                f"{comment.location}: this comment would be lost: the code around "
-                "it is rewritten, not moved"
+                f"{comment.location}: this comment would be lost, because unlet "
+                "rewrites the code around it"
             )
 
 
@@ -110,12 +108,11 @@ def without_todo(file: DockerFile) -> str:
         line = _LINE.match(file.text, file.text.rfind("\n", 0, comment.start) + 1)
         if line is None:
             fact = (
-                "the TODO, which is to be removed, is not alone on its line and "
-                "in its comment"
+                "the change removes the TODO, but other text shares its line or comment"
             )
             hint = (
-                "put an empty line, or code, between the TODO and the comment "
-                "that should stay"
+                "put an empty line or code between the TODO and the comment that "
+                "should stay"
             )
             raise RefusalError(f"{comment.location}: {fact}", hint=hint)
         edits.append(Edit(*line.span(), ""))

@@ -58,9 +58,7 @@ def demotion_of(steps: Iterable[Step]) -> Demotion | None:
     """
     found = next((step.design for step in steps if step.name == DEMOTE), None)
     if found not in {None, *Demotion}:
-        raise ToolkitError(
-            f"{DEMOTE} '{found}' is unknown; known are {', '.join(Demotion)}"
-        )
+        raise ToolkitError(f"{DEMOTE} cannot be '{found}'; use {', '.join(Demotion)}")
     return Demotion(found) if found is not None else None
 
 

@@ -45,7 +45,7 @@ class DockerFiles:
                     raise
         if not there:
             raise ToolkitError(
-                f"the file is gone: '{TARGET}' is not there, and no other file binds "
+                f"the file '{TARGET}' no longer exists, and no other file defines "
                 f"{GENERATOR}"
             )
         return next(filter(_may_bind, there), there[0])
@@ -96,7 +96,8 @@ class DockerFiles:
                 )
         except ToolkitError as error:
             memory.warnings.append(
-                f"the syntax decides, since Nix cannot: {error.message}"
+                "decided by the syntax, because Nix cannot evaluate it: "
+                f"{error.message}"
             )
             return found
         kept.update(

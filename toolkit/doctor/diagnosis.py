@@ -141,7 +141,7 @@ def doctor(
 def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
     """Return the diagnosis with the log's result: a symptom that this machine also shows determines the verdict."""
     if not log.entries:
-        fact = f"{log.name}: none of {log.lines} lines shows a known symptom"
+        fact = f"{log.name}: shows no known symptom in {log.lines} lines"
         verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
         return replace(diagnosis, log=log, verdict=verdict)
     facts = {condition.name: condition.fact for condition in diagnosis.conditions}
@@ -162,12 +162,12 @@ def _suspicion(log: Log) -> str:
     entry = log.entries[0]
     possible = [suspect for suspect in entry.suspects if suspect.here is None]
     if not possible:
-        return f"{entry.name}: this host no longer has the cause of it"
+        return f"{entry.name}: this host no longer has that problem"
     if len(possible) == 1:
         return f"{entry.name}: {possible[0].fact}"
     return (
-        f"{entry.name}: probably {possible[0].fact} "
-        f"({counted(len(possible) - 1, 'other cause')} possible)"
+        f"{entry.name}: probably {possible[0].fact} ("
+        f"{counted(len(possible) - 1, 'other cause')} possible)"
     )
 
 
@@ -235,8 +235,11 @@ def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
         more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
         return Health.ILL, f"{outcome}: {causes[0].fact}{more}"
     if unknown:
-        return Health.UNCLEAR, f"no cause was found, but {unknown[0].fact}"
-    which = "the running daemon" if running else "the daemon, once it is started,"
+        return Health.UNCLEAR, (
+            "no cause was found, but unlet could not check everything: "
+            f"{unknown[0].fact}"
+        )
+    which = "the running daemon" if running else "the daemon, once started,"
     return Health.HEALTHY, f"{which} can publish port {seen.port}"
 
 

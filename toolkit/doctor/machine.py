@@ -76,14 +76,14 @@ def this_machine() -> Machine:
         )
     if os.geteuid() == 0:
         raise ToolkitError(
-            "doctor: root has no rootless docker",
-            hint="run it as the user whose daemon it is, without sudo",
+            "doctor: root cannot run a rootless docker",
+            hint="run it as the user who runs the daemon, without sudo",
         )
     try:
         entry = pwd.getpwuid(os.geteuid())
     except KeyError:
         raise ToolkitError(
-            f"doctor: user {os.geteuid()} has no name in /etc/passwd"
+            f"doctor: /etc/passwd has no name for user {os.geteuid()}"
         ) from None
     return Machine(
         user=Account(name=entry.pw_name, uid=entry.pw_uid), environment=dict(os.environ)
@@ -118,7 +118,7 @@ def tun_problem(machine: Machine) -> str | None:
     path = machine.dev / TUN
     try:
         if not stat.S_ISCHR(path.stat().st_mode):
-            return f"{path}: is not a device"
+            return f"{path}: is not a device file"
     except OSError as error:
         return f"{path}: {reason_of(error)}"
     return None if os.access(path, os.R_OK | os.W_OK) else f"{path}: permission denied"
@@ -175,13 +175,15 @@ class Service(Struct, frozen=True, kw_only=True):
 def service() -> Service:
     """Ask systemd for the user's docker.service."""
     if process.find("systemctl") is None:
-        return Service(missing="there is no systemctl")
+        return Service(missing="this system has no systemctl")
     try:
         shown = _show(_PROPERTIES, UNIT)
         if shown.get("LoadState") != "loaded":
             return Service(
-                missing=f"the user has no {UNIT}: "
-                f"{shown.get('LoadState', 'unknown').replace('-', ' ')}"
+                missing=(
+                    f"this user has no {UNIT}: "
+                    f"{shown.get('LoadState', 'unknown').replace('-', ' ')}"
+                )
             )
         manager = _show("Environment")
     except CommandError as error:

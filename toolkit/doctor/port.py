@@ -22,9 +22,9 @@ _CLOCKS = 0.5
 def _shadowed(sight: Sight) -> Examined:
     hidden, taken = sight.shadowed, sight.next.taken
     if hidden is None or taken is None:
-        return ok("no program with the capability is hidden by one without")
+        return ok("no unprivileged program hides one with the capability on PATH")
     fact = (
-        f"{taken.path} comes before {hidden.path}, which is the one for "
+        f"{taken.path} precedes {hidden.path} on PATH, but only the latter may use "
         "privileged ports"
     )
     places = (
@@ -45,11 +45,11 @@ def _rights(program: Program) -> str:
 def _nosuid(sight: Sight) -> Examined:
     subject = sight.subject
     if subject is None or not subject.grants(NET_BIND_SERVICE):
-        return ok("no rootlesskit has a capability that a mount could void")
+        return ok("no rootlesskit has a capability that a mount option could disable")
     if subject.nosuid is None:
-        return ok(f"{programs.mount_point(subject.resolved)} is not mounted nosuid")
+        return ok(f"{programs.mount_point(subject.resolved)} is mounted without nosuid")
     return cause(
-        f"{subject.path} is on a mount with the option nosuid, which voids its "
+        f"{subject.path} is on a mount with the option nosuid, which disables its "
         "capability",
         f"mounted nosuid: {subject.nosuid}",
         f"file: {subject.resolved}",
@@ -62,16 +62,19 @@ def _capability(sight: Sight) -> Examined:
     if subject is None:
         return Examined(
             role=Role.EFFECT,
-            fact="there is no rootlesskit that could have the capability",
+            fact="no rootlesskit exists that could have the capability",
         )
     evidence = tuple(f"{each.path}: {_rights(each)}" for each in sight.next.candidates)
     if subject.grants(NET_BIND_SERVICE):
         own = sight.machine.wrappers != subject.path.parent and subject.source is None
         if not own or subject.capability is None or subject.capability.effective:
             return ok(f"{subject.path} has {_CAPABILITY}", *evidence)
-        fact = f"{subject.path} has {_CAPABILITY} as permitted, but not as effective"
+        fact = (
+            f"the kernel permits {subject.path} {_CAPABILITY}, but the file does "
+            "not make it effective"
+        )
     elif subject.capability is not None and subject.capability.root:
-        fact = f"{subject.path} has {_CAPABILITY} only inside of a user namespace"
+        fact = f"{subject.path} has {_CAPABILITY} only inside a user namespace"
     elif subject.path.parent == sight.machine.wrappers:
         fact = f"{subject.path} lacks {_CAPABILITY}"
     else:
@@ -102,7 +105,7 @@ def _bounding_set(sight: Sight) -> Examined:
     if process.bounding >> NET_BIND_SERVICE & 1:
         return ok(f"the bounding set has {_CAPABILITY}", *evidence)
     return cause(
-        f"the bounding set lacks {_CAPABILITY}, so no program can get it", *evidence
+        f"the bounding set lacks {_CAPABILITY}, so no program can gain it", *evidence
     )
 
 
@@ -134,7 +137,7 @@ def _port_driver(sight: Sight) -> Examined:
         driver = running
     role, fact = (
         Role.CAUSE,
-        f"the port driver is {driver}, for which rootlesskit's capability does nothing",
+        f"the port driver is {driver}, which ignores rootlesskit's capability",
     )
     if driver == "builtin":
         role, fact = Role.OK, "the port driver is builtin, which uses the capability"
@@ -156,7 +159,7 @@ def _daemon_age(sight: Sight) -> Examined:
     """
     taken = sight.next.taken
     if sight.daemon is None or taken is None:
-        return ok("no daemon runs that could be outdated")
+        return ok("no daemon is running, so none can be outdated")
     kit = sight.daemon.rootlesskit
     started = time.strftime("%F %T", time.localtime(kit.started))
     changed = time.strftime("%F %T", time.localtime(taken.changed))
@@ -165,19 +168,22 @@ def _daemon_age(sight: Sight) -> Examined:
         f"{taken.path} was changed at {changed}",
     )
     if kit.has(NET_BIND_SERVICE) or not taken.grants(NET_BIND_SERVICE):
-        return ok("a restart would not change anything for the daemon", *evidence)
+        return ok("a restart would not change the daemon's programs", *evidence)
     by_daemon = next(
         (view.taken for view in sight.views if view.seen_by == "daemon"), None
     )
     if taken.changed > kit.started + _CLOCKS:
-        fact = f"the daemon is older than {taken.path}, which its next start will use"
+        fact = (
+            f"the daemon started before {taken.path} changed; the next start will "
+            "use it"
+        )
     elif by_daemon is not None and by_daemon.resolved != taken.resolved:
         fact = (
-            "the daemon was started with another PATH: its next start will use "
+            "the daemon was started with another PATH; the next start will use "
             f"{taken.path}"
         )
     else:
-        return ok("the daemon is younger than its rootlesskit", *evidence)
+        return ok("the daemon started after its rootlesskit changed", *evidence)
     return cause(fact, *evidence)
 
 
@@ -192,7 +198,7 @@ def _daemon(sight: Sight) -> Examined:
         )
         remedies = (log,) if failed else ()
         return note(
-            f"no daemon runs{state}; the conclusions are about its next start",
+            f"no daemon is running{state}; this describes its next start",
             remedies=remedies,
         )
     kit = sight.daemon.rootlesskit
@@ -214,7 +220,7 @@ def _sysctl(sight: Sight) -> Examined:
     evidence = (f"net.ipv4.ip_unprivileged_port_start = {sight.first_port}",)
     if sight.everybody:
         return ok(
-            f"every program may listen on port {sight.port}: no capability is needed",
+            f"every program may listen on port {sight.port} without a capability",
             *evidence,
         )
     return note(f"port {sight.port} needs {_CAPABILITY}", *evidence)

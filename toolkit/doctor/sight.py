@@ -268,7 +268,7 @@ def launcher(machine: Machine, service: Service, wanted: Path | None) -> Wrapper
             )
             raise ToolkitError(
                 f"{wanted}: {fact}",
-                hint="docker-client has none; 'nix build nixpkgs#docker' has one",
+                hint="docker-client contains none; 'nix build nixpkgs#docker' has one",
             )
         return _open(found)
     if service.program is not None:
@@ -280,11 +280,13 @@ def launcher(machine: Machine, service: Service, wanted: Path | None) -> Wrapper
     raise ToolkitError(
         "doctor: no rootless docker found: the user has no docker.service, and PATH "
         "has no dockerd-rootless",
-        hint="name one with --docker, or install it. NixOS: "
-        "virtualisation.docker.rootless.enable = true; and rebuild. "
-        "Debian: apt install docker.io rootlesskit slirp4netns uidmap "
-        "dbus-user-session, then as the user "
-        "/usr/share/docker.io/contrib/dockerd-rootless-setuptool.sh install",
+        hint=(
+            "choose one with --docker, or install it. NixOS: "
+            "virtualisation.docker.rootless.enable = true; and rebuild. Debian: "
+            "apt install docker.io rootlesskit slirp4netns uidmap "
+            "dbus-user-session, then as the user "
+            "/usr/share/docker.io/contrib/dockerd-rootless-setuptool.sh install"
+        ),
     )
 
 
@@ -296,7 +298,7 @@ def _open(path: Path) -> Wrapper:
         if (wrapper := wrappers.read(content, name=read.program)) is None:
             return read
         read = Wrapper(program=wrapper.program, steps=read.steps + wrapper.steps)
-    raise ToolkitError(f"{path}: more than {_NESTED} nested wrappers")
+    raise ToolkitError(f"{path}: wraps more than {_NESTED} wrappers inside one another")
 
 
 def _view(seen_by: str, environment: Mapping[str, str]) -> View:

@@ -73,8 +73,8 @@ def _rootlesskit(sight: Sight) -> Examined:
     evidence = tuple(line for view in sight.views for line in _found(view))
     if taken is None:
         fact = (
-            "neither docker-rootlesskit nor rootlesskit is on the PATH of the "
-            f"{sight.next.seen_by}"
+            f"the PATH of the {sight.next.seen_by} contains neither "
+            "docker-rootlesskit nor rootlesskit"
         )
         return cause(fact, *evidence)
     return ok(f"the {sight.next.seen_by} uses {taken.path}", *evidence)
@@ -82,7 +82,7 @@ def _rootlesskit(sight: Sight) -> Examined:
 
 def _found(view: View) -> Iterator[str]:
     if view.taken is None:
-        yield f"{view.seen_by}: finds none, PATH is {view.path or 'empty'}"
+        yield f"{view.seen_by}: has none on its PATH, which is {view.path or 'empty'}"
     for number, program in enumerate(view.candidates):
         verb = "uses" if number == 0 else "would use next"
         yield f"{view.seen_by}: {verb} {program.path}, {view.place(program)}"
@@ -91,18 +91,18 @@ def _found(view: View) -> Iterator[str]:
 def _proxy(sight: Sight) -> Examined:
     if sight.dockerd is None or sight.version is None:
         fact = (
-            "no dockerd is on PATH"
+            "PATH contains no dockerd"
             if sight.dockerd is None
             else f"{sight.dockerd} does not print its version"
         )
-        return note(f"{fact}, so it is not known whether it needs {PROXY}")
+        return note(f"{fact}, so unlet does not know whether it needs {PROXY}")
     evidence = (f"{sight.dockerd}: version {sight.version}",)
     if sight.version >= WITHOUT_PROXY:
         return ok(f"dockerd {sight.version} does not need {PROXY}", *evidence)
     found = next(programs.locate(PROXY, sight.next.path), None)
     if found is not None:
         return ok(
-            f"dockerd {sight.version} needs {PROXY}, and finds it",
+            f"dockerd {sight.version} needs {PROXY}, which is on its PATH",
             *evidence,
             str(found),
         )
@@ -126,10 +126,10 @@ def _network_program(sight: Sight) -> Examined:
     if sight.next.environment.get(NET) or (
         sight.version is not None and sight.version >= WITHOUT_NETWORK_PROGRAM
     ):
-        return ok("the network needs neither slirp4netns nor pasta nor vpnkit")
+        return ok("the network needs no slirp4netns, pasta or vpnkit")
     fact = (
-        f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the "
-        f"{sight.next.seen_by}"
+        f"the PATH of the {sight.next.seen_by} contains none of "
+        f"{', '.join(_NETWORK_PROGRAMS)}"
     )
     role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
     return Examined(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
@@ -137,10 +137,12 @@ def _network_program(sight: Sight) -> Examined:
 
 def _no_new_privileges(sight: Sight) -> Examined:
     if (reason := sight.no_new_privileges) is None:
-        return ok("nothing keeps programs from gaining privileges")
+        return ok("programs can gain privileges")
     units = (f"unit: {file}" for file in sight.service.files)
     return cause(
-        f"{reason}: neither capabilities nor newuidmap's setuid bit work", *units
+        f"{reason}: neither capabilities nor the setuid bit of newuidmap have an "
+        "effect",
+        *units,
     )
 
 
@@ -154,7 +156,7 @@ def _security_wrapper(sight: Sight) -> Examined:
         and not subject.source.exists()
     )
     if subject is None or (trial is None and not gone):
-        return ok("there is none to try")
+        return ok("no rootlesskit exists to try")
     output = trial.output if trial is not None else ""
     evidence = tuple(
         f"{subject.path} --version: {line}" for line in output.splitlines()[-3:]
@@ -165,26 +167,26 @@ def _security_wrapper(sight: Sight) -> Examined:
     fact, remedies = f"{subject.path} does not run", sight.remedies("security-wrapper")
     if gone or "cannot run" in output:
         source = f": {subject.source}" if subject.source is not None else ""
-        fact = f"{subject.path} runs a program that no longer exists{source}"
+        fact = f"{subject.path} starts a program that no longer exists{source}"
         evidence = evidence or (f"it runs {subject.source}",)
     elif "failed to inherit capabilities" in output:
         if subject.nosuid is not None or sight.no_new_privileges is not None:
             role, fact, remedies = (
                 Role.EFFECT,
-                f"{subject.path} gets no capability, and refuses to run",
+                f"{subject.path} does not gain its capability, and refuses to run",
                 (),
             )
         elif sight.own is not None and sight.own.no_new_privileges:
             role, fact = (
                 Role.UNKNOWN,
                 (
-                    f"{subject.path} cannot be tried, because this shell has NoNewPrivs "
-                    "set"
+                    f"unlet cannot try {subject.path}, because this shell has "
+                    "NoNewPrivs set"
                 ),
             )
             remedies = (by_hand("run unlet in a shell outside of a sandbox"),)
         else:
-            fact = f"{subject.path} gets no capability"
+            fact = f"{subject.path} does not gain its capability"
     elif trial is not None and trial.status == 0:
         role, fact, remedies = Role.OK, f"{subject.path} runs", ()
     return Examined(role=role, fact=fact, evidence=evidence, remedies=remedies)
@@ -206,7 +208,7 @@ def _subordinate_ids(sight: Sight) -> Examined:
     lacking = [each for each in found if each.count == 0]
     if any(each.elsewhere or not each.readable for each in lacking):
         role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
-        fact = f"the subordinate ids of {user} cannot be read here"
+        fact = f"unlet cannot read the subordinate ids of {user} here"
         check = command(f"getsubids {user}; getsubids -g {user} # prints them")
         return Examined(role=role, fact=fact, evidence=evidence, remedies=(check,))
     if lacking:
@@ -217,8 +219,8 @@ def _subordinate_ids(sight: Sight) -> Examined:
         )
     if any(each.count < _ENOUGH for each in found):
         fact = (
-            f"{user} has fewer than {_ENOUGH} subordinate ids: some images cannot "
-            "be unpacked"
+            f"{user} has fewer than {_ENOUGH} subordinate ids, too few to unpack some "
+            "images"
         )
         return note(fact, *evidence, remedies=sight.remedies("subordinate-ids"))
     return ok(f"{user} has subordinate ids", *evidence)
@@ -231,12 +233,12 @@ def _newuidmap(sight: Sight) -> Examined:
         bit = programs.SETUID - (program == "newgidmap")
         if found is None:
             fact, evidence = (
-                f"{program} is not on the PATH of the {sight.next.seen_by}",
+                f"the PATH of the {sight.next.seen_by} does not contain {program}",
                 f"PATH: {sight.next.path}",
             )
         elif not found.setuid and not found.grants(bit):
             fact, evidence = (
-                f"{found.path} is neither setuid root nor has capabilities",
+                f"{found.path} has neither the setuid bit nor capabilities",
                 f"file: {found.resolved}",
             )
         elif found.nosuid is not None:
@@ -268,7 +270,7 @@ def _user_namespaces(sight: Sight) -> Examined:
         return ok(f"{user} can create user namespaces")
     if machine.apparmor_restricts(sight.machine, None):
         return note(
-            f"unshare cannot create one, perhaps because of AppArmor: {problem}"
+            f"unshare cannot create a namespace, perhaps because of AppArmor: {problem}"
         )
     remedies = (*sight.remedies("user-namespaces"), *sight.remedies("outer-container"))
     return Examined(
@@ -282,21 +284,24 @@ def _apparmor(sight: Sight) -> Examined:
     taken = sight.next.taken
     program = None if taken is None else (taken.source or taken.resolved)
     if not machine.apparmor_restricts(sight.machine, program):
-        return ok("AppArmor does not deny user namespaces to rootlesskit")
+        return ok("AppArmor lets rootlesskit create user namespaces")
     if sight.daemon is not None:
         return ok("AppArmor restricts user namespaces, but the running daemon has one")
     return cause(
-        "AppArmor denies user namespaces to programs without a profile, such as this "
-        "rootlesskit",
+        "AppArmor blocks user namespaces for programs without a profile, such as "
+        "this rootlesskit",
         "kernel.apparmor_restrict_unprivileged_userns = 1",
-        f"no file in {sight.machine.etc / 'apparmor.d'} names {program}",
+        f"no file in {sight.machine.etc / 'apparmor.d'} contains a profile for "
+        f"{program}",
     )
 
 
 def _service(sight: Sight) -> Examined:
     service = sight.service
     if service.missing:
-        return note(f"the user's docker.service was not examined: {service.missing}")
+        return note(
+            f"unlet did not examine the user's docker.service: {service.missing}"
+        )
     units = (f"unit: {file}" for file in service.files)
     path = f"PATH: {service.environment.get('PATH', '')}"
     return ok(

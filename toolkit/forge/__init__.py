@@ -1,4 +1,4 @@
-"""Read GitHub: files by raw download, the rest by the REST API.
+"""Read GitHub: files as raw downloads, everything else through the REST API.
 
 Answers are cached with their ETags.
 """

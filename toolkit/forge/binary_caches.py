@@ -1,4 +1,4 @@
-"""Ask binary caches of Nix over HTTP whether they have store paths."""
+"""Ask binary caches of Nix over HTTP which store paths they have."""
 
 import time
 from collections.abc import Collection
@@ -17,10 +17,10 @@ _HASH = 32
 
 
 def held(url: str, paths: Collection[str]) -> frozenset[str]:
-    """Return those of some store paths that a cache has.
+    """Return the store paths that a cache has, of those given.
 
-    Raise UsageError for a URL that is not of HTTP, UnreachableError if the cache does
-    not answer in time or with another error than that it lacks a path.
+    Raise UsageError for a URL that is not HTTP. Raise UnreachableError if the cache
+    does not answer in time, or answers with another error than that it lacks a path.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
         raise UsageError(f"--substituters: '{url}' is not an http or https URL")
@@ -36,12 +36,14 @@ def _has(session: requests.Session, url: str, path: str, end: float) -> bool:
     except requests.RequestException as error:
         reason = type(error).__name__
         raise UnreachableError(
-            f"{without_passwords(url)}: does not answer ({reason})"
+            f"{without_passwords(url)}: does not answer: {reason}"
         ) from error
     if answer.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
         # A bucket that may not be listed answers 403 for a path that it lacks.
         return False
     if answer.status_code != HTTPStatus.OK:
         status = answer.status_code
-        raise UnreachableError(f"{without_passwords(url)}: answers with {status}")
+        raise UnreachableError(
+            f"{without_passwords(url)}: answers with HTTP status {status}"
+        )
     return True

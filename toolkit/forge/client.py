@@ -1,7 +1,8 @@
 """Send requests to GitHub, cache the answers, and explain a bad answer in one line.
 
 The token goes only to the two servers that the user named, and over plain HTTP only to
-this machine. It is added as a request leaves; cached or shown answers never contain it.
+this machine. It is added just before a request is sent, so that cached or shown answers
+never contain it.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ _PAUSES = (0.5, 1.0)
 """The delays before each retry, in seconds."""
 
 _LIMIT_SECONDS = 60
-"""The wait for a rate limit without a time of its own."""
+"""The seconds to wait after a rate limit that names no time."""
 
 _MOST_BYTES = 32 << 20
 _MOST_PAGES = 200
@@ -42,9 +43,9 @@ class NotFoundError(ToolkitError):
 
 
 class _Page(Struct, frozen=True, kw_only=True):
-    """The body of a good answer.
+    """The body of a successful answer.
 
-    `next` is the URL that its `Link` header calls the next page.
+    `next` is the URL of the next page, from its `Link` header.
     """
 
     body: bytes
@@ -53,7 +54,10 @@ class _Page(Struct, frozen=True, kw_only=True):
 
 
 class _Wanted(Struct, frozen=True, kw_only=True):
-    """A request for at most `most` bytes of a type, complete if `check` accepts."""
+    """A request for at most `most` bytes of a type.
+
+    `check` decides whether an answer is complete.
+    """
 
     accept: str
     most: int
@@ -65,13 +69,14 @@ class _ErrorBody(Struct, frozen=True, kw_only=True):
 
 
 class TransientError(UnreachableError):
-    """Another try may help."""
+    """An error after which another attempt may succeed."""
 
 
 class Client:
     """The two servers: REST API and raw files. Several threads may use a client.
 
-    The URLs are those of `base_url`. One answer with all retries has `timeout` seconds.
+    The URLs are those of `base_url`. `timeout` is the limit in seconds for one answer
+    with all retries.
     """
 
     def __init__(
@@ -106,7 +111,7 @@ class Client:
         ).body
 
     def json(self, path: str, kind: type[T]) -> T:
-        """Return a document from the API."""
+        """Return a JSON document from the API."""
         return self._json(f"{self.api_url}/{path}", kind)[0]
 
     def pages(self, path: str, kind: type[T]) -> Iterator[T]:
@@ -115,9 +120,13 @@ class Client:
         seen: set[str] = set()
         while url is not None:
             if url in seen or len(seen) >= _MOST_PAGES:
-                raise ToolkitError(f"{_shown(url)}: its pages do not end")
+                raise ToolkitError(
+                    f"{_shown(url)}: the server keeps sending further pages"
+                )
             if _origin(url) != _origin(self.api_url):
-                raise ToolkitError(f"{_shown(url)}: the next page is on another server")
+                raise ToolkitError(
+                    f"{_shown(url)}: the server names a next page on another server"
+                )
             seen.add(url)
             found, url = self._json(url, list[kind])  # type: ignore[valid-type] # msgspec takes it at run time
             yield from found
@@ -135,9 +144,9 @@ class Client:
         return check(answer.body), answer.next
 
     def _answer(self, url: str, wanted: _Wanted) -> _Page:
-        """Return a good answer, after redirects and repetitions.
+        """Return a successful answer, after redirects and retries.
 
-        Raise ToolkitError for another.
+        Raise ToolkitError for any other answer.
         """
         end = time.monotonic() + self.timeout
         where = url
@@ -149,25 +158,26 @@ class Client:
                 target = urljoin(where, answer)
             except ValueError:
                 raise UnreachableError(
-                    f"{_shown(where)}: is redirected to what is not a URL"
+                    f"{_shown(where)}: the server redirects to something that is not "
+                    "a URL"
                 ) from None
             if (
                 _parts(target).scheme not in {"https", _parts(where).scheme}
                 or target == where
             ):
                 raise UnreachableError(
-                    f"{_shown(url)}: is redirected to itself or away from https, and "
-                    "not followed"
+                    f"{_shown(url)}: the server redirects to the same address or away "
+                    "from https, so unlet does not follow"
                 )
             where = target
         raise UnreachableError(
-            f"{_shown(url)}: is redirected more than {_MOST_REDIRECTS} times"
+            f"{_shown(url)}: the server redirects more than {_MOST_REDIRECTS} times"
         )
 
     def _patiently(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
-        """Return an answer, or the place that it redirects to.
+        """Return an answer, or the address that it redirects to.
 
-        Try again what may pass.
+        Repeat the request after an error that may pass.
         """
         for pause in _PAUSES:
             try:
@@ -213,7 +223,7 @@ class Client:
             wanted.check(body)
         except documents.BrokenError as error:
             raise TransientError(
-                f"{_shown(url)}: the answer is not JSON, or was cut off"
+                f"{_shown(url)}: the answer is not JSON, or is incomplete"
             ) from error
         etag = answer.headers.get("ETag", "")
         new = _Page(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
@@ -258,10 +268,12 @@ class Client:
             hint = (
                 None
                 if self._token is not None
-                else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
+                else "set GITHUB_TOKEN or run 'gh auth login' for a higher limit"
             )
             limit = ToolkitError(
-                f"{_server(where)}: rate limit reached; try again at {again}", hint=hint
+                f"{_server(where)}: the server's rate limit is reached; try again at "
+                f"{again}",
+                hint=hint,
             )
             return self._refused.setdefault(_server(where), limit)
         # The second is what GitHub says of a commit that there is not.
@@ -271,10 +283,12 @@ class Client:
             return NotFoundError(f"{where}: not found")
         if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
             fact = (
-                f"the token from {self._token.origin} is refused: "
+                f"the server refuses the token from {self._token.origin}: "
                 f"{said or 'status 401'}"
             )
-            return ToolkitError(f"{where}: {fact}", hint="renew it: gh auth login")
+            return ToolkitError(
+                f"{where}: {fact}", hint="renew the token: gh auth login"
+            )
         kind = (
             TransientError
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -284,7 +298,7 @@ class Client:
 
 
 def _limited(answer: requests.Response, said: str) -> float | None:
-    """Return the seconds until a refusal's rate limit has passed, None for another."""
+    """Return the seconds until a rate limit ends, or None for another refusal."""
     if answer.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
     after, reset = _number(answer, "Retry-After"), _number(answer, "X-RateLimit-Reset")
@@ -302,7 +316,7 @@ def _limited(answer: requests.Response, said: str) -> float | None:
 
 
 def _number(answer: requests.Response, name: str) -> int | None:
-    """Return the number in a header, which may be anything."""
+    """Return the number in a header, or None: the header may contain anything."""
     found = re.fullmatch(r"\s*([0-9]{1,10})\s*", answer.headers.get(name, ""))
     return int(found[1]) if found is not None else None
 
@@ -310,18 +324,18 @@ def _number(answer: requests.Response, name: str) -> int | None:
 def _unreachable(
     url: str, error: requests.RequestException, seconds: float
 ) -> UnreachableError:
-    """Return the error for a request without a complete answer in time."""
+    """Return the error for a request that got no complete answer in time."""
     reasons: tuple[tuple[type[requests.RequestException], str], ...] = (
-        (requests.ReadTimeout, f"no whole answer within {seconds:.3g} s"),
-        (requests.exceptions.SSLError, "its certificate is not trusted"),
-        (requests.exceptions.ChunkedEncodingError, "the answer was cut off"),
+        (requests.ReadTimeout, f"the answer was not complete within {seconds:.3g} s"),
+        (requests.exceptions.SSLError, "this machine does not trust its certificate"),
+        (requests.exceptions.ChunkedEncodingError, "the answer ended too early"),
     )
     reason = next(
         (said for kind, said in reasons if isinstance(error, kind)), "cannot be reached"
     )
     hint = (
-        "check the network, the proxy variables and REQUESTS_CA_BUNDLE; --git-dir "
-        "needs none"
+        "check the network, the proxy variables and REQUESTS_CA_BUNDLE, or use "
+        "--git-dir, which needs no network"
     )
     kind = (
         UnreachableError
@@ -341,7 +355,7 @@ def base_url(url: str, option: str) -> str:
         if parts.username is not None or parts.password is not None:
             raise UsageError(
                 f"{option}: contains a user name or password",
-                hint="a token comes from GITHUB_TOKEN",
+                hint="put the token into GITHUB_TOKEN instead",
             )
         if (
             parts.scheme in {"http", "https"}
@@ -354,7 +368,7 @@ def base_url(url: str, option: str) -> str:
 
 
 def _parts(url: str) -> SplitResult:
-    """Return the parts of a URL, perhaps from a server.
+    """Return the parts of a URL, which a server may have sent.
 
     Raise UnreachableError if it is not a URL.
     """
@@ -384,6 +398,6 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def _place(url: str) -> tuple[str, str, str]:
-    """Return where in the cache the answer of a URL is."""
+    """Return the place in the cache for the answer of a URL."""
     host = re.sub(r"[^A-Za-z0-9.-]", "_", _server(url))
     return "answers", f"h_{host}", hashlib.sha256(url.encode()).hexdigest()

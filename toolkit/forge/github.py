@@ -1,4 +1,4 @@
-"""The questions to GitHub about one repository, and the used fields of answers."""
+"""The questions to GitHub about one repository, and the fields of answers in use."""
 
 import re
 from collections.abc import Iterator
@@ -21,20 +21,20 @@ Sha = Annotated[str, Meta(pattern=r"\A[0-9a-f]{40}\Z")]
 
 
 class Signature(Struct, frozen=True, kw_only=True):
-    """When somebody committed."""
+    """The time at which somebody committed."""
 
     date: datetime
 
 
 class ApiMessage(Struct, frozen=True, kw_only=True):
-    """A commit's data from git."""
+    """The data of a commit that come from git."""
 
     committer: Signature
     message: str = ""
 
 
 class Object(Struct, frozen=True, kw_only=True):
-    """The git object behind a name."""
+    """The git object that a name stands for."""
 
     sha: Sha
 
@@ -58,9 +58,10 @@ class ApiRepository(Struct, frozen=True, kw_only=True):
 
 
 class Branch(Struct, frozen=True, kw_only=True):
-    """A branch: its full name in a list of branches, else its own.
+    """A branch.
 
-    With the repository for a pull request.
+    `name` is the full name in a list of branches, else its own name. In a pull request,
+    it comes with the repository.
     """
 
     ref: str
@@ -68,7 +69,7 @@ class Branch(Struct, frozen=True, kw_only=True):
 
     @property
     def remote(self) -> str | None:
-        """The URL for git; None if GitHub gives none, or it is not a server's."""
+        """The URL for git; None if GitHub gives none, or none of a server."""
         url = self.repo.clone_url if self.repo is not None else ""
         return url if url.startswith(("https://", "http://")) else None
 
@@ -109,9 +110,9 @@ class GitHub:
     def changes(
         self, ref: str, path: str, *, at_once: int = _PAGE
     ) -> Iterator[ApiCommit]:
-        """Yield the commits of a ref that changed the file at this path, newest first.
+        """Yield the commits that changed the file at this path, newest first.
 
-        Fetch pages on demand.
+        Start at a ref, and fetch pages as they are needed.
         """
         query = urlencode({"sha": ref, "path": path, "per_page": at_once})
         return self.client.pages(f"{self._at}/commits?{query}", ApiCommit)
@@ -130,13 +131,13 @@ class GitHub:
         found = self.client.json(at, _Comparison).merge_base_commit
         if found is None:
             raise ToolkitError(
-                f"{self.repository}: '{base}' and '{head}' have no commit in common"
+                f"{self.repository}: '{base}' and '{head}' share no commit"
             )
         return found.sha
 
 
 def connect(server: Server, *, timeout: float = 30.0) -> GitHub:
-    """Return a GitHub repository, without a request yet.
+    """Return a GitHub repository without sending a request.
 
     Raise UsageError for an invalid name or URL.
     """

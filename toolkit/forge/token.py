@@ -1,6 +1,6 @@
-"""Find the token: from a command, the environment, or `gh`.
+"""Find the token in a command's output, the environment, or `gh`.
 
-Never from an argument or a file of ours.
+It never comes from an argument, or from a file of unlet.
 """
 
 import os
@@ -19,7 +19,10 @@ _PUBLIC_HOST = "github.com"
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """A token, and its origin in words that may be shown; the value is in no repr."""
+    """A token, and where it comes from, in words that may be shown.
+
+    Its `repr` never shows the value.
+    """
 
     value: str
     origin: str
@@ -29,23 +32,23 @@ class Token(Struct, frozen=True, kw_only=True):
         # begins another one.
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.value):
             raise ToolkitError(
-                f"token from {self.origin}: is not one word of ASCII characters"
+                f"token from {self.origin}: must be one word of ASCII characters"
             )
 
     def __repr__(self) -> str:
         return f"Token(origin={self.origin!r})"
 
     def hidden_in(self, content: bytes) -> bytes:
-        """Remove the token from what a server says, which may repeat it."""
+        """Remove the token from a server's message, which may repeat it."""
         return content.replace(self.value.encode(), b"(the token)")
 
 
 def find_token(command: str | None, *, host: str) -> Token | None:
     """Return the token for the API's `host` from the first place with one, else None.
 
-    The places: the first line that `command` prints (words as for a shell, but none is
-    started), `$GITHUB_TOKEN`, `$GH_TOKEN`, `gh auth token`. Raise ToolkitError if the
-    command fails, without showing its output.
+    The places are: the first line that `command` prints (split as a shell does, but run
+    without one), `$GITHUB_TOKEN`, `$GH_TOKEN`, `gh auth token`. Raise ToolkitError if
+    the command fails, without showing its output.
     """
     if command is not None:
         try:
@@ -76,7 +79,7 @@ def find_token(command: str | None, *, host: str) -> Token | None:
 def _output(words: list[str], what: str) -> str:
     """Return the first line that a program prints.
 
-    It is not echoed, and what it says of a failure is not told.
+    Neither its output nor its error messages are shown.
     """
     with process.echoing(lambda _: None):
         done = process.run(words, env=variables(TOKEN), ok=None, timeout=_SECONDS)

@@ -1,5 +1,5 @@
 """git: one function for each call.
 
-unlet writes to the cache and temporary directories; only `pr` writes to a user's
+unlet writes to its cache and to temporary directories; only `pr` writes to a user's
 repository.
 """

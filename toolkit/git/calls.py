@@ -34,10 +34,10 @@ from toolkit.git import messages, urls
 IDENTITY = "unlet <unlet@localhost.invalid>"
 
 PLACEHOLDER = "YOUR NAME <YOU@EXAMPLE.ORG>"
-"""The author of mails for whom git has no name and address."""
+"""The author of mails if git knows no name and address."""
 
 AUTHOR = r"[^<>\n]*[^<>\s] <[^<>@\s]+@[^<>@\s]+>"
-"""The form of an author."""
+"""The form `NAME <EMAIL>` of an author."""
 
 # The date of what has none of its own: 2000-01-01.
 EPOCH = 946684800
@@ -110,17 +110,17 @@ _ALONE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 _AS_NAMED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": f"{os.devnull}/none"}
 
 _MEMORY_MIB = 1024
-"""The limit of git's own memory; packs that it maps do not count."""
+"""The limit of git's memory in MiB; packs that git maps do not count."""
 
 _NO_MEMORY = re.compile(
     r"^(?:fatal|error): .*(?:[Oo]ut of memory|[Cc]annot allocate memory)", re.MULTILINE
 )
 
 _WRITTEN_MIB = 512
-"""The limit of git's writing in our own repositories: several times a whole nixpkgs."""
+"""How many MiB git may write in our repositories: several times a whole nixpkgs."""
 
 _FETCHED_MIB = 4096
-"""The limit of a fetch; a nixpkgs with all of its history takes less."""
+"""How many MiB a fetch may write; nixpkgs with all of its history is smaller."""
 
 _HERMETIC = Path(__file__).with_name("hermetic.gitconfig")
 
@@ -203,7 +203,7 @@ def contributing() -> Mapping[str, str]:
 
 
 class CallFields(TypedDict, total=False):
-    """The options of a git run; see process.Command."""
+    """The options of a run of git, as in process.Command."""
 
     stdin: bytes | None
     ok: Collection[int] | None
@@ -249,7 +249,7 @@ def _require_space(said: str) -> None:
     ):
         raise FullError(
             f"git: {found[1].lower()}",
-            hint="free some space there, or name a directory with TMPDIR",
+            hint="free some space there, or set TMPDIR to another directory",
         )
 
 
@@ -270,7 +270,7 @@ def run_reading(
 def _read(
     words: Sequence[str], env: Mapping[str, str], **fields: Unpack[CallFields]
 ) -> process.Completed:
-    """Run git on a clone that is a stranger's."""
+    """Run git on a clone that may be a stranger's."""
     argv = ("git", *words)
     return _bounded(
         process.Command(
@@ -296,7 +296,10 @@ def _bounded(command: process.Command) -> process.Completed:
 
 @cache
 def _refuse_links(place: Path) -> None:
-    """Raise ToolkitError if git would read, and quote, a file through a link."""
+    """Raise ToolkitError if a link would make git read a file outside the clone.
+
+    git could quote the file's content in a message.
+    """
     top = next(
         (
             each
@@ -325,7 +328,7 @@ def _refuse_links(place: Path) -> None:
             is_link = entry.kind is inside.EntryKind.LINK and entry.path not in _LINKS
             if is_link and inside.leads_out(root, entry.path):
                 raise ToolkitError(
-                    f"{root / entry.path}: is a link that leads out of the clone's "
+                    f"{root / entry.path}: is a link that points outside the clone's "
                     "git directory"
                 )
 
@@ -333,13 +336,13 @@ def _refuse_links(place: Path) -> None:
 def worktree(directory: Path) -> Path:
     """Return the top of the worktree around a directory.
 
-    Raise ToolkitError if core.worktree leads elsewhere.
+    Raise ToolkitError if core.worktree points to another directory.
     """
     asked = ("rev-parse", "--path-format=absolute", "--show-toplevel")
     top = Path(run_reading(directory, *asked, found=False).names)
     if not directory.resolve().is_relative_to(top.resolve()):
         raise ToolkitError(
-            f"{directory}: its core.worktree leads elsewhere, to '{top}'"
+            f"{directory}: its core.worktree points to another directory, '{top}'"
         )
     return top
 
@@ -347,8 +350,8 @@ def worktree(directory: Path) -> Path:
 def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed:
     """Run git to compare files of a worktree, without its filters.
 
-    Git updates the index even if told not to lock it, so it gets a copy. The copy keeps
-    the index's date: git rereads files that are not older, since they may differ
+    Git updates the index even if it may not lock it, so it works on a copy. The copy
+    keeps the index's date: git rereads files that are not older, since they may differ
     although they look the same.
     """
     index = Path(
@@ -376,7 +379,7 @@ def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed
 def run_listing_new(top: Path) -> process.Completed:
     """Run git to list the new files of a worktree that the user does not ignore.
 
-    A file of patterns that the clone's own configuration names is not read.
+    It does not read a file of patterns that the clone's own configuration names.
     """
     asked = ("config", "-z", "--show-scope", "--type=path", "--get-all")
     listed = run_reading(top, *asked, "core.excludesFile", found=False, ok=(0, 1)).names
@@ -395,7 +398,7 @@ def run_listing_new(top: Path) -> process.Completed:
 
 
 def _filters(top: Path) -> Mapping[str, str]:
-    """Return the settings by which no filter of a repository's configuration runs."""
+    """Return the settings that keep a repository's filters from running."""
     asked = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
     listed = run_reading(top, *asked, found=False, ok=(0, 1)).names
     names = {name.rpartition(".")[0] for name in listed.split("\0") if name}
@@ -428,7 +431,7 @@ def run_contributing(
 def run_network(
     directory: Path, *arguments: str, **fields: Unpack[CallFields]
 ) -> process.Completed:
-    """Run git against a remote, in our own `directory`."""
+    """Run git against a remote, in a `directory` of ours."""
     argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
     return process.execute(
         process.Command(argv=argv, env=network(), writes=_FETCHED_MIB, **fields)

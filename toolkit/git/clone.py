@@ -1,4 +1,4 @@
-"""A user's clone: remotes, branches, the author of commits in it, fetches into it."""
+"""A user's clone: its remotes, its branches, its authors, and fetches into it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -94,11 +94,9 @@ def open_clone(directory: Path, remote: str) -> Clone:
 
 
 def branches(directory: Path, upstream: str) -> Branches:
-    """List the branches of the clone at `directory`.
+    """Return the branches of the clone at `directory`.
 
-    `upstream` is `OWNER/NAME` on GitHub.
-
-    Raise ToolkitError if it is not a repository.
+    `upstream` is `OWNER/NAME` on GitHub. Raise ToolkitError if it is not a repository.
     """
     with reading.explaining(directory):
         head, common = (
@@ -140,9 +138,10 @@ def branches(directory: Path, upstream: str) -> Branches:
 
 
 def find_base(clone: Clone, name: str) -> Base:
-    """Return the commit of a branch, upstream's first, or of another commit name.
+    """Return the commit of a branch, or of any other name of a commit.
 
-    Raise ToolkitError if the clone does not know the name.
+    A branch of upstream has precedence. Raise ToolkitError if the clone does not know
+    the name.
     """
     upstream = (
         owner_and_name(clone.remotes[clone.upstream])
@@ -170,14 +169,14 @@ def find_base(clone: Clone, name: str) -> Base:
     except UsageError:
         raise UsageError(f"--base: {name!r} is not a commit, branch or tag") from None
     except ToolkitError as error:
-        hint = "--base NAME; --fetch gets what is not there"
+        hint = "name one that exists with --base NAME, or add --fetch to download it"
         raise ToolkitError(
             f"{clone.top}: has no branch, tag or commit '{name}'", hint=hint
         ) from error
 
 
 def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
-    """Fetch branches from the remotes in their names, else from upstream's remote.
+    """Fetch branches from the remotes that their names begin with, else from upstream.
 
     Only these remote-tracking branches move in the clone. Raise ToolkitError if the
     fetch fails.
@@ -204,7 +203,7 @@ def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
 def fetch_files(clone: Clone, commit: Oid) -> None:
     """Fetch the objects that `reading.missing_files` returns.
 
-    Raise ToolkitError if that fails.
+    Raise ToolkitError if the fetch fails.
     """
     missing = reading.missing_files(clone.common, commit)
     if not missing:
@@ -241,8 +240,8 @@ def _fetch(clone: Clone, remote: str, *words: str, stdin: bytes | None = None) -
 def people(clone: Clone) -> Mapping[str, str]:
     """Return the `author` and the `committer` of future commits in the clone.
 
-    Raise ToolkitError if git does not know its user, and for an address that nixpkgs'
-    CI rejects.
+    Raise ToolkitError if git does not know the user, or if nixpkgs' CI would reject the
+    address.
     """
     found: dict[str, str] = {}
     hint = (
@@ -261,21 +260,21 @@ def people(clone: Clone) -> Mapping[str, str]:
         if not re.search(r"<.+@.*>$", found[who]):
             # As nixpkgs' CI sees it (ci/github-script/lint-commits.js there).
             raise ToolkitError(
-                f"{clone.top}: the {who} '{found[who]}' has no address with an @",
+                f"{clone.top}: the email address of the {who} '{found[who]}' has no @",
                 hint=hint,
             )
     return found
 
 
 def branch_commit(clone: Clone, branch: str) -> Oid | None:
-    """Return the commit of a local branch, None if it does not exist.
+    """Return the commit of a local branch, or None if the branch does not exist.
 
     Raise UsageError for an invalid branch name.
     """
     if calls.run_reading(
         clone.common, "check-ref-format", "--branch", branch, ok=None
     ).status != 0 or (branch.startswith(("-", "@{"))):
-        raise UsageError(f"--branch: {branch!r} cannot be the name of a branch")
+        raise UsageError(f"--branch: {branch!r} is not a valid name for a branch")
     asked = calls.run_reading(
         clone.common,
         "rev-parse",
@@ -333,7 +332,7 @@ def _place(url: str) -> str:
 
 
 def _home(clone: Clone) -> str | None:
-    """Return the remote of upstream's branches, None for a clone without remotes."""
+    """Return the remote that has upstream's branches; None without remotes."""
     named = (
         name for name in ("upstream", "origin", *clone.remotes) if name in clone.remotes
     )
@@ -369,7 +368,7 @@ def github_owner(url: str) -> str | None:
 
 
 def _rank(name: str, ours: set[str]) -> tuple[int, str]:
-    """Return how much a ref is to be trusted, less is more, and the branch's name."""
+    """Return how far a ref can be trusted (less is more), and the branch's name."""
     if name.startswith("refs/remotes/"):
         remote, _, short = name.removeprefix("refs/remotes/").partition("/")
         return 0 if remote in ours else {"upstream": 1, "origin": 2}.get(

@@ -30,7 +30,7 @@ _NEW_FILE = "100644"
 
 
 class Workshop(Struct, frozen=True, kw_only=True):
-    """A temporary repository for new commits, outside of the user's clone."""
+    """A temporary repository for new commits, outside the user's clone."""
 
     clone: Clone
     directory: Path
@@ -61,9 +61,9 @@ class Workshop(Struct, frozen=True, kw_only=True):
     def series(
         self, base: Oid, commits: Sequence[tuple[Sequence[FileChange], str]]
     ) -> tuple[Oid, ...]:
-        """Commit files by their messages, each commit on the one before.
+        """Commit files, one commit for each message, each on top of the one before.
 
-        See `commit`.
+        Raise ToolkitError if signing fails.
         """
         made: list[Oid] = []
         for changed, message in commits:
@@ -96,9 +96,10 @@ class Workshop(Struct, frozen=True, kw_only=True):
         except CommandError as error:
             if not self.signed:
                 raise
-            hint = "git config commit.gpgSign false makes commits without a signature"
+            hint = "git config commit.gpgSign false turns signatures off"
             raise ToolkitError(
-                f"{self.clone.top}: cannot sign: {reading.fact(error.stderr)}",
+                f"{self.clone.top}: git cannot sign the commit: "
+                f"{reading.fact(error.stderr)}",
                 hint=hint,
             ) from error
         return Oid(made)
@@ -116,7 +117,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return found[1]
 
     def recorded(self, base: Oid, tip: Oid) -> tuple[DecodedCommit, ...]:
-        """Return the commits of `tip` that `base` lacks, the oldest first."""
+        """Return the commits of `tip` that `base` lacks, oldest first."""
         span = f"{base}..{tip}"
         found = DecodedCommit.iter_items(self.repo, span, reverse=True, topo_order=True)
         return tuple(commit for commit in found if isinstance(commit, DecodedCommit))
@@ -124,9 +125,8 @@ class Workshop(Struct, frozen=True, kw_only=True):
     def pick(self, commit: DecodedCommit, onto: Oid) -> Oid | None:
         """Apply a commit as `git cherry-pick` does.
 
-        Return None if nothing of it remains.
-
-        Raise ToolkitError if it conflicts.
+        Return None if the commit would change nothing. Raise ToolkitError if it
+        conflicts.
         """
         (parent,) = commit.parents
         if parent.hexsha == onto:
@@ -140,8 +140,8 @@ class Workshop(Struct, frozen=True, kw_only=True):
             where = ", ".join(dict.fromkeys(conflicting))
             fact = f"{commit.hexsha[:12]} '{commit.summary!s}' conflicts in {where}"
             hint = (
-                f"in the worktree, git rebase --interactive {parent.hexsha[:12]} "
-                "lets you change or drop the commit"
+                f"run git rebase --interactive {parent.hexsha[:12]} in the worktree "
+                "to change or drop the commit"
             )
             raise ToolkitError(f"{self.clone.top}: commit {fact}", hint=hint)
         if tree == self.repo.commit(onto).tree.hexsha:
@@ -162,7 +162,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     ) -> str:
         """Run git with the clone's configuration and objects, and return stdout.
 
-        New objects stay here.
+        New objects stay in the temporary repository.
         """
         return self._git(*arguments, env=env, **fields).text
 
@@ -197,13 +197,14 @@ class Workshop(Struct, frozen=True, kw_only=True):
             )
         except CommandError as error:
             raise ToolkitError(
-                f"{self.clone.top}: cannot be written: {reading.fact(error.stderr)}"
+                f"{self.clone.top}: git cannot write to it: "
+                f"{reading.fact(error.stderr)}"
             ) from error
 
 
 @contextmanager
 def workshop(clone: Clone) -> Generator[Workshop]:
-    """Yield a temporary repository; its commits are signed if `commit.gpgSign` is on."""
+    """Yield a temporary repository, which signs if `commit.gpgSign` is on."""
     asked = calls.run_contributing(
         clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1)
     )

@@ -1,4 +1,4 @@
-"""Read anybody's diffs: their paths by git, their lines by unidiff."""
+"""Read anybody's diffs: git finds their paths, and unidiff their lines."""
 
 import io
 import re
@@ -21,14 +21,14 @@ def read_diff(diff: bytes, name: str = "patch") -> PatchSet:
         return PatchSet(io.StringIO(diff.decode("utf-8", "replace"), newline="\n"))
     except UnidiffParseError as error:
         raise ToolkitError(
-            f"{name}: unidiff cannot read it: {str(error).strip()}"
+            f"{name}: is not a diff that can be read: {str(error).strip()}"
         ) from error
 
 
 def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
-    """Return the paths that a diff changes, in its order, a moved file's new one.
+    """Return the paths that a diff changes, in its order.
 
-    Raise ToolkitError without a diff.
+    For a moved file, return the new path. Raise ToolkitError if there is no diff.
     """
     with files.temporary() as directory:
         try:
@@ -47,7 +47,7 @@ def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
 
 
 def named(diff: bytes) -> tuple[PurePosixPath, ...]:
-    """Return all paths in a diff, also the former ones of moved files.
+    """Return all paths in a diff, including the former paths of moved files.
 
     Raise ToolkitError as `touched` does, and for a path outside the tree or a
     submodule.
@@ -58,7 +58,7 @@ def named(diff: bytes) -> tuple[PurePosixPath, ...]:
         diff,
         re.MULTILINE,
     ):
-        raise ToolkitError("patch: changes a submodule, which has nothing to evaluate")
+        raise ToolkitError("patch: changes a submodule, which Nix cannot evaluate")
     moved = [
         name.decode("utf-8", "replace")
         for name in re.findall(rb"^(?:rename|copy) from (.+)$", diff, re.MULTILINE)
@@ -72,5 +72,5 @@ def named(diff: bytes) -> tuple[PurePosixPath, ...]:
         ),
         None,
     ):
-        raise ToolkitError(f"patch: names the unsafe path '{unsafe}'")
+        raise ToolkitError(f"patch: contains the unsafe path '{unsafe}'")
     return found

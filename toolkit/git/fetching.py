@@ -1,4 +1,4 @@
-"""Fetch a few files of one commit from a remote, without other blobs."""
+"""Fetch a few files of one commit from a remote, without the other files."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from toolkit.writable import WritableRoot
 _FILTER = "--filter=blob:none"
 
 ALONE = ("--no-recurse-submodules", "--no-auto-maintenance")
-"""The options of a fetch that does nothing besides."""
+"""The options of a fetch that has no further effects, such as fetching tags."""
 
 _UNREACHABLE = re.compile(
     r"[Cc]ould not resolve|Name or service not known|Temporary failure in "
@@ -30,9 +30,9 @@ _UNREACHABLE = re.compile(
 
 
 def resolve_remote(url: str, rev: str) -> Oid:
-    """Ask a remote for the current commit of `rev`: a branch, a tag, a full ref.
+    """Return the current commit of `rev` on a remote: a branch, tag or full ref.
 
-    Raise ToolkitError for an unknown name and for a remote that does not answer.
+    Raise ToolkitError for an unknown name, or if the remote does not answer.
     """
     reading.check_rev(rev)
     url = RemoteUrl(url)
@@ -110,7 +110,7 @@ def fetch(
 
 
 def _head(url: str, rev: str, into: Path) -> Oid:
-    """Make the commit that was fetched the repository's HEAD."""
+    """Make HEAD of the repository the commit that was fetched."""
     asked = ("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}")
     answer = calls.run_hermetic(into, *asked, ok=None)
     if answer.status != 0:
@@ -122,7 +122,7 @@ def _head(url: str, rev: str, into: Path) -> Oid:
 
 def _unknown(url: str, rev: str) -> ToolkitError:
     hint = (
-        "a remote needs all 40 digits of a commit id"
+        "a remote accepts only a commit id of all 40 digits"
         if re.fullmatch(r"[0-9a-f]{4,39}", rev)
         else None
     )
@@ -132,14 +132,14 @@ def _unknown(url: str, rev: str) -> ToolkitError:
 
 
 def _explained(url: str, rev: str, said: str) -> ToolkitError:
-    """Return the error for what git said on stderr about a remote."""
+    """Return the error for git's stderr about a remote."""
     if re.search(r"couldn't find remote ref|not our ref|no such remote ref", said):
         return _unknown(url, rev)
     fact = f"{without_passwords(url)}: git cannot fetch from it: {reading.fact(said)}"
     if _UNREACHABLE.search(said):
         hint = (
-            "check the network; --offline uses what was fetched before, --nixpkgs "
-            "a directory or the specimen"
+            "check the network; or use --offline for what was fetched before, or "
+            "--nixpkgs with a directory or specimen"
         )
         return UnreachableError(fact, hint=hint)
     return ToolkitError(fact)

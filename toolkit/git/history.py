@@ -1,4 +1,4 @@
-"""The history of one file in a clone, by few git processes."""
+"""The history of one file in a clone, read with few git processes."""
 
 import os
 import re
@@ -50,7 +50,7 @@ def versions(
 ) -> list[tuple[FileCommit, PurePosixPath]]:
     """Return the newest ancestors that changed a file, with its path at that time.
 
-    Renames are followed. A merge counts if the file differs from that of each parent.
+    Follow renames. A merge counts if its file differs from that of every parent.
     """
     options = (
         "--follow",
@@ -86,7 +86,7 @@ def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
 def changed(directory: Path) -> tuple[PurePosixPath, ...]:
     """Return the files of the worktree at `directory` that differ from HEAD.
 
-    Raise ToolkitError if the worktree is elsewhere.
+    Raise ToolkitError if the worktree is in another directory.
     """
     calls.worktree(directory)
     how = ("--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z")
@@ -97,7 +97,7 @@ def changed(directory: Path) -> tuple[PurePosixPath, ...]:
 
 
 def commits(repository: Path, base: Oid, head: Oid) -> tuple[RangeCommit, ...]:
-    """Return the commits of a range, the oldest first."""
+    """Return the commits of a range, oldest first."""
     form = f"--format=%H{_FIELD}%P{_FIELD}%s"
     options = ("--reverse", "--topo-order", "--no-show-signature", "-z", form)
     listed = calls.run_reading(
@@ -139,7 +139,7 @@ def differing(
 
 
 def _records(output: bytes) -> Iterator[tuple[FileCommit, str]]:
-    """Yield the commits of a log in our format, each with the lines behind it."""
+    """Yield the commits of a log in our format, each with the lines that follow it."""
     for record in _BEGINNING.split(output.decode("utf-8", "replace"))[1:]:
         oid, date, message = record.split(_FIELD, 2)
         subject, _, rest = message.rpartition(_FIELD)

@@ -50,7 +50,7 @@ class NewCommit(Struct, frozen=True, kw_only=True):
 def throwaway(*commits: NewCommit, date: int | None) -> Generator[Path]:
     """Yield a repository with these commits on `main`, not checked out.
 
-    They are of `date`, None is now.
+    The commits have the date `date`; None stands for now.
     """
     with files.temporary() as name:
         made = name / "repository"
@@ -62,7 +62,7 @@ def throwaway(*commits: NewCommit, date: int | None) -> Generator[Path]:
 
 
 def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
-    """Yield commits in the form of git-fast-import(1), which makes all at once."""
+    """Yield commits in the form of git-fast-import(1), which creates them all."""
     for commit in commits:
         yield f"commit refs/heads/main\nauthor {commit.author} {date} +0000\n".encode()
         yield f"committer {calls.IDENTITY} {date} +0000\n".encode()
@@ -89,11 +89,11 @@ class Mails(Struct, frozen=True, kw_only=True):
 def series(
     commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None
 ) -> Mails:
-    """Return consecutive commits as mails, and as one diff of them all.
+    """Return consecutive commits as mails, and as one diff.
 
-    Each mail has the date `committed`, that of the pin in seconds since the epoch, by
-    default now; its author is git's user. All else depends on the commits alone. Mails
-    are called `0001-….patch` after their subjects, which have the prefix `[PATCH 1/2]`;
+    Each mail has the date `committed` in seconds since the epoch, by default now; its
+    author is git's user. Nothing else depends on anything but the commits. Mails are
+    called `0001-….patch` after their subjects, which have the prefix `[PATCH 1/2]`;
     `git am` removes it.
     """
     base = NewCommit(files={target: commits[0].before})
@@ -110,11 +110,10 @@ def series(
 
 
 def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -> Patch:
-    """Return a commit as a mail after `number - 1` others.
+    """Return a commit as a mail that follows `number - 1` others.
 
-    Date and author as for `series`.
-
-    Its subject has no number, so it does not change the bytes of the others.
+    Its date and author are as for `series`. Its subject has no number, so it does not
+    change the bytes of the others.
     """
     base = NewCommit(
         files={

@@ -1,8 +1,8 @@
-"""Filter git's stderr about a clone for display.
+"""Filter git's stderr about a clone before it is shown.
 
-A clone's files and links are a stranger's: git's quotations may come from any file of
-this machine. So only git's own phrases are shown, with words of the command, existing
-paths, and the system's reasons.
+A clone's files and links may be a stranger's, so git could quote any file of this
+machine. Only git's own phrases are shown, with words of the command, existing paths,
+and the system's reasons.
 """
 
 import os

@@ -1,13 +1,13 @@
-"""Commits and files of one repository as GitPython's objects, read by git.
+"""Commits and files of one repository as objects of GitPython, read by git.
 
-GitPython runs git through `process` here, as all of the program does: with an
-environment of ours and in a session of its own, on the one repository that was named.
-Its own way would take over GIT_DIR and the like from the environment.
+GitPython runs git through `process` here, as the rest of the program does: with our
+environment, in a session of its own, on the one named repository. By itself, it would
+inherit variables such as GIT_DIR.
 
-References, configuration, remotes, index and worktrees are git's alone (`program`):
-GitPython reads and writes their files by itself, knows no reftables, no conditional
-configuration and no sparse index, signs nothing, and makes up an identity if there is
-none. Its diffs ask for submodules, file by file.
+Only git (`program`) handles references, configuration, remotes, index and worktrees.
+GitPython reads and writes those files itself: it knows no reftables, no conditional
+configuration and no sparse index, signs nothing, and invents an identity if there is
+none. Its diffs also look for submodules in each file.
 """
 
 import codecs
@@ -32,7 +32,7 @@ _CHUNK = 1 << 20
 
 
 class _Git(Git):
-    """Git as GitPython calls it, with a git `directory` and the `variables`."""
+    """Git as GitPython calls it, with a git `directory` and environment `variables`."""
 
     def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
         super().__init__(directory)
@@ -63,7 +63,7 @@ class _Git(Git):
 class _Repo(Repo):
     """A repository without a worktree.
 
-    GitPython's constructor would look for one, in the environment as well.
+    GitPython's constructor would also search the environment for a worktree.
     """
 
     def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class _Repo(Repo):
 
 
 class DecodedCommit(git.Commit):
-    """A commit decoded by its header `encoding`, which GitPython 3.2.1 ignores."""
+    """A commit decoded with its header `encoding`, which GitPython 3.2.1 ignores."""
 
     def _deserialize(self, stream: io.BytesIO) -> git.Commit:
         content = stream.read()
@@ -100,12 +100,11 @@ def opened(
 
 
 def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes] | None:
-    """Return id and content of a file (`ID`, `COMMIT:PATH`).
+    """Return the id and content of a file (`ID`, `COMMIT:PATH`).
 
-    None if it is missing or not a file.
-
-    A file with more than `most` bytes is cut one byte after that. Raise CommandError if
-    git cannot read it. One process answers all questions about a repository.
+    Return None if it is missing or not a file. Cut a longer file after `most` bytes and
+    one more. Raise CommandError if git cannot read it. One process answers all
+    questions about a repository.
     """
     try:
         header: Any = repo.git.stream_object_data(name)  # bytes, which it calls texts

@@ -28,7 +28,7 @@ class Stacked(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def called(name: str) -> Generator[None]:
-    """Add a patch's file name to errors about it."""
+    """Add the file name of a patch to errors about it."""
     try:
         yield
     except ToolkitError as error:
@@ -44,24 +44,25 @@ def apply(
 
     Other files are ignored.
 
-    `reverse` undoes it. Raise ToolkitError with git's reason if it is no patch of the
-    file, deletes it or does not fit.
+    `reverse` undoes it. Raise ToolkitError with git's reason if the patch does not
+    change the file, deletes it, or does not apply.
     """
     options = (*(("--reverse",) if reverse else ()), f"--include={target}")
     after = outcome(patch, {target: reading.TreeFile(content=content)}, *options)
     paths = diffs.touched(patch)
     if target not in paths:
         others = ", ".join(map(str, paths[:3])) + (", …" if len(paths) > 3 else "")  # noqa: PLR2004
-        raise ToolkitError(f"patch: does not touch '{target}', only {others}")
+        raise ToolkitError(f"patch: changes {others}, but not '{target}'")
     return _kept(after, target)
 
 
 def changes(
     patch: bytes, read: Callable[[PurePosixPath], bytes | None]
 ) -> tuple[FileChange, ...]:
-    """Return a patch's effect on the files that `read` returns, None if missing.
+    """Return a patch's effect on the files that `read` returns.
 
-    Raise ToolkitError with git's reason if it does not apply, or deletes a file.
+    `read` returns None for a missing file. Raise ToolkitError with git's reason if the
+    patch does not apply, or deletes a file.
     """
     before = {path: read(path) for path in diffs.touched(patch)}
     there = {
@@ -79,9 +80,9 @@ def changes(
 def outcome(
     patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: str
 ) -> Mapping[PurePosixPath, TreeFile]:
-    """Return the files, and the patch's new ones, after `git apply` with `options`.
+    """Return the files after `git apply` with `options`, including new ones.
 
-    Raise ToolkitError with git's reason if it does not apply.
+    Raise ToolkitError with git's reason if the patch does not apply.
     """
     with files.temporary() as directory:
         for path, file in before.items():
@@ -94,7 +95,7 @@ def outcome(
             if "No valid patches" in error.stderr:
                 raise ToolkitError("patch: contains no diff") from error
             raise ToolkitError(
-                f"patch: does not apply: {reading.fact(error.stderr)}"
+                f"patch: does not apply to this nixpkgs: {reading.fact(error.stderr)}"
             ) from error
         return {
             PurePosixPath(entry.path): reading.read_file(directory, entry.path)
@@ -104,7 +105,7 @@ def outcome(
 
 
 def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:
-    """Apply mails in order by `git am` to a commit that has only these files."""
+    """Apply mails in order with `git am` to a commit that has only these files."""
     with mailing.throwaway(
         mailing.NewCommit(files=files), date=calls.EPOCH
     ) as checkout:
@@ -142,7 +143,7 @@ def _files(checkout: Path, commit: str) -> Iterator[tuple[PurePosixPath, bytes]]
 
 def _kept(after: Mapping[PurePosixPath, TreeFile], path: PurePosixPath) -> bytes:
     if path not in after:
-        raise ToolkitError(f"patch: takes '{path}' away")
+        raise ToolkitError(f"patch: deletes '{path}'")
     if after[path].mode not in {reading.FILE, reading.EXECUTABLE}:
-        raise ToolkitError(f"patch: makes '{path}' a link")
+        raise ToolkitError(f"patch: turns '{path}' into a link")
     return after[path].content

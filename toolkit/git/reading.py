@@ -24,7 +24,7 @@ FILE, EXECUTABLE, LINK = "100644", "100755", "120000"
 _AS_THEY_ARE = "* -text -eol -filter -ident -working-tree-encoding\n"
 
 MAXIMUM_BYTES = 32 << 20
-"""The limit of a file of a tree; the largest of nixpkgs has 20 MB."""
+"""The size limit of a file in a tree; the largest file of nixpkgs has 20 MB."""
 
 
 class Located(Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class TreeEntry(Struct, frozen=True, kw_only=True):
     def is_submodule(self) -> bool:
         """Return whether the entry is a submodule.
 
-        Its `blob` is not an object of this repository.
+        Its `blob` is then not an object of this repository.
         """
         return self.mode == _SUBMODULE
 
@@ -65,8 +65,8 @@ def is_repository(directory: Path) -> bool:
 def locate(directory: Path, rev: str = "HEAD") -> Located:
     """Find the commit that `rev` names in the repository at `directory`.
 
-    A branch that only remotes have (`nixos-25.11` for `origin/nixos-25.11`) is found
-    too, if all of them agree. Raise ToolkitError if git cannot read it.
+    It also finds a branch that only remotes have (`nixos-25.11` for
+    `origin/nixos-25.11`), if they all agree. Raise ToolkitError if git cannot read it.
     """
     check_rev(rev)
     with explaining(directory):
@@ -80,7 +80,7 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
 def entries(
     repository: Path, commit: Oid, paths: Sequence[PurePosixPath]
 ) -> tuple[TreeEntry, ...]:
-    """Return the files of a commit at and below `paths`; a missing path adds none."""
+    """Return the files of a commit at and below `paths`; ignore missing paths."""
     with explaining(repository):
         listed = calls.run_reading(
             repository,
@@ -105,11 +105,9 @@ def entries(
 def contents(
     repository: Path, names: Sequence[str], *, most: int | None = None
 ) -> tuple[tuple[Oid, bytes] | None, ...]:
-    """Return id and content of each file (`ID`, `COMMIT:PATH`), None for a missing one.
+    """Return the id and content of each file (`ID`, `COMMIT:PATH`), in one process.
 
-    By one process.
-
-    A file with more than `most` bytes is cut one byte after that.
+    Return None for a missing file. Cut a longer file after `most` bytes and one more.
     """
     from toolkit.git import objects  # noqa: PLC0415 - GitPython, which most commands do without
 
@@ -122,7 +120,7 @@ def read_objects(
 ) -> tuple[bytes, ...]:
     """Return the content of each file, as `contents` does.
 
-    Raise ToolkitError for a missing or longer one.
+    Raise ToolkitError for a missing or too long file.
     """
     with explaining(repository):
         found = contents(repository, names, most=most)
@@ -131,21 +129,21 @@ def read_objects(
             raise _missing(repository, name)
         if most is not None and len(each[1]) > most:
             raise ToolkitError(
-                f"{repository}: the file {name[:12]} has more than {most >> 20} MiB"
+                f"{repository}: the file {name[:12]} is larger than {most >> 20} MiB"
             )
     return tuple(each[1] for each in found if each is not None)
 
 
 def _missing(repository: Path, name: str) -> ToolkitError:
     hint = (
-        "a partial clone lacks files: name its remote instead, with --nixpkgs URL "
-        "--rev REV"
+        "this partial clone lacks some files: name its remote instead, with "
+        "--nixpkgs URL --rev REV"
     )
     return ToolkitError(f"{repository}: object '{name}' is missing", hint=hint)
 
 
 def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
-    """Return those of `oids` that the repository lacks, by one git process."""
+    """Return those of `oids` that the repository lacks, with one git process."""
     asked = "".join(f"{oid}\n" for oid in oids).encode()
     answer = calls.run_reading(
         repository, "cat-file", "--batch-check", "--buffer", stdin=asked
@@ -170,10 +168,8 @@ def export(
 ) -> tuple[TreeEntry, ...]:
     """Write the files of a commit at and below `paths` into the directory `into`.
 
-    Submodules are left out.
-
-    Attributes such as `export-subst` have no effect: the files are the blobs, byte for
-    byte.
+    Omit submodules. Attributes such as `export-subst` have no effect: each file is its
+    blob, byte for byte.
     """
     found = tuple(
         entry for entry in entries(repository, commit, paths) if not entry.is_submodule
@@ -184,14 +180,15 @@ def export(
             or entry.path.is_absolute()
         ):
             raise ToolkitError(
-                f"{repository}: commit {commit.short} has the unsafe path "
-                f"'{entry.path}'"
+                f"{repository}: commit {commit.short} contains the unsafe path '"
+                f"{entry.path}'"
             )
     links = tuple(f"{entry.path}/" for entry in found if entry.mode == LINK)
     for entry in found:
         if str(entry.path).startswith(links):
             raise ToolkitError(
-                f"{repository}: commit {commit.short} has '{entry.path}' below a link"
+                f"{repository}: commit {commit.short} has the file '{entry.path}' "
+                "below a link"
             )
     try:
         _check_out(repository, found, into)
@@ -203,9 +200,9 @@ def export(
 
 
 def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path) -> None:
-    """Let git write files from a repository of ours with the same objects.
+    """Let git write the files, from our own repository with the same objects.
 
-    Its attributes change nothing.
+    Its attributes change no file.
     """
     into.mkdir(parents=True, exist_ok=True)
     listed = b"".join(
@@ -235,7 +232,7 @@ def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path) -> No
 
 
 def check_rev(rev: str) -> None:
-    """Raise UsageError if git could take the name of a commit for an option."""
+    """Raise UsageError if git could mistake the name of a commit for an option."""
     if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(
         r"\.\.|\^[@!-]", rev
     ):
@@ -243,7 +240,7 @@ def check_rev(rev: str) -> None:
 
 
 def _commit(directory: Path, rev: str) -> tuple[str, str]:
-    """Return the git directory that all worktrees share, and the id of the commit."""
+    """Return the git directory that all worktrees share, and a commit's id."""
     asked = ("rev-parse", "--path-format=absolute", "--git-common-dir")
     found = calls.run_reading(
         directory, *asked, f"{rev}^{{commit}}", ok=None, found=False
@@ -258,9 +255,9 @@ def _commit(directory: Path, rev: str) -> tuple[str, str]:
 
 
 def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
-    """Return the commit of the remotes' branch `rev`.
+    """Return the commit of a branch `rev` of the remotes.
 
-    `said` is what git said of the name itself.
+    `said` is git's message about the name itself.
     """
     if not re.search(
         r"unknown revision|ambiguous argument|bad revision|Needed a single revision",
@@ -278,7 +275,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
     )
     if len(set(found.values())) > 1:
         raise ToolkitError(
-            f"{directory}: '{rev}' is a different commit in each of "
+            f"{directory}: '{rev}' means a different commit in each of "
             f"{', '.join(sorted(found))}"
         )
     if not found:
@@ -290,7 +287,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
 
 
 def _elsewhere(directory: Path, rev: str) -> str:
-    """Return the command that may bring a missing commit, else one that lists all."""
+    """Return the command that may fetch a missing commit, or one that lists all."""
     git = f"git -C {quote(str(directory))}"
     listed = ("config", "-z", "--name-only", "--get-regexp", r"^remote\..*\.url$")
     found = calls.run_reading(directory, *listed, found=False, ok=(0, 1)).names
@@ -299,12 +296,12 @@ def _elsewhere(directory: Path, rev: str) -> str:
     if remotes and re.fullmatch(r"[\w./-]+", rev):
         remote = "origin" if "origin" in remotes else remotes[0]
         return f"{git} fetch {quote(remote)} {quote(rev)}"
-    return f"'{git} log --oneline' lists its commits"
+    return f"run '{git} log --oneline' to list its commits"
 
 
 @contextmanager
 def explaining(directory: Path) -> Generator[None]:
-    """Raise a failure of git in the block as `explained` does."""
+    """Turn a failure of git in the block into the error that `explained` returns."""
     try:
         yield
     except CommandError as error:
@@ -324,7 +321,7 @@ def explained(directory: Path, said: str) -> ToolkitError:
         said,
     )
     advice = (
-        "if it is a partial or shallow clone, name its remote instead"
+        "if this is a partial or shallow clone, name its remote instead"
         if lacks
         else None
     )
@@ -355,7 +352,7 @@ def read_file(
     follow: bool = False,
     most: int = MAXIMUM_BYTES,
 ) -> TreeFile:
-    """Return a file or a link below a root; with `follow`, the file behind the link.
+    """Return a file or a link below a root; with `follow`, the link's file.
 
     Raise ToolkitError as `toolkit.inside.read` does.
     """
@@ -370,7 +367,7 @@ def read_file(
 def write_file(root: WritableRoot, path: PurePosixPath | str, file: TreeFile) -> None:
     """Write a file or a link with its parent directories; replace an older file.
 
-    Raise OSError as `WritableRoot` does, and for a link in place of something.
+    Raise OSError as `WritableRoot` does, and if a link stands for a directory above it.
     """
     if file.mode == LINK:
         root.link(path, os.fsdecode(file.content))
@@ -379,7 +376,7 @@ def write_file(root: WritableRoot, path: PurePosixPath | str, file: TreeFile) ->
 
 
 def blob_id(content: bytes) -> Oid:
-    """Return git's id for a file with this content."""
+    """Return the id that git gives a file with this content."""
     return Oid(
         hashlib.sha1(
             b"blob %d\0" % len(content) + content, usedforsecurity=False

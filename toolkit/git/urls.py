@@ -1,4 +1,4 @@
-"""URLs of repositories: which protocols git may use, by who wrote the URL.
+"""URLs of repositories: the protocols that git may use, by who wrote the URL.
 
 git starts a program for any other protocol: `git-remote-x` for `x::…` and `x://…`
 (gitremote-helpers(7)).
@@ -25,15 +25,15 @@ class RemoteUrl(str):
     __slots__ = ()
 
     def __new__(cls, url: str, *, protocols: tuple[str, ...] = USERS) -> Self:
-        """Check the protocol, and that git takes the URL for no option."""
+        """Check the protocol, and that git cannot mistake the URL for an option."""
         name = protocol(url)
         if name not in protocols:
             known = f"{', '.join(protocols[:-1])} and {protocols[-1]}"
             shown = without_passwords(url)
-            place = "a path" if name == "file" else f"'{name}'"
+            fact = "read a path" if name == "file" else f"use the protocol '{name}'"
             raise ToolkitError(
-                f"{shown!r}: {place} is not a protocol that is used here",
-                hint=f"only {known} are; a directory is named with --nixpkgs",
+                f"{shown!r}: unlet does not {fact} here",
+                hint=f"use {known}, or name a directory with --nixpkgs",
             )
         if url.startswith("-") or not url.isprintable():
             raise ToolkitError(f"{url!r}: is not a URL")
@@ -41,7 +41,10 @@ class RemoteUrl(str):
 
 
 def protocol(url: str) -> str:
-    """Return the protocol that git would use: `file` for a path, `x::` for a helper."""
+    """Return the protocol that git would use.
+
+    It is `file` for a path, and `x::` for a helper.
+    """
     if (helper := re.match(r"[\w+.-]*::", url)) is not None:
         return helper[0]
     if (scheme := re.match(r"([^/:]*)://", url)) is not None:

@@ -32,9 +32,9 @@ class Worktree(Struct, frozen=True, kw_only=True):
     """A worktree of a clone.
 
     `branch` is None if it has a commit checked out, as during a rebase. `made_for` is
-    the branch for which `adding` created it, None if someone else did. `locked` is why
-    it must stay. `entry` is what git knows of it, a directory of the clone
-    (gitrepository-layout(5), worktrees); None for the clone's own.
+    the branch for which `adding` created it, None if someone else did. `locked` is the
+    reason why it must stay. `entry` is git's record of it, a directory in the clone
+    (gitrepository-layout(5), worktrees); None for the clone's own worktree.
     """
 
     path: Path
@@ -46,7 +46,10 @@ class Worktree(Struct, frozen=True, kw_only=True):
 
 
 def worktrees(clone: Clone) -> tuple[Worktree, ...]:
-    """Return a clone's worktrees, its own first, and those whose directory is gone."""
+    """Return the worktrees of a clone, its own first.
+
+    They include those whose directory no longer exists.
+    """
     listed = calls.run_reading(
         clone.common, "worktree", "list", "--porcelain", "-z"
     ).names
@@ -93,9 +96,9 @@ def _line(content: bytes) -> str:
 
 
 def is_of(directory: Path, entry: Path) -> bool:
-    """Return whether a directory is the worktree of an entry: its `.git` names it.
+    """Return whether a directory is the worktree of a record: its `.git` names it.
 
-    An entry alone may name anything, such as another clone.
+    A record alone may name anything, such as another clone.
     """
     if directory.is_symlink() or inside.link(directory, _GIT) is not None:
         return False
@@ -108,16 +111,16 @@ def is_of(directory: Path, entry: Path) -> bool:
 
 
 def require_own(clone: Clone, worktree: Worktree) -> None:
-    """Raise ToolkitError for a worktree that names another clone, or none.
+    """Raise ToolkitError for a worktree that belongs to another clone, or to none.
 
-    One whose directory is gone passes.
+    Accept one whose directory no longer exists.
     """
     path, entry = worktree.path, worktree.entry
     if not os.path.lexists(path) or (entry is not None and is_of(path, entry)):
         return
     raise ToolkitError(
-        f"{path}: is no worktree of '{clone.top}': its '.git' does not name it",
-        hint=f"look at {entry or clone.common}, which names that place",
+        f"{path}: is not a worktree of '{clone.top}': its '.git' file points elsewhere",
+        hint=f"look at {entry or clone.common}, which claims that place",
     )
 
 
@@ -134,7 +137,9 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
         # Whoever comes second fails here, and takes nothing away from the first.
         path.mkdir()
     except OSError as error:
-        raise ToolkitError(f"{path}: cannot be made: {error.strerror}") from error
+        raise ToolkitError(
+            f"{path}: the worktree cannot be created: {error.strerror}"
+        ) from error
     taken = False
     try:
         try:
@@ -157,7 +162,8 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
             calls.run_contributing(path, "reset", "--quiet", "--hard")
         except CommandError as error:
             raise ToolkitError(
-                f"{path}: cannot be checked out: {reading.fact(error.stderr)}"
+                f"{path}: git cannot check out the branch there: "
+                f"{reading.fact(error.stderr)}"
             ) from error
         yield
     except BaseException:
@@ -175,7 +181,7 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
 def changes(path: Path, *names: str) -> tuple[str, ...]:
     """Return the paths of changed and new files in a worktree, as git quotes them.
 
-    With `names`, only these in the directory `path`.
+    With `names`, return only these, in the directory `path`.
     """
     asked = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules")
     only = ("--", *(f":(literal){name}" for name in names)) if names else ()
@@ -184,9 +190,9 @@ def changes(path: Path, *names: str) -> tuple[str, ...]:
 
 
 def move(worktree: Worktree, *, to: Oid) -> None:
-    """Move the branch of a worktree, and its files; undo everything on failure.
+    """Move the branch of a worktree and its files; undo everything on failure.
 
-    Raise ToolkitError if the worktree has changes, or has changed since it was read.
+    Raise ToolkitError if the worktree has changes, or has changed since unlet read it.
     """
     path = worktree.path
     head = calls.run_contributing(
@@ -194,8 +200,8 @@ def move(worktree: Worktree, *, to: Oid) -> None:
     ).text
     if head != f"{worktree.commit}\nrefs/heads/{worktree.branch}" or changes(path):
         raise ToolkitError(
-            f"{path}: has changed in the meantime",
-            hint="try again when nothing changes there",
+            f"{path}: changed while unlet was running",
+            hint="try again once nothing else changes it",
         )
     # To git-reset(1) a file is a changed one until somebody has looked whether it is.
     calls.run_contributing(path, "update-index", "-q", "--refresh", ok=None)
@@ -205,7 +211,7 @@ def move(worktree: Worktree, *, to: Oid) -> None:
         _ignore_failure(path, "reset", "--quiet", "--hard", str(worktree.commit))
         if isinstance(error, CommandError):
             raise ToolkitError(
-                f"{path}: cannot be moved: {reading.fact(error.stderr)}"
+                f"{path}: git cannot move the branch: {reading.fact(error.stderr)}"
             ) from error
         raise
 
@@ -215,8 +221,9 @@ def remove(
 ) -> None:
     """Remove a worktree with all its changes, and a branch at `tip`.
 
-    None skips the one that is gone. Removes both or neither. Raise ToolkitError if the
-    branch is not at `tip`, or the worktree cannot be moved or is not the clone's.
+    Either may be None if it no longer exists. Remove both or neither. Raise
+    ToolkitError if the branch is not at `tip`, or the worktree cannot be moved or
+    belongs to another clone.
     """
     path = None if worktree is None else worktree.path
     if worktree is not None:
@@ -232,7 +239,7 @@ def remove(
         recover(clone)
         if isinstance(error, OSError):
             raise ToolkitError(
-                f"{path}: cannot be removed: {error.strerror}"
+                f"{path}: the worktree cannot be removed: {error.strerror}"
             ) from error
         raise
 
@@ -240,7 +247,7 @@ def remove(
 def recover(clone: Clone) -> None:
     """Undo each removal that was interrupted before the branch was deleted.
 
-    Complete those interrupted later.
+    Complete each one that was interrupted later.
     """
     for worktree in worktrees(clone):
         branch = worktree.branch or worktree.made_for
@@ -260,7 +267,7 @@ def _aside(path: Path) -> Path:
 
 
 def _finish(clone: Clone, branch: str, worktree: Worktree | None) -> None:
-    """Delete the rest of a branch and of its worktree, and git's entry last."""
+    """Delete the rest of a branch and of its worktree, and at last git's record."""
     _ignore_failure(clone.common, "config", "--remove-section", f"branch.{branch}")
     if worktree is not None:
         if _is_aside(worktree):
@@ -269,7 +276,7 @@ def _finish(clone: Clone, branch: str, worktree: Worktree | None) -> None:
 
 
 def _is_aside(worktree: Worktree) -> bool:
-    """Return whether the place of a removed worktree has it, or its remains."""
+    """Return whether the place for removed worktrees has this one, or parts of it."""
     aside = _aside(worktree.path)
     if worktree.entry is None or aside.is_symlink() or not aside.is_dir():
         return False
@@ -277,7 +284,7 @@ def _is_aside(worktree: Worktree) -> bool:
 
 
 def _delete(aside: Path) -> None:
-    """Delete a worktree; until its end, its `.git` shows whose it is."""
+    """Delete a worktree; its `.git` shows to the end whose it is."""
     root = WritableRoot(aside.parent)
     for entry in inside.listed(aside):
         if entry.path != _GIT:
@@ -286,7 +293,7 @@ def _delete(aside: Path) -> None:
 
 
 def _say(clone: Clone, *arguments: str) -> None:
-    """Run git in the clone; raise ToolkitError with its own reason where it fails."""
+    """Run git in the clone; raise ToolkitError with git's reason if it fails."""
     try:
         calls.run_contributing(clone.common, *arguments)
     except CommandError as error:
@@ -294,6 +301,6 @@ def _say(clone: Clone, *arguments: str) -> None:
 
 
 def _ignore_failure(place: Path, *arguments: str) -> None:
-    """Run git on the way back from another failure, which is the one to report."""
+    """Run git to undo after a failure, and ignore its own failures."""
     with suppress(ToolkitError):
         calls.run_contributing(place, *arguments)

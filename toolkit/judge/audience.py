@@ -53,7 +53,7 @@ class Audience:
         common = {".".join(path) for path in single if path[-1] in readers.OF_ALL}
         if common := common & serious:
             reason = (
-                "references to it were not looked for: every package has an "
+                "unlet did not search for uses, because every package has an "
                 "attribute of that name"
             )
             self._record.not_covered.append(
@@ -143,7 +143,7 @@ class Audience:
             [
                 Gap(
                     what=counted(count, f"more {what}"),
-                    reason="too many name it: --references all compares them",
+                    reason="too many files use it: --references all compares them all",
                 )
                 for what, count in left.items()
                 if count
@@ -221,7 +221,7 @@ class Audience:
                 else "a NixOS module"
             )
             self._record.unknown.append(
-                Gap(what=file.path, reason=f"{what}, which is not evaluated")
+                Gap(what=file.path, reason=f"{what}, which Nix does not evaluate")
             )
 
     def add_readers(self, tests: Collection[AttrPath]) -> None:
@@ -237,14 +237,14 @@ class Audience:
             else {}
         )
         if modules := [file for file in files if not found.get(file)]:
-            reason = "NixOS modules and tests that read them are not evaluated"
+            reason = "the NixOS modules and tests that read them were not evaluated"
             reason = (
                 reason if record.sides.nixos else f"{reason}: --nixos, for the tests"
             )
             record.not_covered.append(Gap(what=few(modules), reason=reason))
         reading: set[AttrPath] = self._reading if record.sides.nixos else set()
         if left := sorted(".".join(path) for path in self._reading - reading):
-            reason = f"{counted(len(left), 'NixOS test')} may read it: --nixos"
+            reason = f"{counted(len(left), 'NixOS test')} may read it: add --nixos"
             record.not_covered.append(Gap(what=few(left), reason=reason))
         tests = self._tests | reading
         tests |= {test for defined in found.values() for test in defined}

@@ -33,7 +33,7 @@ def compare(record: Record, system: str) -> None:
     """Compare all attributes on a system, and the first MOST_DEEP that differ in full."""
     if not (found := _answers(record, system)):
         record.unknown.append(
-            Gap(what=system, reason="the package set does not evaluate")
+            Gap(what=system, reason="Nix cannot evaluate the package set")
         )
         return
     _leave(record, system, found)
@@ -52,7 +52,7 @@ def compare(record: Record, system: str) -> None:
     for path in differ[MOST_DEEP:]:
         _weigh(record, path, system, found[path])
     if rest := differ[MOST_DEEP:]:
-        reason = "differ, and their derivations and hashes alone were compared"
+        reason = "differ, but only their derivations and hashes were compared"
         record.not_covered.append(
             Gap(
                 what=f"{counted(len(rest), 'more attribute')} on {system}",
@@ -87,11 +87,14 @@ def _leave(record: Record, system: str, found: _Pairs) -> None:
     ]
     for what, paths in (
         ("does not evaluate", failed),
-        ("its passthru cannot be asked for", unshown),
+        ("Nix cannot show its passthru", unshown),
     ):
         if names := sorted({".".join(path) for path in paths} - limits.keys()):
             record.not_covered.append(
-                Gap(what=f"{few(names)} on {system}", reason=f"{what}, before as after")
+                Gap(
+                    what=f"{few(names)} on {system}",
+                    reason=f"{what}, both before and after",
+                )
             )
 
 

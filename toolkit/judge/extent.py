@@ -237,7 +237,7 @@ class Extent:
             if found := self.record.reached[file.path]:
                 self._require_needed(file, found & made, made)
             else:
-                reason = "no attribute was found that is made from it"
+                reason = "unlet found no attribute that is made from it"
                 self._leave(Gap(what=file.path, reason=reason))
 
     def _look_beyond(
@@ -245,7 +245,7 @@ class Extent:
     ) -> None:
         """Add that everything may differ: by files that all packages are made with, or by another stdenv."""
         if general and not self.everything:
-            reason = "reaches everything, of which a few packages were compared"
+            reason = "every package depends on it, but only a few were compared"
             self.made.unreached.append(Gap(what=few(general), reason=reason))
             self.record.compare(
                 {
@@ -259,7 +259,7 @@ class Extent:
             by_name(file.path) for file in special
         )
         if may_be_in_stdenv and not self.record.is_same(("stdenv",)):
-            reason = "differs, and with it all that is made with it: --all"
+            reason = "differs, and so does every package that is built with it: --all"
             self.made.unreached.append(Gap(what="stdenv", reason=reason))
 
     def _ask_made(self, changed: Sequence[ChangedText]) -> None:
@@ -429,20 +429,25 @@ class Extent:
             self._leave(
                 Gap(
                     what=file.path,
-                    reason=f"what needs it was not looked for: {limits.no_time()}",
+                    reason=(
+                        "unlet did not search for packages that need it: "
+                        f"{limits.no_time()}"
+                    ),
                 )
             )
         elif not self.made.needs(file, callers):
             self._leave(
-                Gap(what=file.path, reason="nothing that was compared needs it")
+                Gap(what=file.path, reason="no package that was compared needs it")
             )
         elif sets := self.audience.closed:
-            reason = f"what {few(sets)} has by its functions was not compared"
+            reason = (
+                f"the packages that functions of {few(sets)} make were not compared"
+            )
             self.made.unreached.append(Gap(what=file.path, reason=reason))
         elif self.audience.left:
             reason = (
-                f"asked {len(callers)} packages that name what it is for, and "
-                f"not {self.audience.left} others"
+                f"compared {len(callers)} packages that use its subject, but not "
+                f"{self.audience.left} others"
             )
             self.made.unreached.append(Gap(what=file.path, reason=reason))
 
@@ -470,7 +475,7 @@ class Extent:
         """Say that what a file does is unknown, but for a program that is run by hand."""
         if _UPDATING.search(gap.what):
             self.record.not_covered.append(
-                Gap(what=gap.what, reason="it updates packages, and is in none")
+                Gap(what=gap.what, reason="it updates packages, but belongs to none")
             )
         else:
             self.made.unreached.append(gap)

@@ -82,7 +82,7 @@ class Ground:
             for path, file in contents.items()
             if file is not None and inside.leads_out(self.root, path)
         ]:
-            raise ToolkitError(f"{out[0]}: is a link that leads out of the tree")
+            raise ToolkitError(f"{out[0]}: is a link that points outside the tree")
 
     def _find(self, path: PurePosixPath) -> TreeFile | None:
         return (
@@ -94,7 +94,7 @@ class Ground:
     def _write(self, path: PurePosixPath, file: TreeFile) -> None:
         inside.require_place(self.root, path)
         if inside.is_directory(self.root, path):
-            raise ToolkitError(f"{path}: is a directory with other files")
+            raise ToolkitError(f"{path}: is a directory that contains other files")
         reading.write_file(WritableRoot(self.root), path, file)
 
     def _remove(self, path: str) -> None:
@@ -130,7 +130,7 @@ def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
 
     Create one if needed, or wait for a free one.
     """
-    wait = partial(progress.step, "waiting for another check of this nixpkgs to end")
+    wait = partial(progress.step, "waiting until another check of this nixpkgs ends")
     keys = {
         f"{_KIND}-used-{key}": key
         for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))

@@ -39,7 +39,8 @@ def compare(record: Record, files: Sequence[ChangedText]) -> None:
     functions = {name[0] for name in names if len(name) == 1}
     if untested := sorted(functions - words):
         reason = (
-            f"none of {few([PurePosixPath(test).name for test in _TESTS])} names it"
+            f"none of the tests {few([PurePosixPath(test).name for test in _TESTS])} "
+            "uses it"
         )
         record.not_covered.append(Gap(what=few(untested), reason=reason))
 

@@ -96,8 +96,8 @@ class MachineComparison:
     def _compare_new(self, source: ModuleSource, new: Sequence[AttrPath]) -> None:
         """Note what a module does that the second side alone can turn on."""
         if not new:
-            what = f"{source.file} has no option called enable that is off"
-            gap = Gap(what=what, reason="compared as it is by default")
+            what = f"{source.file} has no option 'enable' that is off by default"
+            gap = Gap(what=what, reason="compared with its default settings")
             self._answers.record.not_covered.append(gap)
             return
         questions = [self._turned_on(source, on) for on in ((), new)]

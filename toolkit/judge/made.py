@@ -113,8 +113,8 @@ class Made:
                 path for path in there if self._record.kinds[path] not in {THROWS, ENDS}
             ][:most_deep]
             reason = (
-                f"{count - len(there)} of {count} attributes are compared on "
-                f"{self._native} alone"
+                f"{count - len(there)} of {count} attributes were compared only on "
+                f"{self._native}"
             )
             self._record.not_covered.append(Gap(what=", ".join(others), reason=reason))
         top = [
@@ -123,7 +123,8 @@ class Made:
         asked = {system: top if system == STATIC else there for system in others}
         if rest := len(there) - len(asked.get(STATIC, there)):
             reason = (
-                f"{counted(rest, 'package set')}, or what is in one, not compared there"
+                f"{counted(rest, 'package set')}, or their members, were not compared "
+                "there"
             )
             self._record.not_covered.append(Gap(what=STATIC, reason=reason))
         # What reads all that is asked about natively, and has a time as well.
@@ -175,7 +176,7 @@ class Made:
             self.unreached.append(
                 Gap(
                     what=counted(rest, "more attribute"),
-                    reason="the change reaches too many",
+                    reason="the change reaches too many packages",
                 )
             )
         return found[:MOST]

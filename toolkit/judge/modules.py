@@ -116,7 +116,7 @@ class _ModuleComparison:
             if not (is_different or len(self._answers.record.differences) > known):
                 self._machines.require_read(source, asked)
         if rest := [source.file for source in self._answers.sources[_MOST_MACHINES:]]:
-            reason = f"more than {_MOST_MACHINES} modules: not turned on"
+            reason = f"more than {_MOST_MACHINES} modules: unlet enables none of them"
             self._answers.record.unknown.append(Gap(what=few(rest), reason=reason))
         return self._tests([*before.values(), *after.values()])
 

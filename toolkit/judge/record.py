@@ -313,12 +313,12 @@ class Record:
         throws = THROWS in kinds and kinds <= {THROWS, ENDS}
         if not limits and (throws or ("derivation" in both and system != self.native)):
             self.not_covered.append(
-                gap(reason="does not evaluate before either", parts=PARTS)
+                gap(reason="did not evaluate before either", parts=PARTS)
             )
         elif all(_throws(each) for each in (before, after)):
             reason = (
-                "its derivation throws, before as after: what it is made with "
-                "was compared"
+                "its derivation throws both before and after, so only its inputs "
+                "were compared"
             )
             self.not_covered.append(gap(reason=reason, parts=("derivation",)))
         elif parts := tuple(sorted(limits or both)):

@@ -53,7 +53,7 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
     }:
         what = few(sorted(".".join(path) for path in left))
         record.unknown.append(
-            Gap(what=what, reason="too many versions of the package sets: --all")
+            Gap(what=what, reason="the package sets have too many versions: --all")
         )
     with record.apart() as findings:
         compared = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)

@@ -1,7 +1,7 @@
-"""The packages that the lets of a file define, and how far an override reaches each.
+"""Find the packages that a file's lets define, and how far an override reaches them.
 
-The syntax decides: an attribute may show a binding; the binding's uses show whether an
-override of that attribute reaches them all.
+The syntax decides: an attribute may show a binding, and the uses of the binding show
+whether an override of that attribute reaches them all.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Binding(Struct, frozen=True, kw_only=True):
     """A package defined in a let of a file.
 
     `builder` is the builder's name as written; `shares` lists what it takes from the
-    same place as the file's package, as in `shared`. `liftable`: the builder of the
-    file's package may accept final attributes.
+    same place as the file's package, as in `shared`. `liftable` is true if the builder
+    of the file's package may accept a function of final attributes.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Binding(Struct, frozen=True, kw_only=True):
 
 
 def find(shape: Shape) -> tuple[Binding, ...]:
-    """Return the packages of a file's lets that its package uses, in the file's order.
+    """Return the packages in the lets that the file's package uses, in order.
 
-    Return nothing for a file that ends in a set of packages, a list or a name.
+    Return none for a file that ends in a set of packages, a list or a name.
     """
     if not shape.lets or not shape.functions or not makes_one(shape.body):
         return ()
@@ -77,7 +77,7 @@ def _binding(shape: Shape, name: str, known: tuple[BindingKind, str]) -> Binding
 def makes_one(expression: Node) -> bool:
     """Return whether an expression is one package.
 
-    That is a call, an `if` between packages, or a package extended by `//`.
+    It may be a call, an `if` between packages, or a package extended with `//`.
     """
     expression = result(expression)
     if expression.kind == "if_expression":
@@ -91,7 +91,7 @@ PASSTHRU = "passthru"
 
 
 class Reachability(StrEnum):
-    """How far an override reaches a let's binding, by syntax."""
+    """How far an override reaches a let's binding, judged by the syntax."""
 
     HIDDEN = "hidden"
     SHOWN = "shown without effect"
@@ -127,9 +127,9 @@ def shown_attributes(shape: Shape, name: str) -> tuple[ShownAttribute, ...]:
 
 
 def _is_shown(path: tuple[str, ...]) -> bool:
-    """Return whether a path is one that shows a binding.
+    """Return whether a path can show a binding.
 
-    That is an attribute, one of passthru, or one of a set in that.
+    Such a path is an attribute, an attribute of passthru, or one of a set in passthru.
     """
     match path:
         case ("passthru",):
@@ -143,9 +143,9 @@ def _is_shown(path: tuple[str, ...]) -> bool:
 
 
 def direct_uses(shape: Shape, name: str) -> list[Reference]:
-    """Return the uses of a binding that the package reaches, and no override changes.
+    """Return the uses of a binding in the package that no override changes.
 
-    A use of the attribute by its name, within the `rec` set that defines it, is one of
+    A use of the attribute by its name, inside the `rec` set that defines it, is one of
     them.
     """
     shown = shown_attributes(shape, name)
@@ -163,13 +163,13 @@ _NAMES = frozenset(["name", "pname", "version", "meta"])
 
 
 def only_names(use: Node) -> bool:
-    """Return whether a use takes only the part's name, and nothing that is built."""
+    """Return whether a use takes only the part's name, not something that is built."""
     names = selection(use)
     return bool(names) and _NAMES.issuperset(names)
 
 
 def own_attribute(shape: Shape, use: Node) -> str | None:
-    """Return the attribute of the package whose override replaces a use.
+    """Return the attribute of the package that one must override to replace a use.
 
     It is a list with the use as an element, perhaps joined to others by `++`, or an
     environment variable.
@@ -217,7 +217,7 @@ def reason(state: Reachability, shares: Sequence[str]) -> str | None:
 
 
 def state(shape: Shape, name: str) -> Reachability:
-    """Return how far an override reaches a binding, by syntax."""
+    """Return how far an override reaches a binding, judged by the syntax."""
     shown = shown_attributes(shape, name)
     if not shown:
         return Reachability.HIDDEN
@@ -248,7 +248,7 @@ _NAME = re.compile(r"[A-Za-z_][\w-]*")
 def own_names(shape: Shape, name: str) -> tuple[str, ...]:
     """Return the names of a binding's package, first without its owner's prefix.
 
-    Return nothing if the name is computed, except from names and versions of other
+    Return none if the name is computed from anything but names and versions of other
     packages.
     """
     part, package = shape.part(name), shape.construction
@@ -266,7 +266,7 @@ _NAMED = {("pname",), ("name",)}
 
 
 def _written(statement: Node) -> str:
-    """Return the text of a bound string, without `${ … }` at its ends; else nothing."""
+    """Return the text of a bound string, without `${ … }` at its ends, or nothing."""
     literal = value(statement)
     if literal.kind != "string_expression":
         return ""
@@ -278,14 +278,14 @@ def _written(statement: Node) -> str:
 
 
 Origin = tuple[int, str, str]
-"""The origin of a value: the index of a name's binder, the name, its attribute."""
+"""Where a value comes from: the index of a name's binder, the name, its attribute."""
 
 
 SHARED = ("src", "version")
 """The attributes that a part may share with its package."""
 
 WITH_SOURCE = ("patches", "vendorHash")
-"""The attributes that belong to one source, and are shared with it or not at all."""
+"""The attributes that belong to one source: a part shares all of them or none."""
 
 
 def shared(shape: Shape, name: str) -> tuple[str, ...]:
@@ -306,16 +306,16 @@ def shared(shape: Shape, name: str) -> tuple[str, ...]:
 
 
 def origins(use: Reference, *more: str) -> Iterator[Origin]:
-    """Yield the origins that a use takes: its name, each attribute that it selects."""
+    """Yield where the values of a use come from: its name, its selections."""
     if use.binder is not None:
         for part in ("", *(more or selection(use.node))):
             yield use.binder.index, use.name, part
 
 
 def origin(shape: Shape, attribute: str) -> Origin | None:
-    """Return the origin of one of the package's attributes.
+    """Return where the value of one of the package's attributes comes from.
 
-    None if it is not a name, or bound more than once.
+    Return None if it is not a name, or is bound more than once.
     """
     call = shape.construction
     attributes = call.attributes if call is not None else ()
@@ -343,7 +343,7 @@ def _taken(shape: Shape, source: Node) -> Reference | None:
 def _source(path: tuple[str, ...], node: Node) -> Node:
     """Return the expression that an attribute is bound to.
 
-    For an inherit, that is the name, or the source that is inherited from.
+    For an inherit, it is the name, or the source that the name is inherited from.
     """
     if node.kind == "binding":
         return inside(value(node))

@@ -1,4 +1,4 @@
-"""Which overrides reach the bindings of a package's file, by syntax and by Nix.
+"""Find the overrides that reach the parts in a package's file, by syntax and by Nix.
 
 A method is an override that people write: of an argument, of an attribute of the
 derivation, or of passthru.
@@ -58,9 +58,9 @@ class FileBindings(Struct, frozen=True, kw_only=True):
         return "parameter" if name in self.parameters else "absent"
 
     def reached(self, name: str) -> bool | None:
-        """Return whether an override reaches a name, by syntax.
+        """Return whether an override reaches a name, judged by the syntax.
 
-        None if the syntax does not decide.
+        Return None if the syntax does not decide.
         """
         bound = self.named(name)
         if bound is not None:
@@ -90,12 +90,12 @@ class FileBindings(Struct, frozen=True, kw_only=True):
 def candidates(
     name: str, shown: Iterable[tuple[str, ...]]
 ) -> tuple[tuple[str, ...], ...]:
-    """Return the override methods to try for a binding, those in its file first."""
+    """Return the override methods to try for a binding, those from its file first."""
     return tuple(dict.fromkeys((*shown, (PASSTHRU, name), (name,), (OVERRIDE, name))))
 
 
 def file_bindings(content: bytes) -> FileBindings:
-    """Read a package's file; if that fails, set `problem`."""
+    """Read a package's file; set `problem` if that fails."""
     try:
         tree = parsed(content.decode(), name="file")
         shape = read(tree)
@@ -125,7 +125,7 @@ def file_bindings(content: bytes) -> FileBindings:
 
 
 def _taken(variable: Node) -> tuple[str, ...]:
-    """Return the attributes taken of the final attributes, or of their passthru."""
+    """Return the attributes that the file reads from finalAttrs, or its passthru."""
     names = selection(variable)
     if names != (PASSTHRU,) or (around := variable.parent) is None:
         return names

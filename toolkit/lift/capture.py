@@ -1,4 +1,4 @@
-"""Keep the meaning of names: choose the parameter, and check names that move."""
+"""Keep the meaning of names: choose a parameter's name, and check names that move."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,16 +17,15 @@ from toolkit.nix.scope import GLOBALS, Reference, look_up
 from toolkit.nix.tree import Node
 
 _OTHERS = ("finalPackage", "outerAttrs")
-"""Names for the final attributes if another package's, around, have the usual one."""
+"""Names for the final attributes, if another package around uses the usual one."""
 
 _MARKS = "'_"
 
 
 def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
-    """Return a name for the final attributes that is free at all of these places.
+    """Return a name for the final attributes that is unused at all these places.
 
-    Raise RefusalError if the package uses a name with a different meaning at one of
-    them.
+    Raise RefusalError if the package uses a name with another meaning at one of them.
     """
     construction = planned.construction
     sites = list(sites)
@@ -44,13 +43,12 @@ def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
         construction.argument,
     )
     raise RefusalError(
-        f"{place.location}: '{names[0]}' does not mean the package's final attributes "
-        "here"
+        f"{place.location}: '{names[0]}' is not the package's finalAttrs here"
     )
 
 
 def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
-    """Return whether a name is bound between a place and the final attributes."""
+    """Return whether a scope inside the final attributes binds the name, too."""
     binder = look_up(name, site).binder
     final = planned.construction.final
     if binder is None or binder is final or binder in _renamable(planned, name, site):
@@ -63,8 +61,8 @@ def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
 def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edit]:
     """Yield edits that rename the final attributes of moved definitions.
 
-    A function that does not use them becomes its result. Only what takes something from
-    the package changes.
+    A function that does not use them becomes its result. Only definitions that take
+    something from the package change.
     """
     functions: dict[int, tuple[Node, str]] = {}
     for site in sites:
@@ -85,8 +83,7 @@ def _renamed(shape: Shape, function: Node, new: str) -> Iterator[Edit]:
     is_taken = any(use.name == new for use in shape.references)
     if is_taken or "inherited_attrs" in parents:
         raise RefusalError(
-            f"{function.location}: '{name}' does not mean the package's final "
-            "attributes here"
+            f"{function.location}: '{name}' is not the package's finalAttrs here"
         )
     around, body = function.parent, function.children[-1]
     if (
@@ -102,7 +99,7 @@ def _renamed(shape: Shape, function: Node, new: str) -> Iterator[Edit]:
 
 
 def _renamable(planned: LiftPlan, name: str, site: Node) -> list[Node]:
-    """Return the functions of this parameter around a place that moves."""
+    """Return the functions with this parameter around a place that moves."""
     owner = planned.shape.owner(site)
     if owner not in planned.moved:
         return []
@@ -118,7 +115,7 @@ def _renamable(planned: LiftPlan, name: str, site: Node) -> list[Node]:
 
 
 def _is_used(planned: LiftPlan, name: str) -> bool:
-    """Return whether a new parameter would take this name from outside."""
+    """Return whether a new parameter of this name would hide an outer name."""
     argument = planned.construction.argument
     for use in planned.shape.references:
         is_moved = planned.shape.owner(use.node) in planned.moved
@@ -135,7 +132,8 @@ def _is_used(planned: LiftPlan, name: str) -> bool:
 def require_meanings(planned: LiftPlan) -> None:
     """Raise RefusalError if a name would change its meaning in its new place.
 
-    A `rec` set of the package may bind the name, since no such set stays.
+    A `rec` set of the package may bind the name, because unlet removes every such
+    `rec`.
     """
     call, bindings = planned.construction, planned.shape.bindings
     for use in planned.shape.references:
@@ -150,8 +148,8 @@ def require_meanings(planned: LiftPlan) -> None:
         by_set = look_up(use.name, place).binder in call.sets
         if not by_set and not same_meaning(use, bindings[owner], place):
             raise RefusalError(
-                f"{use.node.location}: '{use.name}' means something different where "
-                f"'{owner}' has to go"
+                f"{use.node.location}: '{use.name}' would get another meaning if it "
+                f"moved to '{owner}'"
             )
     for name in planned.names:
         if planned.routes[name].shown is not None or name in planned.moved:
@@ -175,7 +173,7 @@ def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
 
 
 def mention(node: Node, name: str) -> Node | None:
-    """Return a place where `name` is written as one."""
+    """Return a place where the file writes `name` as a name."""
     names = (part for part in node.walk() if part.kind == "identifier")
     return next((part for part in names if part.text == name), None)
 

@@ -1,4 +1,4 @@
-"""The default designs of a lift, in order, and how much they may change."""
+"""Choose the designs of a lift to try, in order, and limit how much they change."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -18,17 +18,15 @@ from toolkit.lift.wanted import REQUEST, equals, wanted, with_reason
 from toolkit.nix.tree import parsed
 
 MOST_LINES = 300
-"""So many lines a change may have that nobody insists on."""
+"""The most lines that a change may have, unless the user insists."""
 
 
 class LiftChoice(Struct, frozen=True, kw_only=True):
-    """The choices for a lift.
+    """The choices for a lift: bindings, a design, attributes to follow, new names.
 
-    Those are bindings (none: all), a design (None: the best), attributes to follow, new
-    names.
-
-    `called` is that of a `LiftWay`. If the lift is `requested`, by an issue, its parts
-    need no other reason.
+    Without bindings, it lifts all; without a design, it takes the best one. `called` is
+    as in `LiftWay`. If an issue has `requested` the lift, its parts need no other
+    reason.
     """
 
     bindings: tuple[str, ...] = ()
@@ -39,11 +37,10 @@ class LiftChoice(Struct, frozen=True, kw_only=True):
 
 
 def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
-    """Yield the ways to lift, the best first.
+    """Yield the ways to lift, best first.
 
-    After one that changes too much, the same for fewer bindings.
-
-    Raise as `lift` does.
+    If one would change too much, yield it again for fewer bindings. Raise as `lift`
+    does.
     """
     shape = read(parsed(text, name=name))
     asked = LiftWay(
@@ -81,7 +78,7 @@ def _ways(shape: Shape, stay: LiftWay) -> Iterator[LiftWay]:
 
 
 def _following(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
-    """Yield a way that follows all that bindings share, and one for SHARED alone."""
+    """Yield a way that follows all shared attributes, and one for SHARED alone."""
     follow = {
         part
         for binding in wanted(shape, way.bindings)
@@ -94,10 +91,10 @@ def _following(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
 
 
 def _halved(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
-    """Yield the way by an inner let if it does the same by half of the changed lines.
+    """Yield the way with an inner let if that halves the changed lines.
 
-    Each part has to be hidden: nothing shows that anybody replaces it. It has no hash,
-    which no override would reach.
+    Each part must be hidden, so nothing shows that anybody replaces it. It must have no
+    hash, because no override would reach it.
     """
     for follow in [each.follow for each in _following(shape, way)][:1]:
         designs = (Design.MOVE, Design.INNER)
@@ -118,7 +115,7 @@ def _halved(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
 
 
 def _best(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
-    """Yield a way, after the one by which what is followed leaves the let, too."""
+    """Yield a way, after the one in which the followed values also leave the let."""
     if way.follow:
         whole = replace(way, whole=True)
         with suppress(RefusalError):
@@ -130,7 +127,7 @@ def _best(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
 def _affordable(shape: Shape, way: LiftWay) -> tuple[str, ...]:
     """Return the parts that can be lifted if the whole lift is refused or too large.
 
-    The smallest changes come first.
+    The parts with the smallest changes come first.
     """
 
     def size(bindings: tuple[str, ...]) -> float:
@@ -155,17 +152,22 @@ def _affordable(shape: Shape, way: LiftWay) -> tuple[str, ...]:
 def lifted(text: str, choice: LiftChoice, way: LiftWay, *, name: str) -> Lifted:
     """Lift in one way.
 
-    Raise as `lift` does, and RefusalError if a default design changes too much.
-
-    A layer is only for an overlay, which nobody has to review.
+    Raise as `lift` does, and RefusalError if a default design changes too much. A layer
+    is exempt: it is only for an overlay, which nobody reviews.
     """
     made = lift(text, way, name=name)
     asked = choice.design is not None or way.design is Design.LAYER
     if not asked and (lines := changed_lines(text, made.text)) > MOST_LINES:
-        fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}"
+        fact = (
+            f"{name}: the change has {lines} lines; unlet makes at most "
+            f"{MOST_LINES} unless you ask"
+        )
         raise RefusalError(
             fact,
-            hint=f"--design {way.design} makes it all the same, --binding a part of it",
+            hint=(
+                f"add --design {way.design} to make it nevertheless, or --binding "
+                "to change only a part"
+            ),
         )
     return made
 

@@ -1,4 +1,4 @@
-"""A recipe: fetchers with `tag` for a tag and `hash` for a hash, of equal values."""
+"""A recipe that gives fetchers `tag` and `hash`, with the same values as before."""
 
 import base64
 import re
@@ -17,21 +17,21 @@ _HASHED = re.compile(
 _TAG = "refs/tags/"
 
 _DIGITS = "0123456789abcdfghijklmnpqrsvwxyz"
-"""Nix's base 32 (its manual, "Nix Archive"), in which the last digit comes first."""
+"""The digits of Nix's base 32 (its manual, "Nix Archive"); the last one comes first."""
 
 
 def renewed(text: str, *, name: str) -> str:
-    """Return the text with the fetchers' old arguments in their present form.
+    """Return the text with modern arguments for its fetchers.
 
-    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError
-    if there is nothing to change.
+    `name` is the file's name in messages. Raise NixSyntaxError for invalid Nix, and
+    LayoutError if there is nothing to change.
     """
     nodes = parsed(text, name=name).nodes
     calls = (node for node in nodes if node.kind == "apply_expression")
     edits = [edit for call in calls for edit in _renewed(call)]
     if not edits:
         raise LayoutError(
-            f"{name}: no fetcher has a tag as its rev, or a sha256",
+            f"{name}: no fetcher here has a tag in rev, or a sha256",
             hint="nothing to propose",
         )
     return apply(text, edits)
@@ -79,7 +79,7 @@ def _tagged(rev: Node) -> Iterator[Edit]:
 
 
 def _sri(digest: str) -> str | None:
-    """Return a SHA-256 as `hash` has it; None for other text."""
+    """Return a SHA-256 in the form of `hash`; None for another text."""
     if re.fullmatch(r"sha256-[A-Za-z0-9+/]{43}=", digest):
         return digest
     if re.fullmatch(r"[0-9a-f]{64}", digest):

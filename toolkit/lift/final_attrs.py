@@ -1,6 +1,6 @@
-"""Recipes: the outer `rec` becomes `finalAttrs:`.
+"""Recipes that replace the outer `rec` by `finalAttrs:`.
 
-Tests in passthru take the package from the final attributes.
+Tests in passthru then take the package from the final attributes.
 """
 
 from collections.abc import Iterator
@@ -21,16 +21,17 @@ from toolkit.nix.tree import Node, parsed
 
 
 def final_attrs(text: str, *, name: str) -> str:
-    """Return the file's text with a function of the final attributes, and no `rec`.
+    """Return the text with a function of the final attributes in place of `rec`.
 
-    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError
-    for a file of a different shape or a source that takes nothing from these
-    attributes, RefusalError for a use of one whose final value may differ.
+    `name` is the file's name in messages. Raise NixSyntaxError for invalid Nix. Raise
+    LayoutError for a file of another shape, or if the source uses none of these
+    attributes. Raise RefusalError if the file uses an attribute whose final value may
+    differ.
     """
     made = _without_rec(text, name=name)
     if made.rec is None or {"src", "srcs"}.isdisjoint(made.rec.places):
         raise LayoutError(
-            f"{name}: src takes nothing from the package's attributes",
+            f"{name}: src uses no attribute of the package",
             hint="nothing to propose",
         )
     return made.text
@@ -41,19 +42,20 @@ def _without_rec(text: str, *, name: str) -> Lifted:
     call = construction(shape)
     if not recursive(call):
         raise LayoutError(
-            f"{call.argument.location}: the package's attributes are no 'rec' set",
+            f"{call.argument.location}: the package's attributes are not a 'rec' set",
             hint="nothing to propose",
         )
     return carry_out(LiftPlan(shape=shape, construction=call))
 
 
 def final_package(text: str, *, name: str) -> str:
-    """Return the text whose tests take the package from the final attributes.
+    """Return the text in which tests take the package from the final attributes.
 
-    `name` is the file's, whose directory names the package's own argument. A `rec` set
-    is made plain first. Raise NixSyntaxError for invalid Nix, LayoutError if no test
-    uses the argument, RefusalError as `final_attrs` does. An override of the argument
-    stays: callPackage adds `override`, and the final package has none.
+    The directory in the file's `name` names the argument for the package itself. A
+    `rec` set first becomes a plain set. Raise NixSyntaxError for invalid Nix,
+    LayoutError if no test uses the argument, and RefusalError as `final_attrs` does. An
+    override of the argument stays, because callPackage adds `override`, which the final
+    package lacks.
     """
     shape = read(parsed(text, name=name))
     call, own = construction(shape), PurePosixPath(name).parent.name
@@ -64,9 +66,9 @@ def final_package(text: str, *, name: str) -> str:
     within = [use for use in tested if not _is_overridden(use)]
     parameter = _parameter(shape, own)
     if parameter is None or not within:
-        but = ", but to override it" if parameter is not None and tested else ""
+        but = ", except to override it" if parameter is not None and tested else ""
         raise LayoutError(
-            f"{call.argument.location}: no test uses an argument '{own}'{but}",
+            f"{call.argument.location}: no test uses the argument '{own}'{but}",
             hint="nothing to propose",
         )
     if recursive(call):
@@ -85,12 +87,12 @@ def final_package(text: str, *, name: str) -> str:
 
 
 def _is_overridden(use: Node) -> bool:
-    """Return whether a function of overriding is selected from a package."""
+    """Return whether the code selects an overriding function from a package."""
     return any(name.startswith("override") for name in selection(use)[:1])
 
 
 def _parameter(shape: Shape, name: str) -> Node | None:
-    """Return the file's parameter of a name, if it has no default."""
+    """Return the file's parameter with a name, if it has no default."""
     for function in shape.functions:
         formal = formals(function).get(name)
         if formal is not None and formal.kind == "formal" and formal.text == name:
@@ -99,7 +101,7 @@ def _parameter(shape: Shape, name: str) -> Node | None:
 
 
 def removal(formal: Node) -> Iterator[Edit]:
-    """Remove a parameter with its comma, and its line if it has that for itself."""
+    """Remove a parameter with its comma, and its line if nothing else is on it."""
     text = formal.tree.text
     siblings = formal.parent.children if formal.parent is not None else [formal]
     place = siblings.index(formal)

@@ -1,4 +1,4 @@
-"""Whether a part can follow attributes of its package, by what it is made with."""
+"""Decide whether a part can take attributes from its package."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -9,9 +9,10 @@ from toolkit.nix.tree import Node
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
-    """Return whether a part can follow attributes.
+    """Return whether a part can follow attributes of the package.
 
-    It shares them, and does not combine its own source with that version.
+    It must share them, and must not combine a source of its own with the package's
+    version.
     """
     common = set(follow) & set(shared(shape, name))
     origins = {
@@ -21,7 +22,7 @@ def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
 
 
 def is_made_with(shape: Shape, name: str, sources: Collection[Origin]) -> bool:
-    """Return whether the source of a part, if it has one, takes one of these."""
+    """Return whether the source of a part, if it has its own, uses one of these."""
     part = shape.part(name, overrides=True)
     if part is None:
         return True
@@ -36,7 +37,7 @@ def is_made_with(shape: Shape, name: str, sources: Collection[Origin]) -> bool:
 def _made_with(
     shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, Node]]
 ) -> Iterator[Origin]:
-    """Yield the origins of a part's attributes, by way of others and of lets."""
+    """Yield where the values of a part's attributes come from, through lets."""
     own = {path[0]: node for path, node in part.attributes if len(path) == 1}
     final = part.final.children[0].text if part.final is not None else None
     waiting, known = [*attributes], {*attributes}
@@ -55,7 +56,7 @@ def _made_with(
 
 
 def _uses(shape: Shape, name: str, node: Node) -> Iterator[Reference]:
-    """Yield the uses of bound names in what a statement binds to a name."""
+    """Yield the uses of bound names in the value that a statement gives a name."""
     for use in shape.references:
         is_bound = use.binder is not None and node.contains(use.node)
         if is_bound and (node.kind != "inherit" or use.name == name):
@@ -65,7 +66,7 @@ def _uses(shape: Shape, name: str, node: Node) -> Iterator[Reference]:
 def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset[str]:
     """Return the bindings between a part and the attributes that it follows.
 
-    Those in its meta do not count.
+    Ignore those in its meta.
     """
     sources = {(index, name) for index, name, part in follows.values() if not part}
     ends = {"meta", *(name for _, name in sources)}

@@ -26,7 +26,7 @@ ABOVE_CALLER = (
     "callPackage would fill these parameters with packages of the same "
     "names, related or not. override still sets them."
 )
-"""The comments that are written."""
+"""The comments that unlet writes above the caller."""
 
 
 class CalledFunction(Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class CalledFunction(Struct, frozen=True, kw_only=True):
 
 
 def called(shape: Shape) -> CalledFunction:
-    """Return the function that a shape starts at.
+    """Return the function that a shape begins with.
 
     Raise LayoutError if its own file does not call it.
     """
@@ -64,8 +64,8 @@ def called(shape: Shape) -> CalledFunction:
     binding, pattern = function.parent, function.child("formals")
     if binding is None or binding.kind != "binding" or pattern is None:
         fact = (
-            "the function is not called in its own file, and callPackage would "
-            "fill new parameters"
+            "the file does not call this function itself, so callPackage would fill "
+            "new parameters"
         )
         raise LayoutError(f"{function.location}: {fact}")
     (name,) = binding_names(binding)
@@ -83,7 +83,7 @@ def called(shape: Shape) -> CalledFunction:
                 or call.children[0].text != "callPackage"
             ):
                 raise LayoutError(
-                    f"{use.node.location}: {name} is used other than by "
+                    f"{use.node.location}: {name} is used in another way than "
                     f"'callPackage {name}'"
                 )
             calls.append(call)
@@ -99,10 +99,9 @@ def called(shape: Shape) -> CalledFunction:
 def rewrite(shape: Shape, names: Sequence[str]) -> str:
     """Return the file's text with lifted bindings as parameters of its function.
 
-    So are the bindings that they need; callPackage does not see them.
-
-    Raise LayoutError if its own file does not call it, RefusalError if it hides a
-    parameter or a name would change.
+    The bindings that they need become parameters, too; callPackage does not see them.
+    Raise LayoutError if the file does not call the function itself. Raise RefusalError
+    if the function hides a parameter, or a name would change its meaning.
     """
     of = called(shape)
     moved = _moved(of, names)
@@ -116,7 +115,7 @@ def rewrite(shape: Shape, names: Sequence[str]) -> str:
 
 
 def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
-    """Return the bindings with those that they need, in the order of the file."""
+    """Return the bindings together with those that they need, in the file's order."""
     shape = of.shape
     moved = set(names)
     waiting = list(names)
@@ -132,7 +131,8 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
         require_plain(shape, name)
         if name in parameters:
             raise RefusalError(
-                f"{node.location}: '{name}' hides a parameter of that name"
+                f"{node.location}: '{name}' has the same name as a parameter, and "
+                "hides it"
             )
         for use in shape.references:
             if (
@@ -141,8 +141,8 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
                 and not same_meaning(use, node, of.pattern)
             ):
                 raise RefusalError(
-                    f"{use.node.location}: '{use.name}' means something different among "
-                    "the parameters"
+                    f"{use.node.location}: '{use.name}' would mean something else "
+                    "among the parameters"
                 )
     return [name for name in shape.bindings if name in moved]
 
@@ -191,17 +191,17 @@ def _parameter(of: CalledFunction, name: str, indent: int) -> str:
 
 
 def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
-    """Define the caller behind the function, and use it for each call."""
+    """Define the caller after the function, and use it for each call."""
     shape, binding, caller = of.shape, of.binding, of.caller
     if (taken := mention(shape.tree.root, caller)) is not None:
         raise RefusalError(
-            f"{taken.location}: the name '{caller}', which the rewrite would introduce, is "
-            "in use here"
+            f"{taken.location}: the rewrite needs the name '{caller}', which is "
+            "already used here"
         )
     for name in ("callPackage", "lib"):
         if look_up(name, binding).scope is None:
             raise RefusalError(
-                f"{binding.location}: '{name}' is not among the arguments of the file"
+                f"{binding.location}: '{name}' is not an argument of the file"
             )
     yield from (replaced(call, caller) for call in of.calls)
     indent = binding.indentation

@@ -1,4 +1,4 @@
-"""The design `inner`: definitions stand in a `let` that sees the final attributes."""
+"""The design `inner`: definitions are in a `let` that sees the final attributes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ from toolkit.nix.tree import Node, parsed
 def bind(text: str, definitions: Sequence[MovedDefinition], *, name: str) -> str:
     """Return the text with definitions in the let of the builder's function.
 
-    `name` is the file's in messages.
+    `name` is the file's name in messages.
     """
     call = construction(read(parsed(text, name=name))) if definitions else None
     if call is None or call.final is None:
@@ -44,7 +44,7 @@ def _joined(let: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]
 def _new(
     function: Node, inner: Node, definitions: Sequence[MovedDefinition]
 ) -> Iterator[Edit]:
-    """Put a let above the attributes, which move to the right unless on own lines."""
+    """Put a let above the attributes, and indent these where necessary."""
     tree, own_line = inner.tree, inner.is_first
     margin = inner.column if own_line else function.indentation + 2
     start, line = " " * margin, f"\n{' ' * margin}"

@@ -1,4 +1,4 @@
-"""The kinds of packages that a let may define, by the builder that is called."""
+"""The kinds of packages that a let may define, recognised by the builder."""
 
 import re
 from enum import StrEnum
@@ -9,10 +9,10 @@ from toolkit.nix.tree import Node
 
 
 class BindingKind(StrEnum):
-    """The kinds of bindings, the most often overridden ones first."""
+    """The kinds of bindings, beginning with those that people override most."""
 
     PACKAGE = "package"
-    """A builder's call with a source of its own, or one of a language's builder."""
+    """A call of a builder with its own source, or of a language's builder."""
     DERIVATION = "derivation"
     """mkDerivation without a source."""
     CALL = "callPackage"
@@ -36,7 +36,7 @@ _PLAIN = {
         r"|srcOnly|extract\w*|wrap[A-Z]\w*|concatTextFile"
     ),
 }
-"""The builders of kinds that need no look at their arguments."""
+"""The kinds of builders whose arguments need not be examined."""
 
 _LANGUAGES = re.compile(
     r"build[A-Z]\w*'?|mk[A-Z]\w*(Package|Plugin|Application|Module)'?|mixRelease"
@@ -65,9 +65,9 @@ _WITHOUT_FINAL = {
 
 
 def without_final(builder: str) -> str | None:
-    """Name the product of a builder that takes no function of final attributes.
+    """Name the product of a builder that accepts no function of final attributes.
 
-    None for other builders.
+    Return None for other builders.
     """
     name = builder.rpartition(".")[2]
     for product, pattern in _WITHOUT_FINAL.items():
@@ -77,9 +77,9 @@ def without_final(builder: str) -> str | None:
 
 
 def kind(binding: Node) -> tuple[BindingKind, str] | None:
-    """Return the kind of a let's binding and the builder as written.
+    """Return the kind of a let's binding, and its builder as written.
 
-    None if the binding is not a package.
+    Return None if the binding is not a package.
     """
     if binding.kind != "binding" or len(binding.children[0].children) != 1:
         return None
@@ -110,7 +110,7 @@ def is_derivation(shape: Shape, name: str) -> bool:
 
 
 def _package(node: Node) -> Node:
-    """Return the package that an expression comes to, or that an `if` with null has."""
+    """Return the package that an expression evaluates to, perhaps by an `if`."""
     expression = result(node)
     if expression.kind != "if_expression":
         return expression
@@ -119,7 +119,7 @@ def _package(node: Node) -> Node:
 
 
 def _override(expression: Node) -> tuple[Node, tuple[str, ...]] | None:
-    """Return the package that a call overrides, with the name of the function."""
+    """Return the package that a call overrides, and the name of the function."""
     function, *arguments = call(expression)
     if inside(function).kind != "select_expression":
         return None

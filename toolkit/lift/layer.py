@@ -1,6 +1,6 @@
-"""Set attributes that use a lifted binding in an `overrideAttrs` around the call.
+"""Put attributes that use a lifted binding into an `overrideAttrs` around the call.
 
-This serves builders that take no function of the final attributes, or do not see
+This serves builders that accept no function of the final attributes, or do not see
 overrides of them.
 """
 
@@ -21,9 +21,9 @@ PREVIOUS = "previousAttrs"
 
 
 def attributes(planned: LiftPlan) -> tuple[Node, ...]:
-    """Return the attributes that use a lifted binding, and move to the layer.
+    """Return the attributes that use a lifted binding and move to the layer.
 
-    Raise RefusalError if the package cannot be divided like this.
+    Raise RefusalError if the package cannot be divided in this way.
     """
     construction, call = planned.construction, planned.construction.call
     references = planned.shape.references
@@ -31,11 +31,12 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
         taken := next((use for use in references if use.name == PREVIOUS), None)
     ) is not None:
         raise RefusalError(
-            f"{taken.node.location}: '{PREVIOUS}' already has a meaning here"
+            f"{taken.node.location}: the overlay needs the name '{PREVIOUS}', which "
+            "is already used here"
         )
     if planned.shape.inner:
         raise RefusalError(
-            f"{call.location}: a name means something different in the set of attributes"
+            f"{call.location}: a name means something else inside the set of attributes"
         )
     leaving = _leaving(planned)
     names = [name for node in leaving for name in _names(node)]
@@ -47,15 +48,15 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
     kept.add(PASSTHRU)
     if "" in names or len({*names, *kept}) < len(names) + len(kept):
         raise RefusalError(
-            f"{call.location}: what uses a lifted binding is a part of an attribute, "
-            "which would stay"
+            f"{call.location}: the use of a lifted part is nested in an attribute, so "
+            "the overlay cannot replace it"
         )
     for use in references:
         is_left = use.name in names and _is_of(construction, use)
         if is_left and not any(node.contains(use.node) for node in leaving):
             raise RefusalError(
-                f"{use.node.location}: '{use.name}' is used here, and has to leave the "
-                "builder's call"
+                f"{use.node.location}: '{use.name}' is used outside the attributes "
+                "that the overlay can replace"
             )
     return leaving
 
@@ -72,14 +73,14 @@ def _leaving(planned: LiftPlan) -> tuple[Node, ...]:
         node = next((node for node in statements if node.contains(place)), None)
         if node is None:
             raise RefusalError(
-                f"{place.location}: is not within an attribute of the package"
+                f"{place.location}: is not inside an attribute of the package"
             )
         leaving[node.index] = node
     return tuple(leaving[index] for index in sorted(leaving))
 
 
 def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -> bool:
-    """Return whether a name means an attribute of its `rec` set, and moves."""
+    """Return whether a name means an attribute of its `rec` set that moves."""
     return _is_of(construction, use) and any(
         node.contains(use.node) for node in layered
     )
@@ -88,7 +89,7 @@ def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -
 def divided(
     construction: BuilderCall, additions: Additions
 ) -> tuple[Additions, Additions]:
-    """Divide the passthru additions between the builder's call and the layer."""
+    """Divide the additions to passthru between the builder's call and the layer."""
     if not construction.has(PASSTHRU):
         return Additions(), additions
     return (
@@ -124,9 +125,9 @@ def around(
 
 
 def _names(node: Node) -> tuple[str, ...]:
-    """Return the attributes of the package that a statement binds.
+    """Return the attributes that a statement binds.
 
-    "" stands for a part of one.
+    Return "" for a statement that binds a part of an attribute.
     """
     if node.kind == "binding":
         path = path_of(node)

@@ -91,7 +91,7 @@ def owners(
 ) -> Mapping[PurePosixPath, tuple[str, Location]]:
     """Return the package of each file, with its place.
 
-    Omit files that only make other files' packages.
+    Omit files that only contribute to the packages of other files.
     """
     names = called_names(root)
     likely = {file: tuple(names.candidates(root, file)) for file in files}
@@ -119,7 +119,7 @@ def owners(
 def siblings(
     root: Path, files: Mapping[str, PurePosixPath]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return for each package all packages that its file makes, each under one name."""
+    """Return for each package all packages from its file, each with one name."""
     names = called_names(root)
     likely = {
         package: set(names.candidates(root, file)) - {package}
@@ -142,5 +142,5 @@ def siblings(
 
 
 def _is_written(place: Location | None, file: PurePosixPath) -> bool:
-    """Return whether a package takes its meta or its own attributes from a file."""
+    """Return whether the meta or the attributes of a package come from a file."""
     return place is not None and file in {place.file, *place.others}

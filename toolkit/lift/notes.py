@@ -1,4 +1,4 @@
-"""Notes about a lift, in addition to its changes."""
+"""Collect facts about a lift that its text mentions besides the changes."""
 
 import re
 from collections import defaultdict
@@ -14,10 +14,10 @@ from toolkit.nix.tree import Node, parsed
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
 _LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
-"""Attributes that a file of hashes is for."""
+"""Attributes for which a package may have a file of hashes."""
 
 _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
-"""Downloads whose hash is the builder's argument: overriding it has no effect."""
+"""Downloads whose hash is an argument of the builder: overriding it has no effect."""
 
 
 _UPDATED = _LOCKED | {
@@ -32,11 +32,11 @@ _UPDATED = _LOCKED | {
     "yarnOfflineCache",
     "zigDeps",
 }
-"""The downloads of a part that nix-update knows (nix_update/eval.nix there)."""
+"""The downloads of a part that nix-update can update (nix_update/eval.nix there)."""
 
 
 def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return what lifted bindings share with the package, and do not follow."""
+    """Return what lifted bindings share with the package, but do not follow."""
     followed = follows(planned)
     others = {
         name: _apart(planned, name) for name in planned.names if name not in followed
@@ -58,7 +58,7 @@ def _apart(planned: LiftPlan, name: str) -> tuple[str, ...]:
 
 
 def left(planned: LiftPlan) -> tuple[str, ...]:
-    """Return bindings like the lifted ones, that these need and that stay."""
+    """Return bindings like the lifted ones that these need, and that stay."""
     shape = planned.shape
     made_with = {other for name in planned.names for other in shape.needs(name)}
     others = made_with - {*planned.moved, *OWN}
@@ -68,7 +68,7 @@ def left(planned: LiftPlan) -> tuple[str, ...]:
 def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
     """Return the package's attributes that contain some uses.
 
-    Patches do not count, since they have their own hashes.
+    Patches do not count, because they have their own hashes.
     """
     nodes = [planned.shape.tree.nodes[index] for index in uses]
     found = dict.fromkeys(
@@ -86,9 +86,8 @@ def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
 def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """Return for each lifted binding the package's attributes that use it.
 
-    None if it is used elsewhere, too.
-
-    Uses in passthru and meta do not count.
+    The value is None if something else uses the binding, too. Uses in passthru and meta
+    do not count.
     """
     return {name: _used(planned, name) for name in planned.names}
 
@@ -112,8 +111,8 @@ def _used(planned: LiftPlan, name: str) -> tuple[str, ...]:
 def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """Return the attributes whose hash depends on the source.
 
-    Each comes with the package's attributes that use it. Patches are excluded, and an
-    independent source.
+    Each comes with the package's attributes that use it. Patches, and independent
+    sources, are excluded.
     """
     parts: dict[str, dict[str, None]] = defaultdict(dict)
     moved = [name for name in planned.moved if name not in planned.own]
@@ -125,11 +124,10 @@ def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def downloads(planned: LiftPlan) -> tuple[tuple[str, ...], ...]:
-    """Return the attributes, except src, whose hashes a new version changes.
+    """Return the attributes, except src, whose hashes change with a new version.
 
-    They are the package's, and those of parts that follow.
-
-    Return nothing if a file has the hashes of one, or if no part follows.
+    They belong to the package, or to parts that follow it. Return none if a file has
+    the hash of one, or if no part follows.
     """
     followed = follows(planned)
     if not followed:
@@ -149,7 +147,7 @@ def downloads(planned: LiftPlan) -> tuple[tuple[str, ...], ...]:
 
 
 def is_fetched(planned: LiftPlan, text: str, parameter: str) -> bool:
-    """Return whether a hash fetches the new text's source, by a followed version."""
+    """Return whether a followed version changes the source, and so needs its hash."""
     if "version" not in planned.follows:
         return False
     call = read(parsed(text, name=planned.shape.tree.name)).construction
@@ -163,7 +161,7 @@ def is_fetched(planned: LiftPlan, text: str, parameter: str) -> bool:
 
 
 def packed(planned: LiftPlan) -> tuple[str, ...]:
-    """Return the parts of the package's source or version that nix-update knows."""
+    """Return the parts that nix-update knows and that follow the package."""
     shape = planned.shape
     names = [name for name in planned.names if shared(shape, name)]
     with_hashes = {part for part, made in _hashed(planned, names) if made in _UPDATED}
@@ -192,7 +190,7 @@ def _hashed(planned: LiftPlan, parts: Iterable[str]) -> Iterator[tuple[str, str]
 
 
 def _downloads(whole: Node) -> Iterator[tuple[str, Node | None]]:
-    """Yield the attributes that hashes are for, with the binding around the hash."""
+    """Yield the attributes that have hashes, each with the binding around the hash."""
     for node in whole.walk():
         for name in _named(node):
             if not (_HASH.fullmatch(name) or name in _LOCKED):
@@ -210,7 +208,7 @@ def _downloads(whole: Node) -> Iterator[tuple[str, Node | None]]:
 
 
 def _named(node: Node) -> list[str]:
-    """Return the attributes that a statement names, but for one that is null."""
+    """Return the attributes that a statement names, except one whose value is null."""
     if node.kind == "binding":
         return [] if value(node).text == "null" else [path_of(node)[-1]]
     if node.kind in {"inherit", "inherit_from"}:
@@ -233,7 +231,7 @@ def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
-    """Yield the attributes of passthru that lifted bindings are used in."""
+    """Yield the attributes of passthru that use lifted bindings."""
     rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
     for path, node in planned.construction.attributes:
         is_part = path[0] == PASSTHRU and len(path) > 1
@@ -242,9 +240,9 @@ def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
 
 
 def _is_read(shape: Shape, binding: Node | None) -> bool:
-    """Return whether others within a part use a binding by its name.
+    """Return whether another attribute of a part uses a binding by its name.
 
-    An override does not reach those.
+    An override does not reach such a use.
     """
     return binding is not None and any(
         use.binding is binding and use.binder not in shape.lets

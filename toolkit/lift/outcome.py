@@ -9,19 +9,19 @@ from toolkit.lift.plan import PARAMETER
 
 
 class PartHashes(Struct, frozen=True, kw_only=True):
-    """The hashes that another source or version needs, and who updates them."""
+    """The hashes that a new source or version needs, and what updates them."""
 
     parts: Mapping[str, tuple[str, ...]] = {}
-    """The parts that each attribute made by a hash is in."""
+    """The parts that contain each attribute with a hash."""
 
     downloads: tuple[tuple[str, ...], ...] = ()
-    """The paths of downloads, except `src`, whose hash a new version changes."""
+    """The paths of downloads, except `src`, whose hash changes with a new version."""
 
     fetched: bool = False
     """Whether a hash fetches the package's `src`, too."""
 
     updated: tuple[str, ...] = ()
-    """The parts that nix-update updates from now on."""
+    """The parts that nix-update can update after the lift."""
 
 
 class LetChange(Struct, frozen=True, kw_only=True):
@@ -31,16 +31,16 @@ class LetChange(Struct, frozen=True, kw_only=True):
     """The definitions that have left their let."""
 
     along: Mapping[str, tuple[str, ...]] = {}
-    """The paths of moved definitions that are neither lifted nor the package's own."""
+    """The paths of definitions that moved along, but were not to be lifted."""
 
     through: tuple[str, ...] = ()
-    """Those of `along` that passthru showed before."""
+    """Those of `along` that passthru already showed."""
 
     own: tuple[str, ...] = ()
     """The bindings that have left the let as the package's own attributes."""
 
     left: tuple[str, ...] = ()
-    """Bindings that lifted ones are made with, that stand as these did, and stay."""
+    """Bindings like the lifted ones that these use, and that stay in the let."""
 
     inner: bool = False
     """Whether moved definitions stand in a let that sees the final attributes."""
@@ -53,16 +53,16 @@ class LetChange(Struct, frozen=True, kw_only=True):
 
 
 class RecChange(Struct, frozen=True, kw_only=True):
-    """A `rec` set of the package's attributes that is a plain set now."""
+    """A `rec` set of the package's attributes that became a plain set."""
 
     dropped: bool = False
-    """Whether nothing in the set used another attribute of it."""
+    """Whether `rec` had no effect, because nothing used another attribute."""
 
     names: tuple[str, ...] = ()
-    """The attributes that are taken from the final ones, if `places` has any."""
+    """The attributes that now come from the final ones, if `places` has any."""
 
     places: tuple[str, ...] = ()
-    """The package's attributes that take them."""
+    """The package's attributes that use them."""
 
 
 class Lifted(Struct, frozen=True, kw_only=True):
@@ -81,15 +81,15 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """The attributes that use each lifted binding; none if others use it, too."""
 
     shown: tuple[tuple[str, ...], ...] = ()
-    """The attributes of passthru that are made with lifted bindings."""
+    """The attributes of passthru that use lifted bindings."""
 
     follows: Mapping[str, tuple[str, ...]] = {}
-    """The package's attributes that lifted bindings take over."""
+    """The package's attributes that lifted bindings now use."""
 
     apart: Mapping[str, tuple[str, ...]] = {}
-    """The attributes that lifted bindings share with the package, and do not follow."""
+    """The attributes that lifted bindings share with the package, but do not follow."""
 
     hashes: PartHashes = PartHashes()
     let: LetChange = LetChange()
     rec: RecChange | None = None
-    """The change of the package's attributes, None if they were no `rec` set."""
+    """The change of the package's `rec` set; None if there was none."""

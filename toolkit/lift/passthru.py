@@ -45,18 +45,18 @@ class Additions(Struct, frozen=True, kw_only=True):
     definitions: Sequence[MovedDefinition] = ()
 
     def __bool__(self) -> bool:
-        """Return whether there is anything."""
+        """Return whether there is anything to add."""
         return bool(self.names or self.definitions)
 
     def lines(self, indent: int) -> str:
-        """Write them as lines at a column, each with a line feed before it."""
+        """Write the additions as lines at a column, each after a line feed."""
         items = [inherit(self.names, indent)] if self.names else []
         items += [definition.written(indent) for definition in self.definitions]
         apart = "\n\n" if any("\n" in item for item in items) else "\n"
         return "\n" + apart.join(" " * indent + item for item in items)
 
     def whole(self, indent: int) -> str:
-        """Write them as a set whose last line is at a column."""
+        """Write the additions as a set whose last line is at a column."""
         if not self.definitions and "\n" not in (line := inherit(self.names, indent)):
             return f"{{ {line} }}"
         return self.open(indent)
@@ -71,9 +71,8 @@ def add(
 ) -> Iterator[Edit]:
     """Yield the edits that add to passthru.
 
-    Additions to an existing `inherit` go to `inherits`.
-
-    Raise RefusalError if passthru is not a literal set.
+    Additions to an existing `inherit` go to `inherits`. Raise RefusalError if passthru
+    is not a set that is written out.
     """
     if not additions:
         return
@@ -89,7 +88,7 @@ def add(
 def _joined(
     node: Node, additions: Additions, inherits: dict[int, StatementEdit]
 ) -> Iterator[Edit]:
-    """Add to the statement that binds passthru."""
+    """Add to the statement that defines passthru."""
     if (literal := written_out(node)) is not None:
         yield from _inside(literal, additions, inherits)
     elif node.kind == "inherit_from":
@@ -103,7 +102,8 @@ def _joined(
         yield inserted(expression.start, f"{additions.open(indent)}\n{' ' * indent}// ")
     else:
         raise RefusalError(
-            f"{node.location}: passthru is computed, and not written out as a set"
+            f"{node.location}: passthru is computed; unlet can only extend a set that "
+            "is written out"
         )
 
 
@@ -112,7 +112,7 @@ def _beside(
     additions: Additions,
     inherits: Mapping[int, StatementEdit],
 ) -> Iterator[Edit]:
-    """Add to bindings `passthru.NAME = …;`: gather them in a set, or stand above."""
+    """Add to bindings `passthru.NAME = …;`: gather them in a set, or add more above."""
     nodes = [node for path, node in construction.attributes if path[0] == PASSTHRU]
     parts = [
         node
@@ -129,7 +129,7 @@ def _beside(
 
 
 def written_out(node: Node) -> Node | None:
-    """Return the literal set that a passthru binding is, or is joined to, or None."""
+    """Return the set that is written out in a passthru binding, or None."""
     if node.kind == "inherit_from":
         return None
     return next(joined(result(value(node))), None)
@@ -162,9 +162,9 @@ def _new(into: Node, additions: Additions) -> Edit:
 
 
 def _are_together(parts: Sequence[Node], most: float) -> bool:
-    """Return whether bindings have lines of their own, one below the other.
+    """Return whether bindings are on lines of their own, one below the other.
 
-    They have no more than `most` lines together.
+    Together, they must have at most `most` lines.
     """
     text, spans = parts[0].tree.text, [extent(part) for part in parts]
     gaps = [text[end:start] for (_, end), (start, _) in pairwise(spans)]
@@ -174,7 +174,7 @@ def _are_together(parts: Sequence[Node], most: float) -> bool:
 
 
 def _gathered(parts: Sequence[Node], additions: Additions) -> Iterator[Edit]:
-    """Make a set of bindings `passthru.NAME = …;` and what is added above them."""
+    """Make one set of the bindings `passthru.NAME = …;` and the additions."""
     tree, start, end = parts[0].tree, extent(parts[0])[0], after(parts[-1])
     indent = column(tree.text, start)
     is_spaced = bool(additions.definitions) or "\n\n" in tree.text[start:end]
@@ -204,7 +204,7 @@ def _dotted(node: Node, additions: Additions) -> Edit:
 def _inside(
     literal: Node, additions: Additions, inherits: dict[int, StatementEdit]
 ) -> Iterator[Edit]:
-    """Add to a literal set: names to its `inherit`, definitions above the rest."""
+    """Add to a set: names to its `inherit`, definitions above the rest."""
     bindings = statements(literal)
     if not bindings:
         yield replaced(literal, additions.whole(literal.indentation))
@@ -236,10 +236,10 @@ def _indent(literal: Node) -> int:
 def with_subpackages(
     text: str, parts: Sequence[str], *, name: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the text with parts in the update script's arguments, and the new ones.
+    """Return the text with parts added to the update script, and the added parts.
 
-    A script of another program, or with computed arguments, stays. `name` is the file's
-    in messages.
+    Leave a script of another program, or with computed arguments. `name` is the file's
+    name in messages.
     """
     argument = _script_argument(read(parsed(text, name=name)).construction)
     if argument is None:
@@ -298,7 +298,7 @@ def _list(items: Sequence[str], margin: int) -> str:
 
 
 def _with_words(words: Node, lines: Sequence[str], margin: int) -> Edit:
-    """Add words to a list, which is broken into lines."""
+    """Add words to a list, and break it into lines."""
     items = [child for child in words.children if child.kind not in {"[", "]"}]
     if "\n" not in words.text:
         return replaced(words, _list([*(item.text for item in items), *lines], margin))

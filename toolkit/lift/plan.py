@@ -1,4 +1,4 @@
-"""The plan of a lift: definitions that leave their let, an attribute for each use."""
+"""The plan of a lift: which definitions leave their let, and what replaces each use."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -30,7 +30,7 @@ PARAMETER = "finalAttrs"
 FOLLOWED = (*SHARED, *WITH_SOURCE)
 _NAMES = frozenset(["meta", "pname", "version"])
 OWN = ("pname", "version", "src", *WITH_SOURCE)
-"""Names that a package's file may bind in a let so that its parts share them."""
+"""Names that a package's file may define in a let so that its parts share them."""
 
 
 class Design(StrEnum):
@@ -55,15 +55,15 @@ class Design(StrEnum):
 
 
 ASKED = (Design.STAY, Design.MOVE, Design.INNER)
-"""The designs that a user can request. A layer is made for an overlay alone."""
+"""The designs that a user can request; a layer is only for an overlay."""
 
 
 class LiftWay(Struct, frozen=True, kw_only=True):
     """A design, and what it is used on.
 
-    `bindings` are those to lift, by default all packages that no override reaches.
-    Moved definitions take the attributes `follow` from the package's final ones; if
-    `whole`, what these are bound to moves into the package too. `called` maps bindings
+    `bindings` are the ones to lift, by default all packages that no override reaches.
+    Moved definitions take the attributes `follow` from the package's final attributes;
+    with `whole`, the values of these move into the package, too. `called` maps bindings
     to new attributes' names.
     """
 
@@ -120,7 +120,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def leaving(self) -> tuple[str, ...]:
-        """The moved definitions, except those that an inner let had before."""
+        """The moved definitions, except those that were in an inner let before."""
         return tuple(
             name
             for name in self.moved
@@ -129,7 +129,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def rerouted(self) -> Mapping[int, tuple[str, ...]]:
-        """The path of the final attribute that replaces a use, by the node's index."""
+        """The final attribute's path that replaces a use, by the node's index."""
         if self.design is Design.INNER:
             routes = {name: self.routes[name] for name in self.own}
         else:
@@ -146,7 +146,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
         return paths
 
     def _leaves(self, use: Reference) -> bool:
-        """Return whether a use has to go through the final attributes."""
+        """Return whether a use must go through the final attributes."""
         owner = self.shape.owner(use.node)
         if owner is None:
             is_within = self.shape.body.contains(use.node)
@@ -160,7 +160,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _kept(self) -> frozenset[int]:
-        """The uses that show bindings, and those that passthru itself is made of."""
+        """The uses that show bindings, and those that define passthru itself."""
         routes = self.routes.values()
         kept = {route.shown.use.index for route in routes if route.shown is not None}
         attributes = list(self.construction.attributes)
@@ -212,7 +212,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def _own_version(self) -> str | None:
-        """The package's version, if the package or its let has it written out."""
+        """The package's version, if the package or its let writes it out."""
         literal = _version(self.construction)
         _, name, part = origin(self.shape, "version") or (0, "", "")
         if literal is None and not part and name in self.shape.bindings:
@@ -223,7 +223,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def _version(call: BuilderCall | None) -> Node | None:
-    """Return the plain string that a builder's call binds `version` to."""
+    """Return the plain string that a builder's call gives `version`."""
     for literal in call.plain if call is not None else ():
         for path, node in bound(literal):
             if path == ("version",) and node.kind == "binding":

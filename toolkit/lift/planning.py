@@ -1,6 +1,6 @@
-"""Plan a lift: choose the definitions that leave, and an attribute for each use.
+"""Plan a lift: which definitions leave the let, and which attribute replaces a use.
 
-A plan that cannot be right is refused, with its place in the file.
+A plan that cannot be right is refused, with the place in the file.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -78,14 +78,14 @@ _ANONYMOUS = frozenset(
         "thisPkg",
     ]
 )
-"""Names that mean something within a file alone."""
+"""Names that have a meaning only within a file."""
 
 
 def plan(shape: Shape, way: LiftWay) -> LiftPlan:
     """Plan a lift.
 
-    Raise LayoutError for a file of a different shape, RefusalError for one that cannot
-    be right.
+    Raise LayoutError for a file of another shape, and RefusalError if no plan can be
+    right.
     """
     design, follow = way.design, way.follow
     is_inner = design is Design.INNER
@@ -140,12 +140,12 @@ def _moving(shape: Shape, lifted: Sequence[str], way: LiftWay) -> frozenset[str]
 
 
 def _require_attribute(shape: Shape, name: str) -> None:
-    """Raise RefusalError for a function, which has to move and is not lifted itself."""
+    """Raise RefusalError for a function that would have to move."""
     node = shape.bindings[name]
     if inside(value(node)).kind == "function_expression":
         fact = (
-            f"'{name}' has to move, and is a function, which is no attribute "
-            "of a package"
+            f"'{name}' would have to move, but it is a function, which cannot be an "
+            "attribute of a package"
         )
         raise RefusalError(f"{node.location}: {fact}")
 
@@ -156,10 +156,10 @@ def _leaving(
     moving: frozenset[str],
     follows: Mapping[str, Origin],
 ) -> frozenset[str]:
-    """Return the bindings that must stand where the final attributes are known.
+    """Return the bindings that must be where the final attributes are known.
 
-    These are made with a lifted one. So must a derivation that a moving one is made
-    with, if it takes from the let what is to follow.
+    They use a lifted binding, or are derivations that a moving one uses and that take a
+    followed value from the let.
     """
     leaving = set(moving)
     staying = {
@@ -185,7 +185,7 @@ def _leaving(
 def _along(
     shape: Shape, leaving: Iterable[str], follows: Mapping[str, Origin]
 ) -> set[str]:
-    """Return the derivations that leaving ones need, and that take what is followed."""
+    """Return the derivations that moving ones use, and that take a followed value."""
     made_with = {made for name in leaving for made in between(shape, name, follows)}
     others = made_with - _taken(shape)
     return {name for name in others if is_derivation(shape, name)}
@@ -196,7 +196,7 @@ def _own(
 ) -> frozenset[str]:
     """Return the package's own attributes that a let holds for it alone.
 
-    Raise RefusalError if something of what is followed has to stay.
+    Raise RefusalError if a followed value would have to stay.
     """
     followed = {name for _, name, _ in follows.values()}
     whole = {name: part for part, (_, name, rest) in follows.items() if not rest}
@@ -211,7 +211,8 @@ def _own(
         own -= stays
     if not own or not followed & shape.bindings.keys() <= own:
         raise RefusalError(
-            f"{shape.body.location}: what is followed has to stay in the let"
+            f"{shape.body.location}: the let needs what the part would take from the "
+            "package, so that cannot move"
         )
     for name in own:
         require_plain(shape, name)
@@ -239,9 +240,9 @@ def _staying(
 
 
 def _source(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return the binding that `inherit (it.a) name;` takes a name from, with `a`.
+    """Return the binding from which `inherit (it.a) name;` takes a name, with `a`.
 
-    Nothing for another binding.
+    Return nothing for another form.
     """
     node = shape.bindings[name]
     if node.kind != "inherit_from":
@@ -252,7 +253,7 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
     if not any(use.node is root for use in shape.uses):
         raise RefusalError(
             f"{node.location}: '{name}' is inherited from an expression that uses a "
-            "lifted binding"
+            "lifted part"
         )
     return callee(source)
 
@@ -267,8 +268,8 @@ def require_plain(shape: Shape, name: str) -> None:
     """Raise RefusalError for a binding of several names, or of a nested attribute."""
     if not is_plain(node := shape.bindings[name]):
         raise RefusalError(
-            f"{node.location}: '{name}' has to move, and is not bound by one plain '{name} "
-            "= …;'"
+            f"{node.location}: '{name}' would have to move, but is not defined by one "
+            f"plain '{name} = …;'"
         )
 
 
@@ -277,10 +278,9 @@ def _route(
 ) -> AttributeRoute:
     """Return the attribute of a binding.
 
-    A `fresh` one stands beside the one that is there, which comes to use it.
-
-    It has the binding's name if that means anything outside of the file, else the name
-    of the package behind it.
+    A `fresh` one is added beside the existing one, which then uses it. It has the
+    binding's name if that has a meaning outside the file, else the name of the package
+    behind it.
     """
     shown = () if fresh else shown_attributes(shape, name)
     if shown:
@@ -293,18 +293,18 @@ def _route(
     strings = {part.text for part in parts if part.kind == "string_fragment"}
     if attribute is None or attribute in {*_taken(shape), *strings}:
         fact = (
-            f"'{attribute or name}' means nothing as an attribute of the package, "
-            "or something different"
+            f"'{attribute or name}' is not a usable name for an attribute of this "
+            "package"
         )
         raise RefusalError(
             f"{shape.bindings[name].location}: {fact}",
-            hint=f"--as {quote(name)}=NAME gives it another name",
+            hint=f"choose another name with --as {quote(name)}=NAME",
         )
     for path in ((PASSTHRU, attribute), (attribute,)):
         if (other := attributes.get(path)) is not None:
             raise RefusalError(
-                f"{other.location}: the attribute '{'.'.join(path)}' differs from the "
-                f"let's '{name}'"
+                f"{other.location}: the attribute '{'.'.join(path)}' differs from '"
+                f"{name}' in the let"
             )
     return AttributeRoute(path=(PASSTHRU, attribute))
 
@@ -318,7 +318,7 @@ def _attribute_name(shape: Shape, name: str) -> str | None:
 
 
 def _taken(shape: Shape) -> frozenset[str]:
-    """Return the names that mean something else as attributes.
+    """Return the names that already mean something as attributes.
 
     `src` does not if the package has no source.
     """

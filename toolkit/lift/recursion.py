@@ -1,4 +1,4 @@
-"""Turn a `rec` set into a plain one whose names are taken from the final ones."""
+"""Replace a `rec` set by a plain one that takes its names from the final attributes."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -33,18 +33,18 @@ _DROPPED = frozenset(
 """Arguments that mk-python-derivation.nix renames or drops (excludeDrvArgNames)."""
 
 _DECIDED = frozenset(["doCheck", "doInstallCheck"])
-"""Attributes that the builder decides on as well, by whether what it builds can run."""
+"""Attributes that the builder changes, for example if it cannot run the result."""
 
 _PROGRAM = "mainProgram"
 _DOC = "/share/doc/"
-"""Below it, a directory has its name written out as well."""
+"""The path prefix below which nixpkgs wants the package's name written out."""
 
 _AS_TEXT = frozenset(["owner", "repo", _PROGRAM])
-"""Attributes that nixpkgs wants without `pname` (pkgs/README.md; 387725)."""
+"""Attributes in which nixpkgs wants no `pname` (pkgs/README.md; 387725)."""
 
 
 def recursive(construction: BuilderCall) -> frozenset[int]:
-    """Return the indexes of the literal sets of a builder's call that are `rec`."""
+    """Return the indexes of the `rec` sets in a builder's call."""
     return frozenset(
         literal.index
         for literal in construction.sets
@@ -59,11 +59,11 @@ def unfold(
     leaving: Collection[str],
     kept: Collection[str] = ("let_expression",),
 ) -> tuple[Mapping[int, tuple[str, ...]], list[Edit]]:
-    """Make some `rec` sets plain: return the uses' final paths, and edits.
+    """Make some `rec` sets plain; return the uses' final paths, and edits.
 
-    Names that a set inherits from a scope of a `kept` kind mean the same without `rec`,
-    unless `leaving` contains them. Raise RefusalError for a use of an attribute whose
-    final value may differ.
+    A name that a set inherits from a scope of a `kept` kind means the same without
+    `rec`, unless `leaving` contains it. Raise RefusalError if the file uses an
+    attribute whose final value may differ.
     """
     edits = [
         Edit(literal.start, literal.symbol("{").start, "")
@@ -90,23 +90,26 @@ def unfold(
 
 
 def _require_final(use: Reference, builder: str) -> None:
-    """Raise RefusalError for a name whose final attribute is not what the set has."""
+    """Raise RefusalError for a name whose final attribute may have another value."""
     if use.name in _DECIDED:
-        lost = f"finalAttrs.{use.name} is not what the builder makes of it"
+        lost = f"the builder changes it, so finalAttrs.{use.name} differs"
     elif _PYTHON.fullmatch(builder) and use.name in _DROPPED:
-        lost = f"{builder} drops it: there is no finalAttrs.{use.name}"
+        lost = f"{builder} removes it, so there is no finalAttrs.{use.name}"
     else:
         return
     raise RefusalError(
-        f"{use.node.location}: '{use.name}' is used within 'rec', and {lost}",
-        hint=f"write its value there, or bind '{use.name}' in a let around the package",
+        f"{use.node.location}: 'rec' lets other attributes use '{use.name}', but "
+        f"{lost}",
+        hint=(
+            f"write the value there, or define '{use.name}' in a let around the package"
+        ),
     )
 
 
 def source(name: str, owner: Node) -> Node | None:
     """Return the node that binds a name.
 
-    If a `rec` set only inherits it, the origin of that.
+    If a `rec` set only inherits it, return the node that it comes from.
     """
     if owner.kind != "rec_attrset_expression":
         return owner
@@ -120,9 +123,9 @@ def source(name: str, owner: Node) -> Node | None:
 
 
 def written_out(use: Reference) -> Edit | None:
-    """Return an edit that inserts a name literally if nixpkgs requires that, else None.
+    """Return an edit that writes out a name where nixpkgs requires it, or None.
 
-    Raise RefusalError if a repository's name is itself computed.
+    Raise RefusalError if the name of a repository is itself computed.
     """
     binding, around = use.node.enclosing("binding"), use.node.parent
     if use.name != "pname" or use.binder is None or binding is None or around is None:
@@ -145,13 +148,13 @@ def written_out(use: Reference) -> Edit | None:
     if attribute == _PROGRAM:
         return None
     raise RefusalError(
-        f"{use.node.location}: '{attribute}' is made with 'pname', which is computed; "
-        "nixpkgs requires a literal value"
+        f"{use.node.location}: '{attribute}' uses 'pname', whose value is computed; "
+        "nixpkgs requires a literal there"
     )
 
 
 def _literals(owner: Node, name: str) -> Iterator[Node]:
-    """Yield the plain string that a set or a let binds to a name."""
+    """Yield the plain string that a set or a let gives a name."""
     for binding in statements(owner, "binding"):
         literal = value(binding)
         is_string = literal.kind == "string_expression"

@@ -23,10 +23,10 @@ from toolkit.nix.edit import Edit, apply, inserted, replaced
 from toolkit.nix.tree import Node, column
 
 _LONG = 24
-"""Definitions of more lines than this may pull the passthru up that they move into."""
+"""Longer definitions than this may pull up the passthru that they move into."""
 
 _FAR = 100
-"""A passthru is far below the first use if more lines than this are between."""
+"""The lines between the first use and a passthru that counts as far below it."""
 
 
 def moved(
@@ -36,7 +36,7 @@ def moved(
     layered: Sequence[Node],
     parameter: str,
 ) -> str:
-    """Return the text with all edits, and everything that moves in its new place."""
+    """Return the text after all edits, with everything that moves in its new place."""
     tree = planned.shape.tree
     renames = _renames(planned)
     edits = [*edits, *chain.from_iterable(renames.values())]
@@ -74,7 +74,7 @@ def moved(
 
 
 def _owner(spans: Mapping[str, tuple[int, int]], offset: int) -> str | None:
-    """Return the definition whose extent has an offset."""
+    """Return the definition whose text contains an offset."""
     for name, (start, end) in spans.items():
         if start <= offset < end:
             return name
@@ -96,7 +96,7 @@ def _definitions(
     spans: Mapping[str, tuple[int, int]],
     edits: Iterable[Edit],
 ) -> dict[str, MovedDefinition]:
-    """Return the definitions that move, with the edits within them made."""
+    """Return the definitions that move, after the edits inside them."""
     text = planned.shape.tree.text
     within: dict[str | None, set[Edit]] = defaultdict(set)
     for edit in edits:
@@ -139,7 +139,7 @@ def _shown(
     definitions: Mapping[str, MovedDefinition],
     inherits: dict[int, StatementEdit],
 ) -> Iterator[Edit]:
-    """Put definitions into the attributes that show them already."""
+    """Put definitions into the attributes that already show them."""
     below: dict[int, list[MovedDefinition]] = defaultdict(list)
     for name in planned.attributes:
         if (shown := planned.routes[name].shown) is None:
@@ -157,7 +157,7 @@ def _shown(
 def _nearer(
     planned: LiftPlan, edits: list[Edit], going: list[tuple[int, int]]
 ) -> tuple[list[Edit], list[tuple[int, int]]]:
-    """Move a passthru that is far below to the first use, unless it goes anyway."""
+    """Move a passthru from far below to the first use, unless it moves anyway."""
     far = _far_below(planned)
     if far is None or any(far[0] <= start < far[1] for start, _ in going):
         return edits, going
@@ -171,11 +171,10 @@ def _nearer(
 
 
 def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
-    """Return the extent of a passthru to pull up, and the place for it.
+    """Return the extent of a passthru to move up, and its new place.
 
-    Long definitions move into it; the place is the first attribute with a use.
-
-    Return nothing if it is near that, or has more lines than they have.
+    Long definitions move into it; the new place is the first attribute with a use.
+    Return nothing if it is already near, or is longer than the definitions.
     """
     shown = planned.construction.attribute(PASSTHRU)
     literal = shown.enclosing(*SETS) if shown is not None else None
@@ -197,9 +196,9 @@ def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
 
 
 def _rename(planned: LiftPlan, name: str) -> list[Edit]:
-    """Return the edits that call a binding as its attribute.
+    """Return the edits that rename a binding to its attribute.
 
-    None if it stays, and the name is known in the file.
+    Return none if it stays and the file already uses the name.
     """
     shape, new = planned.shape, planned.routes[name].path[-1]
     path = shape.bindings[name].children[0]
@@ -216,11 +215,10 @@ def _rename(planned: LiftPlan, name: str) -> list[Edit]:
 
 
 def _pname_below(shown: ShownAttribute) -> Node | None:
-    """Return the name that a package binds below what it inherits.
+    """Return the name that a package defines below its `inherit`.
 
-    If its version stands right behind the name, return that.
-
-    Both are on lines of their own.
+    If the version comes directly after the name, return that instead. Both have lines
+    of their own.
     """
     literal = shown.node.enclosing(*SETS)
     if shown.node.kind != "inherit" or literal is None:
@@ -237,7 +235,7 @@ def _pname_below(shown: ShownAttribute) -> Node | None:
 
 
 def _behind(node: Node, parts: Sequence[MovedDefinition]) -> Edit:
-    """Put definitions behind a binding, long ones after a blank line."""
+    """Put definitions after a binding, long ones after a blank line."""
     margin, end = node.column, after(node)
     ordered = sorted(parts, key=lambda part: OWN.index(part.name))
     lines = ""
@@ -266,9 +264,8 @@ def _shown_as(planned: LiftPlan, name: str) -> MovedDefinition:
 def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
     """Put the last operand of `//` first if definitions move into it.
 
-    The order of the operands must make no difference.
-
-    So they stay near their let, and the attributes between are no part of the change.
+    The order of the operands must make no difference. The definitions then stay near
+    their let, and the change does not touch the attributes between.
     """
     tree = planned.shape.tree
     *others, last = operands(result(planned.construction.merged))
@@ -289,9 +286,9 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
 
 
 def _are_apart(others: Sequence[Node], last: Node) -> bool:
-    """Return whether literal sets have no attribute in common.
+    """Return whether sets have no attribute in common.
 
-    The last one may be under conditions.
+    The last set may be under conditions.
     """
     literals = [*others, *joined(last, optional=True)]
     if len(literals) != len(others) + 1:

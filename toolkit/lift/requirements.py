@@ -27,22 +27,22 @@ def require_right(planned: LiftPlan) -> None:
 
 
 def _require_distinct(planned: LiftPlan) -> None:
-    """Raise RefusalError for two bindings that would be one attribute."""
+    """Raise RefusalError if two bindings would become one attribute."""
     known: dict[tuple[str, ...], str] = {}
     for name, route in planned.routes.items():
         if (other := known.setdefault(route.path, name)) != name:
             fact = (
-                f"'{other}' and '{name}' would both be the attribute "
-                f"'{'.'.join(route.path)}'"
+                f"'{other}' and '{name}' would both become the attribute '"
+                f"{'.'.join(route.path)}'"
             )
-            hint = f"--as {quote(name)}=NAME gives it another name"
+            hint = f"choose another name with --as {quote(name)}=NAME"
             raise RefusalError(
                 f"{planned.shape.bindings[name].location}: {fact}", hint=hint
             )
 
 
 def _require_all_within(planned: LiftPlan) -> None:
-    """Raise RefusalError for a use that the final attributes do not reach."""
+    """Raise RefusalError if the final attributes do not reach a use."""
     shape, argument = planned.shape, planned.construction.argument
     for use in shape.uses:
         if shape.owner(use.node) is not None:
@@ -50,8 +50,8 @@ def _require_all_within(planned: LiftPlan) -> None:
         if use.node.index in planned.rerouted:
             if not argument.contains(use.node):
                 raise RefusalError(
-                    f"{use.node.location}: the builder's call is itself made with "
-                    f"'{use.name}'"
+                    f"{use.node.location}: the builder itself is chosen with '"
+                    f"{use.name}'"
                 )
         elif use.name in planned.moved and (
             use.name in planned.attributes or not argument.contains(use.node)
@@ -59,14 +59,14 @@ def _require_all_within(planned: LiftPlan) -> None:
             route = planned.routes.get(use.name)
             if route is None or route.shown is None or route.shown.use is not use.node:
                 fact = (
-                    f"'{use.name}' has to move, and is used here, where there are "
-                    "no final attributes"
+                    f"'{use.name}' would have to move, but it is used here, where "
+                    "finalAttrs does not exist"
                 )
                 raise RefusalError(f"{use.node.location}: {fact}")
 
 
 def _require_all_followed(planned: LiftPlan) -> None:
-    """Raise RefusalError for a part made of followed attributes and of the let's."""
+    """Raise RefusalError if a part would mix followed values with values of the let."""
     shape, follows = planned.shape, planned.follows
     if not follows:
         return
@@ -74,8 +74,8 @@ def _require_all_followed(planned: LiftPlan) -> None:
     for name in planned.moved:
         for other in sorted(between(shape, name, follows) - {*planned.moved}):
             fact = (
-                f"'{name}' is made with '{other}', which takes "
-                f"{' or '.join(follows)} from the let"
+                f"'{name}' uses '{other}', which takes {' or '.join(follows)} from "
+                "the let"
             )
             raise RefusalError(f"{shape.bindings[other].location}: {fact}")
     if {*follows} != {"version"}:
@@ -85,14 +85,14 @@ def _require_all_followed(planned: LiftPlan) -> None:
     for other in sorted(shape.reached - {*planned.moved, *OWN}):
         if "version" in shared(shape, other) and is_derivation(shape, other):
             fact = (
-                f"an override of version would not reach '{other}', which stays "
-                "in the let"
+                f"an override of version would not reach '{other}', which stays in "
+                "the let"
             )
             raise RefusalError(f"{shape.bindings[other].location}: {fact}")
 
 
 def _require_whole(planned: LiftPlan) -> None:
-    """Raise RefusalError for a part that takes what followed attributes are made of."""
+    """Raise RefusalError if a part uses the sources of followed attributes directly."""
     shape = planned.shape
     sources = _sources(planned)
     whole = {name: attribute for (name, _), attribute in sources.items()}
@@ -104,14 +104,14 @@ def _require_whole(planned: LiftPlan) -> None:
         taken = _taken(use) - followed
         if taken & sources.keys() or (use.name, None) in taken | sources.keys():
             fact = (
-                f"{whole[use.name]} is made of '{use.name}', which an override of "
-                "that does not reach here"
+                f"an override of {whole[use.name]} would not reach '{use.name}' here, "
+                f"from which {whole[use.name]} is made"
             )
             raise RefusalError(f"{use.node.location}: {fact}")
 
 
 def _sources(planned: LiftPlan) -> dict[tuple[str, str | None], str]:
-    """Return the bindings, with parts, that followed attributes are made of."""
+    """Return the bindings, with their parts, that followed attributes use."""
     shape = planned.shape
     follows = planned.follows.items()
     origins = {name: attribute for attribute, (_, name, part) in follows if not part}
@@ -130,12 +130,12 @@ def _sources(planned: LiftPlan) -> dict[tuple[str, str | None], str]:
 
 
 def _taken(use: Reference) -> set[tuple[str, str | None]]:
-    """Return a name with each attribute that is taken of it, or with None."""
+    """Return a name with each attribute that is selected from it, or with None."""
     return {(use.name, part) for part in selection(use.node) or [None]}
 
 
 def _require_one(planned: LiftPlan) -> None:
-    """Raise RefusalError for an outer part of the name, or an `assert` on a part."""
+    """Raise RefusalError for another part of the name, or an `assert` on it."""
     shape = planned.shape
     for use in shape.references:
         if use.name not in planned.names or use.binder not in shape.lets:
@@ -143,12 +143,12 @@ def _require_one(planned: LiftPlan) -> None:
         own = shape.bindings[use.name]
         if use.binding is not None and use.binding is not own:
             fact = (
-                f"the file uses this '{use.name}' too, and an override would "
-                f"replace the one at {own.place} alone"
+                f"this is another '{use.name}'; an override would replace only the "
+                f"one at {own.place}"
             )
             raise RefusalError(
                 f"{use.binding.location}: {fact}",
-                hint="give one of them another name",
+                hint="rename one of them",
             )
     waiting = [*_in_asserts(shape)]
     known: set[str] = set()
@@ -156,8 +156,8 @@ def _require_one(planned: LiftPlan) -> None:
         use = waiting.pop()
         if use.name in planned.names:
             raise RefusalError(
-                f"{use.node.location}: an assert reads '{use.name}' here, which no "
-                "override reaches"
+                f"{use.node.location}: no override reaches the assert here, which "
+                f"uses '{use.name}'"
             )
         if use.name not in known:
             known.add(use.name)
@@ -173,7 +173,7 @@ def _in_asserts(shape: Shape) -> Iterator[Reference]:
 
 
 def _names_platform(node: Node) -> bool:
-    """Return whether a binding names a platform, as each version does."""
+    """Return whether a binding depends on the platform in its name."""
     nodes = node.walk()
     names = {part.text for part in nodes if part.kind == "identifier"}
     strings = [part.text for part in nodes if part.kind == "string_fragment"]
@@ -184,13 +184,13 @@ def _names_platform(node: Node) -> bool:
 def _require_no_source_of_their_own(
     shape: Shape, names: Sequence[str], follow: Sequence[str]
 ) -> None:
-    """Raise RefusalError for a part with the package's version and its own source."""
+    """Raise RefusalError for a part with its own source that shares a version."""
     for name in names:
         shares = not {*follow}.isdisjoint(shared(shape, name))
         if shares and not can_follow(shape, name, follow):
             fact = (
-                f"{' or '.join(follow)} of the package has no effect on the source of "
-                f"'{name}'"
+                f"the source of '{name}' does not depend on {' or '.join(follow)} of "
+                "the package"
             )
             raise RefusalError(f"{shape.bindings[name].location}: {fact}")
 
@@ -202,15 +202,15 @@ def require_followers(planned: LiftPlan, follow: Sequence[str]) -> None:
     if owners.isdisjoint(planned.names):
         _require_no_source_of_their_own(shape, planned.names, follow)
         raise LayoutError(
-            f"{shape.body.location}: nothing that moves takes "
-            f"{' or '.join(follow or SHARED)} from where the package takes it"
+            f"{shape.body.location}: no part that moves uses "
+            f"{' or '.join(follow or SHARED)} of the package"
         )
 
 
 def _require_all_there(planned: LiftPlan) -> None:
-    """Raise RefusalError for a use that does not need what the attribute needs.
+    """Raise RefusalError for a use under weaker conditions than the attribute's.
 
-    The package may lack the attribute where it is used.
+    The package may then lack the attribute that the use needs.
     """
     shape, whole = planned.shape, planned.construction.argument
     shown = {
@@ -230,6 +230,6 @@ def _require_all_there(planned: LiftPlan) -> None:
         given = [*guards(use.node), *around]
         if not all(condition.is_among(given) for condition in needed[use.name]):
             raise RefusalError(
-                f"{use.node.location}: '{use.name}' is used here even if the package "
-                "has no such attribute"
+                f"{use.node.location}: '{use.name}' is used here even when the "
+                "package lacks that attribute"
             )

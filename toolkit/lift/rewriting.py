@@ -29,10 +29,10 @@ _STAY = LiftWay()
 
 
 def lift(text: str, way: LiftWay = _STAY, *, name: str) -> Lifted:
-    """Lift bindings of a file's lets; `name` is the file's in messages.
+    """Lift bindings of a file's lets; `name` is the file's name in messages.
 
-    Raise NixSyntaxError for invalid Nix, LayoutError for a file of another shape,
-    RefusalError for a wrong lift.
+    Raise NixSyntaxError for invalid Nix, LayoutError for a file of another shape, and
+    RefusalError if the lift would be wrong.
     """
     return rewrite(read(parsed(text, name=name)), way)
 
@@ -113,7 +113,7 @@ def _unfolded(
 
 
 def _written_out(planned: LiftPlan) -> dict[int, Edit]:
-    """Return the edits that write out the package's own attributes, by node."""
+    """Return the edits that write out attributes of the package, by node."""
     uses = [use for use in planned.shape.references if use.name in planned.own]
     edits = {
         use.node.index: written_out(use)
@@ -165,7 +165,7 @@ def _let_change(
 
 
 def _rec_change(planned: LiftPlan, final: Mapping[int, tuple[str, ...]]) -> RecChange:
-    """Return the change of a `rec` set whose uses take these final paths."""
+    """Return the change of a `rec` set whose uses now have these final paths."""
     taken = {
         index: path[-1]
         for index, path in final.items()
@@ -180,11 +180,11 @@ def _rec_change(planned: LiftPlan, final: Mapping[int, tuple[str, ...]]) -> RecC
 
 
 def _require_comments(shape: Shape, new: str) -> None:
-    """Raise RefusalError for a comment that a new text lacks."""
+    """Raise RefusalError if the new text lacks a comment."""
     if lost := lost_comments(shape.tree, parsed(new, name=shape.tree.name)):
         raise RefusalError(
-            f"{lost[0].location}: this comment would be lost: the code around it is "
-            "rewritten, not moved"
+            f"{lost[0].location}: this comment would be lost, because unlet rewrites "
+            "the code around it"
         )
 
 
@@ -194,9 +194,9 @@ def _uses(
     parameter: str,
     inherits: dict[int, StatementEdit],
 ) -> Iterator[Edit]:
-    """Let uses of names go through the final attributes.
+    """Make uses of names go through the final attributes.
 
-    Those in an `inherit` are left to `inherits`.
+    `inherits` collects those in an `inherit`.
     """
     for index, paths in targets.items():
         node = planned.shape.tree.nodes[index]

@@ -1,6 +1,6 @@
-"""Read the shape of a package's file: functions, lets, the final builder's call.
+"""Read the shape of a package's file: its functions, lets, and the builder's call.
 
-By syntax only; Nix is asked elsewhere how a builder uses its argument.
+Only the syntax counts here; Nix shows elsewhere how a builder uses its argument.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,10 +38,10 @@ _OVERRIDES = frozenset(
 
 
 class BuilderCall(Struct, frozen=True, kw_only=True):
-    """A builder's call on attributes.
+    """A call of a builder with attributes.
 
-    `builder` is the called expression, `argument` the expression of the attributes,
-    `final` the function of the final attributes, if there is one, `sets` the literal
+    `builder` is the called expression, and `argument` the expression of the attributes.
+    `final` is the function of the final attributes, if there is one. `sets` are the
     sets that `//` joins to the attributes, some under conditions.
     """
 
@@ -87,7 +87,7 @@ class Shape(Struct, frozen=True, dict=True):
 
     `functions` and `lets` surround `body`, the outermost first.
 
-    If the lets end in the name of one of their own bindings, or an `if` comes to one,
+    If the lets end in the name of one of their own bindings, or an `if` leads to one,
     `body` is that binding's value. The last let may be inside the body, in the
     builder's function of the final attributes.
     """
@@ -146,7 +146,7 @@ class Shape(Struct, frozen=True, dict=True):
         return {use.name for use in self.uses_in(self.bindings[name])}
 
     def part(self, name: str, *, overrides: bool = False) -> BuilderCall | None:
-        """Return the builder's call that a binding is, as `construction` does."""
+        """Return the builder's call in a binding, as `construction` does."""
         return construction(result(value(self.bindings[name])), overrides=overrides)
 
     @cached_property
@@ -160,7 +160,7 @@ class Shape(Struct, frozen=True, dict=True):
 def closure(
     names: Iterable[str], needs: Callable[[str], Iterable[str]]
 ) -> frozenset[str]:
-    """Return names with all that they need, directly or through others."""
+    """Return names together with all that they need, directly or through others."""
     known: set[str] = set()
     waiting = [*names]
     while waiting:
@@ -195,7 +195,7 @@ def read(tree: Tree, start: Node | None = None) -> Shape:
 
 
 def _only_call(expression: Node) -> Node | None:
-    """Return the one builder's call of an `if`, or that `//` adds to; else None."""
+    """Return the one builder's call in an `if`, or before `//`; else None."""
     if operator(expression) == "//":
         choices = operands(expression)[:1]
     elif expression.kind == "if_expression":
@@ -223,7 +223,7 @@ def result(node: Node) -> Node:
 
 
 def construction(expression: Node, *, overrides: bool = False) -> BuilderCall | None:
-    """Read a builder's call, or one that `overrides`.
+    """Read a builder's call, or a call that `overrides`.
 
     Its last argument is a set, or a function that ends in one.
     """
@@ -245,9 +245,9 @@ def construction(expression: Node, *, overrides: bool = False) -> BuilderCall | 
 
 
 def joined(node: Node, *, optional: bool = False) -> Iterator[Node]:
-    """Yield the literal sets that `//` joins, in the order of the text.
+    """Yield the sets that `//` joins, in the order of the text.
 
-    On request also conditional ones.
+    On request, include those under conditions.
     """
     node = inside(node)
     if node.kind in SETS:
@@ -264,7 +264,7 @@ def joined(node: Node, *, optional: bool = False) -> Iterator[Node]:
 def operands(node: Node) -> list[Node]:
     """Return the operands of `//`, in the order of the text.
 
-    The expression alone if there is none.
+    Without `//`, return the expression alone.
     """
     if operator(node) != "//":
         return [node]
@@ -273,7 +273,7 @@ def operands(node: Node) -> list[Node]:
 
 
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield path and binding of each attribute in a literal set, and in sets within.
+    """Yield the path and binding of each attribute in a set, and in nested sets.
 
     A binding is a `binding` or, for an inherited name, the `inherit` or `inherit_from`.
     """
@@ -302,7 +302,7 @@ def _names(parts: Node | None) -> tuple[str, ...]:
 def callee(function: Node) -> tuple[str, ...]:
     """Return the dotted name of a function, without calls that override it.
 
-    Empty if it has no name.
+    Return an empty name if it has none.
     """
     function = inside(function)
     if function.kind == "apply_expression":

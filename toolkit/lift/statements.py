@@ -1,7 +1,7 @@
 """Move definitions with their comments, and change an `inherit` (RFC 166).
 
-Definitions are cut out and indented for their new place; an `inherit` gains and loses
-names, and may change its source.
+This module cuts out definitions and indents them for their new place. An `inherit`
+gains and loses names, and may change its source.
 """
 
 import re
@@ -19,7 +19,7 @@ from toolkit.nix.tree import Node, parsed
 _COMMENTS = re.compile(
     r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?"
 )
-"""Comments at the end of a line: some in `/* … */`, and one with `#`."""
+"""The comments at the end of a line: some in `/* … */`, and one with `#`."""
 
 _OPENS = re.compile(r"(?:\blet|[{(\[:])[ \t]*(?:#[^\n]*)?\Z")
 _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
@@ -28,7 +28,7 @@ _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
 class MovedDefinition(Struct, frozen=True, kw_only=True):
     """A definition that moves: its name, its text with comments, its old column.
 
-    `place` is its place for messages, `offset` the same in characters.
+    `place` is its line and column for messages, `offset` the same in characters.
     """
 
     name: str
@@ -38,7 +38,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
     offset: int = 0
 
     def written(self, column: int, *, prefix: str = "") -> str:
-        """Write it for another column, with a prefix before its name."""
+        """Write the definition for another column, with a prefix before its name."""
         tree = parsed(f"{{{self.text}\n}}", name=self.place)
         written = shifted(tree, 1, 1 + len(self.text), column - self.column)
         if not prefix:
@@ -47,9 +47,9 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
         return f"{written[:start]}{prefix}{written[start:]}"
 
     def parts(self, column: int) -> tuple[str, str]:
-        """Write it for another column.
+        """Write the definition for another column.
 
-        Return the comments above, and the text between `=` and `;`.
+        Return the comments above it, and the text between `=` and `;`.
         """
         written = self.written(column)
         binding = self._binding(written)
@@ -59,7 +59,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
         ]
 
     def _binding(self, written: str) -> Node:
-        """Return the binding, in a text that has one character more before it."""
+        """Return the binding in a text that has one more character before it."""
         return next(
             node
             for node in parsed(f"{{{written}\n}}", name=self.place).nodes
@@ -68,10 +68,10 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
 
 
 def extent(node: Node) -> tuple[int, int]:
-    """Return where a binding starts and ends, with the comments above and behind.
+    """Return where a binding begins and ends, with the comments above and after it.
 
-    Comments above a blank line belong to all that follows, unless this is the last
-    binding.
+    Comments above a blank line belong to everything that follows, unless this is the
+    last binding.
     """
     text, start = node.tree.text, node.start
     apart = {1, 2} if _CLOSES.match(text, after(node)) else {1}
@@ -117,7 +117,7 @@ def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edi
 
 
 def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join neighbours that go, with the white space before and blank lines behind."""
+    """Join neighbours that move, with the white space before and blank lines after."""
     runs: list[tuple[int, int]] = []
     for start, end in spans:
         begin = len(text[:start].rstrip())
@@ -130,9 +130,9 @@ def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _left(text: str, begin: int, end: int) -> str:
-    """Return the space that remains: a blank line if there was one, none at an edge.
+    """Return the white space that remains: a blank line, or none at an edge.
 
-    If the text goes on in the same line, the white space before it stays.
+    If the text continues on the same line, the white space before it stays.
     """
     if text[end : end + 1] != "\n":
         return text[begin : len(text) - len(text[begin:].lstrip())]
@@ -150,9 +150,9 @@ _ON_ONE_LINE = 3
 def inherit(
     names: Sequence[str], indent: int, source: str = "", *, apart: bool = False
 ) -> str:
-    """Write `inherit (source) names;` for a column, where its first line begins.
+    """Write `inherit (source) names;` for a column at which its first line begins.
 
-    With `apart`, on several lines.
+    With `apart`, write it on several lines.
     """
     head = f"inherit ({source})" if source else "inherit"
     line = f"{head} {' '.join(names)};"
@@ -180,7 +180,7 @@ def is_spaced(literal: Node) -> bool:
 def apart(literal: Node) -> list[Edit]:
     """Return edits that put each binding of a set or let on its own lines.
 
-    None if it already has several lines.
+    Return none if it already has several lines.
     """
     bindings = statements(literal)
     if "\n" in literal.text or not bindings:
@@ -200,9 +200,9 @@ def apart(literal: Node) -> list[Edit]:
 class StatementEdit(Struct, frozen=True):
     """The changes of one statement.
 
-    `sources` maps a name to the attribute path that it now comes from, `dropped` are
-    removed names, `added` new ones; `behind` are definitions that follow it, in their
-    old order.
+    `sources` maps a name to the attribute path that it now comes from. `dropped` are
+    removed names, and `added` new ones. `behind` are definitions to put after it, in
+    their old order.
     """
 
     sources: dict[str, tuple[str, ...]] = field(
@@ -213,7 +213,7 @@ class StatementEdit(Struct, frozen=True):
     behind: list[MovedDefinition] = field(default_factory=list[MovedDefinition])
 
     def leaves_nothing(self, statement: Node) -> bool:
-        """Return whether an inherit disappears without a replacement."""
+        """Return whether an inherit disappears and nothing replaces it."""
         names = {static_name(node) or node.text for node in inherited(statement)}
         return (
             names <= self.dropped - {*self.sources}
@@ -255,7 +255,7 @@ class StatementEdit(Struct, frozen=True):
     def _between(self, item: str, following: str) -> str:
         """Return the blank line between two statements, if any.
 
-        There is none if nothing moved here, or if both are short definitions.
+        Return none if nothing moved here, or if both are short definitions.
         """
         short = all(
             "\n" not in each and not each.startswith("inherit")

@@ -1,4 +1,4 @@
-"""The form of a function with a set pattern, and new code in that form."""
+"""Write code in the style of a file: functions with a set pattern, lists, comments."""
 
 import re
 import textwrap
@@ -8,7 +8,7 @@ from enum import StrEnum
 from toolkit.nix.tree import Node
 
 WIDTH = 100
-"""Columns that nixfmt fills."""
+"""The number of columns that nixfmt fills."""
 
 _SAME_NAME = re.compile(
     r"(?P<margin> *)(?P<name>[\w'-]+) = (?P<source>final\w*(?:\.[\w'-]+)*)\.(?P=name);"
@@ -23,10 +23,10 @@ _JOINED = re.compile(
 
 
 def filled(before: str, after: str) -> str:
-    """Format a text's new lines as nixfmt and the linters require.
+    """Format the new lines of a text as nixfmt and the linters require.
 
-    A long list beside a `++` is broken into lines, and an attribute bound to its own
-    name becomes an inherit.
+    Break a long list beside a `++` into lines, and turn an attribute that is bound to
+    its own name into an inherit.
     """
     old = set(before.split("\n"))
     lines = after.split("\n")
@@ -61,9 +61,9 @@ _GONE = "\0"
 
 
 def _join(lines: list[str], number: int) -> None:
-    """Join a line's `inherit` with one above it in the same set, if it has space.
+    """Join a line's `inherit` with one above it in the same set, if there is room.
 
-    One below a comment stays with that.
+    One that follows a comment stays there.
     """
     if lines[number - 1].lstrip().startswith("#"):
         return
@@ -89,7 +89,7 @@ def _join(lines: list[str], number: int) -> None:
 
 
 class Style(StrEnum):
-    """Forms in nixpkgs' history; `nixpkgs-fmt` and `old` have leading commas."""
+    """The styles in nixpkgs' history; `nixpkgs-fmt` and `old` have leading commas."""
 
     NIXFMT = "nixfmt"
     ALEJANDRA = "alejandra"
@@ -98,13 +98,13 @@ class Style(StrEnum):
 
     @property
     def leads(self) -> bool:
-        """Return whether a comma precedes its parameter."""
+        """Return whether the style puts a comma before its parameter."""
         return self in {Style.OLD, Style.NIXPKGS_FMT}
 
     def caller(
         self, name: str, function: str, hidden: Sequence[str], indent: int
     ) -> str:
-        """Write the function `name`: it calls `function` without the `hidden` ones."""
+        """Write the function `name`, which hides some parameters of `function`."""
         margin = " " * indent
         quoted = [f'"{each}"' for each in hidden]
         match self:
@@ -126,7 +126,7 @@ class Style(StrEnum):
                 )
 
     def list(self, element: str) -> str:
-        """Write a list with one element, none for ""."""
+        """Write a list with one element, or an empty list for ""."""
         if not element:
             return "[]" if self is Style.ALEJANDRA else "[ ]"
         return f"[{element}]" if self is Style.ALEJANDRA else f"[ {element} ]"

@@ -30,18 +30,17 @@ _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AT_ONCE = 200
 
 _MAXIMUM_BYTES = 32 << 20
-"""The largest file that is read; hackage-packages.nix has 20 MB."""
+"""The largest file to read, in bytes; hackage-packages.nix has 20 MB."""
 
 _SECONDS = 50.0
-"""The CPU time of one process; two of them need 20 s each for a whole nixpkgs."""
+"""The CPU seconds of one process; two of them need 20 s each for a whole nixpkgs."""
 
 
 class BoundPackage(Struct, frozen=True, kw_only=True):
-    """A package defined in a let, `file` in the tree.
+    """A package that a let defines, in `file` of the tree.
 
-    `package` is the attribute path of the file's package.
-
-    `package` is the file's path if no name is known.
+    `package` is the attribute path of the file's package, or the file's path if no name
+    is known.
     """
 
     file: PurePosixPath
@@ -67,7 +66,7 @@ class Survey(Struct, frozen=True, kw_only=True):
 
     `unread` are the files that the parser cannot read, or not in time.
 
-    `late` are those of them that the survey's time limit excluded.
+    `late` are the ones among them that the time limit excluded.
     """
 
     findings: tuple[BoundPackage, ...]
@@ -77,9 +76,9 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 class SurveyedFile(Struct, frozen=True, kw_only=True):
-    """A file with a `let`; `bindings` are the packages defined there.
+    """A file with a `let`; `bindings` are the packages that it defines.
 
-    `returns_function`: so does its function.
+    `returns_function` is true if the file's function returns another function.
     """
 
     path: str
@@ -96,8 +95,8 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     """
     if not inside.is_directory(root, PACKAGES):
         raise ToolkitError(
-            f"{root}: has no directory '{PACKAGES}'",
-            hint="--nixpkgs requires a nixpkgs tree",
+            f"{root}: this directory has no '{PACKAGES}'",
+            hint="name a nixpkgs tree with --nixpkgs",
         )
     names = called_names(root)
     if packages:
@@ -138,9 +137,11 @@ def _places(root: Path, names: CalledNames, package: str) -> tuple[PurePosixPath
     hint = did_you_mean(
         package,
         names.all(root),
-        otherwise="a package is an attribute path, or a path in the tree",
+        otherwise="name a package by its attribute path, or by its path in the tree",
     )
-    raise ToolkitError(f"{package}: no package of this name in this nixpkgs", hint=hint)
+    raise ToolkitError(
+        f"{package}: this nixpkgs has no package of this name", hint=hint
+    )
 
 
 def _look_everywhere(root: Path) -> Iterator[tuple[int, list[SurveyedFile]]]:
@@ -187,7 +188,7 @@ def _used() -> float:
 
 
 def _begin(root: Path) -> None:
-    """Set up a worker, which ends with its parent and can read only the tree."""
+    """Start a worker process, which ends with its parent and reads only the tree."""
     landlock.confine(landlock.Confinement(read=(root, *landlock.python())))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
@@ -217,7 +218,7 @@ def read_files(
 ) -> Iterator[SurveyedFile]:
     """Yield the files with a `let` and the packages defined there, and unreadable ones.
 
-    `end` is in CPU seconds of this process; files after it are `late`.
+    `end` is a time in CPU seconds of this process; later files are `late`.
     """
     texts: dict[str, str] = {}
     for path in paths:

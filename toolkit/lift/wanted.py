@@ -1,8 +1,7 @@
-"""Find the bindings of a file to lift: those that no override reaches.
+"""Find the bindings to lift, and the builder's call at the end of a file.
 
-Find the builder's call that it ends in.
-
-A file of a different shape is refused, with its place.
+The bindings are those that no override reaches. A file of another shape is refused,
+with the place.
 """
 
 import re
@@ -26,41 +25,41 @@ from toolkit.lift.shape import BuilderCall, Shape, bound, callee, result
 from toolkit.nix.attributes import value
 from toolkit.nix.tree import Node
 
-_FIND = "'unlet find' lists packages that bind others in a let"
+_FIND = "'unlet find' lists packages that define others in a let"
 _APART = (
     "let the file take the part as an argument; override { NAME = …; } then reaches it"
 )
 _BY_HAND = {
     "apply_expression": _APART,
-    "if_expression": "use a single call of the builder, with 'if' in its attributes",
-    "binary_expression": "move what '//' adds into the builder's passthru",
+    "if_expression": "write one call of the builder, with 'if' inside its attributes",
+    "binary_expression": "move what '//' adds into passthru of the builder's call",
 }
-"""The advice about a file that ends in such an expression."""
+"""Advice for files that end in such an expression."""
 
 
 def construction(shape: Shape) -> BuilderCall:
-    """Return the builder's call that a file ends in.
+    """Return the builder's call at the end of a file.
 
-    Raise LayoutError if it ends otherwise.
+    Raise LayoutError if the file ends in another way.
     """
     if not shape.functions:
         raise LayoutError(
-            f"{shape.tree.root.location}: the file is not a function of its dependencies"
+            f"{shape.tree.root.location}: the file is not a function that takes its "
+            "dependencies"
         )
     if (
         shape.construction is not None
         and (what := without_final(shape.construction.name)) is not None
     ):
         fact = (
-            f"the file ends in {what} by '{shape.construction.name}', which has "
-            "no final attributes"
+            f"the file ends in {what} by '{shape.construction.name}', which has no "
+            "finalAttrs"
         )
         raise LayoutError(f"{shape.body.location}: {fact}", hint=_APART)
     if shape.construction is None:
         hint = _BY_HAND.get(shape.body.kind) if makes_one(shape.body) else None
         raise LayoutError(
-            f"{shape.body.location}: the file does not end in a single call of a "
-            f"builder",
+            f"{shape.body.location}: the file does not end in one call of a builder",
             hint=hint,
         )
     return shape.construction
@@ -69,7 +68,7 @@ def construction(shape: Shape) -> BuilderCall:
 def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """Return the bindings to lift: the named ones, or all that no override reaches.
 
-    Raise LayoutError for an unknown binding, and if none remains.
+    Raise LayoutError for an unknown binding, or if none remains.
     """
     if shape.functions and not shape.lets:
         raise LayoutError(
@@ -82,36 +81,34 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         binding = shape.bindings.get(name)
         if binding is None:
-            hint = f"the packages in its let are {known}" if known else None
+            hint = f"its let defines the packages {known}" if known else None
             raise LayoutError(
-                f"{shape.tree.name}: no let around the package binds '{name}'",
+                f"{shape.tree.name}: no let around the package defines '{name}'",
                 hint=hint,
             )
         if name not in shape.reached:
-            raise LayoutError(
-                f"{binding.location}: the package is not made with '{name}'"
-            )
+            raise LayoutError(f"{binding.location}: the package does not use '{name}'")
     lifted = tuple(names) or tuple(found.name for found in packages)
     if not lifted:
-        fact = "no let around the package binds a package with a source of its own"
+        fact = "no let around the package defines a package with its own source"
         raise LayoutError(f"{shape.tree.name}: {fact}", hint=_FIND)
     missed = tuple(
         name for name in lifted if state(shape, name) is not Reachability.ROUTED
     )
     if not missed:
-        what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
+        what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages in its lets"
         kept = [
             part
             for part in SHARED
             if any(part in shared(shape, name) for name in lifted)
         ]
         fact = (
-            f"an override of {' or '.join(kept)} does not: let it take that from "
-            "finalAttrs by hand"
+            f"only an override of {' or '.join(kept)} does not: change the file by "
+            "hand to take that from finalAttrs"
         )
-        hint = fact if kept else "there is nothing to propose"
+        hint = fact if kept else "nothing needs to change"
         raise LayoutError(
-            f"{shape.tree.name}: an override reaches {what} already", hint=hint
+            f"{shape.tree.name}: overrides already reach {what}", hint=hint
         )
     return missed
 
@@ -119,15 +116,14 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 REQUEST = re.compile(
     r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE
 )
-"""A file's own request for overridable parts."""
+"""A comment in which a file itself asks for overridable parts."""
 
 
 def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the bindings that upstream has a reason to lift: shared source, attribute.
+    """Return the bindings that upstream has a reason to lift.
 
-    All for a TODO of the file.
-
-    Raise LayoutError if there are none.
+    A reason is a shared source, or an attribute that shows the binding; a TODO of the
+    file is a reason for all. Raise LayoutError if there are none.
     """
     if REQUEST.search(shape.tree.text):
         return tuple(names)
@@ -137,21 +133,20 @@ def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
         return found
     hint = " ".join(f"--binding {quote(name)}" for name in names)
     fact = (
-        f"'{names[0]}' has a source of its own, and no attribute shows it: a lift "
-        "has no user"
+        f"there is no reason to lift '{names[0]}': it has its own source, and no "
+        "attribute shows it"
     )
     raise LayoutError(
         f"{shape.bindings[names[0]].location}: {fact}",
-        hint=f"{hint} lifts it all the same",
+        hint=f"{hint} lifts it nevertheless",
     )
 
 
 def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """Return other derivations like the bindings; a lift without them is half a lift.
+    """Return other derivations that must be lifted together with the bindings.
 
-    They stand in passthru without effect, as the bindings do, or all that the package
-    makes of them is in a text with one of those that are hidden, and they are no
-    environment.
+    They are in passthru without effect, as the bindings are; or the package uses them
+    only in a text together with a hidden one, and they are no environment.
     """
     hidden = [name for name in names if state(shape, name) is Reachability.HIDDEN]
     texts = {text for name in hidden for text in _texts(shape, name)} - {None}
@@ -166,7 +161,7 @@ def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_equal(shape: Shape, name: str, texts: Collection[int | None]) -> bool:
-    """Return whether a binding is shown, or used in the texts of hidden ones alone."""
+    """Return whether a binding is shown, or only texts of hidden bindings use it."""
     if (reached := state(shape, name)) is not Reachability.HIDDEN:
         return reached is Reachability.SHOWN
     around = _texts(shape, name)
@@ -184,7 +179,7 @@ def _is_text(shape: Shape, name: str) -> bool:
 
 
 def _texts(shape: Shape, name: str) -> list[int | None]:
-    """Return the texts that use a binding, None for each use that is in none."""
+    """Return the texts that use a binding; None for a use outside of a text."""
     texts = [
         use.node.enclosing("string_expression", "indented_string_expression")
         for use in direct_uses(shape, name)
@@ -193,7 +188,7 @@ def _texts(shape: Shape, name: str) -> list[int | None]:
 
 
 def home(construction: BuilderCall) -> Node:
-    """Return the set for new attributes: with passthru or meta, else the first one."""
+    """Return the set for new attributes: one with passthru or meta, else the first."""
     for name in (PASSTHRU, "meta"):
         for literal in construction.plain:
             if any(path[0] == name for path, _ in bound(literal)):

@@ -3,11 +3,11 @@
 from toolkit.nix.tree import Node
 
 SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
-"""The kinds of nodes that are sets of attributes."""
+"""The kinds of nodes that are attribute sets."""
 
 
 def statements(attributes: Node, *kinds: str) -> list[Node]:
-    """Return the statements and comments of a set or a let, or those of some kinds."""
+    """Return the statements and comments of a set or a let, or only some kinds."""
     bound = attributes.child("binding_set")
     return (
         [node for node in bound.children if not kinds or node.kind in kinds]
@@ -27,7 +27,7 @@ def inherited(statement: Node) -> list[Node]:
 
 
 def inherited_from(statement: Node) -> Node:
-    """Return the source expression of an `inherit (it)`."""
+    """Return the source expression of an `inherit (source)`."""
     return inside(
         next(
             child
@@ -43,7 +43,7 @@ def path(binding: Node) -> str:
 
 
 def full_path(binding: Node) -> str:
-    """Return the attribute path of a binding from the outermost plain set around it."""
+    """Return the attribute path of a binding, from the outermost plain set on."""
     parts = [path(binding)]
     node = binding.parent
     while node is not None and node.kind in {
@@ -69,9 +69,8 @@ def value(binding: Node) -> Node:
 def call(expression: Node) -> list[Node]:
     """Return the function of a call and its arguments.
 
-    The expression alone if it is not a call.
-
-    Parentheses around a function are ignored.
+    Return the expression alone if it is not a call. Ignore parentheses around a
+    function.
     """
     if expression.kind != "apply_expression":
         return [expression]
@@ -117,9 +116,9 @@ _THROUGH = frozenset(
 
 
 def spine(node: Node) -> list[Node]:
-    """Return the expressions that `node` evaluates to in turn.
+    """Return the expressions whose value `node` takes, from outside to inside.
 
-    They lead through lambdas, lets, withs, asserts and parentheses.
+    Pass through lambdas, lets, withs, asserts and parentheses.
     """
     found = [node]
     while node.kind in _THROUGH:

@@ -1,6 +1,6 @@
-"""Nix itself as a path of the store, so that a build can start it.
+"""Nix itself as a store path, so that a build can start it.
 
-A Nix outside of the store is added once, with the libraries that it is linked to.
+A Nix outside the store is added once, with the libraries that it needs.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _LOADER = re.compile(r"\bld-linux\b|\bld-musl\b|/ld\.so\b|\bld64\b")
 
 
 class CarriedNix(Struct, frozen=True, kw_only=True):
-    """A Nix in the store: the path that has it, and the words that start it there."""
+    """A Nix in the store: its store path, and the words that start it there."""
 
     path: str
     loader: str | None
@@ -46,9 +46,9 @@ class CarriedNix(Struct, frozen=True, kw_only=True):
 
 @cache
 def carried() -> CarriedNix:
-    """Return the Nix on PATH as a path of the store; add it if it is none.
+    """Return the Nix on PATH as a store path; add it to the store if necessary.
 
-    Raise ToolkitError if there is no Nix, or if its libraries are unknown.
+    Raise ToolkitError if PATH has no Nix, or if its libraries are unknown.
     """
     program = process.find("nix")
     if program is None:
@@ -60,7 +60,7 @@ def carried() -> CarriedNix:
     libraries = [Path(path) for _, path in _LIBRARY.findall(said)]
     loader = next((path for path in libraries if _LOADER.search(path.name)), None)
     if loader is None:
-        raise ToolkitError(f"{real}: ldd names no loader of its libraries")
+        raise ToolkitError(f"{real}: ldd shows no loader for its libraries")
     parts = [real, *libraries]
     facts = [
         (str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in parts
@@ -79,10 +79,10 @@ def carried() -> CarriedNix:
 
 
 def stored(key: str, lay: Callable[[Path], Path]) -> str:
-    """Return the path of the store that was added under this key.
+    """Return the store path that was added under this key.
 
-    If there is none, add what `lay` returns; it may write to an empty directory. Raise
-    ToolkitError if the store cannot be written to.
+    If none was, add the path that `lay` returns; it may write to an empty directory.
+    Raise ToolkitError if the store cannot be written.
     """
     name = hashlib.sha256(key.encode()).hexdigest()
     known = default_cache().read(_KIND, name, _DOCUMENT)

@@ -1,4 +1,4 @@
-"""The conditions for using a value: those of `if`, and of lib's functions."""
+"""The conditions under which a value is used: those of `if`, and of lib's functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _OPTIONAL = frozenset(["optional", "optionals", "optionalString", "optionalAttrs
 class Condition(Struct, frozen=True, kw_only=True):
     """The condition for using a value: `node`, or its opposite if `negated`.
 
-    `function` receives the condition, such as `lib.optionals`; None for an `if`.
+    `function` is the one that takes the condition, such as `lib.optionals`; None for an
+    `if`.
     """
 
     node: Node
@@ -24,7 +25,7 @@ class Condition(Struct, frozen=True, kw_only=True):
     function: Node | None = None
 
     def conjuncts(self) -> list[Condition]:
-        """Return the operands of `&&`, without parentheses and `!` around each."""
+        """Return the operands of `&&`, each without parentheses and `!` around it."""
         node = inside(self.node)
         if node.kind == "unary_expression" and node.children[0].text == "!":
             return Condition(
@@ -40,7 +41,7 @@ class Condition(Struct, frozen=True, kw_only=True):
         return [Condition(node=node, negated=self.negated)]
 
     def is_among(self, others: Iterable[Condition]) -> bool:
-        """Return whether one of the others has the same text with the same meaning."""
+        """Return whether another condition has the same text and the same meaning."""
         return any(
             self.negated == other.negated
             and _words(self.node) == _words(other.node)
@@ -63,7 +64,7 @@ def climb(node: Node, top: Node) -> list[Condition]:
 
 
 def guards(node: Node) -> list[Condition]:
-    """Return the conjuncts that hold if `node` is evaluated, by its own file."""
+    """Return the operands of `&&` that are true if `node` is evaluated."""
     return [
         part
         for condition in climb(node, node.tree.root)

@@ -48,21 +48,21 @@ class Derivation:
         self.path = path
         self._rest = content[head.end() :]
         self.command = head[3], self._rest.partition(b"],[(")[0]
-        """The files that it takes, and system, builder and arguments, as written."""
+        """Its input files, and the system, builder and arguments, as written."""
         self.inputs = tuple(found.decode() for found in _INPUT.findall(head[2]))
         found = [tuple(map(_text, each)) for each in _OUTPUT.findall(head[1])]
         self.outputs = {name: place for name, place, _, _ in found}
         self.hash = next((digest for *_, digest in found if digest), "")
-        """The hash of a fixed output, in hexadecimal, or "impure"; else empty."""
+        """The hash of a fixed output in hexadecimal, "impure", or an empty text."""
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The builder's variables; structured attributes are texts."""
+        """The builder's variables; structured attributes are texts here."""
         return {name: _flat(value) for name, value in self.values.items()}
 
     @cached_property
     def values(self) -> dict[str, object]:
-        """The builder's variables; structured attributes keep their types."""
+        """The builder's variables; structured attributes keep their types here."""
         variables: dict[str, object] = {
             _text(name): _text(value) for name, value in _VARIABLE.findall(self._rest)
         }
@@ -89,9 +89,9 @@ class Derivation:
 
     @property
     def version(self) -> str:
-        """The version in the builder's environment, else that of the name.
+        """The version in the builder's environment, else the one in the name.
 
-        Empty if there is none.
+        It is empty if neither has one.
         """
         return self.environment.get("version") or version_of(self.path) or ""
 
@@ -103,7 +103,7 @@ def version_of(path: str) -> str | None:
 
 
 class DerivationStore:
-    """The derivations below the root of a store, each read once."""
+    """The derivations below the root of a store; each is read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -113,7 +113,8 @@ class DerivationStore:
     def __getitem__(self, path: str) -> Derivation:
         """Return a derivation.
 
-        Raise ToolkitError for what is none, whatever a stranger's package has for one.
+        Raise ToolkitError if the path is not one, even if a stranger's package says it
+        is.
         """
         if path not in self._known:
             try:
@@ -128,9 +129,9 @@ class DerivationStore:
         return self._known[path]
 
     def scripts(self, path: str) -> Iterator[str]:
-        """Yield the files that a derivation takes, such as its builder.
+        """Yield the files that a derivation uses, such as its builder.
 
-        None of a directory.
+        Omit files inside directories.
         """
         for name in _SOURCE.findall(self[path].command[0].decode()):
             with suppress(ToolkitError):
@@ -156,9 +157,9 @@ class DerivationStore:
         *,
         around: frozenset[str] = frozenset(),
     ) -> tuple[str, ...]:
-        """Return a shortest path to an input that satisfies `ends`, avoiding `around`.
+        """Return a shortest way to an input that satisfies `ends`, avoiding `around`.
 
-        Empty if there is none.
+        Return an empty way if none exists.
         """
         ways: dict[str, tuple[str, ...]] = {start: (start,)}
         waiting = deque([start])
@@ -176,14 +177,14 @@ class DerivationStore:
         return ()
 
     def maker(self, derivation: Derivation, place: str) -> Derivation | None:
-        """Return the input derivation that has a store path as output."""
+        """Return the input derivation that has a store path as its output."""
         found = (self[path] for path in derivation.inputs)
         return next((each for each in found if place in each.outputs.values()), None)
 
     def address(self, path: str) -> str:
         """Return the URLs of a download, or of a derivation's source.
 
-        Empty if it is built.
+        Return an empty text if the source is built.
         """
         environment = self[path].environment
         if not self[path].hash:
@@ -195,9 +196,9 @@ class DerivationStore:
 
 
 def digest(value: str) -> str | None:
-    """Return a hash in hexadecimal digits, whatever its form.
+    """Return a hash in hexadecimal digits, from any form.
 
-    None if it is not a hash.
+    Return None if the text is not a hash.
     """
     value = value.partition(":")[2] or value
     if (found := re.fullmatch(r"(?:md5|sha\d+)-([A-Za-z0-9+/]+=*)", value)) is not None:

@@ -19,10 +19,10 @@ _UNREACHABLE = re.compile(
 
 
 def content_hash(derivation: str) -> str:
-    """Return the hash of what a derivation in the user's own store downloads.
+    """Return the hash of a derivation's download, in the user's own store.
 
-    The build is one of the user's Nix, and may fetch. Raise ToolkitError if it fails
-    otherwise than by the hash.
+    Nix runs with the user's settings, and may download. Raise ToolkitError if the build
+    fails for another reason than the hash.
     """
     here = environment()
     if here.get("NIX_REMOTE") != remote(own()):

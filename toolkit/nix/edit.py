@@ -1,6 +1,6 @@
 """Replace spans of a text, and reindent code without changing a string.
 
-Every other byte stays.
+All other bytes stay the same.
 
 Nix strips the common indentation of the lines in `''…''` (Nix manual, "String
 literals"), so these lines may move together. Lines of `"…"` may not move, nor those of
@@ -32,19 +32,19 @@ class Edit(Struct, frozen=True, order=True):
 
 
 def replaced(node: Node, text: str) -> Edit:
-    """Replace a node by a text."""
+    """Return an edit that replaces a node by a text."""
     return Edit(node.start, node.end, text)
 
 
 def inserted(offset: int, text: str) -> Edit:
-    """Insert a text."""
+    """Return an edit that inserts a text."""
     return Edit(offset, offset, text)
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """Return `text` with all edits made.
+    """Return `text` after all edits.
 
-    Overlapping edits are a caller's defect (ValueError).
+    Raise ValueError if edits overlap, which is a bug of the caller.
     """
     pieces: list[str] = []
     position = 0
@@ -58,9 +58,9 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def shifted(tree: Tree, start: int, end: int, columns: int) -> str:
-    """Return a part of the text with its lines moved right by `columns`, or left.
+    """Return a part of the text with its lines moved right by `columns` (or left).
 
-    The first line stays, as do lines of strings that may not move.
+    The first line stays, and so do lines of strings that must not move.
     """
     return apply(
         tree.text[start:end],
@@ -97,7 +97,7 @@ def moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
 
 
 def _is_fixed(string: Node, columns: int) -> bool:
-    """Return whether the lines of a string, or of code within one, may not move."""
+    """Return whether the lines of a string, or of code within one, must not move."""
     if string.kind != "indented_string_expression":
         return string.kind == "string_expression"
     first, *lines = string.text.removeprefix("''").split("\n")

@@ -1,6 +1,7 @@
 """Evaluate and build with Nix.
 
-Builds are sandboxed and never wait for a substituter, since none has these outputs.
+Builds run in a sandbox and never wait for a binary cache, because none has these
+outputs.
 """
 
 import json
@@ -26,7 +27,7 @@ _BUILD_SECONDS = "300"
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """Store paths of the programs in the sandbox: a bash and a busybox."""
+    """Store paths of programs for the sandbox: a bash and a busybox."""
 
     shell: str
     busybox: str
@@ -43,9 +44,8 @@ def evaluate_command(
 
     `expression` is a function of strings.
 
-    A sealed evaluation needs no store: it writes to none and reads no store path. If it
-    `keeps` its derivations, it writes them to the user's own store in the cache, see
-    `stores.own`.
+    A sealed evaluation neither writes to a store nor reads from one. With `keeps`, it
+    writes its derivations to the user's own store in the cache, see `stores.own`.
     """
     chosen = ("-A", attribute) if attribute is not None else ()
     store, env = (
@@ -74,7 +74,7 @@ def search_command(
 ) -> Command:
     """Return the command that evaluates each derivation in a set of `expression`.
 
-    It passes over those that fail.
+    The command skips derivations that fail.
     """
     store, env = _store()
     argv = (
@@ -94,16 +94,16 @@ def search_command(
 
 
 def _store() -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """Return options and variables for an evaluation: sealed it has no store."""
+    """Return the options and variables of an evaluation; if sealed, it has no store."""
     return (("--store", "dummy://"), {}) if is_sealed() else ((), environment())
 
 
 def evaluate(
     expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None
 ) -> object:
-    """Evaluate `expression`, a function of strings, or an attribute, to JSON.
+    """Evaluate `expression`, a function of strings, or one of its attributes, to JSON.
 
-    Raise CommandError with Nix's own words if the evaluation fails or is killed.
+    Raise CommandError with Nix's message if the evaluation fails or is killed.
     """
     return answer(evaluate_command(expression, arguments, attribute=attribute))
 
@@ -126,7 +126,7 @@ def answer(command: Command) -> object:
 def build_line(
     expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]
 ) -> str:
-    """Return the commands of `build` as one line."""
+    """Return the commands that `build` runs, as one line."""
     return (
         f"{_realise(()).line} $({_instantiate(expression, arguments, attributes).line})"
     )
@@ -137,8 +137,9 @@ def build(
 ) -> tuple[Path, ...]:
     """Build attributes and return the store paths of their `out` outputs, in order.
 
-    The evaluation follows the block's limits, the build the user's Nix configuration.
-    If sealed, raise ToolkitError for derivations whose build may use the network.
+    The evaluation obeys the limits of the block; the build obeys the user's Nix
+    configuration. If sealed, raise ToolkitError for derivations whose build may use the
+    network.
     """
     derivations = instantiate(expression, arguments, attributes)
     if is_sealed():
@@ -194,22 +195,22 @@ def _paths(command: Command) -> tuple[Path, ...]:
 def require_no_network(derivations: Sequence[Path]) -> None:
     """Raise ToolkitError for a build that may use the network: fixed or impure.
 
-    The derivation's outputs decide, not its variables: these may all be in a single
-    one, `__json`.
+    This checks the derivation's outputs, because a single variable, `__json`, may hide
+    all the others.
     """
     for path in sorted(requisites(*derivations)):
         if Derivation(path.name, physical(path).read_bytes()).hash:
             raise ToolkitError(
-                f"{path.name[33:]}: is not built, since a fixed-output derivation can "
-                "use the network"
+                f"{path.name[33:]}: unlet does not build this, because a fixed-output "
+                "derivation can use the network"
             )
 
 
 def tools() -> Tools:
     """Return a bash and a busybox in the Nix store, to build with.
 
-    Static ones of the host are added to the store; otherwise a store that already has
-    them is used, as on NixOS. Raise ToolkitError if neither exists.
+    Add static ones of this machine to the store; otherwise use those that the store
+    already has, as on NixOS. Raise ToolkitError if neither exists.
     """
     found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
     foreign = tuple(str(path) for path in found if not path.is_relative_to(STORE))
@@ -239,7 +240,8 @@ def _find_tool(program: str, package: str) -> Path:
         ):
             return real
     raise ToolkitError(
-        f"{program}: no statically linked {program} on PATH, and none in the Nix store",
+        f"{program}: there is no statically linked {program} on PATH or in the Nix "
+        "store",
         hint=f"Debian, Ubuntu: apt install {package}; elsewhere: nix-shell -p "
         f"{program}",
     )
@@ -259,7 +261,7 @@ def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:
 def _named(expression: Path, arguments: Mapping[str, str]) -> list[Path]:
     """Return the paths that an evaluation reads.
 
-    A question in JSON stands beside the files that it is about.
+    They include the file of a question in JSON, beside the files that it is about.
     """
     paths = [Path(value) for value in arguments.values() if value.startswith("/")]
     return [

@@ -1,6 +1,6 @@
-"""The limits of an evaluation: memory, and for strangers' files time and reach.
+"""The limits of an evaluation: memory and, for strangers' files, time and access.
 
-Nix gets our configuration and nothing of the user's: one setting or variable could
+Nix gets our configuration and nothing from the user: one setting or variable could
 permit what the others forbid.
 """
 
@@ -27,25 +27,25 @@ from toolkit.process import Command, Completed, Pace
 
 _INITIAL_MIB = 32
 _NIX_INITIAL_MIB = 384
-"""The largest initial heap; a smaller one makes Nix slower."""
+"""The largest initial heap in MiB; a smaller one makes Nix slower."""
 
 MEMORY_MIB = 2048
-"""The memory limit of one evaluation, and of all those together that share one."""
+"""The memory limit in MiB of one evaluation, or of several that share it."""
 
 DISK_MIB = 256
-"""The limit of what a sealed evaluation writes to its store."""
+"""How many MiB a sealed evaluation may write to its store."""
 
 SECONDS = 60.0
-"""The time limit of one evaluation."""
+"""The time limit of one evaluation in seconds."""
 
 TOGETHER_SECONDS = 50.0
-"""The time limit of all evaluations in a stand-in tree, below a command's."""
+"""The seconds for all evaluations in a stand-in tree together."""
 
 _AT_ONCE = min(os.cpu_count() or 1, 3)
-"""A file with a hundred releases takes a quarter of MEMORY_MIB."""
+"""How many evaluations may run at once, by the memory of a large file."""
 
 _BESIDE_MIB = 256
-"""The memory of Nix outside of its heap: mainly the parsed files."""
+"""The memory of Nix outside its heap in MiB, mainly for the parsed files."""
 
 _SHORTEST = 0.001
 
@@ -64,10 +64,10 @@ class _Limits(Struct, frozen=True, kw_only=True):
 _allowed: ContextVar[_Limits | None] = ContextVar("_allowed", default=None)
 
 ANSWER_BYTES = 128 << 20
-"""The output writes a shared value as often as it is used."""
+"""The limit of an answer in bytes: Nix prints a shared value once for each use."""
 
 SETTINGS = Path(__file__).with_name("sealed")
-"""Nix's configuration where strangers' files are evaluated."""
+"""Nix's configuration for evaluating strangers' files."""
 
 CONFIGURATION = {
     "NIX_CONF_DIR": str(SETTINGS),
@@ -87,7 +87,7 @@ CONFIGURATION = {
         os.devnull,
     ),
 }
-"""The variables of a sealed Nix."""
+"""The environment variables of a sealed Nix."""
 
 _turn = BoundedSemaphore(_AT_ONCE)
 _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar(
@@ -99,10 +99,10 @@ _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar(
 def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
     """Seal each evaluation in the block.
 
-    It reads only `reach`, its expression's directory, and its arguments' paths.
-
-    Each has at most SECONDS and MEMORY_MIB, or the user's limits. With `seconds`, all
-    together have that time and memory. The limits of an enclosing seal still apply.
+    It reads only `reach`, the directory of its expression, and the paths in its
+    arguments. Each has at most SECONDS and MEMORY_MIB, or the user's limits. With
+    `seconds`, all evaluations together have that time and memory. The limits of an
+    enclosing block still apply.
     """
     around = _seal.get()
     end = time.monotonic() + seconds
@@ -129,7 +129,7 @@ class Budget:
             self.spend(time.monotonic() - began)
 
     def spend(self, seconds: float) -> None:
-        """Subtract used seconds from the time that is left."""
+        """Subtract used seconds from the remaining time."""
         self.left = max(self.left - seconds, 0.0)
 
 
@@ -151,7 +151,8 @@ class Allowance:
 
         A stderr line with the mark starts each.
 
-        Raise LimitError at the first whose time is up, and as process.execute does.
+        Raise LimitError at the first thing whose time is up, and errors as
+        process.execute does.
         """
         began: list[float] = [time.monotonic()]
         has_begun = False
@@ -198,7 +199,7 @@ def sharing(allowed: Allowance) -> Generator[None]:
 
 
 def allowance(most: float | None = None) -> Allowance:
-    """Return the time limit of each attribute of a system, shared in the block."""
+    """Return the time limits of a system's attributes, shared in the block."""
     return _shared.get() or Allowance(seconds() if most is None else most)
 
 
@@ -206,9 +207,9 @@ def allowance(most: float | None = None) -> Allowance:
 def allowing(
     seconds: float | None, memory: int | None, disk: int | None = None
 ) -> Generator[None]:
-    """Replace the default limits of evaluations in the block by the user's.
+    """Replace the default limits of evaluations in the block with the user's.
 
-    `memory` and `disk` are in MiB. None keeps a default.
+    `memory` and `disk` are in MiB. None keeps the default.
     """
     token = _allowed.set(_Limits(seconds=seconds, memory=memory, disk=disk))
     try:
@@ -218,26 +219,28 @@ def allowing(
 
 
 def raised_by(option: str, limit: str) -> str:
-    """Return the limit that was met, with the option that raises it, if any."""
+    """Return the limit that was reached, with the option that raises it."""
     return (
-        f"{limit}; {option} raises the limit" if _allowed.get() is not None else limit
+        f"{limit}; raise the limit with {option}"
+        if _allowed.get() is not None
+        else limit
     )
 
 
 def no_time() -> str:
-    """Return the reason for a missing answer if many things share a time limit."""
+    """Return the reason for a missing answer, if many things share a time limit."""
     return raised_by(
         "--timeout", "the time limit was reached before this was evaluated"
     )
 
 
 def seconds(default: float | None = None) -> float:
-    """Return the time limit of an evaluation, or of all that share the `default`."""
+    """Return the time limit of an evaluation in seconds, or of all that share one."""
     return _given().seconds or (SECONDS if default is None else default)
 
 
 def memory(default: int | None = None) -> int:
-    """Return the memory limit in MiB of an evaluation, or of all of them."""
+    """Return the memory limit in MiB of an evaluation, or of all that share one."""
     return _given().memory or (MEMORY_MIB if default is None else default)
 
 
@@ -268,7 +271,7 @@ def restrict(
 
     `named` are the paths in its arguments.
 
-    Each is a root that the user named or that unlet laid out, never a path in a
+    Each is a directory that the user named or that unlet created, never a path in a
     stranger's tree. The command may write to `writes`, confined by the kernel; None if
     it cannot work confined.
     """
@@ -315,10 +318,10 @@ def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
 
 @cache
 def without_git(root: Path) -> tuple[Path, ...]:
-    """Return the readable parts of a root: not a `.git`, which may hold a password.
+    """Return the readable parts of a root, without `.git`, which may hold a password.
 
-    Nix lets what is above these paths be listed, without the rest. A link comes after
-    what it leads to, and is left out if that is not among them: Nix would not start.
+    Nix may list the directories above these parts, but not read them. A link comes
+    after its target, and is omitted if its target is: Nix would not start.
     """
     if any(root.is_relative_to(place) for place in (_STORE, default_cache().root)):
         return (root,)
@@ -370,7 +373,7 @@ def confinement(
 
 @cache
 def _program(found: Path) -> tuple[tuple[Path, ...], tuple[Path, ...] | None]:
-    """Return a program with its libraries, wherever they are, and what it may start."""
+    """Return a program with its libraries, and what it may start."""
     real = found.resolve()
     return (
         real,
@@ -380,7 +383,7 @@ def _program(found: Path) -> tuple[tuple[Path, ...], tuple[Path, ...] | None]:
 
 
 def available() -> int | None:
-    """Return the free or freeable memory in MiB (proc(5)), None if unknown."""
+    """Return the free memory in MiB (proc(5)), or None if unknown."""
     try:
         told = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
@@ -390,7 +393,7 @@ def available() -> int | None:
 
 
 def jobs(*, each: int) -> int:
-    """Return how many evaluations of `each` MiB the available memory permits."""
+    """Return how many evaluations of `each` MiB the free memory permits."""
     processors, memory = os.cpu_count() or 1, available()
     return processors if memory is None else max(1, min(processors, memory // each))
 
@@ -400,7 +403,7 @@ def bounded(
 ) -> Command:
     """Return the command with a limit on the heap of Nix's evaluator.
 
-    Nix reports when it is exceeded.
+    Nix reports if it exceeds the limit.
 
     The variables are those of Nix's garbage collector. `strictly` limits what Nix keeps
     outside of it, too.

@@ -1,4 +1,4 @@
-"""Use Nix without a store: its version, whether a text parses, why it failed.
+"""Use Nix without a store: its version, its parser, and its error messages.
 
 Needs Nix 2.18, the oldest version that nixpkgs itself supports (its lib/minver.nix).
 """
@@ -44,7 +44,7 @@ _PARSE = (
 _AT_ONCE = 200
 
 MOST_BROKEN = 50
-"""So many files that are no Nix are named."""
+"""unlet names at most so many files that are not valid Nix."""
 
 
 @cache
@@ -71,7 +71,7 @@ def parse_command(paths: Sequence[Path]) -> Command:
 
 
 def parse(paths: Sequence[Path]) -> None:
-    """Parse files; raise NixSyntaxError for the first that Nix rejects."""
+    """Parse files; raise NixSyntaxError for the first file that Nix rejects."""
     try:
         process.execute(parse_command(paths))
     except CommandError as error:
@@ -90,8 +90,8 @@ def parse_text(content: bytes, *, name: str) -> str:
     This needs no store.
 
     Relative paths start at the working directory. Raise NixSyntaxError if Nix rejects
-    it, with `name` as the file's name, RefusalError for a content that takes Nix too
-    long: some words take it quadratic time.
+    it, with `name` as the file's name, and RefusalError for a content that takes Nix
+    too long: some words take it quadratic time.
     """
     try:
         command = replace(
@@ -108,10 +108,10 @@ def parse_text(content: bytes, *, name: str) -> str:
 def parsed_each(
     contents: Sequence[bytes], directory: Path, *, names: Sequence[str]
 ) -> list[str | NixSyntaxError | RefusalError | None]:
-    """Return Nix's form of each content, or its error, many in one process.
+    """Return Nix's form of each content, or its error, from one process.
 
-    The contents are written to the otherwise empty `directory`, where relative paths
-    start. After MOST_BROKEN errors no more are read; those are None.
+    The contents are written to `directory`, which must be empty; relative paths start
+    there. After MOST_BROKEN errors, the rest is None.
     """
     paths = [directory / f"{number}.nix" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
@@ -154,10 +154,13 @@ def parsed_each(
 def _unparsed(
     error: CommandError, place: str, name: str, content: bytes
 ) -> NixSyntaxError | RefusalError:
-    """Return why Nix does not parse a content; `place` is its pattern in messages."""
+    """Return why Nix does not parse a content.
+
+    `place` is the pattern of its path in messages.
+    """
     if error.status == -signal.SIGTERM:
         return RefusalError(
-            f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s"
+            f"{name}: Nix cannot parse this file within {_PARSE_SECONDS:g} s"
         )
     return _syntax_error_at(error, place, name, content) or RefusalError(
         f"{name}: {reason(error)}"
@@ -169,8 +172,8 @@ def reason(error: CommandError) -> str:
     lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
     if error.status in {-9, -6}:
         return (
-            f"the evaluation was killed by signal {-error.status}: probably out "
-            "of memory"
+            f"signal {-error.status} killed the evaluation: the memory was probably "
+            "full"
         )
     if isinstance(error, LimitError):
         return error.limit
@@ -194,7 +197,7 @@ def reason(error: CommandError) -> str:
 
 
 def reached_limit(error: CommandError) -> bool:
-    """Return whether an evaluation exceeded a limit, as it will the next time."""
+    """Return whether an evaluation exceeded a limit, as it will the next time, too."""
     return (
         isinstance(error, LimitError)
         or error.status < 0
@@ -203,7 +206,7 @@ def reached_limit(error: CommandError) -> bool:
 
 
 def failure(error: CommandError, fact: str) -> ToolkitError:
-    """Return the failure of a Nix command, at a limit NotRunError."""
+    """Return the error for a failed Nix command: NotRunError if a limit ended it."""
     return (
         NotRunError(f"{fact}: {at_limit(error)}")
         if reached_limit(error)
@@ -212,7 +215,7 @@ def failure(error: CommandError, fact: str) -> ToolkitError:
 
 
 def at_limit(error: CommandError) -> str:
-    """Return the limit that ended an evaluation, and the option that raises it."""
+    """Return the limit that ended an evaluation, with the option that raises it."""
     if isinstance(error, LimitError) and error.of_disk:
         return raised_by("--max-disk", reason(error))
     if isinstance(error, LimitError) and not error.of_time:
@@ -228,18 +231,18 @@ GOT_FUNCTION = "expected a set but found a function"
 LACKING = re.compile(
     rf"attribute '.*' missing|.* called with(out)? \S+ argument '.*'|{GOT_FUNCTION}"
 )
-"""Nix's reason if an attribute or argument was missing, or had a wrong type."""
+"""Nix's message if an attribute or argument was missing, or had a wrong type."""
 
 
 _ANNOUNCED = re.compile(
     r"building '|copying path '|/nix/store/\S+$|(this|these) .*(derivation|path)s? "
     r"will be "
 )
-"""Nix's own lines before the first line of a builder."""
+"""The lines that Nix prints before the first line of a builder."""
 
 
 def _failed_build(lines: Sequence[str]) -> str | None:
-    """Name the first derivation that failed to build, with its builder's last line."""
+    """Return which derivation failed to build first, and its builder's last line."""
     for index, line in enumerate(lines):
         if found := re.match(
             r"error: (?:builder for|Cannot build) '[^']*/[0-9a-z]{32}-([^']+)\.drv'",
@@ -272,12 +275,12 @@ def _syntax_error_at(
 
 
 def quoted(text: str) -> str:
-    """Return a string as a Nix literal on one line."""
+    """Return a string as a literal of Nix, on one line."""
     return f'"{text.translate(_ESCAPES)}"'.replace("${", "\\${")
 
 
 def nix_path(path: Path) -> str:
-    """Return a path as a Nix expression; a relative `path` stays relative."""
+    """Return a path as an expression of Nix; a relative `path` stays relative."""
     text = path.as_posix()
     base = "/" if path.is_absolute() else "./"
     bare = text.removeprefix("/")

@@ -49,7 +49,7 @@ See the Nix manual, "Built-in Functions".
 
 
 class Scope(Struct, frozen=True):
-    """A binder of names: `node` is the lambda, let, rec or with.
+    """Something that binds names: `node` is the lambda, let, rec or with.
 
     `names` maps each name to the node that binds it.
     """
@@ -81,7 +81,7 @@ class Reference(Struct, frozen=True):
         return self.scope.names[self.name] if self.scope is not None else None
 
     def means(self, other: Reference) -> bool:
-        """Return whether another use of the same name gets the same binding's value."""
+        """Return whether another use of the same name has the same binding's value."""
         if self.binder is not None or other.binder is not None:
             return self.binder is other.binder
         return [scope.node for scope in self.withs] == [
@@ -95,7 +95,7 @@ def references(root: Node) -> list[Reference]:
 
 
 def look_up(name: str, node: Node) -> Reference:
-    """Resolve a name as if the expression `node` used it."""
+    """Resolve a name as if it stood at the expression `node`."""
     scopes: list[Scope] = []
     for owner in node.ancestors():
         if owner.kind == "function_expression":

@@ -19,7 +19,7 @@ STATE = Path("/nix/var/nix")
 
 _SOCKET = STATE / "daemon-socket/socket"
 _NOWHERE = STORE / f"{'0' * 32}-unlet"
-"""A path that no store has: its hash would be that of a chosen content."""
+"""A path that no store has: nobody can choose a content with this hash."""
 
 _passing: ContextVar[Path | None] = ContextVar("_passing", default=None)
 
@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 20.0
 def environment() -> Mapping[str, str]:
     """Return the environment of the user's Nix, with a writable store.
 
-    Raise ToolkitError if there is none.
+    Raise ToolkitError if no store is writable.
     """
     return variables(BUILDING, store_variables())
 
@@ -38,11 +38,11 @@ def environment() -> Mapping[str, str]:
 def store_variables() -> Mapping[str, str]:
     """Return the environment variables that give Nix a writable store.
 
-    Nothing if `NIX_REMOTE` names a store, if the machine's store is writable (it is
-    created if needed), and if the daemon accepts the user. Else a store of the user's
-    own, in a user namespace (Nix manual, "Local Store", root): its paths are as in
+    Return none if `NIX_REMOTE` names a store, if the machine's store is writable
+    (create it if needed), or if the daemon accepts the user. Otherwise, use the user's
+    own store in a user namespace (Nix manual, "Local Store", root): its paths are as in
     /nix/store, its files in the cache, see `physical`. Raise ToolkitError if none of
-    them is possible.
+    these is possible.
     """
     # Whoever starts a Nix that is not installed reports it.
     if "NIX_REMOTE" in os.environ or process.find("nix-store") is None:
@@ -56,10 +56,12 @@ def store_variables() -> Mapping[str, str]:
         process.run(["unshare", "--user", "--map-root-user", "--mount", "true"])
     except ToolkitError as error:
         raise ToolkitError(
-            f"nix: {refusal}, and without user namespaces this user cannot have a "
-            "store of their own",
-            hint="start the nix-daemon (Debian, Ubuntu: apt install "
-            "nix-setup-systemd), and join the group nix-users",
+            f"nix: {refusal}, and this user cannot create a private store without "
+            "user namespaces",
+            hint=(
+                "start the nix-daemon (Debian, Ubuntu: apt install "
+                "nix-setup-systemd), and add yourself to the group nix-users"
+            ),
         ) from error
     return {"NIX_REMOTE": remote(own())}
 
@@ -67,8 +69,8 @@ def store_variables() -> Mapping[str, str]:
 def own() -> Path:
     """Return the root of the user's own store in the cache; create it if needed.
 
-    In a block of `passing`, that store. Any user can instantiate derivations there;
-    builds need a user namespace.
+    In a block of `passing`, return the temporary store. Any user can create derivations
+    there; builds need a user namespace.
     """
     if (passing_root := _passing.get()) is not None:
         return passing_root
@@ -86,9 +88,9 @@ def own() -> Path:
 
 @contextmanager
 def passing() -> Generator[Path]:
-    """Let `own` be a new store in the block, which is deleted at its end.
+    """Let `own` return a new store in the block, which is deleted at its end.
 
-    So nothing stays that a stranger's file lets Nix write.
+    Nothing remains that a stranger's file makes Nix write.
     """
     with files.temporary() as root:
         _make(root / "nix/var/nix", remote=remote(root))
@@ -107,10 +109,8 @@ def remote(root: Path) -> str:
 def written() -> tuple[Path, ...] | None:
     """Return the directories that a Nix writes to when it adds to its store.
 
-    None if directories do not suffice.
-
-    That is so for a store on another machine, and for a read-only mounted one, which
-    Nix remounts.
+    Return None if writing to directories is not enough: for a store on another machine,
+    and for one that is mounted read-only, which Nix remounts.
     """
     remote = environment().get("NIX_REMOTE", "")
     if remote == "daemon":
@@ -126,7 +126,7 @@ def written() -> tuple[Path, ...] | None:
 
 
 def _root(remote: str) -> Path | None:
-    """Return the root that a store's URL gives, None if it gives none."""
+    """Return the root directory that a store's URL names, or None."""
     root = parse_qs(remote.partition("?")[2]).get("root")
     return Path(root[0]) if root else None
 
@@ -134,7 +134,7 @@ def _root(remote: str) -> Path | None:
 def physical(path: Path) -> Path:
     """Return the readable path of a store path, whose store may be elsewhere.
 
-    Raise ToolkitError for a path outside of the store: a builder's link may lead
+    Raise ToolkitError for a path outside the store: a builder's link may point
     anywhere.
     """
     remote = environment().get("NIX_REMOTE", "")
@@ -145,14 +145,14 @@ def physical(path: Path) -> Path:
         real.is_relative_to(store.resolve())
         for store in (own / STORE.relative_to("/"), STORE)
     ):
-        raise ToolkitError(f"{path}: leads out of the store, to '{real}'")
+        raise ToolkitError(f"{path}: points outside the Nix store, to '{real}'")
     return place
 
 
 def of_content(sri: str) -> Path | None:
-    """Return the source directory in the store whose NAR has this hash.
+    """Return the source directory in the store whose archive (NAR) has this hash.
 
-    None if there is none.
+    Return None if the store has none.
     """
     asked = ("nix-store", "--print-fixed-path", "--recursive", "sha256", sri, "source")
     with suppress(ToolkitError):
@@ -162,7 +162,7 @@ def of_content(sri: str) -> Path | None:
 
 
 def _may_write(directory: Path) -> bool:
-    """Return whether this user may write to a directory, or make it."""
+    """Return whether this user may write to a directory, or create it."""
     there = next(
         path for path in (directory, *directory.parents) if os.access(path, os.F_OK)
     )
@@ -170,7 +170,7 @@ def _may_write(directory: Path) -> bool:
 
 
 def _make(state: Path, *, remote: str) -> None:
-    """Make a local store unless there is one; only one Nix program may do so."""
+    """Create a local store unless one exists; only one Nix program may do so."""
     schema = state / "db/schema"  # is written last
     if schema.exists():
         return
@@ -183,10 +183,9 @@ def _make(state: Path, *, remote: str) -> None:
 
 
 def _refusal() -> str | None:
-    """Say why this user cannot use the daemon, None if they can.
+    """Return why this user cannot use the daemon, or None if they can.
 
-    That its socket can be opened is not enough: whom the daemon serves is said by its
-    setting `allowed-users`.
+    An open socket is not enough: the daemon's setting `allowed-users` decides.
     """
     socket = Path(os.environ.get("NIX_DAEMON_SOCKET_PATH") or _SOCKET)
     if not os.access(socket, os.W_OK):
@@ -194,7 +193,7 @@ def _refusal() -> str | None:
             socket.parent, os.X_OK
         )
         return (
-            f"this user cannot enter '{socket.parent}'"
+            f"this user may not open '{socket.parent}'"
             if closed
             else "no daemon answers"
         )
@@ -209,5 +208,5 @@ def _refusal() -> str | None:
     try:
         process.run(question, env=variables(BUILDING), timeout=_PATIENCE_SECONDS)
     except CommandError:
-        return "the daemon does not serve this user"
+        return "the Nix daemon does not serve this user"
     return None

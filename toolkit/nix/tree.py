@@ -1,8 +1,7 @@
 """Parse a Nix file into a tree whose nodes know their positions.
 
-The grammar (tree-sitter-nix, through ast-grep) only helps to find things: it accepts
-some files that Nix rejects. `nix-instantiate --parse` decides whether a file is valid
-Nix.
+The grammar (tree-sitter-nix, through ast-grep) only locates code: it accepts some files
+that Nix rejects. `nix-instantiate --parse` decides whether a file is valid Nix.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from toolkit.errors import NixSyntaxError, RefusalError, excerpt
 
 _VISIBLE = re.compile(r"\S")
 _UNREADABLE = re.compile(r"(?<!/).\*/(?=(?:then|else)\b)", re.DOTALL)
-"""The end of a comment with a keyword, which the grammar misreads behind a path."""
+"""The end of a comment with a keyword; the grammar misreads it after a path."""
 
 _DEEPEST = 300
 
@@ -118,16 +117,14 @@ class Tree:
     def __init__(self, text: str, *, name: str, known: bool = False) -> None:
         """Parse `text`.
 
-        Raise NixSyntaxError at the first place that the grammar rejects.
-
-        Raise RefusalError for a file that keeps the parser for too long, if it is not
-        `known` that it does not, and for one whose expressions are nested more deeply
-        than the functions below can follow.
+        Raise NixSyntaxError at the first place that the grammar rejects. Raise
+        RefusalError for a file that takes the parser too long (unless `known` says it
+        does not), or whose expressions are nested too deeply.
         """
         if not known and not all(readable([text])):
             raise RefusalError(
-                f"{name}: takes unlet's parser more than {_limit([text]):.1f} s of "
-                "processor time"
+                f"{name}: unlet needs more than {_limit([text]):.1f} s of processor "
+                "time to parse this file"
             )
         self.text = text
         self.name = name
@@ -146,11 +143,13 @@ class Tree:
             raise syntax_error(name, text, missing.start)
         expressions = [node for node in self.source.children if node.kind != "comment"]
         if not expressions:
-            raise NixSyntaxError(f"{name}:1:1: no expression in this file", excerpt="")
+            raise NixSyntaxError(
+                f"{name}:1:1: this file contains no expression", excerpt=""
+            )
         self.root = expressions[0]
 
     def _convert(self, top: SgNode) -> Node:
-        """Copy the parser's tree, in time that grows with the file's length alone.
+        """Copy the parser's tree, in time that is linear in the file's length.
 
         The parser library computes a node's line and column from the beginning of the
         line: that takes long in a long line. So the lengths of the tokens' own texts
@@ -187,8 +186,8 @@ class Tree:
             if children:
                 if len(unfinished) == _DEEPEST:
                     raise RefusalError(
-                        f"{self.name}:{self.place(offset)}: nested more than "
-                        f"{_DEEPEST} levels deep"
+                        f"{self.name}:{self.place(offset)}: the code is nested more "
+                        f"than {_DEEPEST} levels deep"
                     )
                 unfinished.append((node, iter(children)))
                 continue
@@ -201,7 +200,7 @@ class Tree:
         return source
 
     def _beginning(self, token: str, offset: int) -> int:
-        """Return where a token is, if only white space separates it from `offset`."""
+        """Return where the next token begins, if only white space comes before."""
         if self._parsed.startswith(token, offset):
             return offset
         visible = _VISIBLE.search(self._parsed, offset)
@@ -215,7 +214,7 @@ class Tree:
 
 @lru_cache(maxsize=32)
 def parsed(text: str, *, name: str, known: bool = False) -> Tree:
-    """Return a text's Tree, which nobody changes; raise as that does."""
+    """Return the Tree of a text, which nobody changes; raise as Tree does."""
     return Tree(text, name=name, known=known)
 
 
@@ -224,7 +223,7 @@ def readable(texts: Sequence[str], *, most: float = inf) -> list[bool]:
 
     Many texts together take hardly longer than one.
 
-    The unfinished ones share `most` CPU seconds; beyond that, none counts as readable.
+    Slow texts share `most` CPU seconds; after these, the rest counts as unreadable.
     """
     left = most
 
@@ -249,7 +248,7 @@ def _limit(texts: Sequence[str]) -> float:
 
 
 def lost_comments(before: Tree, after: Tree) -> list[Node]:
-    """Return the comments of one text that another lacks, but for white space."""
+    """Return the comments of one text that another one lacks."""
 
     def comments(tree: Tree) -> list[tuple[str, Node]]:
         return [
@@ -268,7 +267,7 @@ def lost_comments(before: Tree, after: Tree) -> list[Node]:
 
 
 def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
-    """Return the error for a place that is not Nix, with its line and a caret."""
+    """Return the error for a place that is not valid Nix, with its line and a caret."""
     line, column = _line_and_column(text, offset)
     lines = text.split("\n")
     shown = (
@@ -276,7 +275,7 @@ def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
     )
     fact, hint = "syntax error", None
     if shown.startswith(("<<<<<<<", "=======", ">>>>>>>")):
-        fact, hint = "merge conflict marker", "resolve the merge first"
+        fact, hint = "merge conflict marker", "resolve the merge conflict first"
     return NixSyntaxError(
         f"{name}:{line}:{column}: {fact}", excerpt=excerpt(shown, column), hint=hint
     )

@@ -1,4 +1,4 @@
-"""Read a wrapper's effect on the environment from its content, without a run.
+"""Read a wrapper's effect on the environment without running it.
 
 It knows both forms in nixpkgs: the scripts of make-wrapper.sh, of which four variants
 exist since 2017, and the ELF files of make-binary-wrapper.sh, which contain the command
@@ -40,9 +40,11 @@ class PathOrder(Struct, frozen=True, kw_only=True):
 
 
 class _Step(Struct, frozen=True):
-    """One change of a variable: it becomes a shell's `word`, or is unset if None.
+    """One change of a variable.
 
-    With `unless` the step is left out if the variable contains that text.
+    `word` is its new value in shell syntax; None unsets it.
+
+    With `unless`, the change is skipped if the variable contains that text.
     """
 
     name: str
@@ -57,7 +59,7 @@ class Wrapper(Struct, frozen=True, kw_only=True):
     steps: tuple[_Step, ...] = ()
 
     def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
-        """Return the program's environment if the wrapper runs in `caller`."""
+        """Return the environment of the program if the wrapper runs in `caller`."""
         variables = dict(caller)
         for step in self.steps:
             if step.unless is not None and step.unless in variables.get(step.name, ""):
@@ -77,8 +79,8 @@ class Wrapper(Struct, frozen=True, kw_only=True):
         entries = self.environment({"PATH": CALLER}).get("PATH", "").split(":")
         if (count := entries.count(CALLER)) != 1:
             raise ToolkitError(
-                f"wrapper of {self.program}: the caller's PATH stands {count} times "
-                "in the wrapper's"
+                f"wrapper of {self.program}: the caller's PATH occurs {count} times "
+                "in the wrapper's PATH"
             )
         place = entries.index(CALLER)
         return PathOrder(
@@ -118,12 +120,12 @@ def _read_elf(content: bytes, name: str) -> Wrapper | None:
         return Wrapper(program=words[0], steps=tuple(_flags(words[1:])))
     except (ValueError, IndexError):
         raise ToolkitError(
-            f"{name}: the command that it was made with cannot be read"
+            f"{name}: unlet cannot read the command that created this wrapper"
         ) from None
 
 
 def _flags(words: list[str]) -> Iterator[_Step]:
-    """Yield the effects of makeCWrapper's options, as words of a shell."""
+    """Yield the effects of makeCWrapper's options, as shell words."""
     at = 0
     while at < len(words):
         flag, operands = words[at], words[at + 1 : at + 1 + _OPERANDS.get(words[at], 0)]
@@ -168,7 +170,7 @@ def _read_script(text: str, name: str) -> Wrapper | None:
                 steps += _statement(line, unless)
         except ValueError:
             raise ToolkitError(
-                f"{name}:{number}: cannot determine what this does: '{line}'"
+                f"{name}:{number}: unlet cannot tell what this line does: '{line}'"
             ) from None
     return Wrapper(program=program, steps=tuple(steps))
 
@@ -246,7 +248,7 @@ def _expanded(part: re.Pattern[str], text: str, variables: Mapping[str, str]) ->
 def _value(
     value: str | None, operator: str, operand: str, variables: Mapping[str, str]
 ) -> str:
-    """Return what a variable with an operator expands to."""
+    """Return the value of a variable with an operator, such as `${NAME:-word}`."""
     old, replacement = value or "", ""
     if operator == "/" and (pattern := _PATTERN.match(operand)) is not None:
         operand, replacement = pattern[0], operand[pattern.end() + 1 :]

@@ -1,4 +1,4 @@
-"""A branch in a user's clone for a pull request: request, creation, record, removal."""
+"""A branch in a user's clone for a pull request: request it, create it, remove it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prove the series of a branch, and create or move it in a user's clone."""
+"""Prove the series of a branch, then create or move the branch in a user's clone."""
 
 import re
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from toolkit.proposal import recipes, registry
 from toolkit.proposal.requests import Request
 from toolkit.report import message
 
-_DROPPED = "your commit '{}' was dropped: the new base contains all of it"
+_DROPPED = "your commit '{}' was dropped, because the new base already contains it"
 
 
 def alone(target: str) -> tuple[str, ...]:
-    """Return the steps of a target that get their own pull requests, none for a lift.
+    """Return the steps of a target that get their own pull requests; none for a lift.
 
     The usual one comes first.
     """
@@ -38,9 +38,8 @@ def branch_name(
 ) -> str:
     """Return the default name of a target's branch.
 
-    A file takes its directory's name if that is more specific.
-
-    `more` is the number of further targets in a batch.
+    For a file, it is the name of its directory if that is more specific. `more` is the
+    number of further targets in a batch.
     """
     named = registry.named().get(target) if recipe is None else None
     if named is not None:
@@ -57,11 +56,10 @@ def branch_name(
 def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
     """Prove the series on the base, then create the branch.
 
-    Create nothing if a proof or anything else fails.
-
-    The clone determines the source and the output directory of the request. Raise
-    ToolkitError for an unusable clone, base, branch or place, and for a package that is
-    alone; a batch leaves such a package out.
+    If a proof or anything else fails, create nothing. The clone determines the source
+    and the output directory of the request. Raise ToolkitError if the clone, base,
+    branch or place cannot be used, or if the only package cannot; a batch omits such a
+    package.
     """
     order = replace(order, trailers=message.checked_trailers(order.trailers))
     clone = contributions.open_clone(order.repo)
@@ -96,10 +94,9 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
 def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
     """Rewrite the file on the new base, prove it, and move the branch and its worktree.
 
-    Everything or nothing.
-
-    Empty fields of the order and the request keep their old values. Raise ToolkitError
-    if the contributor's work would be lost, and if one of their commits conflicts.
+    Do everything or nothing. Empty fields of the order and the request keep their old
+    values. Raise ToolkitError if the contributor's work would be lost, or if one of
+    their commits conflicts.
     """
     clone = contributions.open_clone(asked.repo)
     found = contributions.find(clone, asked.branch or None)
@@ -148,24 +145,27 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
 
 
 def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
-    """Return where the branch is, and its worktree.
+    """Return the state of the branch, and its worktree.
 
-    Raise ToolkitError where it cannot be moved without a loss.
+    Raise ToolkitError if the branch cannot be moved without losing something.
     """
     name = found.kept.branch
     if found.tip is None:
         again = f"unlet pr --repo {quote(str(clone.top))} --branch {quote(name)}"
-        hint = f"{again} --remove, then the same without --remove makes it again"
-        raise ToolkitError(f"{clone.top}: branch '{name}' is gone", hint=hint)
+        hint = (
+            f"run {again} --remove, then the same without --remove to create it again"
+        )
+        raise ToolkitError(f"{clone.top}: branch '{name}' no longer exists", hint=hint)
     contributions.require_apart(clone, found)
     worktree = found.worktree
     if worktree is None or not worktree.path.is_dir() or worktree.branch is None:
         hint = (
-            f"git worktree add DIR {quote(name)}, or git switch {quote(name)} in "
-            "the one that was made for it"
+            f"run git worktree add DIR {quote(name)}, or git switch {quote(name)} in "
+            "the worktree that was made for it"
         )
         raise ToolkitError(
-            f"{clone.top}: branch '{name}' is not checked out anywhere", hint=hint
+            f"{clone.top}: branch '{name}' is not checked out in any worktree",
+            hint=hint,
         )
     if (fact := contributions.uncommitted(worktree)) is not None:
         raise ToolkitError(
@@ -175,7 +175,7 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
 
 
 def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:
-    """Return the order that makes the branch anew, with what the user changes now."""
+    """Return the order that creates the branch again, with the user's new choices."""
     return replace(
         asked,
         base=asked.base or kept.base,
@@ -196,14 +196,16 @@ def _require_named(recipe: str | None, kept: Contribution) -> None:
         return
     if recipe != kept.recipe:
         raise ToolkitError(
-            f"{kept.branch}: was made by the recipe '{kept.recipe}'",
-            hint=f"if that file is yours, add --branch {quote(kept.branch)} "
-            f"--recipe {quote(kept.recipe)}",
+            f"{kept.branch}: the recipe '{kept.recipe}' created this branch",
+            hint=(
+                f"if that recipe is your file, add --branch {quote(kept.branch)} "
+                f"--recipe {quote(kept.recipe)}"
+            ),
         )
 
 
 def _request(kept: Contribution) -> Request:
-    """Return the request that a branch was made by."""
+    """Return the request from which a branch was created."""
     designs = (
         {step.name: step.design for step in kept.steps} if kept.recipe is None else {}
     )
@@ -215,7 +217,7 @@ def _request(kept: Contribution) -> Request:
 
 
 def _wanted(asked: Request, kept: Request) -> Request:
-    """Return the request of a branch with what is asked for now."""
+    """Return the request of a branch with the user's new choices."""
     choices = {
         name: getattr(asked, name) or getattr(kept, name)
         for name in CHOICES

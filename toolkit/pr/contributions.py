@@ -1,7 +1,7 @@
-"""The branches that unlet made in a clone: their records, states and safe removal.
+"""The branches that unlet created in a clone: their records, states and safe removal.
 
-Its proposal, pull-request.md and record are in the clone's git directory, in
-`unlet/BRANCH`, which git ignores.
+The proposal, pull-request.md and the record of a branch are in the clone's git
+directory, in `unlet/BRANCH`, which git ignores.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def known(common: Path) -> tuple[Contribution, ...]:
 
 
 def read(common: Path, branch: str) -> Contribution | None:
-    """Return the record of a branch, None if unlet did not make it.
+    """Return the record of a branch; None if unlet did not create it.
 
     Raise ToolkitError for a damaged file.
     """
@@ -68,7 +68,7 @@ def read(common: Path, branch: str) -> Contribution | None:
         )
     except documents.BrokenError as error:
         raise ToolkitError(
-            error.message, hint="delete it, and unlet forgets the branch"
+            error.message, hint="delete this file, and unlet forgets the branch"
         ) from error
 
 
@@ -79,7 +79,7 @@ def write(directory: Path, contribution: Contribution) -> None:
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 of a text, to detect an edit."""
+    """Return the SHA-256 of a text in hexadecimal, to detect edits."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -92,9 +92,9 @@ def edited_text(common: Path, contribution: Contribution) -> bytes | None:
 
 
 class DirectoryReplacement(Struct):
-    """A directory under construction, which replaces the one at `place`.
+    """A directory under construction that will replace the one at `place`.
 
-    It is in the same directory, at `building`, until it is `put` in its place.
+    Until then, it is at `building`, in the same parent directory.
     """
 
     place: Path
@@ -114,7 +114,7 @@ class DirectoryReplacement(Struct):
             root.exchange(self.place.name, self.building.name)
 
     def delete(self) -> None:
-        """Delete what is at `building`: an older directory, or an unfinished one."""
+        """Delete the directory at `building`: an older one, or an unfinished one."""
         WritableRoot(self.building.parent).delete(self.building.name)
 
 
@@ -122,7 +122,7 @@ class DirectoryReplacement(Struct):
 def alone(common: Path) -> Generator[None]:
     """Lock a clone against other runs of unlet during the block.
 
-    Raise ToolkitError if one is active there.
+    Raise ToolkitError if another run is active there.
     """
     try:
         # Where a file system has no locks, git still lets nobody make the same branch
@@ -130,20 +130,18 @@ def alone(common: Path) -> Generator[None]:
         with files.locked(common, wait=False):
             yield
     except BlockingIOError:
-        hint = "try again when it has ended"
+        hint = "try again when it has finished"
         raise ToolkitError(
-            f"{common}: another unlet is running in this clone", hint=hint
+            f"{common}: another unlet is already running in this clone", hint=hint
         ) from None
 
 
 @contextmanager
 def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
-    """Yield a directory for building a proposal.
+    """Yield a directory in which to build a proposal.
 
-    Once it takes the place of an older one, only an error takes it back.
-
-    Raise ToolkitError for an OSError in the block, such as a full disk; see also
-    `alone`.
+    At the end it replaces an older one; only an error undoes that. Raise ToolkitError
+    for an OSError in the block, such as a full disk; see also `alone`.
     """
     root, there = WritableRoot(common), place(common, branch)
     # Of another length than what `files.whole_directory` takes for left behind.
@@ -168,7 +166,7 @@ def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
 
 
 def recover(common: Path) -> None:
-    """Restore the files that a killed run had set aside, and delete its partial ones.
+    """Restore the files that a killed run had moved aside, and delete its partial ones.
 
     Do nothing while another run of unlet is active in the clone.
     """
@@ -212,10 +210,10 @@ def _require_directory(common: Path) -> None:
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """The current state of a branch that `pr` made.
+    """The current state of a branch that `pr` created.
 
-    `tip` is None if the branch is gone. `worktree` has it checked out, or was created
-    for it and now has no branch checked out; None if there is no such worktree.
+    `tip` is None if the branch no longer exists. `worktree` has it checked out, or was
+    created for it and now has no branch checked out; None if no such worktree exists.
     """
 
     kept: Contribution
@@ -224,7 +222,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def open_clone(repo: Path) -> Clone:
-    """Open a clone, and repair what a killed run left, unless another one is active.
+    """Open a clone, and repair what a killed run left, unless another run is active.
 
     Raise ToolkitError if it is not a git repository.
     """
@@ -241,7 +239,7 @@ def open_clone(repo: Path) -> Clone:
 def find(clone: Clone, branch: str | None) -> Standing:
     """Return the named branch, else that of the current worktree, else the only one.
 
-    Raise ToolkitError if there is none, UsageError if there are several.
+    Raise ToolkitError if there is none, and UsageError if there are several.
     """
     all_known, there = known(clone.common), worktrees.worktrees(clone)
     names = ", ".join(each.branch for each in all_known)
@@ -253,10 +251,16 @@ def find(clone: Clone, branch: str | None) -> Standing:
         fact = f"unlet made several branches: {names}"
         raise UsageError(f"{clone.top}: {fact}", hint="choose one with --branch NAME")
     if not found:
-        makes = f"unlet pr --repo {quote(str(clone.top))} makes one"
-        hint = f"choose with --branch one that it made: {names}" if names else makes
+        makes = f"unlet pr --repo {quote(str(clone.top))} creates one"
+        hint = (
+            f"choose a branch that unlet created with --branch: {names}"
+            if names
+            else makes
+        )
         name = f" '{branch}'" if branch is not None else ""
-        raise ToolkitError(f"{clone.top}: unlet made no branch{name} here", hint=hint)
+        raise ToolkitError(
+            f"{clone.top}: unlet has created no branch{name} here", hint=hint
+        )
     (kept,) = found
     own = [each for each in there if each.branch == kept.branch]
     if len(own) > 1:
@@ -275,7 +279,7 @@ def find(clone: Clone, branch: str | None) -> Standing:
 
 
 def require_apart(clone: Clone, found: Standing) -> None:
-    """Raise ToolkitError if a checkout that unlet did not make has the branch."""
+    """Raise ToolkitError if a checkout that unlet did not create has the branch."""
     if found.worktree is not None and found.worktree.entry is not None:
         worktrees.require_own(clone, found.worktree)
     if (
@@ -289,16 +293,18 @@ def require_apart(clone: Clone, found: Standing) -> None:
 
 
 def uncommitted(worktree: Worktree) -> str | None:
-    """Return a fact about uncommitted changes in a worktree, None if there are none."""
+    """Return which changes of a worktree are uncommitted, or None."""
     changed = worktrees.changes(worktree.path)
-    return f"{worktree.path}: '{changed[0]}' is not committed" if changed else None
+    return (
+        f"{worktree.path}: '{changed[0]}' has uncommitted changes" if changed else None
+    )
 
 
 def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
-    """Remove a branch that `pr` made, by default the only one.
+    """Remove a branch that `pr` created, by default the only one.
 
-    Raise ToolkitError if that would lose work, unless `force` permits it, and for a
-    branch in use elsewhere.
+    Raise ToolkitError if that would lose work, unless `force` permits it, or if the
+    branch is in use elsewhere.
     """
     clone = open_clone(repo)
     with alone(clone.common):
@@ -307,12 +313,13 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
         if worktree is not None and worktree.locked is not None:
             hint = f"git worktree unlock {quote(str(worktree.path))}"
             raise ToolkitError(
-                f"{worktree.path}: is locked, so branch '{name}' stays", hint=hint
+                f"{worktree.path}: the worktree is locked, so branch '{name}' stays",
+                hint=hint,
             )
         require_apart(clone, found)
         if not force and (lost := next(_lost(clone, found), None)) is not None:
             raise ToolkitError(
-                f"{lost}, which would be lost", hint="--force removes it anyway"
+                f"{lost}, which would be lost", hint="--force removes it nevertheless"
             )
         worktrees.remove(clone, branch=name, tip=found.tip, worktree=worktree)
         path = worktree.path if worktree is not None else None
@@ -321,12 +328,12 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
 
 
 def _lost(clone: Clone, found: Standing) -> Iterator[str]:
-    """Yield what the contributor has done to the branch, and is nowhere else."""
+    """Yield the contributor's work on the branch that exists nowhere else."""
     if found.worktree is not None and found.worktree.path.is_dir():
         if found.worktree.branch is None:
             yield (
-                f"{found.worktree.path}: does not have branch "
-                f"'{found.kept.branch}' checked out"
+                f"{found.worktree.path}: this worktree has another branch than '"
+                f"{found.kept.branch}' checked out"
             )
         if (fact := uncommitted(found.worktree)) is not None:
             yield fact
@@ -338,7 +345,10 @@ def _lost(clone: Clone, found: Standing) -> Iterator[str]:
     ):
         yield (
             f"{clone.top}: branch '{found.kept.branch}' has commits that unlet did "
-            "not make"
+            "not create"
         )
     if edited_text(clone.common, found.kept) is not None:
-        yield f"{place(clone.common, found.kept.branch) / TEXT}: has been edited"
+        yield (
+            f"{place(clone.common, found.kept.branch) / TEXT}: you have edited "
+            "this text"
+        )

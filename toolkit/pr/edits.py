@@ -1,4 +1,4 @@
-"""Tell the contributor's changes of a branch from ours, and move them to a new base."""
+"""Separate the contributor's changes of a branch from unlet's, and move them."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -22,9 +22,9 @@ from toolkit.proposal.requests import Request
 class Edits(Struct, frozen=True, kw_only=True):
     """The contributor's changes of a branch that starts after the commit `fork`.
 
-    `ours` are our commits, unchanged except perhaps for their messages; `messages` are
-    the contributor's, None for an unchanged one. `own` are the commits on top; if ours
-    were changed, it is a single commit with everything.
+    `ours` are unlet's commits, unchanged except perhaps for their messages; `messages`
+    are the contributor's, None for an unchanged one. `own` are the commits on top; if
+    unlet's commits were changed, it is a single commit with everything.
     """
 
     fork: Oid
@@ -33,7 +33,7 @@ class Edits(Struct, frozen=True, kw_only=True):
     own: tuple[DecodedCommit, ...]
 
     def are_like(self, made: Sequence[DecodedCommit]) -> bool:
-        """Return whether the branch has these commits already, but for their dates."""
+        """Return whether the branch has these commits, apart from their dates."""
         if not self.ours or not made or made[0].parents != self.ours[0].parents:
             return False
         return [(each.tree, each.message) for each in made] == [
@@ -43,7 +43,7 @@ class Edits(Struct, frozen=True, kw_only=True):
     def kept_messages(
         self, kept: Contribution, packages: Sequence[str], written: Sequence[str]
     ) -> tuple[str, ...]:
-        """Return the new messages, but the contributor's where they changed ours.
+        """Return the new messages, but keep those that the contributor changed.
 
         A batch may have lost `packages`.
         """
@@ -66,13 +66,13 @@ def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
 ) -> Edits:
     """Find the contributor's commits and messages.
 
-    Raise ToolkitError for a branch of a different shape.
+    Raise ToolkitError for a branch of another shape.
     """
     clone = shop.clone
     fork = _fork(clone, kept, tip, base)
     there = shop.recorded(fork, tip)
     if merge := next((commit for commit in there if len(commit.parents) != 1), None):
-        hint = f"in its worktree, git rebase {fork.short} makes its history linear"
+        hint = f"run git rebase {fork.short} in its worktree to make the history linear"
         raise ToolkitError(
             f"{clone.top}: commit {merge.hexsha[:12]} on '{kept.branch}' is a merge",
             hint=hint,
@@ -114,14 +114,13 @@ def carry(
 def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:
     """Return the commit after which the branch begins.
 
-    This is the base it was made on, or that of the contributor's rebase.
+    It is the base on which the branch was created, or that of the contributor's rebase.
     """
     shared = history.common_ancestor(clone.common, tip, base)
     if history.common_ancestor(clone.common, tip, kept.base_commit) != kept.base_commit:
         if shared is None:
             raise ToolkitError(
-                f"{clone.top}: branch '{kept.branch}' has no commit in common with "
-                "its base"
+                f"{clone.top}: branch '{kept.branch}' shares no commit with its base"
             )
         return shared
     rebased = (
@@ -140,7 +139,7 @@ def _made(
     *,
     progress: Progress,
 ) -> tuple[DecodedCommit, ...]:
-    """Return our commits as made on `fork`; make them there if they were not."""
+    """Return unlet's commits on top of `fork`; create them there if necessary."""
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(
         clone.common, kept.commits
@@ -161,9 +160,9 @@ def _folded(
     there: Sequence[DecodedCommit],
     package: str,
 ) -> tuple[DecodedCommit, ...]:
-    """Return one commit that leads from our last one to what the branch has.
+    """Return one commit from unlet's last commit to the content of the branch.
 
-    It is for a contributor who changed our commits.
+    It serves a contributor who changed unlet's commits.
     """
     tree = shop.repo.commit(tip).tree
     if tree == last.tree:

@@ -1,6 +1,6 @@
 """A base in a clone, and the commits for it: prove, commit and write them.
 
-The files are the proposals, the pull request's text, and the branch's record.
+The written files are the proposals, the pull request's text, and the branch's record.
 """
 
 import os
@@ -40,13 +40,13 @@ from toolkit.sources import trees
 from toolkit.writable import WritableRoot
 
 _MAIN = "master"
-"""The branch of nixpkgs that a pull request goes to where its base is no branch."""
+"""The target branch of a pull request if the base is not a branch."""
 
 
 class BranchWork(Struct, frozen=True, kw_only=True):
     """A branch's worktree, and the contributor's work on it: commits, an edited text.
 
-    That text stays, and the new one is written beside it.
+    An edited text stays, and the new one is written beside it.
     """
 
     worktree: Path
@@ -60,16 +60,16 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     clone: Clone
     base: Base
     chosen: Mapping[str, Series[Any] | ToolkitError]
-    """By the name of the target."""
+    """The chosen series, by the name of the target."""
     attempts: tuple[Attempt, ...] = ()
     made: tuple[tuple[Any, Report], ...] = ()
     """The series that were not refused, with their reports."""
 
     @property
     def commits(self) -> tuple[TreeCommit, ...]:
-        """The commits as a clone gets them.
+        """The commits for the clone.
 
-        Once proven, their messages have the sentences that proofs support.
+        After the proofs, their messages have the sentences that proofs support.
         """
         chosen = (
             (each, each.commits)
@@ -94,9 +94,9 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     ) -> "BranchGround":
         """Prove and write each series; a batch has a directory for each package.
 
-        Raise the error of a package that is alone. In a batch, it is refused, and so is
-        one that a proof is against, or whose file another one changes. With `is_new`,
-        so is one that upstream would close.
+        Raise the error of a single package. A batch refuses a package instead: if it
+        has an error, if a proof fails for it, or if another one changes its file. With
+        `is_new`, it also refuses a package that upstream would close.
         """
         is_alone = len(self.chosen) == 1
         writer = _Writer(
@@ -121,7 +121,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         return replace(self, attempts=tuple(attempts), made=tuple(writer.made.values()))
 
     def outcome(self, whole: tuple[Proof, ...]) -> PullRequest:
-        """Return the result before there is a branch.
+        """Return the result before the branch exists.
 
         `whole` are the proofs of all its commits.
         """
@@ -141,8 +141,8 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     ) -> tuple[Proof, ...]:
         """Prove several series together, or one with the contributor's commits.
 
-        `contents` are files with the contributor's commits. Raise ToolkitError if one
-        is no longer a file of its kind.
+        `contents` are files with the contributor's commits. Raise ToolkitError if a
+        file is no longer of its kind.
         """
         if len(self.made) > 1:
             return claims.together(
@@ -224,7 +224,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class _Writer(Struct, frozen=True, kw_only=True):
-    """Writes series for one branch; with `is_kept` even if a proof is against one."""
+    """Writes series for one branch, with `is_kept` even if a proof fails."""
 
     order: BranchOrder
     replacement: DirectoryReplacement
@@ -233,11 +233,11 @@ class _Writer(Struct, frozen=True, kw_only=True):
     made: dict[PurePosixPath, tuple[Series[Any], Report]] = {}
 
     def write(self, series: Series[Any], name: str, *, progress: Progress) -> Report:
-        """Prove and write a series to the directory of this name."""
+        """Prove and write a series to the directory with this name."""
         if series.target in self.made:
             other, _ = self.made[series.target]
             raise RefusalError(
-                f"{series.target}: is changed for {other.package} already"
+                f"{series.target}: this branch already changes it for {other.package}"
             )
         if self.is_new:
             leaf_for(series).require_upstream(series)
@@ -255,9 +255,9 @@ class _Writer(Struct, frozen=True, kw_only=True):
 
 
 def _objection(report: Report) -> str | None:
-    """Return which proof keeps a package out of a batch.
+    """Return the proof that keeps a package out of a batch.
 
-    It failed, or it could not show that nothing is rebuilt.
+    The proof failed, or could not show that nothing is rebuilt.
     """
     unknown = (
         proof
@@ -271,7 +271,7 @@ def _objection(report: Report) -> str | None:
 def find(
     clone: Clone, order: BranchOrder, request: Request, *, progress: Progress
 ) -> BranchGround:
-    """Return the base in a request with its proposals, after a fetch on request.
+    """Return the base in a request with its proposals; fetch it first on request.
 
     Raise ToolkitError if the clone lacks the base, or the base is not a nixpkgs.
     """
@@ -284,8 +284,8 @@ def find(
     elif clone.partial and reading.missing_files(clone.common, base.commit):
         # Also where the files are in the cache: git works with those of the clone.
         raise ToolkitError(
-            f"{clone.top}: lacks files of '{base.name}'",
-            hint="--fetch gets what a partial clone lacks",
+            f"{clone.top}: the clone lacks files of '{base.name}'",
+            hint="--fetch downloads what a partial clone lacks",
         )
     names = order.packages or (() if order.maintainer else (request.target,))
     if request.recipe is not None:
@@ -316,7 +316,7 @@ def branch_ground(
         only(*chosen.values())
     if any(each.source.commit != base.commit for each in series):
         raise ToolkitError(
-            f"--base: '{base.name}' is the name of two commits in {clone.top}",
+            f"--base: '{base.name}' means two different commits in {clone.top}",
             hint="--base COMMIT",
         )
     return BranchGround(clone=clone, base=base, chosen=chosen)
@@ -329,7 +329,7 @@ def _source(clone: Clone, base: Base) -> SourceRequest:
 def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
     """Return the messages of the commits.
 
-    Raise ToolkitError for one that upstream would reject.
+    Raise ToolkitError for a message that upstream would reject.
     """
     for commit in made:
         message.require_form(
@@ -355,12 +355,12 @@ def require_free(clone: Clone, branch: str, path: Path) -> None:
         )
         raise ToolkitError(
             f"{clone.top}: branch '{branch}' already exists",
-            hint=f"{moves}--branch NAME makes another",
+            hint=f"{moves}--branch NAME creates another one",
         )
     if os.path.lexists(path):
         raise ToolkitError(
-            f"{path}: is there already",
-            hint="--worktree DIR names another place for the worktree",
+            f"{path}: already exists",
+            hint="--worktree DIR puts the worktree elsewhere",
         )
     if not path.parent.is_dir():
         raise UsageError(f"--worktree: '{path.parent}' is not a directory")

@@ -1,1 +1,1 @@
-"""A proposal for any target: find and rewrite it, prove, write and check the result."""
+"""A proposal for any target: choose it, prove it, write it, and check it again."""

@@ -1,20 +1,20 @@
-"""The Nix code of an override by another version, with the hashes that it needs."""
+"""Write the Nix code of an override with a new version and the hashes that it needs."""
 
 from collections.abc import Sequence
 
 Path = tuple[str, ...]
 
 _MOST_LINES = 8
-"""Lines of an override that a reviewer reads."""
+"""The most lines of an override that a reviewer reads."""
 
 _SHORT = 3
-"""Names of a path that fits into one line of an override."""
+"""The most names of a path that fit into one line of an override."""
 
 
 def bump(package: str, downloads: Sequence[Path]) -> tuple[str, ...]:
-    """Return the override's lines.
+    """Return the lines of the override.
 
-    There are none if they would be too many, or no part downloads anything.
+    Return none if they would be too many, or if no part downloads anything.
     """
     own = [path[0] for path in downloads if len(path) == 1]
     parts = [path for path in downloads if len(path) > 1]
@@ -58,7 +58,7 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 
 def rehashed(name: str, holder: str, lib: str = "lib", more: str = "") -> str:
-    """Return the binding that gives a download another hash, and `more`."""
+    """Return the binding that gives a download a new hash, and `more`."""
     change = f"_: {{ {more}outputHash = {lib}.fakeHash; }}"
     if name in {"outputHash", "vendorHash"}:
         return f"{name} = {lib}.fakeHash;"

@@ -1,4 +1,4 @@
-"""Prove a proposal on disk again, or judge a change and prove its target's claims."""
+"""Prove a proposal on disk again, or judge a change and prove the claims about it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -43,10 +43,10 @@ from toolkit.sources.trees import NotWholeError
 
 
 def check(request: CheckRequest, *, progress: Progress) -> Report:
-    """Run the requested proofs, by default all, and return their report; write nothing.
+    """Run the requested proofs, by default all, and return their report.
 
-    Raise ToolkitError if the directory holds no proposal, or the source or the change
-    is unusable.
+    Write nothing. Raise ToolkitError if the directory contains no proposal, or if the
+    source or the change cannot be used.
     """
     program.version()
     if request.directory is not None:
@@ -68,7 +68,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
 def completed(
     change: ChangeRequest, server: Server | None, *, progress: Progress
 ) -> ChangeRequest:
-    """Return a change with the commits of its pull request, which a server knows."""
+    """Return a change with the commits of its pull request, from the server."""
     if change.pull is None or server is None:
         return change
     from toolkit.forge.github import connect  # noqa: PLC0415
@@ -145,7 +145,7 @@ def _recorded(
 def _document(directory: Path) -> tuple[bytes, WrittenReport]:
     """Return the report of a proposal.
 
-    Raise ToolkitError for one that names no path in a nixpkgs.
+    Raise ToolkitError if it names a path outside nixpkgs.
     """
     place = directory / "report.json"
     written = _read(directory, "report.json")
@@ -153,7 +153,7 @@ def _document(directory: Path) -> tuple[bytes, WrittenReport]:
     own = named().get(document.target) if document.recipe is None else None
     if own is not None and own.file != PurePosixPath(document.file):
         raise ToolkitError(
-            f"{place}: field 'file' is '{document.file}' instead of '{own.file}'"
+            f"{place}: field 'file' must be '{own.file}', but is '{document.file}'"
         )
     for part, value in (("file", document.file), ("target", document.target)):
         if {"", ".", "..", "/"} & {
@@ -161,7 +161,8 @@ def _document(directory: Path) -> tuple[bytes, WrittenReport]:
             value,
         } or value.startswith("/"):
             raise ToolkitError(
-                f"{place}: field '{part}' is '{value}', which is no path in a nixpkgs"
+                f"{place}: field '{part}' is '{value}', which is not a path in a "
+                "nixpkgs"
             )
     return written, document
 
@@ -169,7 +170,7 @@ def _document(directory: Path) -> tuple[bytes, WrittenReport]:
 def _mails(
     directory: Path, document: WrittenReport
 ) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
-    """Return the mails of a proposal's own commits, and those behind them."""
+    """Return the mails of a proposal's own commits, and those that follow them."""
     paths = (
         each.path
         for each in inside.listed(directory, "series")
@@ -183,7 +184,8 @@ def _mails(
     for what, commits in (("report.json", document.commits), ("series", series)):
         if len(commits) != (wanted := len(document.steps)):
             raise ToolkitError(
-                f"{directory / what}: {len(commits)} commits instead of {wanted}"
+                f"{directory / what}: has {len(commits)} commits, but report.json "
+                f"lists {wanted}"
             )
     return series, behind
 
@@ -195,20 +197,19 @@ def _source_again(
     needed: tuple[str, ...],
     progress: Progress,
 ) -> tuple[Source, str] | None:
-    """Return the source of a report, and what the user calls it.
+    """Return the source of a report, and how the user names it.
 
-    None if it is not known here, or has changed.
-
-    It is what the user names, or what a run on this machine recorded, or a commit that
-    the cache has. Raise ToolkitError if the user names one with another file.
+    Return None if it is unknown here, or has changed. It is what the user names, what a
+    run on this machine recorded, or a commit in the cache. Raise ToolkitError if the
+    user names a source with another file.
     """
     was, target = document.source, PurePosixPath(document.file)
     if any((given.nixpkgs, given.rev, given.file)):
         found = sources.resolve(given, target=target, sparse=needed, progress=progress)
         if str(reading.blob_id(found.content)) != was.blob:
             raise ToolkitError(
-                f"{found.origin}: its '{document.file}' is not the one that "
-                "report.json is about"
+                f"{found.origin}: its '{document.file}' is not the version for which "
+                "report.json was written"
             )
         return found, given.nixpkgs or ""
     requests = [
@@ -232,19 +233,19 @@ def _source_again(
 
 
 def _taken_back(document: WrittenReport, directory: Path, diff: bytes) -> Source:
-    """Return the file that a proposal's overlay was made of, with nothing around it."""
+    """Return the file from which a proposal's overlay was made, alone."""
     was, target = document.source, PurePosixPath(document.file)
     place = f"overlay/{document.target}"
     after = _read(directory, f"{place}/{target.name}")
     before = tried(partial(patching.apply, after, target, diff, reverse=True))
     if isinstance(before, ToolkitError) or str(reading.blob_id(before)) != was.blob:
         raise ToolkitError(
-            f"{directory}: upstream.diff and overlay/ do not belong to the file of "
+            f"{directory}: upstream.diff and overlay/ do not match the file in "
             "report.json"
         )
     note = (
-        "the source is not available: the file comes from the proposal, and was "
-        "evaluated in the stand-in tree"
+        "the source is not available, so unlet took the file from the proposal and "
+        "evaluated it in the stand-in tree"
     )
     return Source(
         origin=was.origin,
@@ -266,8 +267,9 @@ def _read(directory: Path, path: str) -> bytes:
 class Review(Struct, frozen=True, kw_only=True):
     """The result of a review.
 
-    `report` has the claims, and `notes` explain their absence. `not_run`: requested
-    claims could not be judged. `steps` were taken after the judgement.
+    `report` has the claims, and `notes` explain why some are missing. `not_run` is true
+    if requested claims could not be judged. `steps` are those that followed the
+    judgement.
     """
 
     judgement: Judgement
@@ -278,12 +280,11 @@ class Review(Struct, frozen=True, kw_only=True):
 
 
 def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
-    """Judge a change, then prove the claims of the target that is named, if any.
+    """Judge a change, then prove the claims about the named target, if any.
 
-    Each attribute has the time that the judge left.
-
-    For a single file, return only the report of the claims. Raise ToolkitError for an
-    unavailable change.
+    Each attribute has the time that the judge has left for it. For a single file,
+    return only the report of the claims. Raise ToolkitError if the change is
+    unavailable.
     """
     target, chosen = request.target or usual(), request.judging.systems
     systems = (
@@ -307,7 +308,7 @@ def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
 def _reviewed(
     request: CheckRequest, asked: CheckRequest, change: Change, *, progress: Progress
 ) -> Review:
-    """Judge a change, and prove the claims that are asked for, in the time that is left."""
+    """Judge a change, then prove the requested claims in the remaining time."""
     target = asked.target
     with limits.sharing(Allowance(seconds(nixos=request.judging.nixos))):
         judgement = judge(change, request.judging, progress=progress)
@@ -316,7 +317,7 @@ def _reviewed(
         try:
             report, note = _claims(asked, change.whole.edits, progress)
         except ToolkitError as error:
-            notes = (f"{target}: its proofs have not run, because {error.message}",)
+            notes = (f"{target}: the proofs did not run, because {error.message}",)
             return Review(judgement=judgement, notes=notes, not_run=True)
         return Review(
             judgement=judgement,
@@ -328,18 +329,18 @@ def _reviewed(
 def _claims(
     request: CheckRequest, edits: Sequence[FileEdit], progress: Progress
 ) -> tuple[Report | None, str | None]:
-    """Return the claims about a target, or why there are none.
+    """Return the claims about a target, or the reason why there are none.
 
-    Raise ToolkitError if they cannot be judged.
+    Raise ToolkitError if the claims cannot be judged.
     """
     if (target := named().get(request.target)) is None:
         return check(request, progress=progress), None
     leaf = leaf_of(request.target)
     own = [edit for edit in edits if edit.path == target.file]
     if not own:
-        return None, "its file is not changed"
+        return None, "the change does not touch its file"
     if any(None in {edit.before, edit.after} for edit in own):
-        return None, "its file is moved, added or taken away"
+        return None, "the change moves, adds or deletes its file"
     series = leaf.foreign(request, progress=progress)
     note = leaf.unconcerned(series)
     return (

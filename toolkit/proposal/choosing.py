@@ -1,4 +1,4 @@
-"""Turn names of packages into commits that lift their parts, as Nix confirms them."""
+"""Turn package names into commits that lift their parts, and let Nix confirm them."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _CODE = re.compile(
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
-    """A package of a source, and the recipe of its commits, None for a lift.
+    """A package of a source, and the recipe for its commits; None for a lift.
 
-    `scripts` are those in its directory that read the text.
+    `scripts` are those in its directory that search its text.
     """
 
     request: Request
@@ -66,15 +66,15 @@ class Opened(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
-    """A lift of one package, a recipe's commits, or someone's change of its file."""
+    """A lift of one package, a recipe's commits, or somebody's change."""
 
     opened: Opened
     lifted: Lifted
     asking: Asking
     judging: Judging
-    """The effects on everything else; its base is the unchanged nixpkgs."""
+    """The judge of the effects on the rest of nixpkgs."""
     progress: Progress = Silence()
-    """Receives that of builds."""
+    """Receives the progress of builds."""
 
     def judge(self) -> Judging:
         """Return the judge of the effects on everything else."""
@@ -91,7 +91,7 @@ def design_of(request: Request, known: Sequence[Design] = ASKED) -> Design | Non
         return None
     if name not in known:
         raise UsageError(
-            f"--design: '{name}' is not a design for {request.target}",
+            f"--design: {request.target} has no design '{name}'",
             hint=f"it has {', '.join(known)}",
         )
     return Design(name)
@@ -119,7 +119,7 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
 ) -> LiftCase:
     """Return the series.
 
-    By default, it has a tree for each commit, else one tree `after` it.
+    By default, it has a tree for each commit; otherwise it has one tree `after` it.
     """
     request, target = found.request, found.target
     roots = [
@@ -198,32 +198,31 @@ def scripts_beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:
 def require_found(
     scripts: Mapping[str, str], before: str, after: str, *, name: str
 ) -> None:
-    """Raise RefusalError if a script looks for code that a change removes."""
+    """Raise RefusalError if a script searches for code that a change removes."""
     for script, text in scripts.items():
         for code in dict.fromkeys(_CODE.findall(text)):
             if before.count(code) > after.count(code):
                 raise RefusalError(
-                    f"{name}: {script} looks for '{code}' in its text, which would no "
-                    "longer be there"
+                    f"{name}: {script} searches this file for '{code}', which the "
+                    "change would remove"
                 )
 
 
 def choose(
     requests: Sequence[Request], *, progress: Progress
 ) -> Iterator[LiftCase | ToolkitError]:
-    """Find the packages of requests, rewrite their files and lay out the changed trees.
+    """Find the packages of requests, rewrite their files, and write the changed trees.
 
-    The requests differ only in their packages.
-
-    Yield for each package its commits or its error; raise an error of the source.
+    The requests differ only in their packages. Yield for each package its commits or
+    its error; raise an error of the source.
     """
     source = requests[0].source
     if any(
         request.follow and design_of(request) is Design.STAY for request in requests
     ):
         raise UsageError(
-            "--follow: not with --design stay",
-            hint="a definition that stays in the let cannot read finalAttrs",
+            "--follow: cannot be combined with --design stay",
+            hint="a definition that stays in the let cannot use finalAttrs",
         )
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)
@@ -254,7 +253,7 @@ def _open(
         recipe is not None or request.own or request.bindings or request.depth.systems
     )
     if target.unwanted is not None and not is_asked:
-        hint = "--binding NAME lifts a part of it all the same"
+        hint = "--binding NAME lifts one part nevertheless"
         raise RefusalError(f"{target.package}: {target.unwanted}", hint=hint)
     source = sources.resolve(
         request.source, target=target.file, sparse=(), progress=progress
@@ -270,7 +269,7 @@ def _open(
 def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
     """Return the first design that Nix does not refute, or the commits of a recipe.
 
-    Raise RefusalError with the reason against the last design, if none can.
+    If none works, raise RefusalError with the reason against the last design.
     """
     if found.recipe is not None:
         return _rewritten(found, found.recipe, tree)
@@ -287,14 +286,15 @@ def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase
         except RefusalError as error:
             refusal = error
             continue
-        progress.step(f"asking Nix about {target.package}")
+        progress.step(f"evaluating {target.package}")
         asking = chosen.asking
         verdict = asking.judged()
         if verdict is None:
             why = why_not(tree.root, asking.systems[0], asking.own.package)
-            hint = "if the package is for another system, name that by --system"
+            hint = "if the package is for another system, name it with --system"
             fact = (
-                f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
+                f"does not evaluate on {', '.join(asking.systems)}, even unchanged: "
+                f"{why}"
             )
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
         if verdict == LIFTED and (useless := _useless(found, asking)) is not None:
@@ -309,7 +309,7 @@ def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase
         if verdict.fault is LiftFault.NO_FUNCTION:
             break
     if refusal is None:
-        raise RefusalError(f"{target.file}: no design lifts it")
+        raise RefusalError(f"{target.file}: no design can lift it")
     return _layer(found, tree, refusal, progress=progress)
 
 
@@ -336,25 +336,27 @@ def _lifted(
 
 
 def _useless(found: Opened, asking: Asking) -> RefusalError | None:
-    """Return why nobody needs a lift that is right, None if somebody may."""
+    """Return why nobody needs a correct lift; None if somebody may."""
     if known := asking.reached():
         others = " ".join(
             f"--binding {quote(name)}"
             for name in asking.own.methods
             if name not in known
         )
-        hint = f"{others} lifts the rest" if others else "there is nothing to propose"
+        hint = (
+            f"{others} lifts the other parts" if others else "nothing needs to change"
+        )
         return RefusalError(
-            f"{found.target.file}: an override of '{known[0]}' works already", hint=hint
+            f"{found.target.file}: an override of '{known[0]}' already works", hint=hint
         )
     if not found.request.bindings and (idle := asking.idle()):
         fact = (
-            f"the package is not built with '{idle[0]}': an override changes "
-            "other attributes of it alone"
+            f"the build does not use '{idle[0]}': an override would change only other "
+            "attributes"
         )
         return RefusalError(
             f"{found.target.file}: {fact}",
-            hint=f"--binding {quote(idle[0])} lifts it all the same",
+            hint=f"--binding {quote(idle[0])} lifts it nevertheless",
         )
     return None
 
@@ -362,12 +364,10 @@ def _useless(found: Opened, asking: Asking) -> RefusalError | None:
 def _layer(
     found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress
 ) -> LiftCase:
-    """Return the lift by an `overrideAttrs` around the builder's call.
+    """Return the lift as an `overrideAttrs` around the builder's call.
 
-    Upstream does not want it.
-
-    Raise the refusal of the other designs unless the user wants an overlay and the
-    layer works.
+    Upstream does not want this form. Raise the refusal of the other designs, unless the
+    user wants an overlay and the layer works.
     """
     if choice_of(found).design is not None:
         raise refusal
@@ -380,11 +380,13 @@ def _layer(
         chosen = _lifted(found, way, tree, reason=refusal.message)
     except RefusalError:
         raise refusal from None
-    progress.step(f"asking Nix about {found.target.package} for an overlay")
+    progress.step(f"evaluating an overlay of {found.target.package}")
     if chosen.asking.judged() != LIFTED or chosen.asking.reached():
         raise refusal
     if not found.request.own:
-        overlay = f"{command('overlay', found.request)} makes it overridable for you"
+        overlay = (
+            f"{command('overlay', found.request)} makes it overridable in your nixpkgs"
+        )
         raise RefusalError(
             refusal.message, hint="; or ".join(filter(None, (refusal.hint, overlay)))
         )
@@ -394,7 +396,7 @@ def _layer(
 def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
     """Return the commits of a recipe.
 
-    Raise RefusalError for a file that it does not change, or its builder refuses.
+    Raise RefusalError if it does not change the file, or if the builder refuses.
     """
     commits: list[Commit] = []
     text = found.text
@@ -402,7 +404,8 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
         before, text = text, recipes.rewritten(text, each, name=str(found.target.file))
         if text == before:
             raise RefusalError(
-                f"{found.target.file}: '{each.rewrite}' has nothing to change"
+                f"{found.target.file}: the recipe '{each.rewrite}' finds nothing to "
+                "change"
             )
         require_found(found.scripts, before, text, name=str(found.target.file))
         commits.append(each.commit(before.encode(), text.encode()))

@@ -1,4 +1,4 @@
-"""Claims about a lifted package, from Nix's answers about the trees."""
+"""Claims about a lifted package, proven with Nix's answers about the trees."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ C = TypeVar("C", bound="Series[Any]")
 
 
 def no_rebuild(case: LiftCase) -> Finding:
-    """Compare the derivations and downloads of everything that the file makes."""
+    """Compare the derivations and downloads of all packages from the file."""
 
     def own() -> Iterator[str]:
         # Asked about only here, since the judge compares all else meanwhile.
@@ -60,22 +60,22 @@ def _kept(aspect: Aspect) -> Callable[[Series[Any]], Finding]:
 
 
 _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
-"""The effects of a replacement before the change, in words; others count as none."""
+"""How a replacement worked before the change, in words; others did not work."""
 
 
 def overridable(case: LiftCase) -> Finding:
     """Replace each part of the package by its method."""
     if case.lifted.let.inner:
         reason = (
-            "because the build takes the part from a let: replacing the "
-            "attribute has no effect, as the text says"
+            "because the build uses the part in the let: replacing the attribute has "
+            "no effect, as the text explains"
         )
         return Finding(covers="nothing", not_run=reason)
     return arrives(case.asking)
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
-    """The effects of one method's replacement, and those in the unchanged package."""
+    """The effects of replacing one part, after the change and before it."""
 
     failures: list[str]
     evidence: list[str]
@@ -83,7 +83,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
 
 
 def arrives(asking: Asking) -> Finding:
-    """Replace each part: the new one must be in the build, and the old one not.
+    """Replace each part: the build must contain the new one, and not the old one.
 
     A part may be unused on some systems, but not on all.
     """
@@ -136,10 +136,13 @@ def _arrival(
         else:
             others[tried.after.effect].append(system)
     hides = f"{name}: the package already had a different attribute '{path[-1]}'"
-    left = f"an override of {method} works in part: the replaced package is still built"
+    left = (
+        f"an override of {method} works only in part: the build still contains "
+        "the replaced package"
+    )
     failures = [hides for _, tried in tries if tried.hides]
     failures += [
-        f"{name}: {left} in, by {way} ({', '.join(systems)})"
+        f"{name}: {left}, through {way} ({', '.join(systems)})"
         for way, systems in partly.items()
     ]
     evidence = [
@@ -180,12 +183,12 @@ def _arrived(method: str, tried: ChangedMethod) -> str:
 def _unreached(method: str, effect: Effect) -> str:
     """Return the sentence about an override without an effect."""
     if effect is Effect.NONE:
-        return f"there is no {method}"
+        return f"the package has no {method}"
     return f"an override of {method} {effect}"
 
 
 def _ways(methods: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the methods as people write them: those of one function together."""
+    """Return the methods as people write them; those of one function together."""
     is_plain = len(methods) > 1 and all(
         path == (name,) for name, path in methods.items() if path[0] != OVERRIDE
     )
@@ -205,7 +208,7 @@ def _ways(methods: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def follows(case: LiftCase) -> Finding:
-    """Override what parts take from the package: each part must then change."""
+    """Override the values that parts take from the package: each part must change."""
     if not case.lifted.follows:
         return Finding(
             covers="nothing",
@@ -222,14 +225,14 @@ def follows(case: LiftCase) -> Finding:
                 for attribute, reaches in answer.methods[name].follows.items():
                     reached[attribute].append(reaches)
         failures += [
-            f"{method}: stays the same if {attribute} is another"
+            f"{method}: does not change with {attribute}"
             for attribute, reaches in reached.items()
             if not all(reaches)
         ]
         if not all(reached.values()):
-            failures.append(f"{method}: evaluates on no system")
+            failures.append(f"{method}: does not evaluate on any system")
         evidence += [
-            f"{method}: changes with {attribute}"
+            f"{method}: changes when {attribute} changes"
             for attribute, reaches in reached.items()
             if reaches and all(reaches)
         ]
@@ -242,27 +245,25 @@ def follows(case: LiftCase) -> Finding:
 
 
 def _bumped(bumps: Sequence[Bump]) -> Iterator[str]:
-    """Yield whether another version with other hashes arrives in the build."""
+    """Yield whether a new version with new hashes arrives in the build."""
     left = dict.fromkeys(name for bump in bumps for name in bump.left)
     if bumps and all(bump.works for bump in bumps):
         downloads = few([*bumps[0].downloads])
-        yield (
-            f"another version, with other hashes of {downloads}, arrives in the build"
-        )
+        yield (f"a new version with new hashes of {downloads} arrives in the build")
     elif left:
         yield (
-            f"another hash of {few([*left])} by overrideAttrs does not arrive in the "
-            "build"
+            f"a new hash of {few([*left])} does not arrive in the build by "
+            "overrideAttrs"
         )
 
 
 def source_follows(case: LiftCase) -> Finding:
-    """Override the version: the source must change, and only after the lift."""
+    """Override the version: the source must change, but only after the lift."""
     return _with_another(case, "version", ("src",))
 
 
 def tests_follow(case: LiftCase) -> Finding:
-    """Override the source: tests that take the final package must change, only then."""
+    """Override the source: tests of the final package must change, but only after."""
     call = read(parsed(case.after.content.decode(), name=str(case.target))).construction
     attributes = [*call.attributes] if call is not None else []
     paths = [
@@ -272,16 +273,14 @@ def tests_follow(case: LiftCase) -> Finding:
     ]
     leaves = [path for path in paths if len(path) == len(("passthru", "tests", "NAME"))]
     if not leaves:
-        return Finding(
-            covers="nothing", not_run="because no test is written out in the file"
-        )
+        return Finding(covers="nothing", not_run="because the file contains no tests")
     return _with_another(case, "src", *leaves)
 
 
 def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Finding:
-    """Override an attribute: others must change, and only after the commits.
+    """Override an attribute: others must change, but only after the commits.
 
-    Without the override, they stay the same.
+    Without the override, they must stay the same.
     """
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
@@ -305,10 +304,12 @@ def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Findin
         if not changes
     ]
     failures += [
-        "it did so before" for name, changes in was.items() if changes and name in now
+        "it already did so before the change"
+        for name, changes in was.items()
+        if changes and name in now
     ]
     failures += [
-        f"{name} is another one"
+        f"{name} has another value after the change"
         for name, each in found[1].items()
         if each.before.old != each.after.old
     ]
@@ -322,7 +323,7 @@ def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Findin
 
 
 def capture_safe(case: LiftCase) -> Finding:
-    """Compare by scope what each name in the file means: none may be captured."""
+    """Compare the meaning of each name in the file: none may change."""
     # A part's own final attributes have another name where the package's came to have
     # theirs.
     after = _meanings(
@@ -349,7 +350,7 @@ def capture_safe(case: LiftCase) -> Finding:
         for name in sorted(captured)
     ]
     return Finding(
-        covers=f"{after.total()} names, {new.total()} of them new",
+        covers=f"{after.total()} names, of which {new.total()} are new",
         failures=tuple(failures),
     )
 
@@ -358,8 +359,8 @@ def overlaid(case: LiftCase) -> Finding:
     """Compare the overlay's derivation on the unchanged tree, and try its overrides."""
     if case.overlay is None:
         reason = (
-            "because nixpkgs calls the package with arguments, or its file "
-            "reads other directories"
+            "because nixpkgs passes arguments to the package, or its file reads "
+            "other directories"
         )
         return Finding(covers="nothing", not_run=reason)
     tree, _ = case.asking.trees
@@ -381,7 +382,7 @@ def overlaid(case: LiftCase) -> Finding:
     if (said := verdict(answer)) is None:
         return Finding(
             covers="nothing",
-            not_run="because the unchanged package evaluates on no system",
+            not_run="because the unchanged package does not evaluate on any system",
         )
     # A recipe may change how a source is fetched, which no output shows.
     same = case.opened.recipe is not None and known.after == answer.after is not None
@@ -398,7 +399,7 @@ def together(
     *,
     progress: Progress,
 ) -> tuple[Proof, ...]:
-    """Prove that several packages stay the same with the commits of all.
+    """Prove that several packages stay the same with all their commits together.
 
     `contents` are files with further changes.
     """
@@ -425,7 +426,7 @@ def together(
         system for each in series for system in each.judging.systems
     )
     judging = Judging(change=change, systems=tuple(systems), named=("HEAD",))
-    sentence = "with all commits, the derivations that the files make stay the same"
+    sentence = "with all commits together, the file's derivations stay the same"
     claim = Claim[LiftCase](
         "together", sentence, lambda _: judging.kept(judged.NO_REBUILD), queue=JUDGE
     )
@@ -463,7 +464,7 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
 
 
 JUDGE, _LIFT = "judge", "lift"
-"""The queues of the claims that ask the judge, and that ask about the package."""
+"""The queues of claims about the judge's answers, and about the package's."""
 _OF_LIFT = frozenset([overridable, follows, source_follows, tests_follow, overlaid])
 
 
@@ -488,74 +489,74 @@ def _of_tree(
 JUDGED: tuple[Claim[Series[Any]], ...] = (
     _of_tree(
         "passthru",
-        "passthru and its tests have the same values as before",
+        "passthru and its tests keep their values",
         _kept(judged.PASSTHRU),
         _JUDGED,
     ),
     _of_tree(
         "meta",
-        "meta stays the same, in the same file",
+        "meta stays the same, and its position names the same file",
         _kept(judged.META),
         _JUDGED,
     ),
     _of_tree(
         "overrides",
-        "overrides take and return the same as before",
+        "override takes the same arguments and returns the same as before",
         _kept(judged.OVERRIDES),
         _JUDGED,
     ),
     _of_tree(
         "readers",
-        "packages that read or override it stay the same",
+        "packages that use or override this one stay the same",
         lambda case: case.judge().readers(),
         _KEPT | {Subject.CHANGE},
     ),
 )
-"""The claims that the judge alone decides, about any series."""
+"""The claims that the judge alone decides, for any series."""
 
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *form.CLAIMS,
     form.LINT,
     _of_tree(
         "no-rebuild",
-        "the derivations that the file makes stay the same",
+        "the derivations from the changed file stay the same",
         no_rebuild,
         ANY - {Subject.REBUILD},
     ),
     _of_tree(
         "overridable",
-        "a replacement of each attribute arrives in the build",
+        "a replacement of each part arrives in the build",
         overridable,
         _JUDGED,
     ),
     _of_tree(
         "follows",
-        "overriding src or version reaches the parts that follow",
+        "an override of src or version reaches the parts that use them",
         follows,
         frozenset([Subject.SERIES]),
     ),
     Claim(
         "capture-safe",
-        "no name in the file changes its meaning",
+        "every name in the file keeps its meaning",
         capture_safe,
         applies_to=_LIFTED,
     ),
     *JUDGED,
     _of_tree(
         "source-follows",
-        "an override of version changes src, which it did not before",
+        "an override of version now changes src",
         source_follows,
         wide=False,
     ),
     _of_tree(
         "tests-follow",
-        "an override of src changes the tests, which it did not before",
+        "an override of src now changes the tests",
         tests_follow,
         wide=False,
     ),
     _of_tree(
         "overlay",
-        "the overlay gives the same derivation and overrides",
+        "the overlay gives the same derivation and the same overrides",
         overlaid,
         _KEPT | {Subject.OVERLAY},
         wide=False,
@@ -565,7 +566,7 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
 
 
 def _package(asking: Asking) -> Iterator[tuple[str, Derivations]]:
-    """Yield the answers about the package by system, except those ended by a limit."""
+    """Yield the answers about the package by system, except those that hit a limit."""
     return (
         (system, own) for system, own in asking.answers().items() if not own.limited
     )
@@ -583,7 +584,9 @@ def _finding(asking: Asking, failures: list[str], evidence: list[str]) -> Findin
         if own.limited
     ]
     if not systems:
-        why = gaps[0] if gaps else "the unchanged package evaluates on no system"
+        why = (
+            gaps[0] if gaps else "the unchanged package does not evaluate on any system"
+        )
         return Finding(
             covers="nothing", not_run=f"because {why}", commands=asking.commands
         )
@@ -603,7 +606,7 @@ OWN = "the package's own function"
 def _meanings(stage: Stage, renamed: Mapping[str, str]) -> Counter[tuple[str, str]]:
     """Count the names that a file uses, each with the kind of scope that binds it.
 
-    New names count as the old ones.
+    A renamed name counts under its old name.
     """
     shape = read(parsed(stage.content.decode(), name=str(stage.path)))
     parts = call(shape.body)

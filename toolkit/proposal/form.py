@@ -1,4 +1,4 @@
-"""Claims about a file: Nix parses it, nixfmt keeps it, git applies the patches."""
+"""Claims about a file: Nix can parse it, nixfmt keeps it, git applies the patches."""
 
 import shlex
 from functools import partial
@@ -10,7 +10,7 @@ from toolkit.git import diffs, patching
 from toolkit.nix import program
 from toolkit.proposal.prove import ANY, Case, Claim, Finding, Stage, Subject
 
-NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
+NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' provides it"
 
 
 def parses(case: Case[Stage]) -> Finding:
@@ -25,7 +25,7 @@ def parses(case: Case[Stage]) -> Finding:
 
 
 def formatted(case: Case[Stage]) -> Finding:
-    """Compare each stage with nixfmt's output, if the original file was formatted."""
+    """Compare each stage with nixfmt's output, if the original file is formatted."""
     formatter = process.find("nixfmt")
     if formatter is None:
         return Finding(covers="nothing", not_run=f"because {NO_NIXFMT}")
@@ -33,11 +33,13 @@ def formatted(case: Case[Stage]) -> Finding:
     if not is_formatted(formatter, case.before.content):
         return Finding(
             covers="nothing",
-            not_run=f"because the file is not in the format of this {version} before "
-            "either",
+            not_run=(
+                "because the unchanged file is not in the format of this "
+                f"{version} either"
+            ),
         )
     failures = [
-        f"{stage.name}: nixfmt would change the file"
+        f"{stage.name}: nixfmt would reformat the file"
         for stage in case.stages[1:]
         if not is_formatted(formatter, stage.content)
     ]
@@ -55,7 +57,7 @@ def formatted(case: Case[Stage]) -> Finding:
 def is_formatted(formatter: Path, content: bytes) -> bool:
     """Return whether nixfmt leaves a file unchanged.
 
-    It reads standard input, so that it cannot write to a file.
+    nixfmt reads standard input, so it cannot write to a file.
     """
     completed = process.run([str(formatter), "-"], stdin=content, ok=None)
     return completed.status == 0 and completed.stdout == content
@@ -81,14 +83,16 @@ LINTERS: dict[str, tuple[str, ...]] = {
 
 
 def linted(case: Case[Stage]) -> Finding:
-    """Check each stage with the linters on PATH that the original file passes."""
+    """Check each stage with the installed linters that accept the original file."""
     linters = {
         name: path for name in LINTERS if (path := process.find(name)) is not None
     }
     if not linters:
         return Finding(
             covers="nothing",
-            not_run=f"because {next(iter(LINTERS))} and the like are not on PATH",
+            not_run=(
+                f"because {next(iter(LINTERS))} and the other linters are not on PATH"
+            ),
         )
     runs = {
         name: [
@@ -105,8 +109,7 @@ def linted(case: Case[Stage]) -> Finding:
     if len(known) == len(runs):
         return Finding(
             covers="nothing",
-            not_run=f"because {', '.join(known)} also complain about the unchanged "
-            f"file",
+            not_run=f"because {', '.join(known)} already reject the unchanged file",
         )
     complaints: list[tuple[str, process.Completed]] = []
     for name, done in runs.items():
@@ -118,9 +121,7 @@ def linted(case: Case[Stage]) -> Finding:
             f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}"
             for name, each in complaints
         ),
-        gaps=tuple(
-            f"{name}: also complains about the unchanged file" for name in known
-        ),
+        gaps=tuple(f"{name}: already rejects the unchanged file" for name in known),
         commands=tuple(
             shlex.join([name, *LINTERS[name], str(case.after.path)]) for name in linters
         ),
@@ -128,7 +129,7 @@ def linted(case: Case[Stage]) -> Finding:
 
 
 def applies(case: Case[Stage]) -> Finding:
-    """Apply the diff, then the series, to a clean checkout, and compare the results."""
+    """Apply the diff and the commits to a clean checkout, and compare results."""
     if not case.patches:
         return _applies_alone(case)
     before, wanted = case.source.content, [stage.content for stage in case.stages[1:]]
@@ -140,7 +141,7 @@ def applies(case: Case[Stage]) -> Finding:
     elif stacked.failure is not None:
         failures.append(f"series: {stacked.failure}")
     elif [files.get(case.target) for files in stacked.after] != wanted:
-        failures.append("the series and the rewrite give different files")
+        failures.append("the commits and the rewrite give different files")
     elif diffed != wanted[-1]:
         failures.append("the diff and the rewrite give different files")
     read = diffs.read_diff(case.upstream_diff, "the diff")
@@ -154,15 +155,15 @@ def applies(case: Case[Stage]) -> Finding:
     return Finding(
         covers=f"{mails}, {read.added} lines added, {read.removed} removed",
         failures=tuple(failures),
-        evidence=("git apply and git am, on a commit of the file",),
+        evidence=("git apply and git am, each on a commit with the original file",),
         commands=_commands(case.target, case.before.path),
     )
 
 
 def _commands(target: PurePosixPath, copy: Path) -> tuple[str, ...]:
-    """Return the commands that repeat it, in the proposal's directory.
+    """Return the commands that repeat this proof, in the proposal's directory.
 
-    `copy` is the file before.
+    `copy` is the original file.
     """
     path = shlex.quote(str(target))
     prepare = (
@@ -180,12 +181,12 @@ def _commands(target: PurePosixPath, copy: Path) -> tuple[str, ...]:
 
 
 def _applies_alone(case: Case[Stage]) -> Finding:
-    """Apply someone's patch to the file alone: others may not be at hand."""
+    """Apply somebody's patch to this file alone: other files may be unavailable."""
     applied = patching.apply(case.source.content, case.target, case.upstream_diff)
     failures = (
         ()
         if applied == case.after.content
-        else ("the patch and the judged file differ",)
+        else ("the patch gives another file than the one that was judged",)
     )
     files = [
         file
@@ -203,7 +204,7 @@ def _applies_alone(case: Case[Stage]) -> Finding:
         covers=f"{case.target.name}, {added} lines added, {removed} removed",
         failures=failures,
         evidence=(
-            "git apply, on the file alone",
+            "git apply, on this file alone",
             *(f"not tried: {path}" for path in others),
         ),
     )
@@ -218,7 +219,7 @@ LINT: Claim[Case[Stage]] = Claim(
     applies_to=WRITTEN,
 )
 CLAIMS: tuple[Claim[Case[Stage]], ...] = (
-    Claim("parse", "Nix parses the file before and after each commit", parses),
+    Claim("parse", "Nix can parse the file before and after each commit", parses),
     Claim(
         "format",
         "nixfmt would not change the result",
@@ -227,7 +228,7 @@ CLAIMS: tuple[Claim[Case[Stage]], ...] = (
     ),
     Claim(
         "applies",
-        "the diff and the series apply to a clean checkout",
+        "the diff and the commits apply to a clean checkout",
         applies,
         applies_to=WRITTEN,
     ),

@@ -1,4 +1,4 @@
-"""Inspect a package: where its file binds each part, and which overrides reach it."""
+"""Inspect a package: where its file defines each part, and which overrides reach it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -29,9 +29,9 @@ class Methods(Struct, frozen=True, kw_only=True):
 
     `reason` explains why Nix cannot answer.
 
-    `limited`: it might answer another time. Methods that work `partly` leave some of
-    the replaced part in the build. `version` is the derivation's, since a file may take
-    it as an argument.
+    `limited` is true if it might answer another time. Methods that work `partly` leave
+    some of the replaced part in the build. `version` is the version of the derivation,
+    because a file may take it as an argument.
     """
 
     methods: dict[str, tuple[str, ...]]
@@ -47,8 +47,8 @@ class Methods(Struct, frozen=True, kw_only=True):
 class Part(Struct, frozen=True, kw_only=True):
     """A part of a package: `bound` is let, attribute, parameter, elsewhere or absent.
 
-    `reached`: whether an override reaches it, None if unknown; `state` is the answer by
-    syntax.
+    `reached` is whether an override reaches it, None if unknown; `state` is the answer
+    that the syntax gives.
     """
 
     name: str
@@ -80,7 +80,7 @@ def working_methods(
 ) -> Methods:
     """Try the override methods of a package in a whole nixpkgs.
 
-    One works if its replacement appears in the build.
+    A method works if the replacement appears in the build.
     """
     question = LiftQuestion(package=package, methods=questions(file, names))
     answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
@@ -115,7 +115,7 @@ def working_methods(
 
 
 def part(name: str, file: FileBindings, answer: Methods | None) -> Part:
-    """Return the facts about a part: by Nix if there is an answer, else by syntax."""
+    """Return the facts about a part, from Nix if it answered, else from the syntax."""
     bound, place, found = (
         file.named(name),
         file.place(name),
@@ -165,7 +165,7 @@ def lines(found: PackageInspection) -> Iterator[str]:
     yield f"{found.package}: {found.file}{version}"
     if not found.parts:
         nothing = (
-            "no let of the file binds a package, and nothing is taken from "
+            "the file defines no package in a let, and takes none from "
             "finalAttrs.passthru"
         )
         yield f"  {found.reason or nothing}"
@@ -187,8 +187,8 @@ def lines(found: PackageInspection) -> Iterator[str]:
         else "the syntax"
     )
     yield (
-        "  decided by "
-        f"{decider}{f': {found.reason}' if found.reason is not None else ''}"
+        f"  decided by {decider}"
+        f"{f': {found.reason}' if found.reason is not None else ''}"
     )
 
 

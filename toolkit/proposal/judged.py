@@ -1,4 +1,4 @@
-"""Claims that the judge decides: the packages of the file, and their readers, stay."""
+"""Claims that the judge decides: the file's packages and their users stay."""
 
 import shlex
 from collections import defaultdict
@@ -66,7 +66,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """A change that is judged once, on first use; all claims about it share the result.
 
     `named` is the change's name on the command line. `updated` are parts that the
-    change adds to the arguments of nix-update in updateScript, as it means to.
+    change intentionally adds to the arguments of nix-update in updateScript.
     """
 
     change: Change
@@ -83,7 +83,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @property
     def command(self) -> str:
-        """The command that judges the same again, from the directory of a proposal."""
+        """The command that judges the change again, from a proposal's directory."""
         source, words = self.change.source, list[str]()
         if "--patch" in self.named and source.nixpkgs is not None:
             words += ["--nixpkgs", source.nixpkgs]
@@ -94,19 +94,20 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return shlex.join(["unlet", "check", *self.named, *words, "--expect", "same"])
 
     def kept(self, aspect: Aspect, evidence: Iterable[str] = ()) -> Finding:
-        """Compare an aspect of everything that the change's files make."""
+        """Compare one aspect of all packages from the changed files."""
         found = self.judgement
         return self._finding(found, found.reached, aspect, evidence)
 
     def readers(self) -> Finding:
-        """Compare what reads or overrides these attributes in the whole tree."""
+        """Compare the packages in the tree that use or override these attributes."""
         found = self.judgement
         if not found.readers and found.reached and not _general(found):
             return Finding(
-                covers="nothing in pkgs reads or overrides it", commands=(self.command,)
+                covers="no package in pkgs uses or overrides it",
+                commands=(self.command,),
             )
         others = (
-            f"not asked: {each.what}: {each.reason}"
+            f"not compared: {each.what}: {each.reason}"
             for each in found.not_covered
             if each.attribute is None
         )
@@ -135,7 +136,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         notes = [each for each in differences if each.weight is Weight.NOTE]
         worse = [each for each in differences if each.weight is not Weight.NOTE]
         if not worse and (general or not systems):
-            none = "no attribute is made from the changed files"
+            none = "no attribute comes from the changed files"
             why = next(iter(reasons), none)
             return Finding(
                 covers="nothing", not_run=f"because {why}", commands=(self.command,)
@@ -154,14 +155,14 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def _gaps(
         self, found: Judgement, asked: Mapping[str, Sequence[str]], aspect: Aspect
     ) -> list[Gap]:
-        """Return what is unknown of an aspect of attributes, without that of others."""
+        """Return what is unknown about an aspect of attributes."""
         others = _names(found.reached, found.readers) - _names(asked)
         known = (*found.unknown, *found.unanswered, *found.not_covered)
         own = [each for each in known if each.attribute not in {None, *others}]
         return [each for each in own if aspect.parts & {*each.parts}]
 
     def _weighed(self, found: Difference) -> Difference:
-        """Return a difference, as a note if the change is made for it."""
+        """Return a difference, as a note if the change intends it."""
         words = [word for part in self.updated for word in ("--subpackage", part)]
         is_script = (
             words
@@ -186,7 +187,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
 
 def _general(found: Judgement) -> list[Gap]:
-    """Return what is unknown of the change as a whole."""
+    """Return what is unknown about the change as a whole."""
     return [each for each in found.unknown if each.attribute is None]
 
 
@@ -198,7 +199,7 @@ def _names(*compared: Mapping[str, Sequence[str]]) -> set[str]:
 def _of(
     found: Judgement, compared: Mapping[str, Sequence[str]]
 ) -> Iterator[Difference]:
-    """Yield the differences of compared attributes, and of what is in them."""
+    """Yield the differences of the compared attributes, and of their members."""
     names = _names(compared)
     others = _names(found.reached, found.readers) - names
     for each in found.differences:
@@ -209,13 +210,13 @@ def _of(
 
 
 def systems(asked: Sequence[str], *, narrowed: bool) -> tuple[str, ...]:
-    """Return the judge's systems for a package's, with pkgsStatic unless `narrowed`."""
+    """Return the systems for the judge, with pkgsStatic unless `narrowed`."""
     names = tuple(dict.fromkeys(_CROSS if "→" in each else each for each in asked))
     return names if narrowed or SYSTEMS[0] not in names else (*names, _STATIC)
 
 
 def _lines(differences: Iterable[Difference]) -> Iterator[str]:
-    """Yield a line for what differs of an attribute, with the systems."""
+    """Yield a line for each difference of an attribute, with the systems."""
     systems: dict[tuple[str, str], list[str]] = {}
     for each in differences:
         shown = [str(value) for value in (each.before, each.after) if value is not None]

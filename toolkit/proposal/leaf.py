@@ -1,8 +1,8 @@
-"""The one value of a proposal, which grows on its way, and what targets differ in.
+"""The one value of a proposal, which grows on its way, and how targets differ.
 
 A target without its own leaf is a package whose file is lifted,
 `toolkit.proposal.choosing`. patches/targets.toml names the leaves of others, which are
-imported only if their target is requested.
+imported only for a request that needs them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from toolkit.report.pull_request import Texts
 
 
 class Added(Struct, frozen=True, kw_only=True, eq=False):
-    """A commit outside of the series: its mail, and its result in the source's nixpkgs.
+    """A commit after the series: its mail, and its result in the source's nixpkgs.
 
     `commit` is None if that nixpkgs is not here, or the mail does not apply to it; then
     `failure` is git's reason.
@@ -40,23 +40,22 @@ class Added(Struct, frozen=True, kw_only=True, eq=False):
 class Series(Case[S_co], Generic[S_co], frozen=True, kw_only=True, eq=False):
     """A package's commits, from the choice of their designs to the report.
 
-    git's mails and what proves the commits are added on the way.
-
-    Somebody else's change is a series without steps and mails.
+    Mails and proofs are added on the way. Somebody else's change is a series without
+    steps and mails.
     """
 
     request: Request
     added: Added | None = None
-    """The commit that follows these."""
+    """The commit that follows the series."""
     overlay: Path | None = None
     """The overlay's directory; None before it is written, and if none is possible."""
     warnings: tuple[str, ...] = ()
-    """Lines for the proposal's users."""
+    """Warnings for the user of the proposal."""
 
     def judge(self) -> Judging:
         """Return the judge of the commits that change no output.
 
-        Raise NotRunError if there are none.
+        Raise NotRunError if no commit is of that kind.
         """
         raise NotImplementedError
 
@@ -96,9 +95,9 @@ class Leaf(ABC, Generic[C]):
 
     @abstractmethod
     def changed(self, series: C, content: bytes) -> C:
-        """Return the series with another content of the last commit, from any author.
+        """Return the series with another content of its last commit, from any author.
 
-        Raise NixSyntaxError or RefusalError for a file of a different kind.
+        Raise NixSyntaxError or RefusalError for a file of another kind.
         """
 
     @abstractmethod
@@ -115,7 +114,7 @@ class Leaf(ABC, Generic[C]):
         return {}
 
     def deepened(self, series: C, *, progress: Progress) -> C:
-        """Return the series with what the proofs of the request's depth need."""
+        """Return the series with everything that proofs of the requested depth need."""
         del progress
         return series
 
@@ -126,13 +125,13 @@ class Leaf(ABC, Generic[C]):
         """Raise RefusalError if the proofs show that the proposal changes nothing."""
 
     def exact_request(self, series: C) -> Request:
-        """Return the request with all defaults written out, to make the same again."""
+        """Return the request with all defaults written out, to repeat it."""
         return series.request
 
     def unconcerned(self, series: C) -> str | None:
-        """Return why no claim is about someone else's change of the file.
+        """Return why no claim is about somebody else's change of the file.
 
-        None if some are.
+        Return None if some claims are.
         """
         del series
         return None
@@ -145,7 +144,7 @@ class Leaf(ABC, Generic[C]):
         return ()
 
     def inspect(self, root: Path, name: str) -> PackageInspection:
-        """Return where the target binds its parts, and which overrides reach them."""
+        """Return where the target defines its parts, and which overrides reach them."""
         return inspection.inspect_package(root, name)
 
     def overlay(

@@ -10,9 +10,9 @@ from toolkit.proposal.registry import loaded, named
 
 @cache
 def leaf_of(name: str, recipe: str | None = None) -> Leaf[Any]:
-    """Return the leaf of a target; for a recipe, all targets share one.
+    """Return the leaf of a target, and import only its module.
 
-    Import only its module.
+    For a recipe, all targets share one leaf.
     """
     if recipe is not None or (target := named().get(name)) is None:
         return Lifts()

@@ -1,4 +1,4 @@
-"""The verdict on a lift, by Nix's answers about its override methods on several systems."""
+"""Judge a lift by Nix's answers about its override methods on several systems."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,10 @@ from toolkit.report.lifts import LIFTED, LiftFault, LiftVerdict
 
 
 def joint_verdict(answers: Sequence[Derivations]) -> LiftVerdict | None:
-    """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
+    """Judge a lift by Nix's answers on several systems.
+
+    Each method must have an effect on one of them.
+    """
     known = [found for answer in answers if (found := verdict(answer)) is not None]
     wrong = (each for each in known if each != LIFTED and not each.is_local)
     if (first := next(wrong, None)) is not None:
@@ -37,7 +40,7 @@ def joint_verdict(answers: Sequence[Derivations]) -> LiftVerdict | None:
 def verdict(answer: Derivations) -> LiftVerdict | None:
     """Judge a lift by Nix's answer.
 
-    None if the package did not evaluate before, so nothing can be concluded.
+    Return None if the package did not evaluate before, so that nothing follows.
     """
     if answer.error is not None:
         return _failure(answer, answer.error)
@@ -55,7 +58,7 @@ def _failure(answer: Derivations, error: str) -> LiftVerdict:
 
 
 def _faults(answer: Derivations) -> Iterator[LiftFault]:
-    """Yield what is wrong with a lift, the worst first."""
+    """Yield the faults of a lift, the worst first."""
     methods = answer.methods.values()
     present = [method.after.there for method in methods]
     effects = [method.after.effect for method in methods]
@@ -75,7 +78,7 @@ def _faults(answer: Derivations) -> Iterator[LiftFault]:
 
 
 TOGETHER = 2
-"""Evaluations at a time."""
+"""How many evaluations run at a time."""
 
 
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
@@ -88,9 +91,9 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     own: LiftQuestion
     systems: tuple[str, ...]
     known: dict[str, Derivations] = field(default_factory=dict[str, Derivations])
-    """Nix's answers by system, as far as it was asked."""
+    """Nix's answers so far, by system."""
     late: list[Derivations] = field(default_factory=list[Derivations])
-    """The answer on all further systems once the package has used up its time limit."""
+    """The answer for all further systems once the package's time is used up."""
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -102,7 +105,10 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         )
 
     def question(self, system: str) -> LiftQuestion:
-        """Return the question on a system: if the package evaluates on one of the first, others are not compared."""
+        """Return the question on a system.
+
+        If the package evaluates on one of the first systems, others are not compared.
+        """
         first = self.systems[:TOGETHER]
         evaluates = any(
             self.known[each].before is not None for each in first if each in self.known
@@ -156,7 +162,10 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return said
 
     def idle(self) -> tuple[str, ...]:
-        """Return the methods whose replacement only changes other attributes of the package, as far as was examined."""
+        """Return the methods whose replacement changes only other attributes.
+
+        They are the ones among the methods that were examined.
+        """
         works = {
             name
             for name, method in self._methods()
@@ -165,7 +174,10 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return tuple(name for name in self.own.methods if name not in works)
 
     def reached(self) -> tuple[str, ...]:
-        """Return the override methods that already work without the change and follow nothing new."""
+        """Return the override methods that already work without the change.
+
+        Omit those whose parts newly follow the package.
+        """
         works = {
             name
             for name, method in self._methods()

@@ -1,4 +1,4 @@
-"""The leaf of packages without their own: lift the file; Nix judges the overrides."""
+"""The leaf of packages without their own: lift the file, and let Nix judge it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -46,7 +46,7 @@ from toolkit.sources.changes import ChangeRequest
 from toolkit.sources.trees import NixpkgsTree
 
 _INSECURE = "knownVulnerabilities"
-"""The attribute of meta in a file that makes what is insecure."""
+"""The attribute of meta with which a file marks packages as insecure."""
 
 
 class Lifts(Leaf[LiftCase]):
@@ -66,7 +66,7 @@ class Lifts(Leaf[LiftCase]):
         *,
         progress: Progress,
     ) -> LiftCase:
-        """Lift the report's bindings again.
+        """Lift the bindings of the report again.
 
         If the mails do something else, use the methods that Nix finds.
         """
@@ -100,9 +100,9 @@ class Lifts(Leaf[LiftCase]):
         source, patched = file.source, file.after
         opened = Opened(request=request.proposed(), source=source, target=target)
         names = request.bindings or _packages(source.content, target.file)
-        progress.step(f"laying out the changed {target.package}")
+        progress.step(f"preparing the changed tree for {target.package}")
         changed = ground.changed(tree, change.whole.files).root
-        progress.step(f"asking Nix about {target.package}")
+        progress.step(f"evaluating {target.package}")
         found = _working(names, patched, target, (tree.root, changed), opened.systems)
         commit = Commit(
             subject=file.subject, body="", before=source.content, after=patched
@@ -125,7 +125,7 @@ class Lifts(Leaf[LiftCase]):
         )
 
     def changed(self, series: LiftCase, content: bytes) -> LiftCase:
-        """Return the series with another last content, in newly laid out trees."""
+        """Return the series with another last content, in newly written trees."""
         *earlier, last = series.commits
         lifted = replace(series.lifted, text=content.decode(errors="replace"))
         commits = (*earlier, replace(last, after=content))
@@ -136,7 +136,7 @@ class Lifts(Leaf[LiftCase]):
     def claims(self, series: LiftCase) -> tuple[Claim[LiftCase], ...]:
         """Return the claims about a lift, a recipe's commits, or a change.
 
-        A recipe names further ones.
+        A recipe can name further claims.
         """
         recipe, systems = series.opened.recipe, series.request.depth.systems
         subject, named = Subject.SERIES if series.steps else Subject.CHANGE, set[str]()
@@ -155,7 +155,7 @@ class Lifts(Leaf[LiftCase]):
         return (*prove.narrowed(own, systems), *of_builds(series))
 
     def overlay_files(self, series: LiftCase) -> Mapping[str, TreeFile]:
-        """Return the package's changed directory, if that alone makes the package."""
+        """Return the package's changed directory, if the package needs nothing else."""
         return overlays.files(
             series.asking.trees[0],
             series.opened.target,
@@ -203,7 +203,8 @@ class Lifts(Leaf[LiftCase]):
     def require_upstream(self, series: LiftCase) -> None:
         """Raise ToolkitError for a package that upstream does not want to be changed.
 
-        Its meta rules it out, it is insecure, or an override works already.
+        That is so if its meta rules it out, if it is insecure, or if an override
+        already works.
         """
         again, fact = command("propose", series.request), series.opened.target.unwanted
         marks = (answer.marks for answer in series.asking.answers().values())
@@ -213,8 +214,8 @@ class Lifts(Leaf[LiftCase]):
             and any("insecure" in each for each in marks)
         ):
             fact = (
-                "is marked as insecure, or a part of it is; nixpkgs wants that fixed "
-                "first"
+                "it, or a part of it, is marked as insecure; nixpkgs wants that "
+                "fixed first"
             )
         if fact is not None:
             raise ToolkitError(
@@ -225,14 +226,17 @@ class Lifts(Leaf[LiftCase]):
             and not series.lifted.follows
             and (override := _override(series))
         ):
-            hint = f"nixpkgs needs no second way to do this; {again} writes it"
+            hint = (
+                f"this already works, so nixpkgs needs no second way; {again} "
+                "writes the change nevertheless"
+            )
             raise ToolkitError(f"{series.package}: {override}", hint=hint)
 
 
 def _override(series: LiftCase) -> str:
-    """Return which override replaces the parts already, or what they are made of.
+    """Return the override that already replaces the parts, or what they are made of.
 
-    Empty if none does.
+    Return an empty text if none does.
     """
     shape, lifted = (
         read(parsed(series.opened.text, name=str(series.target))),
@@ -243,7 +247,7 @@ def _override(series: LiftCase) -> str:
     arguments = dict.fromkeys(name for name in sources if name is not None)
     if None not in sources:
         return (
-            f"override replaces what {parts} is made of already, by "
+            f"override already replaces what {parts} is made of, through "
             f"{', '.join(arguments)}"
         )
     if set(lifted.states.values()) != {Reachability.HIDDEN}:
@@ -253,7 +257,7 @@ def _override(series: LiftCase) -> str:
     attributes = [own_attribute(shape, use) for use in uses]
     own = dict.fromkeys(name for name in attributes if name is not None)
     return (
-        f"overrideAttrs replaces {parts} already, by {', '.join(own)}"
+        f"overrideAttrs already replaces {parts}, through {', '.join(own)}"
         if own and None not in attributes
         else ""
     )
@@ -281,7 +285,7 @@ def _lifted(
             lifted = lift(opened.text, way, name=str(proposal.target))
             if lifted.text.encode() == last:
                 return lifted
-    progress.step(f"asking Nix about {proposal.package}")
+    progress.step(f"evaluating {proposal.package}")
     roots = (tree.root, ground.edited(tree, proposal.target, last).root)
     found = _working(proposal.bindings, last, opened.target, roots, opened.systems)
     return Lifted(text=last.decode(), methods=found)
@@ -293,8 +297,8 @@ def _packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
     names = tuple(each.name for each in find(shape) if each.kind is BindingKind.PACKAGE)
     if not names:
         raise LayoutError(
-            f"{file}: no let around the package binds a package",
-            hint="name a binding with --binding",
+            f"{file}: no let around the package defines a package",
+            hint="name a part with --binding",
         )
     return names
 
@@ -306,10 +310,10 @@ def _working(
     roots: tuple[Path, Path],
     systems: tuple[str, ...],
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each binding the first method whose override has an effect.
+    """Return for each binding the first method whose override has a new effect.
 
-    The file's come first, then an attribute and an argument; none that worked before.
-    If none works, return the first.
+    The file's own methods come first, then an attribute and an argument. If none works,
+    return the first.
     """
     file = file_bindings(content)
     tries = questions(file, names)

@@ -1,4 +1,7 @@
-"""The effects of overriding parts of packages, by Nix: in a file, after a change of it, and as people write them."""
+"""Find out with Nix which overrides reach parts of packages.
+
+It tries them in a file, after a change of the file, and in the forms that people write.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -37,15 +40,15 @@ FORMS = (
     "old: { NAME = …; }",
     "final: prev: { NAME = …; }",
 )
-"""Forms in which an argument may take a part, in the order of the trials; see lifted.nix."""
+"""The forms in which an argument may take a part, in the order of the trials."""
 
 
 class MethodTrial(Struct, frozen=True, kw_only=True, eq=False):
-    """All override methods of some parts that were tried, in several packages of one file.
+    """All override methods that were tried for some parts, in packages of one file.
 
-    `works` maps each part that the changed packages have to the methods that reach it
-    in all of them; `worked` are those that did so before the change. `hidden`: an
-    argument is among them that `override` does not show.
+    `works` maps each part in the changed packages to the methods that reach it in all
+    of them; `worked` are those that did so before the change. `hidden` is true if one
+    of them is an argument that `override` does not show.
     """
 
     askings: tuple[Asking, ...]
@@ -81,9 +84,10 @@ def tried(
     *,
     taken_before: Mapping[str, Sequence[str]],
 ) -> MethodTrial:
-    """Try the usual override methods of parts, and if none works, the arguments that may be there for one.
+    """Try the usual override methods of parts.
 
-    `taken_before` are those that the unchanged file takes for each part.
+    If none works, try arguments. `taken_before` are the arguments that the unchanged
+    file takes for each part.
     """
     usual = [(name, path) for name in parts for path in candidates(name, ())]
     methods = {question_name(name, path): path for name, path in usual}
@@ -123,7 +127,7 @@ def tried(
 
 
 def _places(askings: Iterable[Asking], name: str) -> list[tuple[Asking, str]]:
-    """Return the packages that have a part after the change, and on which system."""
+    """Return the packages that have a part after the change, each with a system."""
     return [
         (each, system)
         for each, system, method in _answers(askings, name, (name,))
@@ -144,7 +148,7 @@ def _hidden(
     named: Mapping[str, Sequence[tuple[Asking, str]]],
     tries: Mapping[str, Sequence[tuple[str, ...]]],
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return for each part the first of some arguments that reaches it, if any."""
+    """Return for each part the first argument that reaches it, if any."""
     arrived: dict[str, tuple[str, ...]] = {}
     for number in range(max(map(len, tries.values()), default=0)):
         paths = {
@@ -157,7 +161,10 @@ def _hidden(
 
 
 def _hidden_paths(name: str, arguments: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the arguments to try for a part: that of its name, then others in each form."""
+    """Return the arguments to try for a part.
+
+    The first has the part's name; the others follow in each form.
+    """
     own = [(OVERRIDE, name)] if name in arguments else []
     others = [argument for argument in arguments if argument != name]
     forms = ((form, argument) for form in FORMS for argument in others)
@@ -192,10 +199,10 @@ def _arriving(
 
 
 def chosen(trial: MethodTrial, parts: Iterable[str]) -> tuple[Asking, ...]:
-    """Return the questions about the first method of each part that works, rather a new one than one that did before.
+    """Return the questions about the first method that works for each part.
 
-    If none works, they are about one that the change brings, or else about the part as
-    an attribute.
+    A new method has precedence. If none works, the question is about a method that the
+    change adds, or else about the part as an attribute.
     """
     methods = {name: _first(trial, name) for name in parts}
     first = trial.askings[0]
@@ -261,7 +268,7 @@ def _asked(
 def _answers(
     askings: Iterable[Asking], name: str, path: Sequence[str]
 ) -> Iterator[tuple[Asking, str, ChangedMethod]]:
-    """Yield the answers about a method, behind the package and the system."""
+    """Yield the answers about a method, each after its package and system."""
     for each in askings:
         for system, answer in each.answers().items():
             if (method := answer.methods.get(question_name(name, path))) is not None:
@@ -281,7 +288,7 @@ def _works(
 
 
 def rows(table: Path) -> tuple[str, ...]:
-    """Return the rows of a table, which are written as people write the overrides."""
+    """Return the rows of a table, written as people write the overrides."""
     return tuple(
         bound_names(
             spine(parsed(files.read(table).decode(), name=table.name, known=True).root)[
@@ -297,9 +304,9 @@ def compatible(
     packages: Sequence[str],
     systems: Sequence[str],
 ) -> Finding:
-    """Compare what each row gives in two trees.
+    """Compare the results of each row in two trees.
 
-    A row that replaces a part may give something else if the part arrives in the build
+    A row that replaces a part may give another result if the part arrives in the build
     only afterwards.
     """
     # A row may end the evaluation.
@@ -320,7 +327,7 @@ def compatible(
             elif (fact := _difference(row, answer, equal, gained)) is not None:
                 failures.append(f"{question.package} on {system}: {row}: {fact}")
     found = equal.total() + gained.total()
-    reason = gaps[0] if gaps else "the unchanged package has none of them"
+    reason = gaps[0] if gaps else "the unchanged package allows none of these overrides"
     return Finding(
         covers=f"{found} overrides, {len(equal.keys() | gained.keys())} kinds; "
         f"{', '.join(packages)} on {', '.join(systems)}",
@@ -335,7 +342,10 @@ def compatible(
 def _difference(
     row: str, answer: Derivations, equal: Counter[str], gained: Counter[str]
 ) -> str | None:
-    """Return how a row differs; count it if it does not, or has gained its effect."""
+    """Return how a row differs.
+
+    Count it if it does not differ, or has gained its effect.
+    """
     if answer.error is not None:
         return f"no longer evaluates: {answer.error}"
     if answer.before is not None and answer.after is None:
@@ -358,25 +368,21 @@ def _difference(
 
 def _lines(table: Path, equal: Counter[str], gained: Counter[str]) -> Iterator[str]:
     for row in rows(table):
-        more = (
-            f", {gained[row]} had no effect before and have it now"
-            if gained[row]
-            else ""
-        )
+        more = f", {gained[row]} newly have an effect" if gained[row] else ""
         counted = (
             f"{equal[row]} equal{more}"
             if equal[row] or more
-            else "not applicable: no package has these arguments"
+            else "not applicable: no package takes these arguments"
         )
         yield f"{row}: {counted}"
 
 
 SETS = {
-    "unrelated": "an unrelated package of each part's name",
-    "throws": "an alias of each part's name that throws",
+    "unrelated": "a set in which each part's name is an unrelated package",
+    "throws": "a set in which each part's name is an alias that throws",
     "itself": "an overlay that takes each part from the package",
 }
-"""The kinds of things that a set may have under the names, as in lifted.nix."""
+"""The meanings that a set may give to the names, as in lifted.nix."""
 
 
 def untouched(
@@ -385,7 +391,7 @@ def untouched(
     names: Collection[str],
     system: str,
 ) -> Finding:
-    """Compare the changed packages with those of sets that have the names for something else."""
+    """Compare the changed packages in sets where their names mean something else."""
     asked = [
         LiftQuestion(package=package, taken=dict.fromkeys(names, kind) if kind else {})
         for package in packages

@@ -1,6 +1,6 @@
-"""Build as the user's Nix is configured.
+"""Build with the user's configuration of Nix.
 
-A failure has the end of its log and Nix's exit status.
+A failure shows the end of its log and Nix's exit status.
 """
 
 import json
@@ -19,13 +19,13 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.sources.trees import NixpkgsTree
 
 PACKAGE = EXPRESSIONS / "build.nix"
-"""Any package of a tree."""
+"""The expression for any package of a tree."""
 
 _SHOWN_LINES = 20
 
 
 def here() -> str:
-    """Return this machine's system, by Nix's name."""
+    """Return the name that Nix gives this machine's system."""
     this = os.uname()
     return f"{this.machine.replace('arm64', 'aarch64')}-{this.sysname.lower()}"
 
@@ -33,7 +33,7 @@ def here() -> str:
 def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
     """Return the JSON that gives a specimen its build tools, "" for a real nixpkgs.
 
-    If the words for nix-build name another store, the tools are copied there.
+    If the arguments for nix-build name another store, copy the tools there.
     """
     if not tree.is_specimen:
         return ""
@@ -99,7 +99,7 @@ def package(
 
 
 def _unbuilt(found: Finding, done: Completed) -> Finding:
-    """Return the finding with the reason of nix-build's failure and the log's end."""
+    """Return the finding with nix-build's error and the end of its log."""
     error = CommandError(done.argv, status=done.status, stderr=done.stderr)
     why = f"nix-build ended with status {done.status}: {program.reason(error)}"
     lines = [line for line in done.stderr.splitlines() if line.strip()]

@@ -1,7 +1,7 @@
 """The overlay of a package: a copy of its directory, and code that calls it.
 
-An overlay with copies of nixpkgs' files does nothing if its nixpkgs has different
-versions of them.
+An overlay copies files of nixpkgs, and does nothing if its nixpkgs has other versions
+of them.
 """
 
 import re
@@ -20,16 +20,16 @@ from toolkit.proposal.target import Target
 from toolkit.sources import package_files
 
 OWN = "# Made for nixpkgs "
-"""How a line begins in the head of an overlay of unlet's own."""
+"""How a line begins in the header of an overlay that unlet wrote."""
 
 STEPS_ASIDE = "unlet overlay: "
-"""The beginning of the warning of an overlay that changes nothing.
+"""How the warning begins if an overlay changes nothing.
 
-Its nixpkgs is not the one that it was made for.
+Its nixpkgs is then not the one that it was made for.
 """
 
 USE = "(import ./overlay) ];  # this directory"
-"""The overlay's name in its head; `unlet overlay` puts its path there."""
+"""The overlay's name in its header; `unlet overlay` puts its path there."""
 
 _HEAD = f"""\
 # {{package}}, with an override that reaches what its file binds in a let:
@@ -91,8 +91,8 @@ def guarded(
 ) -> str:
     """Return an overlay that has this value only if nixpkgs has the copied files.
 
-    `copied` maps names in the target's directory to files; an overlay without a kind
-    has all of them.
+    `copied` maps names in the target's directory to files; without a kind, the overlay
+    contains all of them.
     """
     package = target.package
     again = shlex.join(
@@ -104,8 +104,8 @@ def guarded(
         else f"as in {' '.join(source.origin.split())}"
     )
     fact = (
-        f"{package} of this nixpkgs is not the one that the overlay was made for "
-        f"({made}), so it changes nothing"
+        f"{package} in this nixpkgs differs from the one that the overlay was made "
+        f"for ({made}), so the overlay changes nothing"
     )
     digests = {
         name: sha256(content).hexdigest() for name, content in sorted(copied.items())
@@ -130,7 +130,7 @@ def guarded(
 
 
 def is_aside(directory: Path, root: Path) -> bool:
-    """Return whether an overlay of unlet's does nothing, since a copied file differs.
+    """Return whether an overlay of unlet does nothing, because a copied file differs.
 
     It does not look for additional files.
     """
@@ -147,10 +147,8 @@ def files(
 ) -> Mapping[str, TreeFile]:
     """Return the overlay's files by name.
 
-    None if the package needs more than its own directory.
-
-    That is so if nixpkgs calls it with arguments, or it reads files in other
-    directories.
+    Return None if the package needs more than its own directory: nixpkgs passes
+    arguments to it, or it reads files in other directories.
     """
     package, file = target.package, target.file
     directory = file.parent

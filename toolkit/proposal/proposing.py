@@ -1,4 +1,4 @@
-"""Write proposals and overlays: stage the commits, prove them, write the files."""
+"""Write proposals and overlays: draft the commits, prove them, write the files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -33,8 +33,8 @@ from toolkit.report import pull_request, report
 from toolkit.sources import TEMPLATE, recorded
 from toolkit.writable import WritableRoot
 
-UNPROVEN = "its proofs have not run yet"
-"""The warning in the report of an overlay whose proofs have not run yet."""
+UNPROVEN = "its proofs have not finished yet"
+"""The warning in the report of an overlay whose proofs have not finished yet."""
 
 S = TypeVar("S", bound="Series[Any]")
 
@@ -42,11 +42,9 @@ S = TypeVar("S", bound="Series[Any]")
 def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Attempt]:
     """Write the proposals of requests for one source, and yield each result.
 
-    Each is written completely or not at all.
-
-    Several proposals get directories of their packages' names below the given one.
-    Raise ToolkitError for an unusable source or directory. A failed proof is no error:
-    the report has it.
+    Each is written completely or not at all. Several proposals get directories with
+    their packages' names below the given one. Raise ToolkitError if the source or the
+    directory cannot be used. A failed proof is not an error: the report has it.
     """
     out, force = requests[0].out, requests[0].force
     if len(requests) == 1:
@@ -77,7 +75,7 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
 def choose(request: Request, *, progress: Progress) -> Series[Any]:
     """Return the commits of one target, as `Leaf.choose` does.
 
-    Raise ToolkitError if there are none.
+    Raise ToolkitError if it has none.
     """
     (outcome,) = leaf_of(request.target, request.recipe).choose(
         [request], progress=progress
@@ -96,8 +94,8 @@ def write_down(
     """Write the proposal to `out`, completely or not at all, and return its report.
 
     `at` is its final directory, if that differs. If it is `unfinished`, the next run
-    may replace it. Raise ToolkitError if something cannot
-    be laid out or written. A failed proof is no error: the report has it.
+    may replace it. Raise ToolkitError if something cannot be written. A failed proof is
+    not an error: the report has it.
     """
     leaf = leaf_for(chosen)
     force = chosen.request.force
@@ -137,7 +135,7 @@ def facts(series: Series[Any], report: Report) -> pull_request.DraftFacts:
 def own_proofs(chosen: Series[Any], *, progress: Progress) -> tuple[Proof, ...]:
     """Draft the chosen commits, and return their proofs up to the tier.
 
-    Keep nothing.
+    Keep no files.
     """
     with files.temporary() as directory:
         series = drafted(chosen, directory)
@@ -151,10 +149,10 @@ def overlay(
     progress: Progress,
     announce: Callable[[str], None] | None = None,
 ) -> OverlayReport:
-    """Write the overlay to `request.out`, wholly or not at all; return its report.
+    """Write the overlay to `request.out`, completely or not at all; return its report.
 
-    A new overlay is written before its proofs, with UNPROVEN in its report; `announce`
-    receives that fact. Raise ToolkitError as `propose` does, RefusalError if the
+    Write a new overlay before its proofs, with UNPROVEN in its report; `announce`
+    receives that fact. Raise ToolkitError as `propose` does, and RefusalError if the
     package needs more than its own directory.
     """
     files.ensure_free(request.out, force=request.force)
@@ -167,7 +165,7 @@ def overlay(
     if request.force and request.out.exists():
         return write(proven=True)
     write(proven=False)
-    (announce or progress.step)(f"{request.out} is written, but not proven yet")
+    (announce or progress.step)(f"{request.out} is written; its proofs still run")
     try:
         return write(proven=True)
     except ToolkitError:
@@ -209,16 +207,16 @@ def _write_overlay(
 
 
 def _uncallable(request: Request, package: str) -> RefusalError:
-    """Return the refusal of a package that no overlay can call."""
-    fact = "nixpkgs calls it with arguments, or its file reads other directories"
+    """Return the refusal for a package that no overlay can call."""
+    fact = "nixpkgs passes arguments to it, or its file reads other directories"
     return RefusalError(
         f"{package}: {fact}, so an overlay cannot call it",
-        hint=f"{command('propose', request)} writes a patch for your nixpkgs",
+        hint=f"{command('propose', request)} writes a patch for your nixpkgs instead",
     )
 
 
 def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
-    """Write the unproven overlay of a package; return whether one is possible."""
+    """Write a package's overlay without proofs; return whether that is possible."""
     request = Request(target=package, source=SourceRequest(nixpkgs=str(root)))
     try:
         return drafted(choose(request, progress=progress), out).overlay is not None
@@ -251,7 +249,7 @@ def backed(series: S, proofs: Sequence[Proof]) -> S:
 
 
 def tree_commits(series: Series[Any], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
-    """Return a series' commits for a clone, followed by that of other files."""
+    """Return the commits of a series for a clone, and the commit of other files."""
     own = (
         TreeCommit(
             subject=commit.subject,
@@ -282,20 +280,23 @@ def reported(series: Series[Any], proofs: Sequence[Proof]) -> Report:
 def nameless(series: Series[Any]) -> Iterator[str]:
     """Yield a warning if the mails have no author.
 
-    The specimen's are sent to nobody.
+    The specimen's mails need none, because nobody sends them.
     """
     is_sent = series.request.source.nixpkgs != "specimen"
     if is_sent and any(
         PLACEHOLDER.encode() in patch.content for patch in series.patches
     ):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
-        yield f"series: its author is a placeholder, since git has none; {commands}"
+        yield (
+            "series: the author is a placeholder, because git knows no name; "
+            f"{commands}"
+        )
 
 
 def write_reports(
     directory: Path, series: Series[Any], facts: pull_request.DraftFacts
 ) -> None:
-    """Write the reports beside a proposal, and record its source by the request."""
+    """Write the reports beside a proposal, and record its source for later runs."""
     document = report.to_json(facts.report)
     (directory / "report.json").write_bytes(document)
     recorded.record(document, series.source, series.request.source)
@@ -315,7 +316,7 @@ def write_overlay(
 ) -> OverlayReport:
     """Write the report of an overlay beside its files in `building`, and return it.
 
-    That directory will be `out`.
+    `building` becomes the directory `out`.
     """
     result = OverlayReport(
         target=series.package,
@@ -344,7 +345,7 @@ def in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof,
 
 
 def names(building: Path, *reports: str) -> tuple[str, ...]:
-    """Return the names of the written files, including reports that will follow."""
+    """Return the names of the written files, and of reports that will follow."""
     paths = (path for path in building.rglob("*") if path.is_file())
     return tuple(
         sorted({*reports, *(str(path.relative_to(building)) for path in paths)})
@@ -352,7 +353,7 @@ def names(building: Path, *reports: str) -> tuple[str, ...]:
 
 
 def write_patches(directory: Path, series: Series[Any]) -> None:
-    """Write the mails, and the one diff, which omits the added commit."""
+    """Write the mails, and one diff, which omits the added commit."""
     (directory / "series").mkdir(exist_ok=True)
     for patch in (
         *series.patches,

@@ -32,9 +32,9 @@ S_co = TypeVar("S_co", bound="Stage", covariant=True)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """The result of a proof, still without name and time.
+    """The result of a proof, without its name and time.
 
-    `gaps` are the things that it could not examine.
+    `gaps` are the things that the proof could not examine.
     """
 
     covers: str
@@ -46,7 +46,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Subject(StrEnum):
-    """The subject of a claim: a series, a recipe, a change, an overlay.
+    """The subject of a claim: a series, a recipe, a change, or an overlay.
 
     A recipe of the kind `rebuild` may change derivations.
     """
@@ -63,10 +63,10 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 
 
 class Claim(Struct, Generic[C_contra], frozen=True):
-    """A proof's name, its sentence, the function that proves it, its lowest tier.
+    """A proof's name, its sentence, the function that proves it, and its lowest tier.
 
-    `applies_to` are its subjects. `wide`: its sentence names the requested systems. The
-    claims of one `queue` share answers of Nix and run one after another.
+    `applies_to` are its subjects. If it is `wide`, its sentence names the requested
+    systems. The claims of one `queue` share answers of Nix and run one after another.
     """
 
     name: str
@@ -100,18 +100,17 @@ def run(
 ) -> tuple[Proof, ...]:
     """Prove the named claims, by default all, in their order.
 
-    Evaluations of the tier tree are sealed, see `toolkit.nix.limits`.
-
-    Claims count as requested if they are named, belong to the tier build, or ended at a
-    limit. Those of no queue run side by side, then the queues, then the builds. Raise
+    Evaluations of the tier tree are sealed, see `toolkit.nix.limits`. Claims count as
+    requested if they are named, belong to the tier build, or ended at a limit. Claims
+    without a queue run side by side; then come the queues, then the builds. Raise
     UsageError for an unknown name.
     """
     known = [claim.name for claim in claims]
     if unknown := [name for name in names if name not in known]:
         raise UsageError(
-            f"proof: '{unknown[0]}' is unknown",
+            f"proof: there is no proof '{unknown[0]}'",
             hint=did_you_mean(
-                unknown[0], known, otherwise=f"known proofs are {', '.join(known)}"
+                unknown[0], known, otherwise=f"the proofs are {', '.join(known)}"
             ),
         )
     chosen = [claim for claim in claims if not names or claim.name in names]
@@ -126,7 +125,7 @@ def run(
 def _proofs(
     claims: Sequence[Claim[C_contra]], case: C_contra, progress: Progress
 ) -> list[Proof]:
-    """Prove claims: those without a queue side by side, then queues, then builds."""
+    """Prove claims: those without a queue at once, then queues, then builds."""
     queues: dict[str, list[Claim[C_contra]]] = defaultdict(list)
     for claim in claims:
         queues[Tier.BUILD if claim.tier is Tier.BUILD else claim.queue].append(claim)
@@ -154,9 +153,8 @@ def _proofs(
 def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
     """Run one proof.
 
-    An error of Nix or git is a failure of the proof and not of the run.
-
-    Its sealed evaluations end by `end` of the monotonic clock.
+    An error of Nix or git fails the proof, but not the run. Its sealed evaluations end
+    at the time `end` of the monotonic clock.
     """
     began = time.monotonic()
     limited = False
@@ -216,10 +214,16 @@ class Stage(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Case(Proposal, Generic[S_co], frozen=True, kw_only=True, eq=False):
-    """A proposal that can be proven. A foreign patch has no `patches`, only a diff."""
+    """A proposal to prove.
+
+    Somebody else's patch has no `patches`, only a diff.
+    """
 
     stages: tuple[S_co, ...]
-    """In order; the first has the unchanged file, and n is compared with n-1."""
+    """The stages in order.
+
+    The first has the unchanged file; each is compared with the one before it.
+    """
 
     @property
     def before(self) -> S_co:

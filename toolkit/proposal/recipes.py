@@ -1,4 +1,4 @@
-"""Recipes: proposals as data. Each step names an installed package's rewrite.
+"""Recipes: proposals as data, in which each step names a rewrite of unlet.
 
 A recipe is a TOML file in patches/recipes/, in the user's configuration, or anywhere
 else. It contains no code.
@@ -39,8 +39,8 @@ _GENERATED = re.compile(
 class Rewrite(Struct, frozen=True, kw_only=True):
     """A function from a file's text to its new text, and its additional claims.
 
-    It raises RefusalError, with the place, if it would have to guess. Reviewers accept
-    `most` packages at once.
+    The function raises RefusalError, with the place, if it would have to guess.
+    Reviewers accept `most` packages at once.
     """
 
     make: Callable[..., str]
@@ -57,7 +57,7 @@ REWRITES: dict[str, Rewrite] = {
 
 
 class RecipeStep(StepText, frozen=True, kw_only=True):
-    """A commit, and the rewrite that makes it.
+    """A commit, and the rewrite that creates it.
 
     `rebuilds` permits changed derivations.
     """
@@ -82,10 +82,10 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def named(name: str, package: str | None = None) -> Recipe:
-    """Return the named recipe, shipped ones first, or the one at that path.
+    """Return the recipe with this name, shipped ones first, or at this path.
 
-    Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an
-    unknown rewrite in it.
+    Raise UsageError if it does not exist, and ToolkitError if it is invalid or names an
+    unknown rewrite.
     """
     if is_path(name):
         return _read(Path(name), package)
@@ -99,36 +99,40 @@ def named(name: str, package: str | None = None) -> Recipe:
         hint = did_you_mean(
             name,
             names,
-            otherwise=f"known recipes are {', '.join(names)}; a path has a slash "
-            f"or ends in {_SUFFIX}",
+            otherwise=(
+                f"the recipes are {', '.join(names)}; the path of a file contains "
+                f"a slash or ends in {_SUFFIX}"
+            ),
         )
-        raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
+        raise UsageError(f"--recipe: there is no recipe '{name}'", hint=hint)
     return _read(path, package)
 
 
 def is_path(name: str) -> bool:
-    """Return whether a recipe is named by its file's path."""
+    """Return whether the name of a recipe is the path of its file."""
     return "/" in name or name.endswith(_SUFFIX)
 
 
 def require_fit(request: Request, count: int) -> None:
-    """Raise UsageError for options that a recipe lacks, or for too many packages."""
+    """Raise UsageError for options of a lift, or for too many packages."""
     if request.recipe is None:
         return
     if request.bindings or request.designs or request.follow or request.called:
         raise UsageError(
-            f"{request.recipe}: is a recipe, and takes none of the options of a lift"
+            f"{request.recipe}: options of a lift do not apply to a recipe"
         )
     most = request.limit or min(
         REWRITES[step.rewrite].most for step in named(request.recipe).steps
     )
     if count > most:
         hint = (
-            "nixpkgs closes mass changes (552408, 315337): name a few packages, "
-            "preferably your own; --limit N permits more"
+            "nixpkgs closes pull requests that change many packages (552408, "
+            "315337): name a few packages, preferably your own, or allow more with "
+            "--limit N"
         )
         raise UsageError(
-            f"--recipe: {count} packages at once, and at most {most} are welcome",
+            f"--recipe: this would change {count} packages, but at most {most} are "
+            "acceptable at once",
             hint=hint,
         )
 
@@ -136,9 +140,8 @@ def require_fit(request: Request, count: int) -> None:
 def recorded(proposal: Proposal) -> Recipe | None:
     """Return the recipe of a proposal.
 
-    For one named by a path, which is not read, only the names of its steps.
-
-    Then no step may rebuild anything.
+    A recipe at a path is not read: it has only the names of its steps, and no step may
+    rebuild anything.
     """
     if proposal.recipe is None:
         return None
@@ -154,19 +157,19 @@ def recorded(proposal: Proposal) -> Recipe | None:
 def rewritten(text: str, step: RecipeStep, *, name: str) -> str:
     """Return a file's text after a step.
 
-    Raise RefusalError if the rewrite does, and for a generated file.
+    Raise RefusalError if the rewrite does, or if the file is generated.
     """
     head = _HEAD.match(text)
     if "generated" in PurePosixPath(name).name or (
         head is not None and _GENERATED.search(head[0])
     ):
-        fact = f"{name}: is generated, as its name or its first lines say"
-        raise RefusalError(fact, hint="change what generates it")
+        fact = f"{name}: is a generated file, as its name or first lines show"
+        raise RefusalError(fact, hint="change the generator instead")
     return REWRITES[step.rewrite].make(text, name=name)
 
 
 class RecipeTrial(Struct, frozen=True, kw_only=True):
-    """The effect of a recipe on a package: its changed lines, or why there are none."""
+    """The effect of a recipe on a package: its changed lines, or why it has none."""
 
     package: str
     file: PurePosixPath | None = None
@@ -178,9 +181,8 @@ class RecipeTrial(Struct, frozen=True, kw_only=True):
 def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[RecipeTrial]:
     """Try a recipe on packages of a tree, by their files alone.
 
-    Nix only finds the packages.
-
-    Without a package, try every file below pkgs, and omit refusals.
+    Nix only locates the packages. Without packages, try every file below pkgs, and omit
+    refusals.
     """
     if not packages:
         yield from _changing(named(name), root, "pkgs")
@@ -197,10 +199,9 @@ def packages(
 ) -> tuple[str, ...]:
     """Return the named packages, those in directories, and those of a maintainer.
 
-    A recipe changes all of the latter two.
-
-    Only the files are read. Raise UsageError for a directory or a maintainer that has
-    none.
+    For directories and maintainers, omit packages that the recipe does not change. Only
+    the files are read. Raise UsageError for a directory or a maintainer without
+    packages.
     """
     recipe, found = named(name), list[str]()
     who = {place: (place, "") for place in places} | (
@@ -215,7 +216,8 @@ def packages(
             found += below
         else:
             raise UsageError(
-                f"{place}: '{handle or place}' has no package that '{name}' changes"
+                f"{place}: '{handle or place}' contains no package that '{name}' "
+                "changes"
             )
     return tuple(dict.fromkeys(found))
 
@@ -223,9 +225,9 @@ def packages(
 def _changing(
     recipe: Recipe, root: Path, directory: str, maintainer: str = ""
 ) -> Iterator[RecipeTrial]:
-    """Try a recipe on the files of a directory, and yield what it changes.
+    """Try a recipe on the files of a directory, and yield the packages that it changes.
 
-    With a maintainer, only their packages.
+    With a maintainer, try only their packages.
     """
     names, left = called_names(root), limits.seconds(limits.TOGETHER_SECONDS)
     maintained = re.compile(
@@ -244,7 +246,7 @@ def _changing(
         if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (
             left := left - seconds
         ) <= 0:
-            fact = "the time limit for slow files is used up"
+            fact = "no time is left for slow files"
             raise ToolkitError(limits.raised_by("--timeout", f"{path}: {fact}"))
 
 
@@ -289,11 +291,11 @@ def _read(path: Path, package: str | None) -> Recipe:
         path, Recipe, names={"package": package} if package is not None else None
     )
     if not recipe.steps:
-        raise ToolkitError(f"{path}: has no steps")
+        raise ToolkitError(f"{path}: contains no steps")
     for step in recipe.steps:
         if step.rewrite not in REWRITES:
             raise ToolkitError(
-                f"{path}: rewrite '{step.rewrite}' is unknown; known are "
+                f"{path}: there is no rewrite '{step.rewrite}'; the rewrites are "
                 f"{', '.join(REWRITES)}"
             )
     return recipe

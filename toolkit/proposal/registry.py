@@ -1,6 +1,6 @@
-"""The targets with rewrites and proofs of their own: patches/targets.toml as values.
+"""The targets with their own rewrites and proofs: patches/targets.toml as values.
 
-It has all that differs between them, but for their code, which is imported only if a
+The table holds all their differences except their code, which is imported only when a
 target is requested.
 """
 
@@ -16,24 +16,24 @@ from toolkit import patches
 
 
 class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a kind of overlay is needed: `always`, or while a fact has some values.
+    """When a kind of overlay is needed: `always`, or while a fact has certain values.
 
-    By default until the file is fixed, and as long as it is the one that the overlay
-    was made from.
+    By default, it is needed until the file is fixed, and while the file is the one from
+    which it was made.
     """
 
     always: str | None = None
     fact: str | None = None
     values: tuple[str, ...] = ()
     gone: str = "fixed"
-    """The fact once it is not needed."""
+    """The value of the fact once the overlay is not needed."""
 
 
 class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The table of `track` for a target: further `facts`, and meanings of `words`.
+    """How `track` shows a target: further `facts`, and meanings of `words`.
 
-    `overlays` are its kinds of overlays, `kinds` explains them for users who made their
-    own; `without` is a sentence for users who remove theirs.
+    `overlays` are its kinds of overlays, and `kinds` explains them to users who wrote
+    their own; `without` is a sentence for users who remove theirs.
     """
 
     facts: tuple[str, ...] = ()
@@ -44,9 +44,9 @@ class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TargetOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An option of the command line: its value is the design of a `step`.
+    """An option of the command line, whose value is the design of a `step`.
 
-    By default, it is the first of the `values`.
+    By default, the value is the first of the `values`.
     """
 
     step: str
@@ -55,9 +55,10 @@ class TargetOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class OverlayNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line for users of an overlay, of one `kind` or of any: purpose and Nix code.
+    """A line for users of an overlay: its purpose, and Nix code.
 
-    `{file}` in the code stands for the path of that `file` of the overlay.
+    It is for one `kind` or for any. `{file}` in the code stands for the path of that
+    `file` of the overlay.
     """
 
     purpose: str
@@ -67,7 +68,10 @@ class OverlayNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A target with its own leaf and subject for `track`, each as `MODULE:NAME`."""
+    """A target with its own leaf, and its own subject for `track`.
+
+    Each is written as `MODULE:NAME`.
+    """
 
     leaf: str
     subject: str
@@ -75,22 +79,22 @@ class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The only file that its proposals change."""
     tracking: Tracking = Tracking()
     parts: tuple[str, ...] = ()
-    """The names of packages that only its file binds."""
+    """The names of packages that only this file defines."""
     designs: tuple[str, ...]
     """The designs of its lift."""
     branches: dict[str, str]
-    """Branch names by steps for `--only`; a pull request makes the first by default."""
+    """Branch names by steps for `--only`; the first is that of a usual pull request."""
     only: str
-    """The help of `--only`."""
+    """The help text of `--only`."""
     behind: str | None = None
-    """The step whose commit follows the series, and may change other files."""
+    """The step whose commit follows the series and may change other files."""
     options: dict[str, TargetOption] = {}
     kinds: dict[str, str] = {}
     """The kinds of overlays that `overlay` writes, the default first, with help."""
     overlay: tuple[str, ...] = ()
-    """The options of `overlay` that make its parts overridable."""
+    """The options of `overlay` that make the target's parts overridable."""
     gain: str = ""
-    """The use of its overlay, as the end of a sentence."""
+    """The benefit of its overlay, as the end of a sentence."""
     notes: tuple[OverlayNote, ...] = ()
 
 

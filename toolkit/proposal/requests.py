@@ -67,24 +67,24 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):
-    """A call of `check`: about a proposal, or someone's change of a package.
+    """A request to `check`: about a proposal, or somebody's change of a package.
 
     `target` is the package whose claims are proven, empty for none.
     """
 
     target: str = ""
     directory: Path | None = None
-    """That of a proposal."""
+    """The directory of a proposal."""
     change: ChangeRequest = field(default_factory=ChangeRequest)
-    """Its source is the nixpkgs of a proposal, too."""
+    """The change; its source is the nixpkgs of a proposal, too."""
     server: Server | None = None
-    """Has the commits of a pull request; None if a clone has them."""
+    """The server with the commits of a pull request; None if a clone has them."""
     judging: JudgeRequest = field(default_factory=JudgeRequest)
     """How a review judges the whole change."""
     following: BuildRequest = field(default_factory=BuildRequest)
-    """The steps of a review after its judgement."""
+    """The steps after the judgement of a review."""
     bindings: tuple[str, ...] = ()
-    """Overrides must reach these, by default all let-bound packages."""
+    """The parts that overrides must reach, by default all let-bound packages."""
     proofs: tuple[str, ...] = ()
     """The names of the proofs to run, by default all."""
     depth: Depth = field(default_factory=Depth)

@@ -1,4 +1,4 @@
-"""The steps after a judgement: ask binary caches for its packages, and build them."""
+"""The steps after a judgement: ask binary caches for its packages, or build them."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def follow(
     *,
     progress: Progress,
 ) -> NextSteps:
-    """Take the requested steps; building runs the code of the tree.
+    """Take the requested steps; a build runs code of the tree.
 
     Raise UnreachableError if a cache does not answer.
     """
@@ -47,7 +47,7 @@ def _cached(
 def _builds(
     plan: BuildPlan, change: Change, words: Sequence[str], progress: Progress
 ) -> tuple[PackageBuild, ...]:
-    """Build the packages in the changed tree, those that fail in its base too."""
+    """Build packages in the changed tree; those that fail also in the base."""
     tree = ground.changed(change.base, change.whole.files)
     system, prefix = SETS.get(plan.system, (plan.system, ""))
 

@@ -1,4 +1,4 @@
-"""Find the file of a package in a tree, by attribute path or by the file's path."""
+"""Find a package's file in a tree, by attribute path or by the file's path."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ _MOST = 8 << 20
 class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file in the tree, the systems to evaluate for.
 
-    `made` are all packages of the file, each under one name, if there are several.
-    `broken`: on all main systems.
+    If the file makes several packages, `made` has all of them, each under one name.
+    `broken` is true if meta marks the package as broken on all main systems.
     """
 
     package: str
@@ -46,12 +46,12 @@ class Target(Struct, frozen=True, kw_only=True):
 
     @property
     def unwanted(self) -> str | None:
-        """Why upstream wants no change of the package, by its meta.
+        """Why upstream wants no change of the package, judging by its meta.
 
-        None if that does not say.
+        It is None if meta gives no reason.
         """
         if not {*SYSTEMS} & {*self.systems}:
-            return f"is for none of {', '.join(SYSTEMS)}"
+            return f"does not support any of {', '.join(SYSTEMS)}"
         return (
             "is marked as broken; nixpkgs wants that fixed first"
             if self.broken
@@ -62,7 +62,7 @@ class Target(Struct, frozen=True, kw_only=True):
 def find_target(root: Path, name: str) -> Target:
     """Find a package of a tree by its attribute path, or by the path of its file.
 
-    Raise ToolkitError for an alias, an unknown name, and one that fits several files.
+    Raise ToolkitError for an alias, an unknown name, or a name that fits several files.
     """
     (found,) = find_targets(root, [name])
     return only(found)
@@ -112,8 +112,8 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
         raise LayoutError(
-            f"{name}: several files bind packages: {listed}",
-            hint="name one of them instead",
+            f"{name}: several files define packages: {listed}",
+            hint="name one of these files instead",
         )
     return Target(
         package=name,
@@ -132,12 +132,12 @@ def _written(root: Path, name: str, places: Sequence[PurePosixPath]) -> PurePosi
     if (
         found := next((path for path in likely if inside.is_file(root, path)), None)
     ) is None:
-        raise LayoutError(f"{name}: has no file that can be read")
+        raise LayoutError(f"{name}: unlet can read no file for it")
     return found
 
 
 def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:
-    """Return the files of packages, or files, that bind packages in their lets."""
+    """Return the files of packages, or files, that define packages in their lets."""
     found = [
         each.file
         for each in survey(root, names).findings
@@ -147,9 +147,9 @@ def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:
 
 
 def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
-    """Return the package that Nix says is written in a file.
+    """Return the package that is written in a file, according to Nix.
 
-    The one it is called after where Nix cannot say.
+    If Nix cannot tell, return the package that has the file's name.
     """
     found = owners(root, [file]).get(file)
     if found is not None:
@@ -159,20 +159,20 @@ def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
         )
     other = locate(root, [likely]).get(likely)
     if other is not None or called_names(root).known(file) is None:
-        fact = "no attribute path leads to a package that is written here"
+        fact = "no package is written in this file"
         if other is None:
             raise LayoutError(f"{file}: {fact}")
         raise LayoutError(
-            f"{file}: {fact}; '{likely}' is in {other.file}",
+            f"{file}: {fact}; '{likely}' is defined in {other.file}",
             hint="name the package itself",
         )
     return Target(package=likely, file=file)
 
 
 def _as_file(root: Path, name: str) -> PurePosixPath | None:
-    """Return the path in the tree of a file, or of the main file of a directory.
+    """Return the path of a file in the tree, or of a directory's main file.
 
-    `name` is a path from the tree's root or from the current directory.
+    `name` is a path from the root of the tree or from the current directory.
     """
     is_file = name.endswith(_FILE)
     if not is_file and "/" not in name:
@@ -192,7 +192,7 @@ def _as_file(root: Path, name: str) -> PurePosixPath | None:
         return None
     raise ToolkitError(
         f"{name}: no such file in {root}",
-        hint="a file is named by its path in the tree",
+        hint="write the file's path in the tree",
     )
 
 

@@ -1,4 +1,4 @@
-"""The texts about a lift: the choice and the order of sentences in patches/lift/."""
+"""The texts about a lift: choose and order the sentences in patches/lift/."""
 
 import re
 import textwrap
@@ -23,9 +23,9 @@ from toolkit.report.pull_request import StepText, Texts
 from toolkit.report.templates import MOST_LISTED, TextPart, called, listed, sentence
 
 _WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
-"""The words in front of nixpkgs' template, and those that each text has.
+"""Words before nixpkgs' template, and words that each text has.
 
-These are the proof, the disclosure, and a line to fill in.
+They are the proof, the disclosure, and a line to fill in.
 """
 
 _say = partial(sentence, "lift/sentences")
@@ -43,7 +43,7 @@ class LiftKind(StrEnum):
 
     @property
     def takes(self) -> bool:
-        """Whether the part takes attributes of the package from then on."""
+        """Whether the part takes attributes of the package after the lift."""
         return self in {LiftKind.FOLLOWS, LiftKind.FETCHED, LiftKind.REFETCHED}
 
 
@@ -55,12 +55,12 @@ _KINDS = {
 
 
 class PartGroup(Struct, frozen=True, kw_only=True):
-    """Parts of one kind, and what the sentences about them differ by.
+    """Parts of one kind, and the differences between the sentences about them.
 
-    They stand in `place` of passthru, empty if some are attributes of the package.
+    They are in `place` of passthru, empty if some are attributes of the package.
     `follows` is all that they take from the package, `shared` what each of them takes
-    of source and version. `uses` are the attributes that they are in, none if there are
-    many. An override of a source reaches `reached` from then on.
+    of source and version. `uses` are the attributes that contain them, none if these
+    are many. After the lift, an override of a source reaches `reached`.
     """
 
     kind: LiftKind
@@ -84,7 +84,7 @@ class PartGroup(Struct, frozen=True, kw_only=True):
 
 
 class LiftSentences(Struct, frozen=True, kw_only=True):
-    """The sentences about a lift as a whole; one that does not hold is empty."""
+    """The sentences about a lift as a whole; one that does not apply is empty."""
 
     hashed: str
     along: str
@@ -136,7 +136,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
 
 
 def _subject(packages: Sequence[str], main: PartGroup) -> str:
-    """Return the first subject that is short enough, else the shortest one."""
+    """Return the first subject that is short enough, else the shortest."""
     prefixes = ", ".join(packages), _braced(packages)
     subjects = [
         f"{prefix}: {change}" for change in _changes(main) for prefix in prefixes
@@ -146,7 +146,7 @@ def _subject(packages: Sequence[str], main: PartGroup) -> str:
 
 
 def _changes(main: PartGroup) -> Iterator[str]:
-    """Yield subjects without the packages, from all parts by name to `a part`."""
+    """Yield subjects without the packages, from all part names to `a part`."""
     names = listed(called(main.parts))
     follows = main.kind is LiftKind.FOLLOWS
     if main.shared or not follows:
@@ -173,11 +173,11 @@ def motive(packages: Sequence[str]) -> str | None:
 
 
 class LiftProof(Struct, frozen=True, kw_only=True):
-    """The results of Nix that the text of a pull request depends on.
+    """The results of Nix on which the text of a pull request depends.
 
     Without the variables `permits`, Nix refuses to evaluate the packages; `system` is
-    one of the few systems that evaluate them. `bumps`: a new version with new hashes
-    has been tried, and reaches the build.
+    one of the few systems that can evaluate them. `bumps` is true if a new version with
+    new hashes was tried and reaches the build.
     """
 
     permits: tuple[str, ...] = ()
@@ -235,7 +235,7 @@ def lift_texts(
 
 
 def _usage(package: str, lifted: Lifted) -> str:
-    """Return an override of a part that had no effect before, empty if all had."""
+    """Return an override of a part that newly has an effect, or an empty text."""
     idle = (
         lifted.methods[name]
         for name, state in lifted.states.items()
@@ -246,10 +246,9 @@ def _usage(package: str, lifted: Lifted) -> str:
 
 
 def _shortened(lifted: Lifted, space: int) -> str:
-    """Return the message's body without what is only about how it is done.
+    """Return the body of a message without details about how it is done.
 
-    Further sentences are there as far as the words have space, the important ones
-    first.
+    Further sentences follow while there is room, the important ones first.
     """
     groups = _groups(lifted)
     facts = _sentences(lifted, _main(groups, lifted))
@@ -285,11 +284,11 @@ _PLACES = (
     "own",
     "rec",
 )
-"""The order of a pull request's sentences."""
+"""The order of sentences in a pull request."""
 
 
 def _others(lifted: Lifted, groups: Sequence[PartGroup]) -> str:
-    """Return what is said of the parts of all kinds but the first."""
+    """Return the sentences about parts of all kinds but the first."""
     also: list[str] = []
     others: list[str] = []
     for group in groups:
@@ -316,7 +315,7 @@ def _joined(*sentences: str) -> str:
 
 
 def _groups(lifted: Lifted) -> list[PartGroup]:
-    """Return the parts by what is said of them, in the order of the sentences."""
+    """Return the parts that share their sentences, in the order of the sentences."""
     groups: dict[tuple[LiftKind, tuple[str, ...]], list[str]] = defaultdict(list)
     for name in lifted.states:
         follows = lifted.follows.get(name, ())
@@ -374,7 +373,7 @@ def _group(lifted: Lifted, kind: LiftKind, names: Sequence[str]) -> PartGroup:
 
 
 def _sentences(lifted: Lifted, main: PartGroup) -> LiftSentences:
-    """Return what else is said of a lift."""
+    """Return further sentences about a lift."""
     hashes = _hashes(lifted) if lifted.follows else []
     takes_source = any("src" in names for names in lifted.follows.values())
     source = "source" if takes_source and not lifted.hashes.fetched else "version"
@@ -404,7 +403,7 @@ def _sentences(lifted: Lifted, main: PartGroup) -> LiftSentences:
 
 
 def _along(lifted: Lifted) -> str:
-    """Return which attributes a package gets besides the parts, or had in vain."""
+    """Return which other attributes the package gains, or already had in vain."""
     place = _place([*lifted.let.along.values()])
     is_same = place in {_place([path]) for path in lifted.methods.values()}
     parts = {
@@ -433,7 +432,7 @@ _SET = {
 
 
 def _hashes(lifted: Lifted) -> list[str]:
-    """Return the attributes that a new source needs new hashes for."""
+    """Return the attributes for which a new source needs new hashes."""
     own = [path[0] for path in lifted.hashes.downloads if len(path) == 1]
     names = ["src", *own] if lifted.hashes.fetched else own
     within = {path[-2:] for path in lifted.hashes.downloads}
@@ -447,7 +446,7 @@ def _hashes(lifted: Lifted) -> list[str]:
 
 
 def _place(paths: Sequence[tuple[str, ...]]) -> str:
-    """Return the set of passthru that has attributes, empty for the package's own."""
+    """Return the set of passthru that has attributes; empty for the package's own."""
     if any(path[0] != PASSTHRU for path in paths):
         return ""
     sets = {path[:-1] for path in paths}
@@ -460,7 +459,7 @@ def _shipped() -> _Shipped:
 
 
 def _braced(packages: Sequence[str]) -> str:
-    """Return names with what all begin with written once, as `k3s_1_{33,34}`."""
+    """Return names with their common beginning written once, as `k3s_1_{33,34}`."""
     first, last = min(packages), max(packages)
     same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     common = re.sub(r"[^._-]*\Z", "", "".join(letter for letter, _ in same))

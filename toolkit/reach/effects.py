@@ -84,7 +84,7 @@ def together(members: Sequence[Override]) -> Override:
     return Override(
         status=Outcome.IN_PART,
         left=left,
-        reason="only some packages of the set reach the build",
+        reason="the build contains only some packages of the set",
     )
 
 

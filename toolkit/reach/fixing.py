@@ -75,7 +75,8 @@ def fixes(
     """
     if sources.INPUT in request.paths:
         raise ToolkitError(
-            "-: --fix writes into a file, and this is none", hint="name the file"
+            "-: --fix can only write to a file, and this is standard input",
+            hint="name the file",
         )
     before = reach(request, progress=progress)
     texts = _own_files(before)
@@ -104,8 +105,10 @@ def fixes(
             *(
                 Refused(
                     attribute=plan.override.attribute,
-                    reason=f"{plan.place}: does not reach the build in the context of "
-                    "the whole file",
+                    reason=(
+                        f"{plan.place}: does not reach the build once the whole "
+                        "file is evaluated"
+                    ),
                 )
                 for plan in plans
                 if plan not in kept
@@ -171,9 +174,12 @@ def write(fixes: Fixes) -> None:
     """
     for change in fixes.mended:
         if files.read(change.file).decode() != change.before:
-            raise ToolkitError(f"{change.file}: has changed meanwhile, nothing written")
+            raise ToolkitError(
+                f"{change.file}: has changed while unlet was running; nothing was "
+                "written"
+            )
         if not change.file.stat().st_mode & stat.S_IWUSR:
-            raise ToolkitError(f"{change.file}: is read-only, nothing written")
+            raise ToolkitError(f"{change.file}: is read-only; nothing was written")
     with ExitStack() as undoing:
         for package, place in fixes.overlays.items():
             if not place.exists():
@@ -186,7 +192,7 @@ def write(fixes: Fixes) -> None:
                 files.replace(change.file, change.after.encode())
             except OSError as error:
                 raise ToolkitError(
-                    f"{change.file}: {reason_of(error)}, nothing written"
+                    f"{change.file}: {reason_of(error)}; nothing was written"
                 ) from error
             undoing.callback(files.replace, change.file, change.before.encode())
         undoing.pop_all()
@@ -195,7 +201,7 @@ def write(fixes: Fixes) -> None:
 def _bring(package: str, before: Reach, place: Path) -> None:
     """Write the overlay of a package for the nixpkgs that was asked."""
     if not proposing.bring(package, Path(before.nixpkgs), place, progress=Silence()):
-        raise ToolkitError(f"{package}: unlet makes no overlay of it any more")
+        raise ToolkitError(f"{package}: unlet can no longer make an overlay of it")
 
 
 def _plan(override: Override, before: Reach, texts: dict[Path, str]) -> _Plan:

@@ -98,7 +98,7 @@ def hashed(
             except ToolkitError as error:
                 failures[fake.number] = error.message
     reasons = {
-        **dict.fromkeys(downloads, "it is made of a download without a hash"),
+        **dict.fromkeys(downloads, "it is made from a download that has no hash"),
         **failures,
     }
     filled = _filled(texts, fakes, known)
@@ -113,7 +113,7 @@ def hashed(
         unhashed=tuple(
             Unhashed(
                 place=fake.node.location,
-                reason=reasons.get(number, "no override here downloads it"),
+                reason=reasons.get(number, "none of these overrides downloads it"),
             )
             for fake, number in zip(_fakes(filled), unknown, strict=True)
         ),

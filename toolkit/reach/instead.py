@@ -348,12 +348,12 @@ def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
             " → ".join(each.way[1:][-2:]) or each.name: each.why for each in closest
         }
         return (
-            "no working form found; the closest keeps "
+            "no working form found; the closest one keeps "
             f"{', '.join(f'{name} ({why})' for name, why in names.items())}"
         )
     if (part := next((each.name for each in left if each.part), None)) is not None:
         return (
-            f"no way found, because '{part}' stays, and no overlay of unlet's "
+            f"no working form found, because '{part}' stays, and no overlay of unlet "
             "makes it overridable"
         )
     return (

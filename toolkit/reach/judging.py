@@ -27,11 +27,14 @@ _SOME = 8
 """So many names of a set, about, are enough to see that all fail for one cause."""
 
 _ALREADY = Override(
-    status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it"
+    status=Outcome.NO_EFFECT,
+    reason="nixpkgs already has this value, so you can remove the override",
 )
 _BY_OTHERS = Override(
     status=Outcome.NO_EFFECT,
-    reason="your other overrides give the same, you can remove it",
+    reason=(
+        "your other overrides already give this value, so you can remove the override"
+    ),
 )
 
 
@@ -193,7 +196,9 @@ class Judge:
         if equal is False:
             return Override(
                 status=Outcome.REACHES,
-                reason="what it makes differs" if new == "function" else None,
+                reason="the package that it makes differs"
+                if new == "function"
+                else None,
             )
         return Override(status=Outcome.UNKNOWN, reason=f"is a {new}, not a package")
 
@@ -213,7 +218,7 @@ class Judge:
             failure = self._failure(subject, found)
             return replace(
                 failure,
-                reason=f"is a set that does not evaluate completely: {failure.reason}",
+                reason=f"is a set that Nix cannot fully evaluate: {failure.reason}",
             )
         if not found:
             return None
@@ -235,8 +240,9 @@ class Judge:
         if len(found) > _MOST and verdict.reason is None:
             return replace(
                 verdict,
-                reason=f"{_MOST} of the {len(found)} packages in it that differ were "
-                "looked at",
+                reason=(
+                    f"{_MOST} of its {len(found)} packages that differ were compared"
+                ),
             )
         return verdict
 
@@ -358,7 +364,7 @@ class Judge:
                 if shown.passthru
                 else None
             ):
-                reason = f"only {changed} changes, the build stays the same"
+                reason = f"only {changed} changes, and the build stays the same"
                 same = Override(status=Outcome.NO_EFFECT, reason=reason)
         if same is _ALREADY and self._sets.drv("plain", asked.path) not in {
             "",
@@ -380,7 +386,7 @@ class Judge:
         if rules.is_meta(old, new):
             return Override(
                 status=Outcome.NO_EFFECT,
-                reason="only meta changes, and NIX_MAIN_PROGRAM goes with it",
+                reason="only meta changes, and with it NIX_MAIN_PROGRAM",
             )
         left = rules.left(case)
         known = self._written.get((asked.place, asked.path[-1]), [])
@@ -389,7 +395,7 @@ class Judge:
             self._sets.drv(self._sets.joint(asked.subject), each) for each in known
         }
         rest = tuple(
-            Left(name=".".join(alias.path), why="is still without the override")
+            Left(name=".".join(alias.path), why="still lacks the override")
             for alias in pair.aliases
             if len(alias.path) > 1
             and alias.drv not in {None, new.path}
@@ -464,9 +470,9 @@ class Judge:
             )
             near = get_close_matches(asked[1], arguments, n=3)
             if other is not None:
-                reason += f"; it is a part that {subject.name}'s file binds"
+                reason += f"; the file of {subject.name} defines it as a part"
             elif near:
-                reason += f"; the nearest are {', '.join(near)}"
+                reason += f"; the nearest names are {', '.join(near)}"
         elif (
             meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)
         ) is not None:
@@ -516,8 +522,8 @@ class Judge:
         ):
             fact = f"{each.option} is {each.attribute}, not {subject.name}"
             self.overlays.warnings.append(
-                f"{place}: {fact}: override that, or set {each.option} = "
-                f"pkgs.{subject.name}"
+                f"{place}: {fact}: override that package, or set {each.option} = pkgs."
+                f"{subject.name}"
             )
 
     def _in_list(self, asked: ScopedPath, verdict: Override) -> Override:
@@ -554,7 +560,9 @@ class Judge:
             )
         reason = f"replaced by overlay {by.overlay} ({place})"
         if other is None:
-            reason += f"; no form works, because that creates '{subject.name}' anew"
+            reason += (
+                f"; no form works, because that overlay creates '{subject.name}' anew"
+            )
         return Override(
             status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by
         )

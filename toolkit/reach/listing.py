@@ -25,8 +25,8 @@ _HOOKED = {
 
 
 _OVERLOOKED = (
-    "stands outside of overlays and options, and was not looked at: name the overlay, "
-    "configuration, flake or shell that uses it"
+    "is outside of overlays and options, so unlet did not check it: name the "
+    "overlay, configuration, flake or shell that uses it"
 )
 
 
@@ -210,8 +210,10 @@ class Listing:
                 )
         elif not source.is_configuration:
             self.warnings += (
-                f"{source.file}:{call.line}: the override of '{call.name}' sets "
-                "nothing here, such as behind a condition that does not hold"
+                (
+                    f"{source.file}:{call.line}: the override of '{call.name}' sets "
+                    "nothing here, for example behind a condition that is false"
+                )
                 for call in rest
                 if not call.is_local
             )
@@ -222,7 +224,7 @@ class Listing:
         """Warn of overrides that nothing else is said of."""
         lines = ", ".join(dict.fromkeys(str(call.line) for call in calls))
         if lines:
-            fact = f"overrides outside of overlays were not looked at: line {lines}"
+            fact = f"unlet did not check overrides outside of overlays: line {lines}"
             self.warnings.append(f"{source.file}: {fact}")
 
     def _chosen(
@@ -241,7 +243,9 @@ class Listing:
             unread = self._unread(
                 source.file, option or source.label or "options", found
             )
-            fact = f"the options of the configuration were not read: {unread.reason}"
+            fact = (
+                f"unlet did not read the options of the configuration: {unread.reason}"
+            )
             yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
     def _readable(self, source: OverlaySource) -> str:

@@ -85,8 +85,8 @@ class Mirror:
         for literal, target in targets.items():
             if target is None and literal.text.startswith("."):
                 raise RefusalError(
-                    f"{file}:{literal.place}: a path that is computed keeps the file "
-                    "from being tried elsewhere"
+                    f"{file}:{literal.place}: unlet cannot try the file elsewhere, "
+                    "because this path is computed"
                 )
             if literal.text.startswith("."):
                 place = copies.get(literal) or (file.parent / literal.text).absolute()

@@ -144,13 +144,13 @@ def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
         if request.source.pinned:
             message, hint = (
                 error.message,
-                "with --sealed nothing is fetched: add --nixpkgs DIRECTORY",
+                "--sealed forbids downloads: add --nixpkgs DIRECTORY",
             )
         elif request.source.nixpkgs == _SEARCHED and any(
             map(sources.is_flake, request.paths)
         ):
             message = f"flake.nix has no flake.lock beside it, and {error.message}"
-            hint = "'nix flake lock' writes it; or add --nixpkgs DIRECTORY"
+            hint = "'nix flake lock' writes one; or add --nixpkgs DIRECTORY"
         else:
             raise
         raise ToolkitError(message, hint=hint) from error

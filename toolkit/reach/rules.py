@@ -85,8 +85,10 @@ def same_source(case: Overridden) -> Iterator[Left]:
         yield Left(
             name="src",
             way=(case.new.name, name),
-            why=f"version is {case.new.version}, src is still that of "
-            f"{case.old.version}",
+            why=(
+                f"version is {case.new.version}, but src is still that of "
+                f"{case.old.version}"
+            ),
         )
 
 
@@ -124,7 +126,7 @@ def same_dependencies(case: Overridden) -> Iterator[Left]:
             yield Left(
                 name=name,
                 way=(case.new.name, what),
-                why=f"src is new, {name} still belongs to the old src",
+                why=f"src is new, but {name} still belongs to the old src",
             )
     registered = [
         {path for path in each.inputs if _REGISTRY.search(case.store.address(path))}
@@ -133,7 +135,7 @@ def same_dependencies(case: Overridden) -> Iterator[Left]:
     if registered[0] and registered[0] == registered[1]:
         yield Left(
             name="nugetDeps",
-            why="src is new, the NuGet packages still belong to the old src",
+            why="src is new, but the NuGet packages still belong to the old src",
         )
 
 
@@ -168,7 +170,9 @@ def old_source(case: Overridden) -> Iterator[Left]:
     if way:
         names, part = case.names_of(way), case.store[way[1]]
         is_part = case.top([part.pname]).get(part.pname) != part.path
-        yield Left(name=names[1], way=names, why="made from the old src", part=is_part)
+        yield Left(
+            name=names[1], way=names, why="is made from the old src", part=is_part
+        )
 
 
 def stale_download(case: Overridden) -> Iterator[Left]:
@@ -197,7 +201,7 @@ def stale_download(case: Overridden) -> Iterator[Left]:
             yield Left(
                 name=each.name,
                 way=way,
-                why="vendored dependencies still use the old hash; update it",
+                why="the vendored dependencies still have the old hash; update it",
             )
 
 
@@ -252,7 +256,10 @@ def old_download(case: Overridden) -> Iterator[Left]:
             yield Left(
                 name=each.name,
                 way=way,
-                why=f"is downloaded by the old version: {address.split()[0]}",
+                why=(
+                    "still comes from the address of the old version: "
+                    f"{address.split()[0]}"
+                ),
             )
 
 
@@ -274,7 +281,10 @@ def old_package(case: Overridden) -> Iterator[Left]:
                 and not each.hash
                 and each.pname in {given.pname, name}
             ):
-                why = f"'{name}' is replaced, and the build still has the package's own"
+                why = (
+                    f"'{name}' is replaced, but the build still contains the "
+                    "package's own"
+                )
                 yield Left(
                     name=each.name, way=(case.new.name, each.name), why=why, part=True
                 )
@@ -299,7 +309,7 @@ def old_argument(case: Overridden) -> Iterator[Left]:
     for name, old in case.top(names).items() if names else ():
         if old in same and old != packages.get(name):
             why = (
-                f"the argument '{name}' is replaced, and the build still has the "
+                f"the argument '{name}' is replaced, but the build still contains the "
                 "old one"
             )
             yield Left(

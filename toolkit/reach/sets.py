@@ -48,7 +48,7 @@ class Sets(Session):
         if not found:
             return None
         allowed = " ".join(f"NIXPKGS_ALLOW_{kind.upper()}=1" for kind in found)
-        return f"with {allowed}: Nix refuses what is {found[0]}"
+        return f"with {allowed}: Nix refuses packages that are {found[0]}"
 
     def replacement(self, subject: Listed, path: Sequence[str]) -> Replacement | None:
         """Return the later overlay that sets a path itself, so that this overlay's value has no effect."""

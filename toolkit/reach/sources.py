@@ -67,7 +67,7 @@ def users() -> list[OverlaySource]:
             found += overlays(path)
     if not found:
         raise ToolkitError(
-            f"{directory}: has no overlays, no overlays.nix and no config.nix",
+            f"{directory}: contains no overlays, overlays.nix or config.nix",
             hint="name a file or a directory",
         )
     return found
@@ -92,8 +92,8 @@ def overlays(path: Path) -> list[OverlaySource]:
     found = [_source("file", place) for place in places if place.is_file()]
     if not found:
         raise ToolkitError(
-            f"{path}: has no overlays",
-            hint="a directory of overlays contains files called NAME.nix",
+            f"{path}: contains no overlays",
+            hint="a directory of overlays must contain files called NAME.nix",
         )
     return found
 
@@ -159,8 +159,8 @@ def _file(path: Path) -> OverlaySource:
         return replace(
             _source("module", path),
             otherwise=(_question("tolerant", path), own.question),
-            warning="does not evaluate as a NixOS configuration by itself, so what "
-            "it lacks was left out",
+            warning="does not evaluate as a NixOS configuration by itself, so unlet "
+            "left out what it lacks",
             is_configuration=True,
         )
     if _is_parts(written.root_of(path)):

@@ -24,7 +24,7 @@ from toolkit.reach import written
 from toolkit.reach.mends import Beside, Composition, Extension, Mend
 from toolkit.reach.written import WrittenCall
 
-NOTE = "# replace the fake hash by the one that Nix reports"
+NOTE = "# replace this fake hash with the one that Nix reports"
 _FAKE = re.compile(r'[\w.]+\.lib\.fakeHash|(?<== )""(?=;)')
 _SETS = ("final", "prev", "pkgs", "super", "self")
 _HOLDERS = {"lib": "", **{name: f"{name}." for name in _SETS}}
@@ -102,7 +102,8 @@ def edits(
         case Beside():
             if binding is None:
                 raise refusal(
-                    call.node, "there is no attribute set for another package"
+                    call.node,
+                    "this place contains no attribute set for another package",
                 )
             place = "\n" + " " * indentation(binding.tree.text, binding.start)
             return [Edit(binding.end, binding.end, f"{place}{change.binding}")]
@@ -139,14 +140,14 @@ def _set_of(argument: Node) -> Node:
     """Return the attribute set of an argument, behind the functions around it."""
     last = spine(argument)[-1]
     if last.kind not in SETS:
-        raise refusal(last, "is no attribute set, which --fix could add to")
+        raise refusal(last, "is not an attribute set to which --fix could add")
     return last
 
 
 def _binding(holder: Node, name: str) -> Node:
     found = [each for each in statements(holder, "binding") if path(each) == name]
     if len(found) != 1:
-        raise refusal(holder, f"sets no '{name}' of its own")
+        raise refusal(holder, f"does not set '{name}' itself")
     return found[0]
 
 
@@ -162,7 +163,7 @@ def _old_name(call: WrittenCall, change: Mend) -> tuple[str, Sequence[Edit]]:
     function = inner if inner.kind == "function_expression" else argument
     name = function.child("identifier")
     if name is None:
-        raise refusal(function, "takes a pattern, and has no name for the old values")
+        raise refusal(function, "takes a pattern, so it has no name for the old values")
     if name.text == "_":
         return "old", (Edit(name.start, name.end, "old"),)
     return name.text, ()
@@ -226,7 +227,7 @@ def removed(statement: Node) -> Edit:
 def _wrapped(call: WrittenCall, name: str) -> Iterator[Edit]:
     """Yield what hands the call to a package that is an argument of the overridden one."""
     if len(call.subject) == 1 and call.subject[0].kind != "variable_expression":
-        raise refusal(call.node, "has another override in front of this one")
+        raise refusal(call.node, "another override comes before this one")
     *holder, _ = call.function.text.split(".")[:-1]
     other = ".".join([*holder, name])
     yield Edit(
@@ -244,12 +245,14 @@ def _extension(call: WrittenCall) -> Node:
         bindings = statements(argument)
         names = [path(each) if each.kind == "binding" else "" for each in bindings]
         if names not in [["overrides"], ["packageOverrides"]]:
-            raise refusal(argument, "sets something beside the extension")
+            raise refusal(argument, "sets something besides the extension")
         return value(bindings[0])
     inner = argument.children[-1]
     if argument.kind == "function_expression" and inner.kind == "function_expression":
         return call.argument
-    raise refusal(argument, "is not written as an extension 'self: super: { … }'")
+    raise refusal(
+        argument, "does not have the form of an extension 'self: super: { … }'"
+    )
 
 
 def _extended(
@@ -261,7 +264,7 @@ def _extended(
     )
     holder = outer.bindings[0] if outer is not None and outer.bindings else None
     if outer is None or holder is None or inside(value(holder)) is not outer.node:
-        raise refusal(inner, "is not in an extension that is an attribute's value")
+        raise refusal(inner, "is not in an extension that is the value of an attribute")
     extension = _extension(outer)
     text = extension.text if extension.kind == "parenthesized_expression" else ""
     left, right = ("", "") if text else ("(", ")")
@@ -276,7 +279,7 @@ def _extended(
 def _composed(call: WrittenCall, change: Composition) -> Iterator[Edit]:
     argument = inside(call.argument)
     if argument.kind not in SETS:
-        raise refusal(argument, "is no attribute set, which --fix could change")
+        raise refusal(argument, "is not an attribute set that --fix could change")
     extension = value(_binding(argument, change.argument))
     before = (
         f"{change.prev}.lib.composeExtensions (old.{change.argument} or (_: _: {{ }}))"

@@ -159,8 +159,10 @@ def wrapper_source(case: Overridden) -> Iterator[Left]:
         if name in case.changed and new[name]:
             yield Left(
                 name=name,
-                why="the package is a wrapper without a source of its own, and "
-                f"nothing reads '{name}'",
+                why=(
+                    "the package is a wrapper without its own source, so nothing "
+                    f"reads '{name}'"
+                ),
             )
 
 
@@ -173,7 +175,7 @@ def unused_source(case: Overridden) -> Iterator[Left]:
     others = (value for name, value in environment.items() if name != "src")
     if not any(re.search(r"\$\{?src\b", value) or place in value for value in others):
         yield Left(
-            name="src", why="the package unpacks no source, and nothing reads 'src'"
+            name="src", why="the package unpacks no source, so nothing reads 'src'"
         )
 
 
@@ -204,19 +206,23 @@ def unread_phases(case: Overridden) -> Iterator[Left]:
         if name != phase and own and f"runHook {name}" not in own:
             yield Left(
                 name=name,
-                why=f"the package has a '{phase}' of its own, which does not run "
-                f"'{name}'",
+                why=(
+                    f"the package defines its own '{phase}', which does not run '"
+                    f"{name}'"
+                ),
             )
         elif environment.get(f"dont{step}"):
             yield Left(
                 name=name,
-                why=f"the package sets 'dont{step}', so that '{name}' does not run",
+                why=f"the package sets 'dont{step}', so '{name}' does not run",
             )
         elif (phases := environment.get("phases")) and phase not in phases.split():
             yield Left(
                 name=name,
-                why=f"'{phase}' is not one of the package's 'phases', so that "
-                f"'{name}' does not run",
+                why=(
+                    f"'{phase}' is not one of the package's 'phases', so '{name}' "
+                    "does not run"
+                ),
             )
 
 
@@ -241,7 +247,7 @@ def unread_checks(case: Overridden) -> Iterator[Left]:
         )
         if not (is_hook and environment.get("doInstallCheck")):
             yield Left(
-                name=name, why=f"'{switch}' is not set, so that '{name}' does not run"
+                name=name, why=f"'{switch}' is not set, so '{name}' does not run"
             )
 
 
@@ -261,8 +267,7 @@ def unused_hash(case: Overridden) -> Iterator[Left]:
         if value not in fetched:
             yield Left(
                 name=name,
-                why=f"no download uses this hash: '{name}' is a "
-                "variable that nothing reads",
+                why=f"no download uses this hash: nothing reads the variable '{name}'",
             )
 
 
@@ -279,7 +284,7 @@ def turned_too_late(case: Overridden) -> Iterator[Left]:
             continue
         yield Left(
             name=name,
-            why=f"the builder has made '{other}' of it before, and that stays",
+            why=f"the builder has already used '{other}', and keeps the result",
         )
 
 
@@ -296,15 +301,17 @@ def unread_variable(case: Overridden) -> Iterator[Left]:
     for name in case.added:
         if name in _FETCHING and not case.source_changes and case.source(case.new):
             why = (
-                f"'{name}' is an argument of the fetcher; here it is a variable "
-                "that nothing reads"
+                f"'{name}' is an argument of the fetcher; nothing reads it as a "
+                "variable here"
             )
             yield Left(name=name, why=why)
         elif name in arguments and not _STORE.search(case.new.environment[name]):
             yield Left(
                 name=name,
-                why=f"'{name}' is an argument of the package; as a variable nothing "
-                "reads it",
+                why=(
+                    f"'{name}' is an argument of the package; nothing reads it as "
+                    "a variable"
+                ),
             )
         elif name not in _KNOWN and (
             near := get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)
@@ -316,6 +323,8 @@ def unread_variable(case: Overridden) -> Iterator[Left]:
         elif is_alone and _SWITCH.fullmatch(name) and not is_read(case, name):
             yield Left(
                 name=name,
-                why="no phase and no setup hook of this build reads the variable "
-                f"'{name}'",
+                why=(
+                    "no phase and no setup hook of this build reads the variable "
+                    f"'{name}'"
+                ),
             )

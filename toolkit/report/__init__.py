@@ -1,1 +1,1 @@
-"""The formats of a proposal: values to bytes, without any I/O."""
+"""The formats of a proposal: turn values into bytes, without any I/O."""

@@ -94,7 +94,7 @@ def _unknown(judgement: Judgement) -> Iterator[str]:
     for text in [*gap_texts(judgement.unknown)][:_GAPS]:
         yield f"- unknown: {plain(text)}"
     for text in [*limit_texts(judgement.unanswered)][:_GAPS]:
-        yield f"- not answered: {plain(text)}"
+        yield f"- unanswered: {plain(text)}"
 
 
 def _claims(claims: Sequence[Proof]) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _foot(judgement: Judgement, command: str) -> tuple[str, str]:
     return (
         f"{_looked_at(judgement)}; nothing was built, and {rest}.",
         (
-            f"Made by a tool, unlet {__version__}, and not yet read by a person: "
+            f"A tool made this, unlet {__version__}; nobody has read it yet: "
             f"{code(command)}"
         ),
     )
@@ -138,25 +138,25 @@ def _fold(judgement: Judgement, room: int) -> list[str]:
 
 
 def _people(judgement: Judgement) -> str:
-    """Return the maintainers of what regresses by name, else the number of all."""
+    """Return the maintainers of packages with regressions, else the number of all."""
     worse = {each.attribute for each in judgement.weighing(Weight.REGRESSION)}
     people = {
         name for attribute in worse for name in judgement.maintainers.get(attribute, ())
     }
     if people:
-        return f"maintainers of what regresses: {few(sorted(people), _ROWS)}"
+        return f"maintainers of the packages with regressions: {few(sorted(people), _ROWS)}"
     return next_steps.maintainers(judgement)
 
 
 def _looked_at(judgement: Judgement) -> str:
     """Return how it was compared."""
     if not judgement.asked:
-        return "Compared by what Nix parses: nothing was evaluated"
-    kinds = "derivations, fixed outputs, meta, passthru, arguments and overrides"
+        return "Nix only parsed both versions: nothing was evaluated"
+    kinds = "derivations, downloads, meta, passthru, arguments and overrides"
     if len(judgement.equal) == judgement.files:
         return (
-            "Nix parses the same in both versions; compared by evaluation on one "
-            f"system: {kinds}"
+            "Nix parses both versions to the same code; one system was evaluated, "
+            f"too: {kinds}"
         )
     return f"Compared by evaluation: {kinds}"
 

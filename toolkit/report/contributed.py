@@ -14,9 +14,9 @@ SCHEMA = 4
 
 
 def to_json(done: PullRequest | Removed) -> bytes:
-    """Return the document.
+    """Return the JSON document.
 
-    Its `report` about a branch is that of `unlet propose --json`, a batch has
+    Its `report` about a branch is that of `unlet propose --json`; a batch has
     `packages`.
     """
     if isinstance(done, Removed):
@@ -45,8 +45,8 @@ def to_json(done: PullRequest | Removed) -> bytes:
 def steps(made: MadeBranch) -> dict[str, str]:
     """Return the commands to look at a branch, edit its text, push it, and open it.
 
-    A pushed branch already has its pull request: it is pushed again with force, and no
-    new one is opened.
+    A pushed branch already has a pull request: it is pushed with force, and none is
+    opened.
     """
     kept, tree = made.contribution, str(made.worktree)
     base = kept.base_commit.short
@@ -104,32 +104,38 @@ def lines(done: PullRequest) -> Iterator[str]:
     if done.before is not None and done.before != tip:
         tree = str(made.worktree)
         back = join(["git", "-C", tree, "reset", "--keep", done.before.short])
-        yield f"before    {done.before.short}; {back} goes back"
+        yield f"before    {done.before.short}; to go back, run {back}"
     yield f"text      {made.text}"
     if made.text_beside is not None:
-        yield f"          yours; the new one is {made.text_beside.name}, beside it"
+        yield (
+            "          you edited it, so the new text is beside it: "
+            f"{made.text_beside.name}"
+        )
     yield from _unformatted(done)
     for number in made.related:
         yield (
             f"first     comment on NixOS/nixpkgs #{number}: it has the same goal, and "
-            f"nixpkgs needs only one of the two"
+            "nixpkgs needs only one of the two"
         )
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
         # gh takes no repository beside --remote.
         fork = "gh repo fork --remote --remote-name fork"
-        yield f"          no remote is yours: (cd {clone} && {fork}) makes one"
+        yield (
+            "          none of the clone's remotes is yours; create one: (cd "
+            f"{clone} && {fork})"
+        )
     undo = ["unlet", "pr", "--repo", str(done.clone), "--branch", kept.branch]
     yield f"undo      {join(undo)} --remove"
 
 
 def _nothing(done: PullRequest) -> str:
-    """Return why there is no new branch."""
+    """Return why no branch was created."""
     if not done.failed:
-        return "no branch was made: no package is left"
+        return "no branch was created: no package remains"
     if done.before is None:
-        return "no branch was made: a proof failed"
-    return f"the branch stays at {done.before.short}: a proof failed"
+        return "no branch was created: a proof failed"
+    return f"the branch stays at {done.before.short}, because a proof failed"
 
 
 def _unformatted(done: PullRequest) -> Iterator[str]:
@@ -142,7 +148,10 @@ def _unformatted(done: PullRequest) -> Iterator[str]:
     }
     for why in reasons:
         fact = why.removeprefix("because ")
-        yield f"format    run nixfmt yourself, because nixpkgs' CI checks it: {fact}"
+        yield (
+            "format    run nixfmt yourself, because nixpkgs' CI checks the "
+            f"format: {fact}"
+        )
 
 
 def removed(done: Removed) -> str:

@@ -29,7 +29,7 @@ SCHEMA = 2
 
 _VERDICTS = {
     Decision.SAME: "same: ",
-    Decision.SAFE: "safe as far as looked at: ",
+    Decision.SAFE: "no regression in what was compared: ",
     Decision.LOOK: "look at {these}: ",
     Decision.UNKNOWN: "unknown: ",
     Decision.REGRESSION: "",
@@ -116,9 +116,9 @@ def verdict(judgement: Judgement) -> str:
     if judgement.asked or text != "same":
         return f"{text} {looked}"
     return (
-        f"same: nothing to evaluate ({files})"
+        f"same: the change contains no Nix to evaluate ({files})"
         if not judgement.equal
-        else f"same: Nix reads the same in {files}"
+        else f"same: Nix parses the files to the same code ({files})"
     )
 
 
@@ -144,7 +144,7 @@ def lines(
     for text in gap_texts(judgement.unknown):
         yield Line(text=f"unknown {text}", tone=Tone.NOT_RUN, head=7)
     yield from (
-        Line(text=f"not answered: {text}", tone=Tone.NOT_RUN)
+        Line(text=f"unanswered: {text}", tone=Tone.NOT_RUN)
         for text in limit_texts(judgement.unanswered)
     )
     yield from (

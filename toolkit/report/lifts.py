@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class LiftOutcome(StrEnum):
-    """The outcome of a lift: it is right, it cannot be right, or that is not shown."""
+    """The outcome of a lift: right, wrong, or not shown."""
 
     LIFTED = "lifted"
     REFUSED = "refused"
@@ -29,7 +29,7 @@ class LiftFault(StrEnum):
 
     @property
     def is_local(self) -> bool:
-        """Whether the lift may have an effect on a different system."""
+        """Whether the lift may have an effect on another system."""
         return self in {LiftFault.UNREACHED, LiftFault.ABSENT}
 
     @property
@@ -47,23 +47,24 @@ _FAILURES = {
 }
 
 _SENTENCES = {
-    LiftFault.NO_FUNCTION: "the builder takes no function of the final attributes",
-    LiftFault.NOT_JUDGED: "the changed package could not be compared",
-    LiftFault.NOT_EVALUATED: "once changed, it does not evaluate",
+    LiftFault.NO_FUNCTION: "the builder does not accept a function of the final attributes",
+    LiftFault.NOT_JUDGED: "Nix could not compare the changed package",
+    LiftFault.NOT_EVALUATED: "the changed package does not evaluate",
     LiftFault.DIFFERS: "the derivation differs",
-    LiftFault.NOT_THERE: "the attribute is not there",
-    LiftFault.ABSENT: "no part is in passthru",
-    LiftFault.HIDES: "a different attribute of the package has the name",
-    LiftFault.IN_PART: "an override reaches only some uses: the build still contains "
-    "the replaced package",
+    LiftFault.NOT_THERE: "the package lacks the attribute",
+    LiftFault.ABSENT: "passthru contains none of the parts",
+    LiftFault.HIDES: "another attribute of the package already has the name",
+    LiftFault.IN_PART: (
+        "an override reaches only some uses: the build still contains the "
+        "replaced package"
+    ),
     LiftFault.UNREACHED: "replacing a part has no effect on the build",
-    LiftFault.UNFOLLOWED: "an override of src or version does not reach what takes it "
-    "from the package",
+    LiftFault.UNFOLLOWED: "an override of src or version does not reach the part that uses it",
 }
 
 
 class LiftVerdict(Struct, frozen=True, kw_only=True):
-    """The verdict on a lift: its fault, None if it is right, and Nix's error if any."""
+    """The verdict on a lift: its fault (None if it is right), and Nix's error."""
 
     fault: LiftFault | None = None
     error: str | None = None
@@ -75,12 +76,12 @@ class LiftVerdict(Struct, frozen=True, kw_only=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether the lift may be right on a different system."""
+        """Whether the lift may be right on another system."""
         return self.fault is not None and self.fault.is_local
 
     @property
     def why(self) -> str:
-        """The reason against the lift, empty if there is none."""
+        """The reason against the lift; empty if it has none."""
         if self.fault is None:
             return ""
         error = f": {self.error}" if self.error is not None else ""

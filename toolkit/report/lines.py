@@ -17,7 +17,7 @@ class Tone(StrEnum):
 class Line(Struct, frozen=True, kw_only=True):
     """A line for people, without a line feed.
 
-    Its first `head` characters have the tone, all if None.
+    `head` is how many of its first characters have the tone; None means all.
     """
 
     text: str

@@ -1,6 +1,6 @@
-"""Pieces of Markdown.
+"""Parts of Markdown.
 
-Foreign text in it becomes harmless and short, without paths of this machine.
+Text from others becomes harmless and short, without paths of this machine.
 """
 
 import re
@@ -10,7 +10,7 @@ from itertools import cycle
 from toolkit.text import harmless
 
 WIDTH = 240
-"""The most characters of one line of foreign text."""
+"""The most characters of one line of text from others."""
 
 # Absolute paths, other than of places that are the same everywhere.
 _PRIVATE = re.compile(
@@ -28,7 +28,7 @@ _PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
 
 
 def cell(text: str) -> str:
-    """Return `text` for a cell of a Markdown table; what GitHub would link is code."""
+    """Return `text` for a cell of a Markdown table, without links."""
     flat = " ".join(text.split())
     return guarded(flat, str).replace("|", "\\|") or " "
 
@@ -47,7 +47,7 @@ def plain(text: str) -> str:
 
 
 def guarded(text: str, escape: Callable[[str], str]) -> str:
-    """Return one line of text with all words in code spans that GitHub would link.
+    """Return one line of text in which words that GitHub would link are code.
 
     A link to an issue, or a mention, would notify people there. `escape` makes the rest
     harmless.
@@ -67,14 +67,14 @@ def _escaped(text: str) -> str:
 def raw(text: str, *, width: int = WIDTH) -> str:
     """Return text for a code block: one line of at most `width` characters.
 
-    Paths of this machine are left out.
+    Omit paths of this machine.
     """
     flat = _PRIVATE.sub("…", harmless(" ".join(text[: 4 * width].split())))
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
 def unwrapped(text: str) -> str:
-    """Return Markdown with each paragraph on one line, since GitHub keeps line breaks.
+    """Return Markdown with each paragraph on one line; GitHub keeps line breaks.
 
     Code blocks, lists, tables and HTML stay the same.
     """

@@ -1,4 +1,4 @@
-"""The changes of `reach --fix` in the user's files, as a diff and as sentences."""
+"""Describe the changes that `reach --fix` makes, as a diff and as sentences."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,10 @@ from msgspec import Struct
 
 
 class Mended(Struct, frozen=True, kw_only=True):
-    """A file with its old and its new text, and the attributes that reach with that.
+    """A file with its old and new text, and the attributes that then reach.
 
-    `hashes` counts its new hashes. `link` is the link to it that the user named; it
-    `is_changed` if git knows another text.
+    `hashes` is the number of new hashes. `link` is the link to the file that the user
+    named. `is_changed` is true if git has another text.
     """
 
     file: Path
@@ -25,7 +25,7 @@ class Mended(Struct, frozen=True, kw_only=True):
 
 
 class Refused(Struct, frozen=True, kw_only=True):
-    """An override that is not changed, and why."""
+    """An override that unlet does not change, and why."""
 
     attribute: str
     reason: str
@@ -47,7 +47,7 @@ def diff(mended: Sequence[Mended]) -> Iterator[str]:
 def sentences(
     mended: Sequence[Mended], refused: Sequence[Refused], *, is_written: bool
 ) -> Iterator[str]:
-    """Yield a sentence about each file, and about each override that stays."""
+    """Yield a sentence about each file, and about each override that stays as it is."""
     for change in mended:
         yield f"{change.file}: {_change(change, is_written=is_written)}"
         if change.link is not None:
@@ -67,26 +67,33 @@ def overlay_sentences(
     *,
     is_written: bool,
 ) -> Iterator[str]:
-    """Yield a sentence about each overlay of unlet's, and what the user has to do."""
+    """Yield a sentence about each overlay of unlet, and what the user has to do."""
     for place in overlays:
         verb = "has" if is_written else "would have"
         yield f"{place}: {verb} the overlay that the change needs"
     for place in untracked:
-        yield f"a flake reads what Git knows: run git add {shlex.quote(str(place))}"
+        yield (
+            "a flake contains only files that Git knows: run git add "
+            f"{shlex.quote(str(place))}"
+        )
     for line in needed:
         yield f"put unlet's overlay before yours: {line}"
 
 
 def unhashed_sentence(place: str, reason: str) -> str:
-    """Return the sentence about a fake hash that stays."""
-    return f"{place}: the fake hash stays: {reason}"
+    """Return the sentence about a fake hash that remains."""
+    return f"{place}: the fake hash remains: {reason}"
 
 
 def _change(change: Mended, *, is_written: bool) -> str:
     verb = "is written" if is_written else "would change"
     plural = "" if change.hashes == 1 else "es"
     hashes = f"with {change.hashes} hash{plural} from Nix" if change.hashes else ""
-    aim = f"so that {_list(change.attributes)} reach" if change.attributes else ""
+    aim = (
+        f"so that the overrides of {_list(change.attributes)} reach"
+        if change.attributes
+        else ""
+    )
     return ", ".join(filter(None, (verb, hashes, aim)))
 
 

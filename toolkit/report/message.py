@@ -1,7 +1,7 @@
-"""Commit messages in upstream's form: compose them, and check them by the rules.
+"""Commit messages in upstream's form: write them, and check them.
 
 The rules are those that nixpkgs' CI enforces (ci/github-script/lint-commits.ts there),
-a limit of the subject's length, and what git itself asks for.
+a limit for the subject's length, and the requirements of git itself.
 """
 
 import re
@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 from toolkit.errors import ToolkitError, UsageError
 
 SUBJECT_WIDTH, BODY_WIDTH = 80, 72
-"""The most characters of a subject, and of a line of the body that has a space.
+"""The most characters of a subject, and of a line in the body that has a space.
 
-Upstream has no limit for a subject, and it names all packages of a file.
+Upstream has no limit for a subject that names all packages of a file.
 """
 _VERB_WIDTH = 40
-"""The characters after a prefix of any length: some attribute paths have over 50."""
+"""The most characters after a prefix of any length: attribute paths can be long."""
 
 _CONVENTIONAL = (
     *(
@@ -64,9 +64,9 @@ _SCISSORS = re.compile(r"^(?:---|diff -|Index: ).*", re.MULTILINE)
 def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
     """Return a message as git stores it: no trailing blanks, a final line feed.
 
-    The trailers, each `Key: value`, come last, as `git interpret-trailers` puts them:
-    into the body's last paragraph if that consists of trailers, else into a new one,
-    each once. Raise UsageError as `checked_trailers` does.
+    The trailers, each `Key: value`, come last, where `git interpret-trailers` puts
+    them: in the body's last paragraph if that consists of trailers, else in a new one.
+    Each occurs once. Raise UsageError as `checked_trailers` does.
     """
     lines = [line.rstrip() for line in f"{subject}\n\n{body}".split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
@@ -83,15 +83,15 @@ def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
 def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
     """Return trailers in git's form `Key: value`, each once.
 
-    Raise UsageError for a different form: more than one line, no key of letters, digits
-    and hyphens, no value.
+    Raise UsageError for another form: several lines, a key with other characters than
+    letters, digits and hyphens, or no value.
     """
     found: dict[str, str] = {}
     for trailer in trailers:
         match = _TRAILER.fullmatch(trailer.strip())
         if match is None or not match["value"] or not match["value"].isprintable():
             raise UsageError(
-                f"trailer: '{_line(trailer)}' is not of the form 'Key: value'"
+                f"trailer: '{_line(trailer)}' does not have the form 'Key: value'"
             )
         line = f"{match['key']}: {match['value']}"
         found.setdefault(line.casefold(), line)
@@ -101,7 +101,7 @@ def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
 def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> None:
     """Raise ToolkitError for an assistant's address without Assisted-by.
 
-    Trailers and `people`, by role, are searched.
+    It searches the trailers and the `people`, who have roles as keys.
     """
     if any(trailer.lower().startswith("assisted-by:") for trailer in trailers):
         return
@@ -113,8 +113,8 @@ def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> No
         if address is not None and address[1].lower() in _ASSISTANTS:
             kind = UsageError if subject == "trailer" else ToolkitError
             fact = (
-                "has an assistant's address; nixpkgs' CI closes a pull request "
-                "with one and without Assisted-by"
+                "is an assistant's address; nixpkgs' CI closes a pull request with "
+                "such an author unless it has an Assisted-by trailer"
             )
             raise kind(
                 f"{subject}: '{_line(text)}' {fact}",
@@ -127,30 +127,35 @@ def require_form(
 ) -> None:
     """Raise ToolkitError for the first rule that a message breaks.
 
-    `paths` are the files that the commit changes: `doc: …` is no conventional type for
-    one below `doc/`.
+    `paths` are the files that the commit changes: `doc: …` is allowed for files below
+    `doc/`.
     """
     segments = {part for path in paths for part in path.parts}
     types = "|".join(name for name in _CONVENTIONAL if name not in segments)
     longest = max(SUBJECT_WIDTH, subject.find(": ") + _VERB_WIDTH)
     rules = {
-        "is one for git rebase --autosquash": subject.startswith(_AUTOSQUASH),
-        "starts with a conventional type; nixpkgs wants the attribute or "
-        "module": re.match(rf"({types})!?(\(.*\))?!?:", subject),
-        "has no prefix such as 'forgejo: ' or 'nixos/forgejo: '": not _PREFIX.match(
+        "is meant for git rebase --autosquash": subject.startswith(_AUTOSQUASH),
+        (
+            "starts with a type, as in conventional commits; nixpkgs wants the attribute "
+            "or module"
+        ): re.match(rf"({types})!?(\(.*\))?!?:", subject),
+        "must begin with a prefix such as 'forgejo: ' or 'nixos/forgejo: '": not _PREFIX.match(
             subject
         ),
         "ends with a full stop": subject.endswith("."),
-        f"has {len(subject)} characters, more than {SUBJECT_WIDTH}": len(subject)
+        f"is {len(subject)} characters long, but may have at most {SUBJECT_WIDTH}": len(
+            subject
+        )
         > longest,
-        "has blanks around it, or characters that are not "
-        "printable": not subject.isprintable() or subject.strip() != subject,
+        "begins or ends with a space, or contains unprintable characters": not subject.isprintable()
+        or subject.strip() != subject,
     }
     if fact := next((fact for fact, is_broken in rules.items() if is_broken), None):
         raise ToolkitError(f"commit message: subject '{_line(subject)}': {fact}")
     if (end := _SCISSORS.search(body)) is not None:
         raise ToolkitError(
-            f"commit message: line '{_line(end[0])}': ends the message for git am"
+            "commit message: git am would end the message at the line '"
+            f"{_line(end[0])}'"
         )
 
 
@@ -167,7 +172,7 @@ def _trailers(message: str) -> tuple[str, ...]:
 
 
 def _line(text: str) -> str:
-    """Return a text as one line for a message, not too long."""
+    """Return a short form of a text, on one line, for a message."""
     flat = "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
         for letter in " ".join(text.split())

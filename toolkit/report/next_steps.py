@@ -1,4 +1,4 @@
-"""The last lines of a judgement: the packages to build, by whom, and with what result."""
+"""The last lines of a judgement: what to build, who maintains it, and the results."""
 
 import re
 from collections import defaultdict
@@ -16,8 +16,8 @@ from toolkit.text import counted, few
 class BuildPlace(Struct, frozen=True, kw_only=True):
     """The tree of a change for a command, and the name of this machine's system.
 
-    `tree` are words of nix-build, none if the tree is in no place. `review` is a
-    command of nixpkgs-review, "" if that is not installed, and `again` one of unlet.
+    `tree` are arguments of nix-build; none if no place has the tree. `review` is a
+    command of nixpkgs-review, "" if that is not installed; `again` is one of unlet.
     """
 
     tree: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ def command(plan: BuildPlan, place: BuildPlace) -> str:
 
 
 def _path(attribute: str) -> str:
-    """Return an attribute path as a word of a shell, with names quoted as Nix needs."""
+    """Return an attribute path as a shell word, with names quoted as Nix requires."""
     names = (
         name if re.fullmatch(r"[A-Za-z_][\w'-]*", name) else f'"{name}"'
         for name in attribute.split(".")
@@ -50,7 +50,7 @@ def _path(attribute: str) -> str:
 
 
 def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator[Line]:
-    """Yield the rebuilds, their labels, maintainers, and the command or its results."""
+    """Yield the rebuilds, labels and maintainers, and the command or its results."""
     if built := rebuilds(judgement):
         yield Line(text=f"rebuilds  {built}")
         yield Line(text=f"labels    {label_text(judgement)}")
@@ -62,7 +62,7 @@ def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator
         most = ", ".join(
             f"{each.attribute} ({each.named_by})" for each in plan.packages
         )
-        yield Line(text=f"most named, by so many files  {most}")
+        yield Line(text=f"most used, by this many files  {most}")
     if steps.cached is not None:
         yield Line(text=f"cached    {_cached(plan, steps.cached)}")
     for built_package in steps.builds:
@@ -74,7 +74,7 @@ def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator
 def rebuilds(judgement: Judgement) -> str:
     """Return the number of compared attributes that are built differently, by system.
 
-    Systems with the same numbers are named together.
+    Name systems with the same numbers together.
     """
     compared = judgement.compared
     systems: defaultdict[str, list[str]] = defaultdict(list)
@@ -90,9 +90,13 @@ def rebuilds(judgement: Judgement) -> str:
 
 
 def label_text(judgement: Judgement) -> str:
-    """Return upstream's labels, with a hint if the whole set was not compared."""
+    """Return upstream's labels, with a hint if only a part of the set was compared."""
     names = ", ".join(labels(judgement.plan, judgement.looked_at))
-    return names if judgement.everything else f"{names} (at least: --all counts all)"
+    return (
+        names
+        if judgement.everything
+        else f"{names} (at least; --all counts all of them)"
+    )
 
 
 def maintainers(judgement: Judgement) -> str:

@@ -1,6 +1,4 @@
-"""The text of a pull request: reason, change and proofs, in few words.
-
-Then nixpkgs' template.
+"""The text of a pull request: reason, change and proofs, then nixpkgs' template.
 
 The texts are data in patches/lift.toml or a similar file; each statement in them has a
 passed proof in the report. The evidence is in report.md, with the reason of each step.
@@ -29,14 +27,12 @@ _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 
 
 class StepText(Message, frozen=True, kw_only=True):
-    """A step by one `design`, `*` for any: its message, and a paragraph `why`.
+    """A step with one `design` (`*` for any): its message, and a paragraph `why`.
 
-    By default, that is the message's body.
-
-    `short` is the reason in a text about several steps, by default the same. `title` is
-    that of a pull request which makes this step with others; `usage` is a block of code
-    that works from then on, `price` is what the step costs, `motive` names where people
-    asked for the step.
+    `why` is by default the message's body. `short` is the reason in a text about
+    several steps, by default the same. `title` is that of a pull request that makes
+    this step together with others. `usage` is a block of code that works after the
+    step, `price` is what the step costs, and `motive` names where people asked for it.
     """
 
     name: str
@@ -93,9 +89,9 @@ def read(path: Path, kind: type[T], *, names: Mapping[str, str] | None = None) -
 class DraftFacts(Struct, frozen=True, kw_only=True):
     """The facts for a draft.
 
-    `added` is the commit after the series. `commits` are the ids of all commits, `base`
-    that of their parent. `template` is nixpkgs' own, empty if it is not on this
-    machine.
+    `added` is the commit after the series. `commits` are the ids of all commits, and
+    `base` is that of their parent. `template` is nixpkgs' own; it is empty if it is not
+    on this machine.
     """
 
     report: Report
@@ -106,7 +102,7 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
     base: Oid | None = None
 
     def passed(self, name: str) -> Proof | None:
-        """Return the proof of a name if it passed."""
+        """Return the proof of this name if it passed."""
         passed = (
             proof for proof in self.report.proofs if proof.status is Status.PASSED
         )
@@ -199,7 +195,7 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
 
 
 def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
-    """Yield the blocks of a text about the same change of several packages."""
+    """Yield the blocks of a text about the same change in several packages."""
     steps = packages[0].report.proposal.steps
     reasons = dict.fromkeys(
         facts.texts.step(step).paragraph for facts in packages for step in steps
@@ -238,7 +234,7 @@ def _comparison(packages: Sequence[DraftFacts]) -> str:
 
 
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
-    """Yield a line for each commit: its subject, and why it is there."""
+    """Yield a line for each commit: its subject, and its reason."""
     for number, (commit, text) in enumerate(
         zip(facts.report.proposal.commits, said, strict=True), start=1
     ):

@@ -1,4 +1,4 @@
-"""Reasons for another build, in the words of the package: in one line, or whole."""
+"""The reasons for another build in a package's own words, in one line or in full."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,12 +12,12 @@ MOST_LINES = 10
 
 
 def brief(reasons: Sequence[Reason]) -> str:
-    """Return the reasons in one line, without the lines of phases."""
+    """Return the reasons in one line, without the changed lines of phases."""
     return "; ".join(_of_package(reason, _brief(reason)) for reason in reasons)
 
 
 def whole(reasons: Sequence[Reason]) -> Iterator[str]:
-    """Yield the reasons with all members, values and lines, a line for each."""
+    """Yield the reasons with all members, values and lines, one line each."""
     for reason in reasons:
         if reason.form is Form.LINES:
             yield _of_package(reason, reason.name)
@@ -27,7 +27,7 @@ def whole(reasons: Sequence[Reason]) -> Iterator[str]:
 
 
 def changed_lines(reasons: Sequence[Reason]) -> Iterator[str]:
-    """Yield the first changed lines of each phase, and the number of the others."""
+    """Yield the first changed lines of each phase, and the number of the rest."""
     for reason in reasons:
         if reason.form is not Form.LINES:
             continue
@@ -63,7 +63,7 @@ def _brief(reason: Reason, *, most: int | None = _SHORT) -> str:
 
 
 def _few(texts: Sequence[str], most: int | None) -> str:
-    """Return texts in a line, of at most so many characters each."""
+    """Return texts on one line, each of at most so many characters."""
     if most is None:
         return ", ".join(texts)
     return few([_cut(text, most) for text in texts], _MEMBERS)

@@ -1,7 +1,7 @@
 """The report of a proposal: report.json, which can be read back, and report.md.
 
-A field may come without a new SCHEMA; one that goes, or has a new meaning, needs a new
-number. An overlay's is JSON.
+A new field needs no new SCHEMA; a field that goes or gets a new meaning does. The
+report of an overlay is JSON only.
 """
 
 import re
@@ -32,7 +32,7 @@ OVERLAY_SCHEMA = 1
 
 
 class WrittenSource(Struct, frozen=True, kw_only=True):
-    """The file's origin: the ids of its old content and commit, the user's words."""
+    """Where the file comes from: its old blob and commit, and the user's words."""
 
     origin: str
     blob: Oid
@@ -119,14 +119,14 @@ def outcome(result: Report | ToolkitError) -> dict[str, object]:
 
 
 def to_json(report: Report) -> bytes:
-    """Return report.json: UTF-8, sorted keys, seconds rounded to milliseconds."""
+    """Return report.json: UTF-8, sorted keys, and seconds rounded to milliseconds."""
     return documents.write(document(report))
 
 
 def from_json(content: bytes, *, name: str = "report.json") -> WrittenReport:
     """Read a document that `to_json` wrote. `name` is the file's name in messages.
 
-    Raise ToolkitError if it is not JSON, has a different schema, or a field is wrong.
+    Raise ToolkitError if it is not JSON, has another schema, or has a wrong field.
     """
     return documents.read_versioned(
         content, WrittenReport, schema=SCHEMA, document=name
@@ -181,7 +181,7 @@ _LOCAL = re.compile(r"(?<![\w.}:/])/(?!nix/store/|dev/null)[\w.]+/|--nixpkgs ")
 
 
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
-    """Return report.md: the proposal, its source, proofs with commands, more blocks."""
+    """Return report.md: the proposal, its source, and its proofs with commands."""
     blocks = [*_blocks(report), *background]
     return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 
@@ -253,7 +253,7 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _source_words(report: Report) -> list[str]:
-    """Return the options that name a source on any machine, by its commit if any."""
+    """Return the options that name a source on any machine, with its commit if any."""
     request, commit = report.request or SourceRequest(), report.proposal.source.commit
     named = _named(request)
     if named is None and request.file is not None:
@@ -273,7 +273,7 @@ def _source_words(report: Report) -> list[str]:
 def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
     """Yield the section of a proof.
 
-    Commands that stand in the section `shown_at` are not repeated.
+    Do not repeat commands that are in the section `shown_at`.
     """
     yield f"### {proof.name}: {proof.status}"
     yield proof.claim
@@ -285,7 +285,7 @@ def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
     if proof.evidence:
         yield fence(proof.evidence)
     if proof.commands and shown_at != proof.name:
-        yield f"To repeat it, run the commands of {shown_at}."
+        yield f"To repeat the proofs, run the commands in {shown_at}."
     elif proof.commands:
         yield "To repeat it:"
         yield fence(proof.commands, "sh")

@@ -1,4 +1,4 @@
-"""A difference in a sentence: one for each fact, with what of the attribute it is about."""
+"""Describe a difference in a sentence; each fact has one."""
 
 import json
 from collections import Counter
@@ -15,14 +15,11 @@ _MOST_TELLING = 4
 
 _TRIALS = {
     "plain": "with nothing changed",
-    "probe": "with one more variable",
+    "probe": "with nothing but one more variable",
     "check": "with doCheck = false",
 }
 
-_FETCH = (
-    "a fixed output among its inputs is made by a different derivation, and has the "
-    "same hash"
-)
+_FETCH = "one of its downloads now has another derivation, but the same hash"
 
 _SUBJECTS: Mapping[DifferencePlace, str] = {
     DifferencePlace.ALIAS: "the alias",
@@ -35,30 +32,28 @@ _SUBJECTS: Mapping[DifferencePlace, str] = {
     DifferencePlace.PARAMETER: "the argument {name}",
     DifferencePlace.PASSTHRU: "{name}",
     DifferencePlace.RESULT: "{name} with {names}",
-    DifferencePlace.SEEN: "{name} (old: …) sees {other}",
+    DifferencePlace.SEEN: "{name} (old: …) finds {other} in old",
 }
 
 _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.ANOTHER_PACKAGE: "is another package",
-    DifferenceFact.ANOTHER_TYPE: "is a {after} instead of a {before}",
-    DifferenceFact.ANOTHER_TYPE_SEEN: "as a {after} instead of a {before}",
+    DifferenceFact.ANOTHER_TYPE: "is a {after}, and was a {before}",
+    DifferenceFact.ANOTHER_TYPE_SEEN: "as a {after}, which was a {before}",
     DifferenceFact.ANOTHER_VALUE: "has a different value",
     DifferenceFact.ARGUMENT_RENAMED: "is now {other}, the package's new name",
     DifferenceFact.BUILT_DIFFERENTLY: "is built differently",
     DifferenceFact.CONFIGURED_DIFFERENTLY: "the machine is configured differently",
     DifferenceFact.DEFAULT_GONE: "no longer has a default",
     DifferenceFact.DEFAULT_NEW: "now has a default",
-    DifferenceFact.DROPPED: "is dropped with a message: {after}",
+    DifferenceFact.DROPPED: "was removed; its message is: {after}",
     DifferenceFact.EVALUATES_NOW: "evaluates now",
-    DifferenceFact.FAILED_AND_GONE: "is gone, and did not evaluate",
+    DifferenceFact.FAILED_AND_GONE: "was removed; it did not evaluate before",
     DifferenceFact.FAILS: "no longer evaluates",
     DifferenceFact.FETCH_OF_ARGUMENT: (
-        "{name} with {trial}: a fixed output is made by a different derivation, and "
-        "has the same hash"
+        "{name} with {trial}: a download now has another derivation, but the same hash"
     ),
     DifferenceFact.FETCH_OF_INPUT: (
-        "has the same output, and a fixed output among its inputs a different "
-        "derivation"
+        "has the same output, but one of its downloads has another derivation"
     ),
     DifferenceFact.GIVES_ANOTHER: "gives something else",
     DifferenceFact.GONE: "is gone",
@@ -67,55 +62,55 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
         "a hash in its file is one of {other}, which fetches something else"
     ),
     DifferenceFact.HASH_REWRITTEN: (
-        "has a different derivation and the same output: its hash is written "
-        "differently"
+        "has another derivation, but the same output: only the form of its hash changed"
     ),
-    DifferenceFact.KEEPS: "{name} keeps {names} now",
+    DifferenceFact.KEEPS: "{name} now keeps {names}",
     DifferenceFact.LOST: "is no longer there",
     DifferenceFact.MACHINE_NEW: "the new module configures the machine",
-    DifferenceFact.NAMES_SUBPACKAGES: "names {names} by --subpackage, as intended",
+    DifferenceFact.NAMES_SUBPACKAGES: "names {names} with --subpackage, as intended",
     DifferenceFact.NEW: "is new",
-    DifferenceFact.NEW_AND_FAILS: "is new, and does not evaluate",
-    DifferenceFact.NOT_NIX: "its file is no longer valid Nix",
+    DifferenceFact.NEW_AND_FAILS: "is new, but does not evaluate",
+    DifferenceFact.NOT_NIX: "its file is not valid Nix any more",
     DifferenceFact.NO_EFFECT: "no longer has an effect",
     DifferenceFact.NO_FUNCTION: "is no longer a function",
     DifferenceFact.NOW_HAS_EFFECT: "has an effect now",
     DifferenceFact.NOW_REACHES: "now reaches the derivation",
     DifferenceFact.OPENS_PORTS: "the firewall opens {names}",
     DifferenceFact.OPTION_GONE: (
-        "the option is gone: a configuration that sets it no longer evaluates"
+        "the option was removed: a configuration that sets it no longer evaluates"
     ),
-    DifferenceFact.OPTION_HIDDEN: "the manual no longer has the option, which exists",
+    DifferenceFact.OPTION_HIDDEN: "the option exists, but the manual no longer shows it",
     DifferenceFact.OPTION_NEW: "the option is new",
-    DifferenceFact.OPTION_REFUSED: "the option is refused: {other}",
+    DifferenceFact.OPTION_REFUSED: "Nix refuses the option: {other}",
     DifferenceFact.OPTION_RENAMED: "the option is now an alias of {other}",
     DifferenceFact.OUTPUTS_LOST: "has lost the output {names}",
-    DifferenceFact.POSITION_LOST: "meta.position is gone: nixpkgs' CI requests no "
-    "review",
-    DifferenceFact.POSITION_MOVED: "meta.position is in another file of the change",
+    DifferenceFact.POSITION_LOST: "meta.position is missing: nixpkgs' CI will request no review",
+    DifferenceFact.POSITION_MOVED: "meta.position names another file of the change",
     DifferenceFact.POSITION_OUTSIDE: (
-        "meta.position is in a file outside the change: CI requests other people's "
-        "reviews"
+        "meta.position names a file outside the change: CI requests reviews from "
+        "other people"
     ),
-    DifferenceFact.POINTS_ELSEWHERE: "was {name}, is now {other}",
+    DifferenceFact.POINTS_ELSEWHERE: "pointed to {name}, and now points to {other}",
     DifferenceFact.REACHES_NO_MORE: "no longer reaches the derivation",
     DifferenceFact.READS_MACHINE: (
-        "its changed lines read {names}, so the result may differ on another machine"
+        "its changed lines read {names}, so another machine may give another result"
     ),
     DifferenceFact.NOT_RECURSED: (
         "no longer has recurseForDerivations: Hydra and searches leave out its packages"
     ),
     DifferenceFact.RECURSES: (
-        "has recurseForDerivations now: Hydra and searches include its packages"
+        "now has recurseForDerivations: Hydra and searches include its packages"
     ),
-    DifferenceFact.RENAMED: "no longer is {other}: an overlay of {other} does not reach it",
-    DifferenceFact.RESULT_LOST: "what {name} gives has lost {names}",
-    DifferenceFact.SAYS: "the messages of throw, warn or trace in its file differ",
-    DifferenceFact.SCOPE_LOST: "is no longer a scope: {names} are gone",
-    DifferenceFact.SEEN_NEW: "{name} (old: …) sees {names} too",
-    DifferenceFact.SEEN_NO_MORE: "{name} (old: …) no longer sees {names}",
+    DifferenceFact.RENAMED: (
+        "is no longer the package {other}: an overlay of {other} does not reach it"
+    ),
+    DifferenceFact.RESULT_LOST: "the result of {name} lacks {names}",
+    DifferenceFact.SAYS: "the messages of throw, warn or trace in its file changed",
+    DifferenceFact.SCOPE_LOST: "is no longer a scope: it lacks {names}",
+    DifferenceFact.SEEN_NEW: "{name} (old: …) also finds {names} in old",
+    DifferenceFact.SEEN_NO_MORE: "{name} (old: …) no longer finds {names} in old",
     DifferenceFact.TESTS_END: "{names} no longer evaluates",
-    DifferenceFact.TESTS_FAIL: "{names} of {name} fails now",
+    DifferenceFact.TESTS_FAIL: "{names} of {name} now fails",
     DifferenceFact.TESTS_NOTHING: (
         "the script of tests.{names} no longer names the package"
     ),
@@ -123,14 +118,14 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.THROWS: "throws",
     DifferenceFact.THROWS_NOW: "throws now",
     DifferenceFact.TOOLS_DIFFER: (
-        "has a different derivation and the same output: the tools that fetch it differ"
+        "has another derivation, but the same output: other tools download it"
     ),
-    DifferenceFact.TYPE_NARROWER: "its type accepts less",
+    DifferenceFact.TYPE_NARROWER: "its type accepts fewer values",
 }
 
 
 def sentence(difference: Difference) -> str:
-    """Return what differs of an attribute, without the attribute and the values."""
+    """Return how an attribute differs, without naming the attribute and the values."""
     cause = difference.cause
     setting = f"with {cause.setting}:" if cause.setting else ""
     words = (setting, cause.within, _subject(cause), _predicate(difference))
@@ -138,7 +133,7 @@ def sentence(difference: Difference) -> str:
 
 
 def _subject(cause: Cause) -> str:
-    """Return what of the attribute a difference is about, "" for the attribute itself."""
+    """Return the part of the attribute that a difference is about; "" for all of it."""
     if cause.place is DifferencePlace.FETCH:
         return cause.name or "it"
     if cause.place is DifferencePlace.PARTS:
@@ -178,7 +173,7 @@ def members(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
     if signed:
         return few(signed, _MOST_MEMBERS)
     if not (is_set(old) and is_set(new)):
-        return "has a different order" if one != other else "differs"
+        return "has another order" if one != other else "differs"
     before, after = old.get("each", old), new.get("each", new)
     differ = [name for name in one if before.get(name) != after.get(name)]
     return f"differs in {few(differ)}" if differ else "differs"
@@ -202,7 +197,7 @@ def _would_differ(difference: Difference) -> str:
         for name in difference.cause.names
     ]
     what = f": {few(texts, _MOST_MEMBERS)}" if texts else ""
-    return f"its derivation throws, and would be built differently{what}"
+    return f"its derivation throws, and would be built in another way{what}"
 
 
 def _from_to(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
@@ -214,11 +209,11 @@ def _from_to(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
 def _refused(difference: Difference) -> str:
     reason = difference.cause.other
     where = " on this platform" if reason == "unsupported" else ""
-    return f"is refused by default now: it is {reason}{where}"
+    return f"is refused by default: it is now {reason}{where}"
 
 
 def _fetch_again(difference: Difference) -> str:
-    """Return the command that fetches again."""
+    """Return the command that downloads the source again."""
     cause = difference.cause
     attribute = ".".join(filter(None, (difference.attribute, cause.name)))
     return f"nix-build -A {attribute}{'' if cause.renamed else ' --check'}"
@@ -251,7 +246,7 @@ def _fetch_unnamed(difference: Difference) -> str:
 
 
 def _follows(difference: Difference) -> str:
-    """Return what an override of one attribute or argument reaches, or no longer does."""
+    """Return what an override newly reaches, or no longer reaches."""
     cause = difference.cause
     is_new = cause.fact is DifferenceFact.FOLLOWS
     reaches = "now reaches" if is_new else "no longer reaches"
@@ -259,7 +254,7 @@ def _follows(difference: Difference) -> str:
     if cause.trial in {"passthru", "tests"}:
         names = [f"{cause.trial}.{name}" for name in cause.names]
     if cause.trial == "passthru":
-        kept = "; a whole new passthru has to keep it" if is_new else ""
+        kept = "; a new passthru must contain it, too" if is_new else ""
         return f"{cause.name} of {', '.join(names)} {reaches} the derivation{kept}"
     how = "" if cause.trial == "tests" else f" {_with_another(cause.trial)}"
     return f"{cause.name}{how} {reaches} {', '.join(names)}"
@@ -268,8 +263,8 @@ def _follows(difference: Difference) -> str:
 def _source_follows_name(difference: Difference) -> str:
     cause = difference.cause
     return (
-        f"{cause.name} {_with_another(cause.trial)} changes src now: a fork or a "
-        "variant is fetched from elsewhere"
+        f"{cause.name} {_with_another(cause.trial)} now changes src: a fork or "
+        "variant is downloaded from elsewhere"
     )
 
 

@@ -1,4 +1,4 @@
-"""Render the sentences in `patches/`: a template has a macro for each of them."""
+"""Render the sentences in `patches/`; a template has a macro for each sentence."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -27,7 +27,7 @@ _NOUNS = {
     "website",
     "webui",
 }
-"""Names of parts that are nouns: one says "the frontend"."""
+"""Names of parts that are nouns, with which a sentence uses "the"."""
 
 MOST_LISTED = 4
 """The most names of a list in a sentence."""
@@ -52,12 +52,12 @@ class TextPart(Struct, frozen=True, kw_only=True):
 
 
 def sentence(template: str, macro: str, *arguments: object) -> str:
-    """Return what a macro of `patches/TEMPLATE.jinja` makes, on one line."""
+    """Return the result of a macro in `patches/TEMPLATE.jinja`, on one line."""
     return " ".join(block(template, macro, *arguments).split())
 
 
 def block(template: str, macro: str, *arguments: object) -> str:
-    """Return what a macro of `patches/TEMPLATE.jinja` makes, with its line breaks."""
+    """Return the result of a macro in `patches/TEMPLATE.jinja` with line breaks."""
     folder, _, name = template.rpartition("/")
     macros = _environment(folder).get_template(f"{name}.jinja").module
     return str(getattr(macros, macro)(*arguments))
@@ -86,7 +86,7 @@ def _environment(folder: str) -> "Environment":
 
 
 def agree(words: Sequence[object], one: str, many: str) -> str:
-    """Return the form that goes with the number of `words`."""
+    """Return the singular or plural form for the number of `words`."""
     return many if len(words) > 1 else one
 
 
@@ -97,7 +97,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def few(words: Sequence[str]) -> str:
-    """Return the words as `listed` does, all after the third as `others`."""
+    """Return the words as `listed` does, with all after the third as `others`."""
     if len(words) > MOST_LISTED:
         words = (*words[: MOST_LISTED - 1], "others")
     return listed(words)
@@ -118,5 +118,5 @@ def _article(part: TextPart) -> str:
 
 
 def capital(words: str) -> str:
-    """Return the beginning of a sentence; a part's own name keeps its form."""
+    """Return the beginning of a sentence with a capital letter; keep a part's name."""
     return f"T{words[1:]}" if words.startswith("the ") else words

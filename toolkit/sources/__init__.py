@@ -1,4 +1,4 @@
-"""Turn the user's source into the target's bytes and the tree around them.
+"""Turn the user's source into the bytes of the target and the tree around it.
 
 It distinguishes the kinds of sources, and compares the content with the known pins.
 """
@@ -24,7 +24,7 @@ _REMOTE = re.compile(
 
 
 TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
-"""Where nixpkgs has its template for pull requests."""
+"""The path of nixpkgs' template for pull requests."""
 
 
 def resolve(
@@ -40,12 +40,13 @@ def resolve(
     its directory (a slash at either end is ignored). `request.offline` forbids network
     access.
 
-    `request.nixpkgs` may be a lock file with `#NAME`, for a pin other than `nixpkgs`,
-    and a channel's or profile's directory that has nixpkgs one level down. A git clone
-    counts by its commit, not its worktree.
+    `request.nixpkgs` may also be a lock file with `#NAME`, for a pin other than
+    `nixpkgs`, or a directory of a channel or profile that has nixpkgs one level below.
+    In a git clone, the commit counts, not the worktree.
 
-    Raise UsageError for a `rev` of what is no git clone, ToolkitError if a source
-    cannot be read or fetched, or a known pin's file differs from the recorded one.
+    Raise UsageError for a `rev` of a source that is not a git clone. Raise ToolkitError
+    if a source cannot be read or fetched, or a known pin's file differs from the
+    recorded one.
     """
     upstream = patches.upstream()
     # Of a commit there is one checkout in the cache, which runs for other targets
@@ -62,10 +63,13 @@ def resolve(
     for pin in upstream.pins if target == upstream.file else ():
         blob = reading.blob_id(source.content)
         if pin.commit == source.commit and pin.blob not in {None, blob}:
-            fact = f"'{target}' is blob {blob.short}, recorded is {str(pin.blob)[:12]}"
+            fact = (
+                f"'{target}' is blob {blob.short}, but the record says "
+                f"{str(pin.blob)[:12]}"
+            )
             raise ToolkitError(
                 f"pin {pin.name}: {fact}",
-                hint="the record in patches/ or the source is wrong",
+                hint="either the record in patches/ or the source is wrong",
             )
     return source
 
@@ -116,9 +120,9 @@ def _named(
             f"--nixpkgs https://github.com/{flake[1]} --rev "
             f"{quote(flake[2] or rev or 'BRANCH')}"
         )
-        raise ToolkitError(f"{name}: flake references are not read", hint=hint)
+        raise ToolkitError(f"{name}: unlet cannot read a flake reference", hint=hint)
     hint = (
-        "a directory, a git URL, '<nixpkgs>', a flake.lock, an npins "
+        "name a directory, a git URL, '<nixpkgs>', a flake.lock, an npins "
         "sources.json, or specimen"
     )
     raise ToolkitError(
@@ -146,8 +150,8 @@ def _locked(path: Path, entry: str, wanted: commits.Wanted, *, pinned: bool) -> 
             or re.fullmatch(r"[0-9a-f]{40}", locked.rev) is None
         ):
             raise ToolkitError(
-                f"{path}: input '{entry}' is not pinned by its content, or not in the "
-                "store"
+                f"{path}: input '{entry}' has no hash that pins its content, or is "
+                "not in the store"
             )
     match locked:
         case locks.AtCommit():
@@ -168,6 +172,6 @@ def _locked(path: Path, entry: str, wanted: commits.Wanted, *, pinned: bool) -> 
 def _refuse_rev(rev: str | None, what: str) -> None:
     if rev is not None:
         raise UsageError(
-            f"--rev: cannot be combined with {what}",
-            hint="it names a commit of a git clone or a git URL",
+            f"--rev: does not apply to {what}",
+            hint="--rev names a commit of a git clone or a git URL",
         )

@@ -1,7 +1,7 @@
 """A change of nixpkgs by anyone: a patch, a pull request, commits, or edits.
 
 `read` returns the tree that the change applies to, and the files of each of its steps
-before and after. This module knows no package, and lays out no step as a tree.
+before and after. This module knows no package, and writes no step as a tree.
 """
 
 import os
@@ -28,7 +28,7 @@ _RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")
 _MAIN = ("master", "main")
 _PULLS = "pulls"
 MOST = 16 << 20
-"""The longest file that anybody edits by hand; all-packages.nix had 1.5 MB."""
+"""The size of the longest file that people edit by hand, in bytes."""
 
 
 class PullRef(Struct, frozen=True, kw_only=True):
@@ -48,8 +48,8 @@ class ChangeRequest(Struct, frozen=True, kw_only=True):
 
     `rev` is a commit, meaning all commits since the main branch, or a range `A..B`.
     Without any of the three, the change is everything uncommitted in the clone. `clone`
-    is any directory in it. A pull request that it lacks comes from `remote`, by default
-    nixpkgs.
+    is any directory in it. unlet fetches a pull request that the clone lacks from
+    `remote`, by default nixpkgs.
     """
 
     patch: Path | None = None
@@ -61,7 +61,7 @@ class ChangeRequest(Struct, frozen=True, kw_only=True):
 
 
 class FileEdit(Struct, frozen=True, kw_only=True):
-    """A file before and after; None if it does not exist."""
+    """A file before and after a change; None if it does not exist."""
 
     path: PurePosixPath
     before: TreeFile | None
@@ -87,8 +87,8 @@ class ChangeStep(Struct, frozen=True, kw_only=True):
 class Change(Struct, frozen=True, kw_only=True):
     """A change of a whole nixpkgs, in steps.
 
-    `source` names the base for `sources.resolve`, `base` is its whole tree. `warnings`
-    are lines about surprises.
+    `source` names the base for `sources.resolve`, and `base` is its whole tree.
+    `warnings` are lines about surprises for the user.
     """
 
     subject: str
@@ -107,7 +107,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class ChangedFile(Struct, frozen=True, kw_only=True):
     """A file of a change: its nixpkgs before, its content after, and a diff.
 
-    `others` are the other files of the change.
+    `others` are the paths of the other files that change.
     """
 
     source: Source
@@ -167,10 +167,10 @@ def read_file(
             {edit.path: edit for edit in held.steps[-1].edits},
         )
         if target not in edits or edits[target].before is None:
-            raise ToolkitError(f"{target}: is not changed by {subject}")
+            raise ToolkitError(f"{target}: {subject} does not change this file")
         file = edits[target].after
         if file is None:
-            raise ToolkitError(f"{target}: is taken away by {subject}")
+            raise ToolkitError(f"{target}: {subject} deletes this file")
         source = resolve(held.asked, target=target, sparse=sparse, progress=progress)
         after, others = file.content, tuple(edits)
         diff = mailing.series(
@@ -185,7 +185,7 @@ def read_file(
 
 
 class _Held(Struct, frozen=True, kw_only=True):
-    """A change in a clone: the commit that it is for, and its steps."""
+    """A change in a clone: the commit that it applies to, and its steps."""
 
     subject: str
     source: Source
@@ -193,7 +193,7 @@ class _Held(Struct, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> SourceRequest:
-        """The base as `sources.resolve` understands it."""
+        """The base as a request for `sources.resolve`."""
         return SourceRequest(
             nixpkgs=str(self.source.directory),
             rev=str(self.source.commit),
@@ -259,7 +259,7 @@ def one_file(
 
 
 def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _Held:
-    """Read a pull request from the clone at hand, else fetch both of its commits."""
+    """Read a pull request from the clone, or fetch both of its commits."""
     subject = " ".join([f"#{pull.number}", *pull.title.split()])
     if (found := _in_clone(pull, request.clone, subject)) is not None:
         return found
@@ -269,7 +269,9 @@ def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _He
             f"git -C {quote(str(request.clone))} fetch REMOTE "
             f"{quote(f'{name}:refs/{name}')}"
         )
-        raise ToolkitError(f"{request.clone}: has nothing of #{pull.number}", hint=hint)
+        raise ToolkitError(
+            f"{request.clone}: this clone has no commits of #{pull.number}", hint=hint
+        )
     repository = _fetched(
         request.remote or patches.upstream().remote, pull.base, pull.head, progress
     )
@@ -277,7 +279,7 @@ def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _He
 
 
 def _in_clone(pull: PullRef, directory: Path, subject: str) -> _Held | None:
-    """Return a pull request from a clone, None if that lacks one of its commits."""
+    """Return a pull request from a clone, or None if the clone lacks a commit of it."""
     try:
         top = _top(directory)
         known = clones.branches(top, _upstream())
@@ -294,7 +296,7 @@ def _in_clone(pull: PullRef, directory: Path, subject: str) -> _Held | None:
 
 
 def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
-    """Return a repository of the cache with two commits and all their files."""
+    """Return a repository in the cache with two commits and all their files."""
 
     def make(into: Path) -> None:
         progress.step(
@@ -312,7 +314,7 @@ def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
 
 
 def _from_rev(top: Path, rev: str) -> _Held:
-    """Read a range, each commit a step, or all since the main branch."""
+    """Read a range with each commit as a step, or all commits since the main branch."""
     if (ends := _RANGE.fullmatch(rev)) is None:
         head = reading.locate(top, rev)
         known = clones.branches(top, _upstream())
@@ -324,13 +326,13 @@ def _from_rev(top: Path, rev: str) -> _Held:
     )
     parted = history.common_ancestor(one.repository, one.commit, other.commit)
     if parted is None:
-        hint = "a shallow clone may lack it: git fetch --deepen"
-        raise ToolkitError(f"{top}: '{rev}' has no common commit", hint=hint)
+        hint = "a shallow clone may lack it: run git fetch --deepen"
+        raise ToolkitError(f"{top}: '{rev}' and the base share no commit", hint=hint)
     return _between(top, one.repository, parted, other.commit, rev)
 
 
 def _left(known: clones.Branches, head: Oid) -> Oid:
-    """Return where a commit left the main branch, or its parent if it is there."""
+    """Return the commit at which a commit left the main branch, or its parent."""
     main = next(filter(None, map(known.commits.get, _MAIN)), None)
     found = (
         history.common_ancestor(known.repository, main, head)
@@ -343,8 +345,8 @@ def _left(known: clones.Branches, head: Oid) -> Oid:
         return reading.locate(known.repository, f"{head}~1").commit
     except ToolkitError as error:
         raise ToolkitError(
-            f"{head.short}: has no parent here to compare it with",
-            hint="name a range A..B; in a shallow clone, run git fetch --deepen=1",
+            f"{head.short}: the clone has no parent of this commit to compare it with",
+            hint="name a range A..B, or, in a shallow clone, run git fetch --deepen=1",
         ) from error
 
 
@@ -352,7 +354,7 @@ def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) ->
     commits = history.commits(repository, base, head)
     merge = next((commit for commit in commits if commit.merges), None)
     if merge is not None:
-        hint = "rebase it, or name a range without it"
+        hint = "rebase the branch, or name a range without this commit"
         raise ToolkitError(
             f"{top}: {merge.commit.short} is a merge commit ('{merge.subject}')",
             hint=hint,
@@ -366,7 +368,9 @@ def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) ->
         for each in commits
     ]
     if not steps or not steps[-1].edits:
-        raise ToolkitError(f"{top}: '{subject}' changes nothing since {base.short}")
+        raise ToolkitError(
+            f"{top}: '{subject}' changes nothing compared with {base.short}"
+        )
     source = _at(top, repository, base, name=base.short)
     return _Held(subject=subject, source=source, steps=tuple(steps))
 
@@ -381,8 +385,7 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
     ]
     if modules:
         raise ToolkitError(
-            f"{head.short}: '{modules[0]}' is a submodule, which has nothing to "
-            "evaluate"
+            f"{head.short}: '{modules[0]}' is a submodule, which Nix cannot evaluate"
         )
     sides = (entry for _, *entries in listed for entry in entries)
     wanted = [str(entry.blob) for entry in sides if entry is not None]
@@ -404,7 +407,7 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
 
 
 def _uncommitted(top: Path) -> _Held:
-    """Read what is not committed, new files that git does not ignore included."""
+    """Read the uncommitted changes, and new files that git does not ignore."""
     located = reading.locate(top)
     # It refuses a worktree that is elsewhere, before git looks for new files there.
     changed = history.changed(top)
@@ -412,8 +415,8 @@ def _uncommitted(top: Path) -> _Held:
     new = (PurePosixPath(os.fsdecode(name)) for name in listed.split(b"\0") if name)
     paths = dict.fromkeys((*changed, *new))
     if not paths:
-        hint = "'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
-        raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)
+        hint = "run 'unlet check REV' for a commit, or 'unlet check DIR' for a proposal"
+        raise ToolkitError(f"{top}: has no uncommitted changes", hint=hint)
     entries = {
         entry.path: entry
         for entry in reading.entries(located.repository, located.commit, [*paths])
@@ -454,12 +457,12 @@ def _edits(
 
 
 def _there(root: Path, path: PurePosixPath) -> TreeFile | None:
-    """Return a file of a tree, None if there is none.
+    """Return a file of a tree, or None if it does not exist.
 
-    Raise ToolkitError if a link leads out of the tree to it.
+    Raise ToolkitError if a link points outside the tree.
     """
     if inside.leads_out(root, path.parent):
-        raise ToolkitError(f"{path}: a link leads out of the tree")
+        raise ToolkitError(f"{path}: a link points outside the tree")
     if inside.link(root, path) is None and (
         inside.is_directory(root, path) or not inside.exists(root, path)
     ):
@@ -468,7 +471,7 @@ def _there(root: Path, path: PurePosixPath) -> TreeFile | None:
 
 
 def _top(directory: Path) -> Path:
-    """Return the top of the clone that a directory is in."""
+    """Return the top directory of the clone around a directory."""
     absolute = directory.absolute()
     top = next(
         (above for above in (absolute, *absolute.parents) if (above / ".git").exists()),
@@ -476,8 +479,8 @@ def _top(directory: Path) -> Path:
     )
     if top is None and not reading.is_repository(absolute):
         raise UsageError(
-            f"{directory}: is not in a git clone",
-            hint="--git-dir names a clone; --patch FILE --nixpkgs DIR judges a patch",
+            f"{directory}: is not inside a git clone",
+            hint="name a clone with --git-dir, or use --patch FILE --nixpkgs DIR",
         )
     return top or absolute
 

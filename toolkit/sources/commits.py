@@ -1,4 +1,4 @@
-"""Commits of a clone, a remote or a release: written out once to the cache.
+"""Commits of a clone, a remote or a release, written to the cache once.
 
 A cache entry has the files in `tree/`, and `entry.json`, which lists them.
 """
@@ -51,8 +51,8 @@ class _Entry(Struct, frozen=True, kw_only=True):
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     """Return the source at `rev`, a commit id or a ref, of the remote `url`.
 
-    A name is resolved each time. Raise ToolkitError if the remote must not be
-    contacted, or does not answer.
+    Look up a name each time. Raise ToolkitError if the network is forbidden or the
+    remote does not answer.
     """
     reading.check_rev(rev)
     if re.fullmatch(r"[0-9a-f]{40}", rev):
@@ -69,9 +69,13 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
 
 def _require_network(url: str, name: str, wanted: Wanted) -> None:
     if wanted.offline:
-        hint = "run it once without --offline, or name a commit that is in the cache"
+        hint = (
+            "run the command once without --offline, or name a commit that is in "
+            "the cache"
+        )
         raise ToolkitError(
-            f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint
+            f"{without_passwords(url)}: '{name}' can be looked up only online",
+            hint=hint,
         )
 
 
@@ -80,13 +84,16 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
 
     `origin` describes it for people.
 
-    Raise ToolkitError if it is not cached and the network is forbidden, if the fetch
-    fails, or if it lacks the target.
+    Raise ToolkitError if the commit is not cached and the network is forbidden, if the
+    fetch fails, or if the commit lacks the target.
     """
 
     def locate(directory: Path) -> Located:
         if wanted.offline:
-            hint = "run it once without --offline; 'unlet cache list' lists the entries"
+            hint = (
+                "run the command once without --offline; 'unlet cache list' "
+                "lists the cache"
+            )
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
         fetching.fetch(url, commit, directory, wanted.paths)
@@ -146,7 +153,7 @@ def _read(directory: Path) -> _Entry:
 
 
 def _is_whole(directory: Path, wanted: Wanted) -> bool:
-    """Return whether an entry has the wanted paths, and each file as written."""
+    """Return whether an entry has the wanted paths, and each file is as written."""
     try:
         entry = _read(directory)
         return {*map(str, wanted.paths)} <= {*entry.paths} and all(
@@ -161,8 +168,8 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     """Request the commit from which the release with the tarball `url` was made.
 
     `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it: a commit id
-    that begins with ABBREVIATION. Raise UnreachableError without an answer,
-    ToolkitError for any other answer.
+    that begins with ABBREVIATION. Raise UnreachableError if the server does not answer,
+    and ToolkitError for any other answer.
     """
     _require_network(url, "git-revision", wanted)
     # A quarter of a second that only this needs.
@@ -184,9 +191,12 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     said = body.decode(errors="replace").strip()
     if not answer.ok or not re.fullmatch(r"[0-9a-f]{40}", said):
         raise ToolkitError(
-            f"{shown}: contains no commit id (HTTP status {answer.status_code})"
+            f"{shown}: the answer contains no commit id (HTTP status "
+            f"{answer.status_code})"
         )
     short = re.search(r"\.([0-9a-f]{7,40})/git-revision$", place)
     if short is not None and not said.startswith(short[1]):
-        raise ToolkitError(f"{shown}: says {said[:12]}, the release's name {short[1]}")
+        raise ToolkitError(
+            f"{shown}: names the commit {said[:12]}, but the release names {short[1]}"
+        )
     return Oid(said)

@@ -1,7 +1,7 @@
 """Sources on this machine: a file, a directory, a clone, `<nixpkgs>`, the specimen.
 
-unlet writes to none of them. A clone counts by its commit, not its worktree, because a
-patch series applies to a commit. A warning names uncommitted changes of the target.
+unlet writes to none of them. In a clone, the commit counts, not the worktree, because a
+patch series applies to a commit. A warning tells if the target has uncommitted changes.
 """
 
 from contextlib import suppress
@@ -52,9 +52,9 @@ def directory_source(given: Path, wanted: Wanted) -> Source:
             (given / lock for lock in locks if inside.is_file(given, lock)), None
         )
         hint = (
-            f"to use its pinned nixpkgs: --nixpkgs {quote(str(lock))}"
+            f"to use the nixpkgs that it pins: --nixpkgs {quote(str(lock))}"
             if lock is not None
-            else "a nixpkgs tree has that file"
+            else "a nixpkgs tree contains that file"
         )
         raise ToolkitError(f"{given}: has no '{wanted.target}'", hint=hint)
     content = inside.read(root, wanted.target)
@@ -71,9 +71,7 @@ def directory_source(given: Path, wanted: Wanted) -> Source:
 def clone_source(directory: Path, rev: str | None, wanted: Wanted) -> Source:
     """Return a commit of a clone, a worktree or a bare repository as a source.
 
-    `rev` None means HEAD.
-
-    Its files are written to the cache.
+    `rev` None means HEAD. Write the files to the cache.
     """
     located = reading.locate(directory, rev or "HEAD")
 
@@ -106,16 +104,13 @@ def find_in_nix_path(name: str) -> Path:
                 ).text
             )
         except CommandError as error:
-            if "was not found in the Nix search path" in error.stderr:
+            if "is not in the Nix search path" in error.stderr:
                 raise
         return Path(process.run(("nix-instantiate", *search), env=named).text)
     except CommandError as error:
-        hint = (
-            f"NIX_PATH has no such entry; add {name}=DIRECTORY to it, or name the "
-            "directory itself"
-        )
+        hint = f"add {name}=DIRECTORY to NIX_PATH, or name the directory itself"
         raise ToolkitError(
-            f"<{name}>: is not found: {reading.fact(error.stderr)}", hint=hint
+            f"<{name}>: cannot be found: {reading.fact(error.stderr)}", hint=hint
         ) from error
 
 
@@ -130,16 +125,16 @@ def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, 
         return ()
     return (
         (
-            f"{directory / wanted.target}: has uncommitted changes, which are "
-            f"ignored; commit them to include them"
+            f"{directory / wanted.target}: has uncommitted changes, which unlet "
+            "ignores; commit them to include them"
         ),
     )
 
 
 def _version(root: Path) -> str:
-    """Return the version that a tree says of itself.
+    """Return the version that a tree states.
 
-    `.version` is in every nixpkgs, its suffix in channels.
+    Each nixpkgs has `.version`; a channel also has its suffix.
     """
     names = (".version", ".version-suffix")
     with suppress(ToolkitError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Lock files: which nixpkgs a flake.lock or npins' sources.json pins.
+"""Lock files: find the nixpkgs that a flake.lock or a sources.json of npins pins.
 
 The formats: "Lock files" in the Nix manual's page on flakes, and src/ of npins
 (versions 3 to 7).
@@ -52,14 +52,20 @@ Locked = AtCommit | AtPath | AtRelease
 
 
 class _Node(Struct, frozen=True, kw_only=True):
-    """An input of a flake: a name of another node, or the way to one from the root, by the names of its own inputs."""
+    """An input of a flake: a node's name, or the names that lead to it from the root.
+
+    Each of these names is an input of the node before.
+    """
 
     inputs: dict[str, str | tuple[str, ...]] | None = None
     locked: dict[str, Any] | None = None
 
 
 class _File(Struct, frozen=True, kw_only=True):
-    """A flake.lock has `nodes` and their `root`, npins' sources.json has `pins`."""
+    """A lock file.
+
+    A flake.lock has `nodes` and their `root`; a sources.json of npins has `pins`.
+    """
 
     root: str = ""
     nodes: dict[str, _Node] | None = None
@@ -67,10 +73,10 @@ class _File(Struct, frozen=True, kw_only=True):
 
 
 def read(path: Path, name: str = "nixpkgs") -> Locked:
-    """Return the lock file's pin `name`: the root flake's input, or the npins entry, of that name.
+    """Return the lock file's pin `name`.
 
-    Raise ToolkitError if the file is not a lock file or lacks the name, or the pin's
-    kind holds no nixpkgs.
+    It is the root flake's input, or the npins entry, of that name. Raise ToolkitError
+    if the file is not a lock file or lacks the name, or if the pin cannot be a nixpkgs.
     """
     hint = (
         "--nixpkgs takes a directory, a flake.lock or npins' sources.json; use "
@@ -79,14 +85,17 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
     try:
         lock = documents.read(files.read(path), _File, document=str(path))
     except documents.BrokenError:
-        raise ToolkitError(f"{path}: is not a lock file: not JSON", hint=hint) from None
+        raise ToolkitError(
+            f"{path}: is not a lock file: it is not JSON", hint=hint
+        ) from None
     if lock.nodes is not None:
         locked = _node(
             lock.nodes, _follow(lock.nodes, lock.root, (name,), path), path
         ).locked
         if locked is None:
             raise ToolkitError(
-                f"{path}: input '{name}' is not locked", hint="nix flake lock"
+                f"{path}: the lock file has no entry for input '{name}'",
+                hint="nix flake lock",
             )
         found, content = (
             _input(locked, path, f"{path}: input '{name}'"),
@@ -95,7 +104,7 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
         return replace(found, content=content) if isinstance(content, str) else found
     if lock.pins is None:
         raise ToolkitError(
-            f"{path}: is neither a flake.lock nor npins' sources.json", hint=hint
+            f"{path}: is neither a flake.lock nor a sources.json of npins", hint=hint
         )
     if name not in lock.pins:
         raise _absent(path, "pin", name, lock.pins)
@@ -125,13 +134,15 @@ def _input(locked: Mapping[str, Any], path: Path, place: str) -> Locked:
             return _tarball(url, place)
         case _:
             raise _unknown(
-                place, locked, "github, git, path, tarball, indirect (nixpkgs alone)"
+                place,
+                locked,
+                "use github, git, path, tarball, or (for nixpkgs alone) indirect",
             )
 
 
 def _node(nodes: Mapping[str, _Node], name: str, path: Path) -> _Node:
     if name not in nodes:
-        raise ToolkitError(f"{path}: has no node '{name}'")
+        raise ToolkitError(f"{path}: lacks the node '{name}' that another node names")
     return nodes[name]
 
 
@@ -142,7 +153,7 @@ def _follow(
     path: Path,
     depth: int = 0,
 ) -> str:
-    """Return the name of the node that the inputs `names` lead to, one after the other, from the root."""
+    """Return the name of the node that the inputs `names` lead to from the root."""
     if depth > len(nodes):
         raise ToolkitError(f"{path}: input '{'/'.join(names)}' follows itself")
     node = root
@@ -174,7 +185,9 @@ def _pin(pin: Mapping[str, Any], place: str) -> Locked:
             return _tarball(url, place)
         case _:
             raise _unknown(
-                place, pin, "Git and GitRelease of GitHub or a URL, Channel, Tarball"
+                place,
+                pin,
+                "use Git or GitRelease of GitHub or a URL, Channel, or Tarball",
             )
 
 
@@ -189,12 +202,12 @@ def _absent(
 
 
 def _unknown(place: str, pin: Mapping[str, Any], known: str) -> ToolkitError:
-    fact = f"is of no known type, or lacks a field: '{pin.get('type')}'"
+    fact = f"has an unknown type, or lacks a field: '{pin.get('type')}'"
     return ToolkitError(f"{place}: {fact}", hint=f"known are {known}")
 
 
 def _url(url: str, place: str) -> RemoteUrl:
-    """Return a URL that the lock file has; raise ToolkitError for a protocol of others."""
+    """Return the URL in a lock file; raise ToolkitError for any other protocol."""
     try:
         return RemoteUrl(url, protocols=STRANGERS)
     except ToolkitError as error:
@@ -202,7 +215,7 @@ def _url(url: str, place: str) -> RemoteUrl:
 
 
 def _tarball(url: str, place: str) -> Locked:
-    """Return the commit that a tarball's URL holds, or the release that it is from."""
+    """Return the commit in a tarball's URL, or the release that it belongs to."""
     try:
         parts = urlsplit(url)
     except ValueError:

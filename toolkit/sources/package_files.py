@@ -1,6 +1,6 @@
-"""Which file of nixpkgs a package is in, and which package is in a file.
+"""Find the file of a package, and the package of a file.
 
-By text alone: by pkgs/by-name, and by the calls in package sets.
+The text alone decides: pkgs/by-name, and the calls in package sets.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _DIRECTORIES = {
     ),
 }
 _FURTHER = 2
-"""So many files lead from a package set to a file."""
+"""How many files may lie between a package set and the file that it calls."""
 
 _MOST = 8 << 20
-"""The bytes of a package set."""
+"""How many bytes of a package set are read."""
 
 _NAME = r"[A-Za-z_][\w'-]*"
 _PATH = re.compile(r"\.{1,2}/[\w./+-]+")
@@ -69,7 +69,7 @@ def has_let(content: bytes) -> bool:
 
 
 def by_name_file(package: str) -> PurePosixPath:
-    """Return the file that a package has in pkgs/by-name."""
+    """Return the file of a package in pkgs/by-name."""
     return BY_NAME / package[:2].lower() / package / "package.nix"
 
 
@@ -83,7 +83,7 @@ def by_name(file: str | PurePosixPath) -> str | None:
 
 
 def is_package(file: str | PurePosixPath) -> bool:
-    """Return whether pkgs/by-name calls the file as a package."""
+    """Return whether pkgs/by-name calls this file as a package."""
     match str(file).split("/"):
         case ["pkgs", "by-name", _, _, "package.nix"]:
             return True
@@ -97,7 +97,7 @@ def called_paths(text: str) -> list[str]:
 
 
 def bound_value(text: str, package: str) -> str | None:
-    """Return the line on which a package set binds a package, from the `=`, or None."""
+    """Return the value of a package in a package set, from the `=`, or None."""
     bound = re.search(rf"^ *{re.escape(package)} *=(.*)", text, re.MULTILINE)
     return bound[1] if bound is not None else None
 
@@ -109,7 +109,7 @@ def called_path(value: str) -> str | None:
 
 
 def called_files(path: str) -> list[PurePosixPath]:
-    """Return the files that a call in all-packages.nix may mean by a path."""
+    """Return the files that a path in all-packages.nix may refer to."""
     place = PurePosixPath(normpath(TOP / path))
     if place.suffix == ".nix":
         return [place]
@@ -117,16 +117,16 @@ def called_files(path: str) -> list[PurePosixPath]:
 
 
 class CalledNames(Struct, frozen=True, kw_only=True):
-    """Package names by text: the attribute path that calls each file or directory.
+    """The attribute path that calls each file or directory, found in the text.
 
-    `same` maps an attribute of the outermost set to the attribute that it equals.
+    `same` maps an attribute of the outermost set to an attribute that equals it.
     """
 
     called: Mapping[PurePosixPath, str]
     same: Mapping[str, str]
 
     def package(self, file: PurePosixPath) -> str:
-        """Return the likeliest attribute path of a file's package, maybe a guess."""
+        """Return the likeliest attribute path of a file's package, perhaps a guess."""
         if (known := self.known(file)) is not None:
             return known
         around = (self.called[path] for path in file.parents if path in self.called)
@@ -140,7 +140,7 @@ class CalledNames(Struct, frozen=True, kw_only=True):
         """Return the attribute path of a file's package by place or call, or None.
 
         A file in pkgs/by-name has the name of its directory, even if a set calls it by
-        another one. One further below a directory that is called may be of any package.
+        another name. A file deeper below a called directory may belong to any package.
         """
         if is_package(file):
             return by_name(file)
@@ -156,8 +156,8 @@ class CalledNames(Struct, frozen=True, kw_only=True):
     ) -> Iterator[str]:
         """Yield possible attribute paths of a file's package, the likeliest first.
 
-        They come from its place, and from files that name it: package sets, and files
-        in the directories around it.
+        They come from its directory, and from files that mention it: package sets, and
+        files in the directories around it.
         """
         own = self.package(file)
         yield own
@@ -185,7 +185,7 @@ class CalledNames(Struct, frozen=True, kw_only=True):
         return [*packages, *self.called.values()]
 
     def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
-        """Return a package's files and directories, none for an unknown name."""
+        """Return the files and directories of a package; none for an unknown name."""
         directory = by_name_file(package).parent
         own = [directory] if inside.is_directory(root, directory) else []
         called = (path for path, name in self.called.items() if name == package)
@@ -193,7 +193,7 @@ class CalledNames(Struct, frozen=True, kw_only=True):
 
 
 def called_names(root: Path) -> CalledNames:
-    """Read the package sets of the tree at `root`; missing sets are skipped."""
+    """Read the package sets of the tree at `root`; skip missing ones."""
     called: dict[PurePosixPath, str] = {}
     same: dict[str, str] = {}
     for name, prefix in _SETS.items():
@@ -215,12 +215,12 @@ def _stem(file: PurePosixPath) -> str:
 
 
 def _called_as(file: PurePosixPath) -> set[PurePosixPath]:
-    """Return the paths by which a file is called: its own, its directory's."""
+    """Return the paths that call a file: its own, or its directory's."""
     return {file, file.parent} if file.name == "default.nix" else {file}
 
 
 def _text(root: Path, path: PurePosixPath) -> str:
-    """Return the text of a file, "" if it cannot be read."""
+    """Return the text of a file, or "" if it cannot be read."""
     with suppress(ToolkitError):
         return inside.read(root, path, most=_MOST).decode(errors="replace")
     return ""

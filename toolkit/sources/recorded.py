@@ -1,7 +1,7 @@
-"""A record on this machine of the source that a report was made from.
+"""A record on this machine of the source for which a report was written.
 
-A report may be anyone's: the places in it are shown, and never read. A place counts if
-a run here wrote the report.
+A report may be anyone's, so unlet shows the paths in it but never reads them. A path
+counts only if a run on this machine wrote the report.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ def record(report: bytes, source: Source, request: SourceRequest) -> None:
 
 
 def find(report: bytes) -> SourceRequest | None:
-    """Return the source of a report.json, None if no run on this machine wrote it."""
+    """Return the source of a report.json; None if no run on this machine wrote it."""
     content = default_cache().read(_KIND, _key(report), _NAME)
     return (
         documents.read(content, SourceRequest, document=_NAME)
@@ -41,7 +41,7 @@ def _key(report: bytes) -> str:
 
 
 def _lasting(source: Source, request: SourceRequest) -> SourceRequest:
-    """Return a request that gives the same source elsewhere and, by commit, later."""
+    """Return a request that gives the same source elsewhere and later."""
     where = request.nixpkgs
     place = Path(where).expanduser() if where is not None else None
     if place is not None and place.exists():

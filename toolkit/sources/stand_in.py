@@ -1,8 +1,8 @@
-"""The stand-in tree: a whole nixpkgs around one file and its siblings.
+"""The stand-in tree: a small nixpkgs around one file and its neighbours.
 
-It is the specimen with the file in it, with the library of the source if it has one,
-and with a stand-in for each name that the file takes and the specimen lacks. It is
-written once per content, and then used like any other nixpkgs.
+It is the specimen with the file in it, with the source's own library if it has one, and
+with a stand-in for each name that the file takes but the specimen lacks. It is written
+once for each content, and then used like any other nixpkgs.
 """
 
 import hashlib
@@ -32,12 +32,14 @@ _LIBRARY = PurePosixPath("lib")
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """The contents of a stand-in tree: `target`, its siblings, additions to the set.
+    """The content of a stand-in tree.
 
-    `exported` are the attributes of the set that the file makes, the newest last;
-    `names` are those that it may take as packages. `takes_function` shows whether Go's
-    builders take a function of the final attributes. `root` is the nixpkgs around the
-    source, None for a lone file.
+    It is `target`, its neighbours, and additions to the set.
+
+    `exported` are the attributes that the file defines, the newest last; `names` are
+    those that it may take as packages. `takes_function` shows whether Go's builders
+    accept a function of the final attributes. `root` is the nixpkgs around the source;
+    None for a single file.
     """
 
     target: PurePosixPath
@@ -70,7 +72,7 @@ def tree(around: Surroundings) -> NixpkgsTree:
 def kept(kind: str, files: Mapping[PurePosixPath, TreeFile]) -> tuple[Path, str]:
     """Return a directory of the cache with these files, and their digest.
 
-    A damaged one is written anew.
+    Write a damaged one again.
     """
     key = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
 
@@ -138,7 +140,7 @@ def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:
 
 
 def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
-    """Return whether a file of the specimen can be called: it may need a release."""
+    """Return whether a file of the specimen can be called; it may need a release."""
     if by_name(path) is None:
         return True
     stem = re.escape(around.target.parent.name)
@@ -147,7 +149,7 @@ def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
 
 
 def _listing(text: str, around: Surroundings) -> str:
-    """Return all-packages.nix with the file's attributes and the newest as its own."""
+    """Return all-packages.nix with the file's attributes, the newest as the default."""
     called = re.escape(
         f"inherit (callPackage {relpath(around.target.parent, TOP)} {{ }})"
     )

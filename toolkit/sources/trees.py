@@ -2,8 +2,9 @@
 
 Both are in the cache, so no evaluation reads the user's files while they may change. A
 changed tree consists of real directories with hard links to the original files: it
-costs no space, and every relative path in it leads to the tree itself. With links to
-directories it would not: Nix follows a link before a path relative to what it reads.
+costs no space, and every relative path in it leads to the tree itself. Links to
+directories would not do, because Nix resolves a link before it resolves a path relative
+to the file.
 """
 
 import hashlib
@@ -65,13 +66,13 @@ _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
 _PARTS = ("default.nix", "lib/default.nix", "pkgs/top-level/all-packages.nix")
 _HINT = (
-    "--tier tree and those above it need --nixpkgs: a checkout, a channel, a git "
-    "clone or URL, or the specimen"
+    "a tier of 'tree' or above needs --nixpkgs: a checkout, a channel, a git clone "
+    "or URL, or the specimen"
 )
 
 
 class NotWholeError(UsageError):
-    """A source contains only a part of nixpkgs."""
+    """A source contains only a part of nixpkgs, but a whole one is needed."""
 
 
 class NixpkgsTree(Struct, frozen=True, kw_only=True):
@@ -79,7 +80,7 @@ class NixpkgsTree(Struct, frozen=True, kw_only=True):
 
     `key` identifies its content, so equal keys mean equal trees.
 
-    `warnings` name its links that were omitted.
+    `warnings` name the links that unlet omitted.
     """
 
     root: Path
@@ -103,7 +104,9 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     ):
         return _of_commit(source, source.commit, offline=offline, progress=progress)
     if source.root is None:
-        raise UsageError(f"{source.origin}: is a file, not a whole nixpkgs", hint=_HINT)
+        raise UsageError(
+            f"{source.origin}: is one file, but this needs a whole nixpkgs", hint=_HINT
+        )
     _require_parts(source.root, source.origin)
     if source.root.is_relative_to(stores.STORE):
         return NixpkgsTree(
@@ -113,7 +116,9 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     progress.step(f"reading {root}")
 
     def make(into: Path) -> None:
-        progress.step(f"copying {root}; a whole nixpkgs takes a minute, once")
+        progress.step(
+            f"copying {root}; for a whole nixpkgs this takes a minute, but only once"
+        )
         copy(root, into, link=False)
         _seal(
             into,
@@ -125,7 +130,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
 
 
 def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
-    """Return the whole tree of a source, None if that would need a fetch."""
+    """Return the whole tree of a source, or None if unlet would have to fetch it."""
     if source.commit is None:
         is_whole = source.root is not None and all(
             inside.is_file(source.root, part) for part in _PARTS
@@ -139,9 +144,8 @@ def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     """Return the root of the tree that a request names, for reading only.
 
-    A checkout's current files count.
-
-    Raise as `resolve` and `whole` do, UsageError for a lone file.
+    In a checkout, the current files count. Raise as `resolve` and `whole` do, and
+    UsageError for a single file.
     """
     if request.nixpkgs is not None and request.rev is None:
         found = re.fullmatch(r"<([^<>]+)>", request.nixpkgs)
@@ -196,7 +200,7 @@ def fingerprint(root: Path) -> str:
 
 
 def _is_listing(root: Path, listing: bytes) -> bool:
-    """Return whether a listing still holds, without reading directories, for speed."""
+    """Return whether a list of files is still current, without reading directories."""
     names = listing.split(b"\0")[:-1:3]
     halves = [
         b"\0".join(names[: len(names) // 2]),
@@ -217,17 +221,19 @@ def _of_commit(
         fetched = into.parent / "repository"
         if source.repository is None:
             if offline or source.remote is None:
-                hint = "run it once without --offline"
+                hint = "run the command once without --offline"
                 raise ToolkitError(
-                    f"commit {commit.short}: only part of it is in the cache", hint=hint
+                    f"commit {commit.short}: the cache has only a part of its files",
+                    hint=hint,
                 )
             progress.step(
-                f"fetching all of {commit.short} from "
+                f"fetching all files of {commit.short} from "
                 f"{without_passwords(source.remote)}"
             )
             fetching.fetch(source.remote, commit, fetched)
         progress.step(
-            f"checking out {commit.short}; a whole nixpkgs takes a minute, once"
+            f"checking out {commit.short}; for a whole nixpkgs this takes a minute, "
+            "but only once"
         )
         held = source.repository or fetched
         entries = reading.export(held, commit, [PurePosixPath()], into)
@@ -243,7 +249,7 @@ def _of_commit(
 
 
 def _obtain(key: str, make: Callable[[Path], None]) -> NixpkgsTree:
-    """Return the cache's tree of that key. One that has changed since is made again."""
+    """Return the tree with that key from the cache, created again if changed."""
     made: list[Path] = []
 
     def whole_entry(directory: Path) -> None:
@@ -273,9 +279,9 @@ def _obtain(key: str, make: Callable[[Path], None]) -> NixpkgsTree:
 
 
 def _seal(root: Path, links: Sequence[str], progress: Progress) -> None:
-    """Delete the links that lead out of a tree of ours, so that no build follows."""
+    """Delete links that point outside a tree of ours, so that no build follows them."""
     if out := [path for path in links if inside.leads_out(root, path)]:
-        fact = f"{len(out)} links that lead out of the tree: {', '.join(out[:3])}"
+        fact = f"{len(out)} links point outside the tree: {', '.join(out[:3])}"
         progress.step(f"leaving out {fact}")
         (root.parent / _LEFT_OUT).write_bytes(os.fsencode(f"left out {fact}"))
     for path in out:
@@ -286,14 +292,14 @@ def _require_parts(root: Path, origin: str) -> None:
     for part in _PARTS:
         if not inside.is_file(root, part):
             raise NotWholeError(
-                f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT
+                f"{origin}: is not a whole nixpkgs: it lacks '{part}'", hint=_HINT
             )
 
 
 def copy(root: Path, into: Path, *, link: bool) -> None:
-    """Copy a tree without git's own.
+    """Copy a tree without git's own files.
 
-    With `link` its files are hard links if file system and owner allow that.
+    With `link`, its files are hard links if the file system and the owner allow that.
     """
     put = link_or_copy if link else writable.copy
     waiting = [(str(root), str(into))]
@@ -310,9 +316,9 @@ def copy(root: Path, into: Path, *, link: bool) -> None:
 
 
 def link_or_copy(path: Path | str, place: Path | str) -> None:
-    """Make a file, or a link, another name of one.
+    """Create a hard link to a file or a link.
 
-    Copy it if file system or owner do not allow that.
+    Copy it if the file system or the owner does not allow that.
     """
     try:
         os.link(path, place, follow_symlinks=False)

@@ -1,1 +1,1 @@
-"""`track`: find versions of a file, their meanings, and the conclusion."""
+"""`track`: read versions of a file, find their meaning, and draw the conclusion."""

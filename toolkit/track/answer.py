@@ -18,9 +18,9 @@ SCHEMA = 6
 
 
 class Advice(StrEnum):
-    """The advice to the user: UPDATE nixpkgs; KEEP, REMOVE or RENEW the overlay.
+    """The advice to the user: UPDATE nixpkgs, or KEEP, REMOVE or RENEW the overlay.
 
-    Or UNKNOWN.
+    It is UNKNOWN if unlet does not know.
     """
 
     KEEP = "keep"
@@ -31,7 +31,7 @@ class Advice(StrEnum):
 
 
 class RefKind(StrEnum):
-    """The kind of a ref: a branch, a channel, the user's own pin, or a ref that the user named."""
+    """The kind of a ref: a branch, a channel, the user's pin, or one the user named."""
 
     BRANCH = "branch"
     CHANNEL = "channel"
@@ -42,9 +42,9 @@ class RefKind(StrEnum):
 class Ref(Struct, frozen=True, kw_only=True):
     """A branch, channel, commit or pin, and the file there.
 
-    `path` is the file's path, `moved`: it is not the usual one; `changed` is the commit
-    that last changed it, `fixed_by` the one that fixed it. `reason` explains why the
-    state is unknown.
+    `path` is the file's path, and `moved` is true if it is not the usual one. `changed`
+    is the commit that last changed the file, `fixed_by` the one that fixed it. `reason`
+    explains why the state is unknown.
     """
 
     name: str
@@ -92,9 +92,8 @@ class TrackVerdict(Struct, frozen=True, kw_only=True):
 class TrackAnswer(Struct, frozen=True, kw_only=True):
     """The whole answer of `track`.
 
-    `first`: there was no earlier answer to compare with.
-
-    `missing` are the usual refs that the clone lacks: nothing is known about them.
+    `first` is true if there was no earlier answer to compare with. `missing` are the
+    usual refs that the clone lacks, so nothing is known about them.
     """
 
     unlet: str

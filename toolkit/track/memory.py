@@ -1,6 +1,6 @@
-"""Remember versions and refs, so that each is read once.
+"""Remember versions and refs, so that each is read only once.
 
-The cache's key covers unlet's code, so that readings by different code are never used.
+The cache's key covers unlet's code, so a run never uses readings of other code.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _FILE = "readings.json"
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """Readings by blob, last changes by place.
+    """The kept facts: readings by blob, and last changes by place.
 
     `since` has the commits that fixed a package, by its name, its parts and the commit
     that last changed its file. `answers` are Nix's about any package, by the commit,
@@ -51,9 +51,9 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        """Read what is kept.
+        """Read what an earlier run kept.
 
-        `warnings` reports why Nix was not asked, and why nothing can be kept.
+        `warnings` explain why Nix did not answer, or why nothing can be kept.
         """
         self.known = Known()
         self.warnings: list[str] = []
@@ -69,7 +69,7 @@ class Memory:
             )
 
     def renew(self, seconds: float) -> None:
-        """Restart the common time limit, or use so many seconds if that is more."""
+        """Restart the common time limit; use `seconds` if that is more."""
         self.budget = Budget(max(limits.seconds(limits.TOGETHER_SECONDS), seconds))
 
     def save(self) -> None:
@@ -86,7 +86,7 @@ class Memory:
 
 @cache
 def package() -> str:
-    """Return a digest of unlet's code and data: different code must not reuse the readings."""
+    """Return a digest of unlet's code and data, a part of the cache's key."""
     digest = hashlib.sha256()
     places = dict.fromkeys((str(PACKAGE), str(patches.shipped())))
     folders = chain.from_iterable(map(os.walk, places))

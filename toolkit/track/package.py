@@ -1,6 +1,6 @@
-"""Any package as a subject of track: Nix tries the methods in a clone's trees.
+"""Any package as a subject of `track`: Nix tries overrides in the trees of a clone.
 
-Without a clone, the file is read.
+Without a clone, only the file is read.
 """
 
 import re
@@ -47,16 +47,16 @@ _STATES = {
 }
 
 _SECONDS = 25.0
-"""The time limit of Nix for one version, within the common budget."""
+"""The time limit of Nix for one version in seconds, within the common budget."""
 
 _SHARE = 15.0
-"""The additional seconds for each version beyond the number that the budget is for."""
+"""The additional seconds for each version beyond the usual number."""
 
 
 class Package:
     """A package by its attribute path.
 
-    `names` are its relevant bindings, empty for all in a let at any ref.
+    `names` are the bindings that matter; if empty, all in a let at any ref.
     """
 
     def __init__(
@@ -69,7 +69,10 @@ class Package:
         self._progress = progress
 
     def find(self, read: Reader) -> File:
-        """Return the file with the package's lets: by pkgs/by-name, by all-packages.nix, or a file beside these."""
+        """Return the file with the package's lets.
+
+        Look in pkgs/by-name, in all-packages.nix, and in files beside these.
+        """
         path, (found,) = self.target, read([self.target])
         if found is None:
             path, found = self._called(read)
@@ -90,21 +93,22 @@ class Package:
         return File(path=path, blob=found[0], content=found[1])
 
     def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
-        """Return the file that all-packages.nix has the package from, by text."""
+        """Return the package's file as the text of all-packages.nix names it."""
         bound = package_files.bound_value(all_packages(read), self.package)
         if bound is None:
-            raise NoPackageError(f"there is no package '{self.package}'")
+            raise NoPackageError(f"nixpkgs has no package '{self.package}'")
         path = package_files.called_path(bound)
         files = package_files.called_files(path) if path is not None else []
         for file, content in zip(files, read(files), strict=True):
             if content is not None:
                 return file, content
         raise ToolkitError(
-            f"'{package_files.ALL_PACKAGES}' does not show in which file '{self.package}' is"
+            f"'{package_files.ALL_PACKAGES}' does not show which file defines '"
+            f"{self.package}'"
         )
 
     def settle(self, contents: Sequence[bytes]) -> None:
-        """Use all packages in the lets of these files as the relevant names, unless some were given."""
+        """Use all packages in these files' lets as the names, unless some were given."""
         if not self.names:
             bound = (each.name for file in self._files(contents) for each in file.bound)
             self.names = tuple(dict.fromkeys(bound))
@@ -112,7 +116,10 @@ class Package:
     def readings(
         self, found: Sequence[FoundFile], repository: Path | None
     ) -> list[Reading | None]:
-        """Return the reading of each file: by Nix in its tree, else by its syntax, with the reason."""
+        """Return the reading of each file.
+
+        Nix reads it in its tree; else the syntax decides, with the reason.
+        """
         there = [each.file.content for each in found if each.file is not None]
         self.settle(there)
         self._memory.renew(_SHARE * len({each.commit for each in found}))
@@ -147,7 +154,7 @@ class Package:
     ) -> Reading:
         if found.tree is None and (repository is None or found.commit is None):
             return self.meaning(
-                file, None, why="there is no clone whose whole tree Nix could evaluate"
+                file, None, why="Nix needs a clone with the whole tree to evaluate it"
             )
         if process.find("nix-instantiate") is None:
             return self.meaning(file, None, why="Nix is not installed")
@@ -160,14 +167,14 @@ class Package:
     def _answer(
         self, found: FoundFile, file: FileBindings, repository: Path | None
     ) -> Methods:
-        """Ask Nix about the package of a commit, once."""
+        """Ask Nix about the package at a commit, only once."""
         asked = questions(file, self.names)
         key = f"{found.commit} {self.package} {' '.join(asked)}"
         known = self._memory.known.answers
         if found.tree is None and key in known:
             return known[key]
         tree = found.tree or self._tree(found, repository)
-        self._progress.step(f"asking Nix about {self.package} at {found.wanted.name}")
+        self._progress.step(f"evaluating {self.package} at {found.wanted.name}")
         with self._memory.budget.spending() as left:
             if left <= 0:
                 return Methods(methods={}, reason=no_time(), limited=True)
@@ -201,7 +208,8 @@ class Package:
     ) -> Reading:
         """Return the state of the names.
 
-        `why` explains why Nix does not decide: if at a limit, they are unknown.
+        `why` explains why Nix does not decide; if Nix hit a limit, the names are
+        unknown.
         """
         by_nix = answer is not None and answer.reason is None
         decider = EVALUATION if by_nix else SYNTAX
@@ -218,7 +226,7 @@ class Package:
             for each in parts
         )
         reached = overall(components) if components else Overridable.NOT_APPLICABLE
-        reason = f"only read, since {why}" if why is not None else None
+        reason = f"only the text was read, because {why}" if why is not None else None
         if file.problem is not None:
             reached, reason = Overridable.UNKNOWN, f"the file {file.problem}"
         elif limited:
@@ -227,7 +235,8 @@ class Package:
             reason = "the file's let defines no package"
         elif reached is Overridable.UNKNOWN and (missing := _missing(components)):
             reason = (
-                f"the file does not define {', '.join(missing)}; --binding names others"
+                f"the file does not define {', '.join(missing)}; name other parts "
+                "with --binding"
             )
         return Reading(
             state=_STATES[reached],
@@ -241,7 +250,7 @@ class Package:
 
 
 def _missing(components: Sequence[Component]) -> list[str]:
-    """Return the names that the file does not bind, and Nix did not find."""
+    """Return the names that neither the file defines nor Nix found."""
     return [
         component.name
         for component in components

@@ -1,7 +1,7 @@
-"""The answer as a self-contained HTML page, and as Markdown for an issue or a job's summary.
+"""The answer as an HTML page, and as Markdown for an issue or a job's summary.
 
-Upstream's text stays plain text in both: it contains no markup, mentions nobody, and
-reverses no writing direction.
+The page needs no other files. Text from upstream stays plain in both: it contains no
+markup, mentions nobody, and reverses no writing direction.
 """
 
 import re
@@ -26,7 +26,7 @@ _MARKS = {
     State.ABSENT: "none",
     State.UNKNOWN: "unknown",
 }
-"""The kind of dot beside a word."""
+"""The kind of dot beside each word."""
 
 
 def to_html(answer: TrackAnswer) -> bytes:
@@ -78,7 +78,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
 
 
 def _plain(text: str) -> Markup:
-    """Return text in which nothing is Markdown, and nothing becomes a link."""
+    """Return text without Markdown and without links."""
     flat = " ".join(harmless(text).split())
     return Markup(guarded(flat, _escaped))  # noqa: S704 - it is Markdown
 
@@ -93,7 +93,7 @@ def _cell(value: object) -> Markup:
 
 
 def _code(text: str) -> Markup:
-    """Return a command as code, whatever it holds."""
+    """Return a command as code, whatever it contains."""
     shown = " ".join(harmless(text).split())
     ticks = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""

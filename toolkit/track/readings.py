@@ -14,15 +14,13 @@ SYNTAX, EVALUATION = "syntax", "evaluation"
 """The source of a decision."""
 
 STRANGE = "unknown layout: "
-"""How the reason begins if it is the layout that is not known."""
+"""How the reason begins if the layout is unknown."""
 
 
 class State(StrEnum):
     """The state of a version of the file, over all defects.
 
-    UNKNOWN is never treated as NOT_FIXED.
-
-    ABSENT: the nixpkgs has no such package.
+    UNKNOWN never counts as NOT_FIXED. ABSENT means that nixpkgs has no such package.
     """
 
     FIXED = "fixed"
@@ -70,7 +68,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     """The meaning of a version of the file.
 
     `overridable_by` names the decider: `evaluation` (Nix), or `syntax`. `facts` are
-    further ones, by name. `releases` maps attributes to versions, `failed` maps those
+    further facts, by name. `releases` maps attributes to versions, `failed` maps those
     that do not evaluate to the reason. `reason` explains unknown values, or why Nix did
     not decide.
     """
@@ -91,7 +89,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 def unknown(reason: str) -> Reading:
-    """Return the reading of an unreadable version."""
+    """Return the reading of a version that cannot be read."""
     return Reading(state=State.UNKNOWN, overridable=Overridable.UNKNOWN, reason=reason)
 
 

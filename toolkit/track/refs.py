@@ -1,4 +1,7 @@
-"""Find out for each branch and channel whether upstream has fixed the package, and give advice on the overlay."""
+"""Find out for each branch and channel whether upstream has fixed the package.
+
+Then advise the user what to do with the overlay.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,13 +34,13 @@ _AT_A_TIME = 8
 
 
 class TrackRequest(Struct, frozen=True, kw_only=True):
-    """A call of `track`.
+    """A request to `track`.
 
-    `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone,
-    None for the server. `nixpkgs` names the user's own, `used` the overlay on it.
-    `target` is a package's attribute path, `bindings` are its relevant bindings, empty
-    for all. `state` is the file with the last answer. The other fields describe the
-    server; None means the default of patches/.
+    `refs` are the ones to examine, empty for the usual ones. `git_dir` is a local
+    clone, None for the server. `nixpkgs` is the user's own nixpkgs, `used` the overlay
+    on it. `target` is a package's attribute path, and `bindings` are the parts that
+    matter, empty for all. `state` is the file with the last answer. The other fields
+    describe the server; None means the default of patches/.
     """
 
     target: str = field(default_factory=registry.usual)
@@ -103,7 +106,7 @@ def _answer(
     found = _look(request, upstream, progress)
     own: list[FoundFile] = []
     if request.nixpkgs is not None:
-        progress.step("looking at your nixpkgs")
+        progress.step("reading your nixpkgs")
         repository = request.server.repository or tracked().repository
         own.append(
             verdict.pinned(request.nixpkgs, subject, upstream, repository, progress)
@@ -143,7 +146,7 @@ def _answer(
 
 
 def _used(used: Used, tree: Path | None) -> Used:
-    """Return the overlay in use, and whether it stands aside in a tree."""
+    """Return the overlay in use, and whether it does nothing in a tree."""
     if used.directory is None or tree is None:
         return used
     places = (used.directory, used.directory / "overlay")
@@ -193,7 +196,10 @@ def _ref(
 def _fixed_by(
     found: FoundFile, reading: Reading, upstream: Refs, memory: Memory
 ) -> FileCommit | None:
-    """Return the commit since which the file is fixed, if it is among the newest and all before it can be read."""
+    """Return the commit since which the file is fixed, if it can be determined.
+
+    It must be among the newest commits, and all before it must be readable.
+    """
     newest = found.file.change if found.file is not None else None
     parts = (each.name for each in reading.components)
     key = (
@@ -214,15 +220,15 @@ def _fixed_by(
     except ToolkitError as error:
         name = found.wanted.name
         upstream.warnings.append(
-            f"{name}: the commit that fixed it cannot be determined: {error.message}"
+            f"{name}: unlet cannot determine which commit fixed it: {error.message}"
         )
     return None
 
 
 def _states(found: FoundFile, upstream: Refs) -> Iterator[tuple[FileCommit, State]]:
-    """Yield the newest commits that changed a file, with what each made of it.
+    """Yield the newest commits that changed a file, each with the state that it gave.
 
-    Some are read at a time.
+    Read several at a time.
     """
     versions = upstream.versions(found, most=_MOST_SINCE)
     while some := list(islice(versions, _AT_A_TIME)):

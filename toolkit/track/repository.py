@@ -1,4 +1,7 @@
-"""A local clone of nixpkgs as a source of refs: no network, no token, and as new as its last fetch."""
+"""A local clone of nixpkgs as a source of refs.
+
+It needs no network and no token, and is as new as its last fetch.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -41,9 +44,9 @@ class RepositoryRefs(Refs):
         super().__init__(subject, f"clone {directory}{age}")
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs in the clone, and record the others as missing.
+        """Return the usual refs in the clone, and record the missing ones.
 
-        HEAD if it has none of them.
+        Return HEAD if the clone has none of them.
         """
         found = default_refs(self._branches.commits)
         if not found:
@@ -56,7 +59,7 @@ class RepositoryRefs(Refs):
         return found
 
     def commit(self, name: str) -> Oid:
-        """Return the commit of a branch, the remote's first, or of any other name."""
+        """Return the commit of a branch (the remote's first), or of any other name."""
         return (
             self._branches.commits.get(name)
             or reading.locate(self._directory, name).commit
@@ -65,9 +68,9 @@ class RepositoryRefs(Refs):
     def contents(
         self, at: str, paths: Sequence[PurePosixPath]
     ) -> Sequence[Content | None]:
-        """Return what stands at these paths.
+        """Return the contents of these paths.
 
-        Raise ToolkitError if git cannot read it, or a partial clone lacks it.
+        Raise ToolkitError if git cannot read one, or a partial clone lacks it.
         """
         try:
             found = self._contents([f"{at}:{path}" for path in paths])
@@ -76,7 +79,7 @@ class RepositoryRefs(Refs):
             ]
             if missing and reading.entries(self._repository, Oid(at), missing):
                 raise ToolkitError(
-                    "the clone lacks the file's content: it is a partial one"
+                    "this is a partial clone, which lacks the content of the file"
                 )
         except CommandError as error:
             raise ToolkitError(
@@ -85,7 +88,7 @@ class RepositoryRefs(Refs):
         return found
 
     def last_change(self, at: str, file: File) -> FileCommit | None:
-        """Return the commit that last changed the file, if the clone reaches back that far."""
+        """Return the commit that last changed the file, if the clone has it."""
         try:
             change = history.last_change(self._repository, Oid(at), file.path)
         except CommandError as error:
@@ -99,7 +102,7 @@ class RepositoryRefs(Refs):
     def versions(
         self, found: FoundFile, *, most: int
     ) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the newest commits that changed the file, each with the file's content then."""
+        """Yield the newest commits that changed the file, with its content then."""
         if found.commit is None or found.file is None:
             return
         places = history.versions(

@@ -1,6 +1,6 @@
-"""nixpkgs on GitHub: files by raw download, the rest by the REST API.
+"""nixpkgs on GitHub: files as raw downloads, the rest through the REST API.
 
-Refs in parallel.
+It reads refs in parallel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,9 +39,9 @@ class ServerRefs(Refs):
     def __init__(
         self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float
     ) -> None:
-        """Send nothing yet; raise UsageError for a repository or URL that is none.
+        """Send no request yet.
 
-        `timeout` is in seconds.
+        Raise UsageError for an invalid repository or URL. `timeout` is in seconds.
         """
         self._github = connect(server, timeout=timeout)
         super().__init__(
@@ -50,14 +50,14 @@ class ServerRefs(Refs):
         self._memory = memory
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs; warn if the releases cannot be requested."""
+        """Return the usual refs; warn if the releases cannot be determined."""
         beginnings = (tracked().release_branch, tracked().release_channel)
         usual = (*tracked().branches, *tracked().channels)
         try:
             listed = side_by_side(self._github.branches, beginnings)
         except ToolkitError as error:
             self.warnings.append(
-                f"the newest releases cannot be found: {error.message}"
+                f"unlet cannot find the newest releases: {error.message}"
             )
             return default_refs(usual)
         # What begins so has been listed; that the others are there is known.
@@ -71,7 +71,7 @@ class ServerRefs(Refs):
     def versions(
         self, found: FoundFile, *, most: int
     ) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the newest commits that changed the file at its present path, each with the file's content then."""
+        """Yield the newest commits that changed the file, with its content then."""
         if found.file is None:
             return
         path = str(found.file.path)
@@ -84,9 +84,9 @@ class ServerRefs(Refs):
             yield from zip(map(_change, some), side_by_side(content, some), strict=True)
 
     def commit(self, name: str) -> Oid | None:
-        """Return None: the server knows a ref by its name.
+        """Return None, because the server knows a ref by its name.
 
-        Raise UsageError if it cannot be one.
+        Raise UsageError if the name cannot be that of a ref.
         """
         reading.check_rev(name)
         return None
@@ -94,7 +94,7 @@ class ServerRefs(Refs):
     def contents(
         self, at: str, paths: Sequence[PurePosixPath]
     ) -> Sequence[Content | None]:
-        """Return what stands at these paths."""
+        """Return the contents of these paths."""
 
         def read(path: PurePosixPath) -> Content | None:
             try:
@@ -106,7 +106,7 @@ class ServerRefs(Refs):
         return side_by_side(read, paths)
 
     def last_change(self, at: str, file: File) -> FileCommit | None:
-        """Return the commit that last changed a file; ask for each content once."""
+        """Return the commit that last changed a file, asked once for each content."""
         changes, key = (
             self._memory.known.changes,
             f"{self._github.repository} {at} {file.path} {file.blob}",

@@ -1,6 +1,6 @@
 """The last answer in a user's file, and the differences from it.
 
-If something is unknown this time, its old value stays: silence is no change.
+If something is unknown this time, its old value stays: unknown is not a change.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _SCHEMA = 1
 _KIND = "unlet track"
 
 Facts = dict[str, dict[str, str]]
-"""Subject (a ref, `verdict`) → field → value; what is unknown is not in it."""
+"""The facts: subject (a ref, or `verdict`) → field → value, without unknown ones."""
 
 
 class _StateDocument(Struct, frozen=True, kw_only=True):
@@ -31,18 +31,20 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
 
 
 def load(path: Path, package: str) -> Facts | None:
-    """Return the facts in a state file, None if it does not exist or is empty.
+    """Return the facts in a state file; None if it does not exist or is empty.
 
-    Raise ToolkitError for a damaged file, a different kind of file, and for another
-    package's state.
+    Raise ToolkitError for a damaged file, another kind of file, or another package's
+    state.
     """
     place = files.place_of(path)
     if not place.exists() or not (content := files.read(place)):
         return None
     document = documents.read(content, _StateDocument, document=str(path))
     if (document.schema, document.kind, document.package) != (_SCHEMA, _KIND, package):
-        hint = "a state file is for one package: name another one with --state"
-        raise ToolkitError(f"{path}: is no state of 'unlet track {package}'", hint=hint)
+        hint = "a state file belongs to one package: choose another file with --state"
+        raise ToolkitError(
+            f"{path}: is not a state file of 'unlet track {package}'", hint=hint
+        )
     return document.facts
 
 
@@ -56,7 +58,7 @@ def save(path: Path, facts: Facts, package: str) -> None:
 
 
 def facts_of(refs: Sequence[Ref], verdict: TrackVerdict) -> Facts:
-    """Return the facts to remember of an answer: its meaning, without dates, numbers and hashes."""
+    """Return the facts of an answer to remember, without dates, numbers and hashes."""
     facts: Facts = {
         _OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs
     }
@@ -66,10 +68,7 @@ def facts_of(refs: Sequence[Ref], verdict: TrackVerdict) -> Facts:
 
 
 def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
-    """Return the differences from last time among the refs of last time.
-
-    A ref that was not examined last time is no change.
-    """
+    """Return the differences from last time, for refs that were examined last time."""
     if before is None:
         return ()
     differences: list[AnswerChange] = []
@@ -84,7 +83,7 @@ def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
 
 
 def merged(before: Facts | None, now: Facts) -> Facts:
-    """Return the facts to remember: the current ones, and older ones about everything else."""
+    """Return the facts to remember: current ones, and older ones about the rest."""
     old = before if before is not None else {}
     return {
         subject: {**old.get(subject, {}), **now.get(subject, {})}

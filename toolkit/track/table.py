@@ -1,4 +1,4 @@
-"""The answer's tables, which the terminal, Markdown and HTML share, and its words."""
+"""The tables and words of an answer for the terminal, Markdown and HTML."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,19 +12,19 @@ Row = tuple[str, ...]
 JUDGEMENTS = {
     Advice.KEEP: "nothing to do yet",
     Advice.UPDATE: "update your nixpkgs",
-    Advice.RENEW: "make the overlay anew",
+    Advice.RENEW: "make the overlay again",
     Advice.REMOVE: "remove the overlay",
     Advice.UNKNOWN: UNKNOWN,
 }
 
 MEANINGS: dict[str, str] = {
     State.FIXED: "an override reaches each part",
-    State.HALF_FIXED: "an override reaches some of the parts, or some uses of one",
-    State.NOT_FIXED: "no override reaches a part",
+    State.HALF_FIXED: "an override reaches only some parts, or only some uses of a part",
+    State.NOT_FIXED: "no override reaches any part",
     State.NOT_APPLICABLE: "the file's let defines no package",
     State.UNKNOWN: "does not affect the verdict; the notes explain why",
-    State.ABSENT: "there is no such package",
-    Overridable.PARTLY: "an override reaches some of the parts",
+    State.ABSENT: "this nixpkgs has no such package",
+    Overridable.PARTLY: "an override reaches only some parts",
 }
 
 
@@ -36,19 +36,25 @@ def refs(answer: TrackAnswer) -> list[Row]:
 
 
 def glossary(answer: TrackAnswer) -> list[Row]:
-    """Return the words in the refs' rows that need an explanation, with it, in the order of the columns."""
+    """Return the words in the rows that need an explanation, each with it.
+
+    They are in the order of the columns.
+    """
     cells = {cell for row in refs(answer)[1:] for cell in row[1:]}
     meanings = MEANINGS | registry.tracking(answer.package).words
     return [(word, meaning) for word, meaning in meanings.items() if word in cells]
 
 
 def notes(answer: TrackAnswer) -> Iterator[str]:
-    """Yield notes that do not fit in a cell: why something is unknown, where the file has moved."""
+    """Yield the notes that do not fit in a cell.
+
+    They explain why something is unknown, or where the file has moved.
+    """
     if answer.missing:
         names = ", ".join(answer.missing)
         yield (
-            f"not in this clone, so their state is unknown: {names}; git fetch "
-            "REMOTE NAME gets one"
+            f"this clone lacks some refs, so their state is unknown: {names}; fetch "
+            "one with git fetch REMOTE NAME"
         )
     for ref in answer.refs:
         reading = ref.reading
@@ -59,18 +65,18 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
         for release, reason in reading.failed.items() if reading is not None else ():
             yield f"{ref.name}: {release} does not evaluate: {reason}"
         if ref.moved:
-            yield f"{ref.name}: the file is '{ref.path}'"
+            yield f"{ref.name}: the file is now '{ref.path}'"
         if ref.fixed_by is not None:
             yield (
-                f"{ref.name}: fixed by {ref.fixed_by.commit.short} of "
-                f"{_day(ref.fixed_by.date)}"
+                f"{ref.name}: commit {ref.fixed_by.commit.short} of "
+                f"{_day(ref.fixed_by.date)} fixed it"
             )
     yield from _methods(answer)
     yield from _deciders(answer)
 
 
 def change(changed: AnswerChange) -> str:
-    """Return a change since last time, in one line."""
+    """Return a change since the last run, in one line."""
     before, after = changed.before, changed.after
     if changed.field == "judgement":
         before, after = (
@@ -85,12 +91,12 @@ def change(changed: AnswerChange) -> str:
     return (
         f"{subject} is {after}"
         if before is None
-        else f"{subject} was {before}, is {after}"
+        else f"{subject} was {before} and is now {after}"
     )
 
 
 def _methods(answer: TrackAnswer) -> Iterator[str]:
-    """Yield which components each override reaches, once for all refs with that result."""
+    """Yield which components each override reaches; group refs with the same result."""
     found: dict[str, list[str]] = {}
     for ref in answer.refs:
         reached: dict[str, list[str]] = {}
@@ -103,13 +109,13 @@ def _methods(answer: TrackAnswer) -> Iterator[str]:
                 reached.setdefault(ways, []).append(component.name)
         for ways, names in reached.items():
             found.setdefault(
-                f"{', '.join(names)} can be overridden by {ways}", []
+                f"{', '.join(names)} can be overridden with {ways}", []
             ).append(ref.name)
     yield from (f"{', '.join(names)}: {fact}" for fact, names in found.items())
 
 
 def _deciders(answer: TrackAnswer) -> Iterator[str]:
-    """Yield in one sentence what decided, Nix or the syntax."""
+    """Yield a sentence that names who decided: Nix or the syntax."""
     deciders: set[str | None] = set()
     for ref in answer.refs:
         if ref.reading is not None:

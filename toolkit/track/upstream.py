@@ -40,11 +40,10 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class FoundFile(Struct, frozen=True, kw_only=True):
-    """The result of the search at a ref.
+    """The result for a ref.
 
-    `reason` explains a missing file, `tree` is the whole nixpkgs if available.
-
-    `absent`: the ref has no such package.
+    `reason` explains why the file is missing, and `tree` is the whole nixpkgs if it is
+    available. `absent` is true if the ref has no such package.
     """
 
     wanted: WantedRef
@@ -68,21 +67,22 @@ class TrackedPackage(Protocol):
     def find(self, read: Reader) -> File:
         """Return the file at a ref.
 
-        Raise ToolkitError if it cannot be found, NoPackageError if there is no package.
+        Raise ToolkitError if it cannot be found, and NoPackageError if the package does
+        not exist.
         """
         ...
 
     def readings(
         self, found: Sequence[FoundFile], repository: Path | None
     ) -> list[Reading | None]:
-        """Return the meaning of each file, None if there is none.
+        """Return the meaning of each file; None for a missing file.
 
         `repository` has the refs' commits.
         """
         ...
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return the meanings of versions by content alone, by blob."""
+        """Return the meanings of versions by their content alone; keys are blobs."""
         ...
 
 
@@ -91,8 +91,8 @@ class Refs(ABC):
 
     `missing` are usual refs that it lacks, `repository` is the clone's.
 
-    A failure to read a ref is its reason; others are `warnings`. `at` is a ref's
-    commit, or its name on a server.
+    If a ref cannot be read, the error becomes its reason; other errors become
+    `warnings`. `at` is a ref's commit, or its name on a server.
     """
 
     missing: tuple[str, ...] = ()
@@ -122,7 +122,8 @@ class Refs(ABC):
             file = replace(file, change=self.last_change(at, file))
         except ToolkitError as error:
             self.warnings.append(
-                f"{wanted.name}: the last change cannot be determined: {error.message}"
+                f"{wanted.name}: unlet cannot determine the last change: "
+                f"{error.message}"
             )
         return FoundFile(wanted=wanted, commit=commit, file=file)
 
@@ -132,7 +133,7 @@ class Refs(ABC):
 
     @abstractmethod
     def commit(self, name: str) -> Oid | None:
-        """Return the commit of a ref, None if the server knows it by name.
+        """Return the commit of a ref; None if the server knows the ref by its name.
 
         Raise ToolkitError for an invalid name.
         """
@@ -141,7 +142,7 @@ class Refs(ABC):
     def contents(
         self, at: str, paths: Sequence[PurePosixPath]
     ) -> Sequence[Content | None]:
-        """Return what stands at these paths."""
+        """Return the contents of these paths."""
 
     @abstractmethod
     def last_change(self, at: str, file: File) -> FileCommit | None:
@@ -151,7 +152,7 @@ class Refs(ABC):
     def versions(
         self, found: FoundFile, *, most: int
     ) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the commits that changed the file, newest first, each with the file's content then."""
+        """Yield the newest commits that changed the file, with its content then."""
 
 
 def kind_of(name: str) -> RefKind:
@@ -191,11 +192,12 @@ def default_refs(names: Collection[str]) -> tuple[WantedRef, ...]:
 def all_packages(read: Reader) -> str:
     """Return the text of all-packages.nix at a ref.
 
-    Raise ToolkitError if there is none.
+    Raise ToolkitError if the ref has no such file.
     """
     (found,) = read([ALL_PACKAGES])
     if found is None:
         raise ToolkitError(
-            f"there is no branch, tag or commit of this name, or it has no '{ALL_PACKAGES}'"
+            "the repository has no such branch, tag or commit, or it lacks '"
+            f"{ALL_PACKAGES}'"
         )
     return found[1].decode(errors="replace")

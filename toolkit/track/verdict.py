@@ -1,4 +1,8 @@
-"""Give advice on the user's overlay and nixpkgs: keep the overlay, remake it, update nixpkgs, remove it, or unknown."""
+"""Advise the user about the overlay and nixpkgs.
+
+The advice is to keep the overlay, make it again, update nixpkgs, remove the overlay, or
+unknown.
+"""
 
 import re
 import shlex
@@ -40,11 +44,10 @@ _PATCHED = "patched"
 class Used(Struct, frozen=True, kw_only=True):
     """A package's overlay.
 
-    `blob` is the file that it was made from, if known, `directory` its place.
-
-    `is_aside`: it changes nothing in the user's own nixpkgs. `bindings` are those that
-    it makes overridable, empty if unknown. `kind` is None if the user does not name
-    one.
+    `blob` is the file from which it was made, if known, and `directory` is where it is.
+    `is_aside` is true if it changes nothing in the user's nixpkgs. `bindings` are the
+    parts that it makes overridable, empty if unknown. `kind` is None if the user does
+    not name one.
     """
 
     package: str = field(default_factory=registry.usual)
@@ -67,9 +70,10 @@ class Used(Struct, frozen=True, kw_only=True):
         )
 
     def is_needed(self, reading: Reading) -> bool | None:
-        """Return whether the overlay does something that this version of the file lacks; None if unknown.
+        """Return whether this version of the file still needs the overlay.
 
-        Only Nix's evaluation of a version can show that the overlay does nothing.
+        Return None if unknown. Only Nix's evaluation of a version can show that the
+        overlay does nothing.
         """
         if self.use.fact is not None:
             fact = reading.fact(self.use.fact)
@@ -95,7 +99,7 @@ class _Source(Struct, frozen=True, kw_only=True):
 class _Report(Struct, frozen=True, kw_only=True):
     """The part of a report.json that is read.
 
-    `unlet propose` writes one without a kind, of a lift it is the design.
+    `unlet propose` writes a report without a kind; for a lift, the kind is the design.
     """
 
     source: _Source
@@ -105,10 +109,10 @@ class _Report(Struct, frozen=True, kw_only=True):
 
 
 def read_overlay(directory: Path) -> Used:
-    """Return the overlay that `unlet overlay` or `unlet propose` wrote to a directory, by its report.json.
+    """Return the overlay in a directory that `unlet overlay` or `propose` wrote.
 
-    Raise ToolkitError for a directory without one. A proposal's report is beside its
-    `overlay/`.
+    Raise ToolkitError for a directory without report.json. A proposal's report is
+    beside its `overlay/`.
     """
     for place in (directory, directory.resolve().parent):
         if (content := inside.find(place, REPORT)) is None:
@@ -117,8 +121,8 @@ def read_overlay(directory: Path) -> Used:
         is_named = report.target in registry.named()
         if is_named and report.kind not in registry.tracking(report.target).overlays:
             raise ToolkitError(
-                f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind "
-                "of overlay"
+                f"{place / REPORT}: field 'kind' is '{report.kind}', which is not a "
+                "kind of overlay"
             )
         kind, blob = report.kind if is_named else _PATCHED, report.source.blob
         return Used(
@@ -130,7 +134,7 @@ def read_overlay(directory: Path) -> Used:
         )
     hint = "name the kind with --kind if unlet did not write the overlay"
     raise ToolkitError(
-        f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint
+        f"{directory}: has no {REPORT} that states the kind of overlay", hint=hint
     )
 
 
@@ -141,10 +145,10 @@ def pinned(
     repository: str,
     progress: Progress,
 ) -> FoundFile:
-    """Return the file of the user's nixpkgs.
+    """Return the file in the user's nixpkgs.
 
-    A commit in a lock file is searched only where the refs are: in the clone without a
-    network, on the server by one small request. Places on this machine are read
+    A commit in a lock file is read only from the place of the refs: the clone, without
+    a network, or the server, with one small request. Paths on this machine are read
     directly. Raise ToolkitError if it is not a nixpkgs; if it is unavailable now,
     return the reason.
     """
@@ -178,7 +182,7 @@ def pinned(
 
 
 def _locked(nixpkgs: str, repository: str) -> str | None:
-    """Return the commit of the repository that is pinned; None for all else."""
+    """Return the commit of the repository that a lock file pins; None for all else."""
     path, _, entry = nixpkgs.partition("#")
     file = Path(path).expanduser()
     if not file.is_file():
@@ -205,11 +209,11 @@ def track_verdict(
     nixpkgs: str | None = None,
     are_all: bool = True,
 ) -> TrackVerdict:
-    """Judge the refs, and the user's own pin if there is one, for the user's overlay.
+    """Judge the refs, and the user's own pin if any, for the user's overlay.
 
     `nixpkgs` is the user's name for the pin. A fix is available from a channel, or from
-    a ref that the user named, not from a branch of nixpkgs. Unless the refs `are_all`
-    of the usual channels, nothing is concluded about the other channels. An unknown
+    a ref that the user named, but not from a branch of nixpkgs. Unless the refs
+    `are_all` of the usual channels, nothing follows for other channels. An unknown
     state is no reason to keep or to remove anything.
     """
     judgement, text = _judged(refs, pin, used, are_all=are_all)
@@ -232,7 +236,7 @@ def track_verdict(
 def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
     """Return the exit code.
 
-    A next step comes first, and an answer with gaps never counts as unchanged.
+    A next step has precedence, and an answer with gaps never counts as unchanged.
     """
     if verdict.judgement in {Advice.REMOVE, Advice.UPDATE, Advice.RENEW}:
         return TO_DO
@@ -257,37 +261,37 @@ def _judged(
 
 
 def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Advice, str] | None:
-    """Judge by the user's own nixpkgs, None if that still needs the overlay as it is."""
+    """Judge by the user's own nixpkgs; None if it still needs the overlay unchanged."""
     needed = _is_needed(pin, used)
     if needed is None:
         reason = (
             pin.reason
             or (pin.reading.reason if pin.reading is not None else None)
-            or "no reason is known"
+            or "unlet knows no reason"
         )
         return Advice.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {reason}"
     if not needed:
         return Advice.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
     if _is_stale(pin, used) or used.is_aside:
         fact = (
-            f"your nixpkgs ({pin.name}) has a different {used.package} than the "
+            f"your nixpkgs ({pin.name}) has another {used.package} than the one the "
             "overlay was made for"
         )
-        return Advice.RENEW, f"{fact}, so that it changes nothing there: make it anew"
+        return Advice.RENEW, f"{fact}, so the overlay does nothing there: make it again"
     return None
 
 
 def _by_source(
     refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str
 ) -> tuple[Advice, str] | None:
-    """Judge by the refs that a nixpkgs can be had from, None if all of these need the overlay."""
+    """Judge by the refs that users can install; None if they all need the overlay."""
     channels = [ref for ref in refs if ref.kind is RefKind.CHANNEL]
     sources = channels or [ref for ref in refs if ref.kind is not RefKind.BRANCH]
     done = [ref for ref in sources if _is_needed(ref, used) is False]
     if done and pin is not None:
         return (
             Advice.UPDATE,
-            f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet",
+            f"{fact} in {_listed(done)}, but not yet in your pin ({pin.name})",
         )
     if done:
         then = (
@@ -299,7 +303,7 @@ def _by_source(
     if unknown := ", ".join(
         ref.name for ref in sources if _is_needed(ref, used) is None
     ):
-        then = ": keep the overlay until that is known" if used.is_named else ""
+        then = ": keep the overlay until this is known" if used.is_named else ""
         return Advice.UNKNOWN, f"unknown for {unknown}{then}"
     return None
 
@@ -310,16 +314,16 @@ def _nowhere(
     keep = "keep the overlay: " if used.is_named else ""
     if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
         channels = (
-            "but in no channel yet"
+            "but not in any channel yet"
             if are_all
-            else "but in no channel that was looked at"
+            else "but not in any channel that unlet checked"
         )
         if not any(ref.kind is RefKind.CHANNEL for ref in refs):
-            channels = "and no channel was looked at"
+            channels = "and unlet checked no channel"
         return Advice.KEEP, f"{keep}{fact} in {_listed(elsewhere)}, {channels}"
     if half := ", ".join(ref.name for ref in refs if ref.state is State.HALF_FIXED):
-        return Advice.KEEP, f"{keep}half fixed in {half}, fixed nowhere"
-    where = "nowhere yet" if are_all else "in none of the refs that were looked at"
+        return Advice.KEEP, f"{keep}half fixed in {half}, completely fixed nowhere"
+    where = "nowhere yet" if are_all else "in none of the refs that unlet checked"
     return Advice.KEEP, f"{keep}fixed {where}"
 
 
@@ -338,18 +342,20 @@ def _steps(
             yield from _removal(used, nixpkgs)
         case Advice.RENEW:
             yield NextStep(
-                text="Make the overlay anew, and replace yours with it.",
+                text="Make the overlay again, and replace yours with the new one.",
                 command=_anew(used, nixpkgs),
             )
         case Advice.UPDATE:
             yield NextStep(
-                text="Update your nixpkgs, and run it again.",
+                text="Update your nixpkgs, and run track again.",
                 command=_update(nixpkgs) or again,
             )
         case Advice.UNKNOWN:
-            yield NextStep(text="The notes explain why. Change nothing until then.")
+            yield NextStep(
+                text="The notes explain why. Change nothing until the answer is known."
+            )
             if all(ref.commit is None for ref in refs):
-                text = "If the server cannot be reached, a clone of nixpkgs can answer."
+                text = "If the server cannot be reached, use a clone of nixpkgs."
                 yield NextStep(text=text, command="unlet track --git-dir CLONE")
             else:
                 yield NextStep(text="Then ask again.", command=again)
@@ -358,24 +364,24 @@ def _steps(
         case _ if pin is None and any(_is_stale(ref, used) for ref in refs):
             text = (
                 f"The {used.package} file has changed upstream: make the overlay "
-                "anew when you update nixpkgs."
+                "again when you update nixpkgs."
             )
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
-            text = "Run it again after the next update of nixpkgs."
+            text = "Run track again after you next update nixpkgs."
             yield NextStep(text=text, command=again)
     if not used.is_named and judgement is not Advice.UNKNOWN:
         kinds = " or --kind" if used.package in registry.named() else ""
         ways = f"--overlay DIR{kinds}"
         yield NextStep(
-            text=f"Name your overlay with {ways} for an answer about that one.",
+            text=f"To check your own overlay, name it with {ways}.",
             command=shlex.join([*_again(used, nixpkgs), "--overlay", "DIR"]),
         )
 
 
 def _removal(used: Used, nixpkgs: str | None) -> Iterator[NextStep]:
     where = f" ({used.directory})" if used.directory is not None else ""
-    yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
+    yield NextStep(text=f"Remove the overlay{where} from nixpkgs.overlays.")
     if (left := registry.tracking(used.package).without) is not None:
         yield NextStep(text=left)
     yield NextStep(
@@ -389,7 +395,7 @@ def _is_needed(ref: Ref, used: Used) -> bool | None:
 
 
 def _is_stale(ref: Ref, used: Used) -> bool:
-    """Return whether the patched file of the overlay stands in the place of another one than it was made from."""
+    """Return whether the overlay was made from another version of its file."""
     return (
         used.use.fact is None
         and ref.blob is not None
@@ -411,7 +417,7 @@ def _anew(used: Used, nixpkgs: str | None) -> str:
 
 
 def _again(used: Used, nixpkgs: str | None) -> list[str]:
-    """Return the command that asks about the same package and overlay."""
+    """Return the command that checks the same package and overlay again."""
     target = [] if used.package == registry.usual() else [used.package]
     overlay = ["--overlay", str(used.directory)] if used.directory is not None else []
     kind = ["--kind", used.kind] if used.kind is not None and not overlay else []
@@ -423,7 +429,7 @@ def _given(nixpkgs: str | None) -> list[str]:
 
 
 def _update(nixpkgs: str | None) -> str | None:
-    """Return the command that updates a nixpkgs of this name, None if that is not known."""
+    """Return the command that updates a nixpkgs of this name; None if unknown."""
     file, _, entry = (nixpkgs or "").partition("#")
     if Path(file).name == "flake.lock":
         return f"nix flake update {entry or 'nixpkgs'}"
@@ -433,7 +439,7 @@ def _update(nixpkgs: str | None) -> str | None:
 
 
 def _listed(refs: Sequence[Ref]) -> str:
-    """Return names with the dates since when they are fixed, each date once."""
+    """Return names with the dates of their fixes, each date once."""
     by_date: dict[str, list[str]] = {}
     for ref in refs:
         since = (

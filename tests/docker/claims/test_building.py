@@ -25,7 +25,7 @@ def test_proof_shows_path_before_and_after() -> None:
         (
             "20.10.14",
             "dockerd-rootless",
-            "because the file makes no dockerd-rootless wrapper",
+            "because the file creates no dockerd-rootless wrapper",
         ),
         (
             "29.6",

@@ -55,11 +55,11 @@ def test_claim_about_a_commit_that_is_not_there_is_not_run() -> None:
     proof = series.prove("exact-change", without={"demote"})
     assert (proof.status, proof.reason) == (
         Status.NOT_RUN,
-        "because the patch leaves the wrapper's PATH as it is",
+        "because the patch does not change the wrapper's PATH",
     )
     for name in ("no-rebuild", "overridable"):
         proof = series.prove(name, without={"lift"})
         assert (proof.status, proof.reason) == (
             Status.NOT_RUN,
-            "because the patch leaves the components where they are",
+            "because the patch does not move the components",
         )

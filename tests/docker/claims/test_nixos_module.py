@@ -106,7 +106,7 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
         (
             "lib.mkIf cfg.exposePrivilegedPorts {",
             "{",
-            "the option off: security.wrappers",
+            "the option off, security.wrappers",
         ),
         (
             "lib.mkIf cfg.exposePrivilegedPorts {",
@@ -121,7 +121,7 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
         (
             'lib.mkDefault "cap_net',
             '"cap_net',
-            "of the user's own does not replace the option's",
+            "does not replace that of the option",
         ),
         ("cap_net_bind_service+ep", "cap_net_admin+ep", "cap_net_admin+ep"),
         ('group = "root"', 'group = "docker"', '"group": "docker"'),
@@ -144,7 +144,7 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
         (
             "  config = lib.mkIf cfg.enable {",
             "  config = lib.mkIf (cfg.enable || cfg.exposePrivilegedPorts) {",
-            "docker off, the option on: security.wrappers.docker-rootlesskit is {",
+            "with docker off and the option on, security.wrappers.docker-rootlesskit is {",
         ),
         *(
             (
@@ -172,7 +172,7 @@ def test_wrong_option_is_caught(
 
 
 def test_wrong_test_is_caught(failure: Callable[[TreeCommit], str]) -> None:
-    assert "no container publishes port 80" in failure(
+    assert "the test does not check that a container publishes port 80" in failure(
         edited(module.TEST, "--publish=80:80", "--publish=8080:80")
     )
 
@@ -189,7 +189,7 @@ def test_module_that_does_not_evaluate_by_itself_is_not_run() -> None:
     assert proof.status is Status.NOT_RUN
     assert proof.reason is not None
     assert proof.reason.startswith(
-        "because the module does not evaluate with stand-ins: "
+        "because Nix cannot evaluate the module with stand-ins: "
     )
     assert "'stranger'" in proof.reason
 
@@ -198,11 +198,11 @@ def test_commit_without_a_note_or_with_another_file_is_caught(
     failure: Callable[[TreeCommit], str],
 ) -> None:
     commit = module.prepare(source_of("29.6"))
-    assert "changes 0 files of release notes" in failure(
+    assert "changes 0 release notes instead of one" in failure(
         replace(commit, files=commit.files[:-1])
     )
     stranger = FileChange(path=PurePosixPath("COPYING"), before=None, after=b"mine\n")
-    assert "the commit also touches COPYING" in failure(
+    assert "the commit also changes COPYING" in failure(
         replace(commit, files=(*commit.files, stranger))
     )
 
@@ -218,7 +218,7 @@ def test_mail_that_does_not_apply_is_caught() -> None:
     proof = proven(case, replace(added, patch=broken))
     assert proof.status is Status.FAILED
     assert proof.reason is not None
-    assert f"{broken.name}: does not apply: " in proof.reason
+    assert f"{broken.name}: does not apply to this nixpkgs: " in proof.reason
     read = module.read_back((broken,), case.source)
     assert read is not None
     assert (read.commit, read.failure is None) == (None, False)

@@ -61,7 +61,7 @@ def test_overlay_of_the_proposal_gives_the_derivations_of_the_series(
             "default.nix",
             r"(?s).*",
             'final: prev: { docker_29 = throw "broken"; }\n',
-            "docker_29: it throws",
+            "docker_29: the overlay: it throws",
             2,
         ),
     ],
@@ -82,15 +82,17 @@ def test_overlay_that_gives_something_else_is_named_by_release(  # noqa: PLR0913
     path.write_text(text)
     failure = drafted().failure("overlay", overlay=overlay)
     assert said in failure
-    assert failure.count(" by the overlay, ") == count
+    assert failure.count(": the overlay: ") == count
 
 
 def test_overlay_that_is_missing_is_not_run(overlay: Path) -> None:
     proof = drafted().prove("overlay")
     assert (proof.status, proof.reason) == (
         Status.NOT_RUN,
-        "because an overlay is made only for unlet's own series",
+        "because unlet makes an overlay only for its own commits",
     )
     proof = drafted().prove("overlay", overlay=overlay, missing=("update.sh",))
-    reason = "because the overlay lacks files that were not found: update.sh"
+    reason = (
+        "because the overlay lacks these files, which unlet did not find: update.sh"
+    )
     assert (proof.status, proof.reason) == (Status.NOT_RUN, reason)

@@ -52,7 +52,7 @@ class TestCompatible:
     def test_rows_that_a_layout_cannot_have_say_why(self) -> None:
         evidence = drafted("20.10.14").prove("compatible").evidence
         assert (
-            "override { initSupport = true; }: not applicable: no package has these "
+            "override { initSupport = true; }: not applicable: no package takes these "
             "arguments" in evidence
         )
 
@@ -67,9 +67,7 @@ class TestCompatible:
         )
         assert len(proof.evidence) == 18
         gained = [
-            line
-            for line in proof.evidence
-            if line.endswith("2 had no effect before and have it now")
+            line for line in proof.evidence if line.endswith("2 newly have an effect")
         ]
         assert [line.rpartition(":")[0] for line in gained] == [
             "overrideAttrs (old: { moby = old.moby.overrideAttrs …; })",

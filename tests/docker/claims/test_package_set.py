@@ -29,7 +29,7 @@ def test_tree_that_does_not_evaluate_has_not_failed(tmp_path: Path) -> None:
     assert proof.status is Status.NOT_RUN
     assert proof.reason is not None
     assert proof.reason.startswith(
-        "because the file cannot be evaluated in the specimen's package set: "
+        "because Nix cannot evaluate the file in the specimen's package set: "
     )
     assert "nothing works" in proof.reason
     assert proof.reason.endswith("; name another nixpkgs")

@@ -69,7 +69,7 @@ def test_layouts_without_a_wrapper_to_change_are_refused(
     for layout, place in (("19.03", "no wrapper"), ("states/fixed", "suffix")):
         with pytest.raises(
             RefusalError,
-            match=rf"rootlesskit is not in the PATH prefix of .* \({place}\)",
+            match=rf"no dockerd-rootless wrapper has rootlesskit in its .* \({place}\)",
         ):
             case(layout)
 
@@ -89,7 +89,7 @@ def test_layouts_without_a_wrapper_to_change_are_refused(
                 "inherit (docker) moby;",
                 'moby = docker.moby.overrideAttrs (_: { pname = "moby"; more = "1"; });',
             ),
-            r"-moby-29\.6\.1\.drv is built as well",
+            r"-moby-29\.6\.1\.drv would also be built",
         ),
         (
             (
@@ -119,7 +119,7 @@ def test_overlay_that_compiles_or_forgets_something_is_found(
 
 def test_overlay_that_does_nothing_is_found(case: Callable[..., DockerCase]) -> None:
     assert rewrapping.keeps(case(text="final: prev: { }\n")).failures == (
-        "no docker is rewrapped",
+        "the overlay rewraps no docker",
     )
 
 
@@ -131,14 +131,14 @@ def test_overlay_that_does_nothing_is_found(case: Callable[..., DockerCase]) -> 
                 "            --suffix PATH : ${path user.right}\n",
                 "            --suffix PATH : /somewhere\n",
             ),
-            "the suffix is '/somewhere' instead of 'rootlesskit/bin'",
+            "the suffix is '/somewhere', but should be 'rootlesskit/bin'",
         ),
         (
             (
                 "          rm $out/bin/dockerd-rootless\n",
                 "          rm $out/bin/dockerd-rootless; echo >$out/new\n",
             ),
-            "new is not docker's",
+            "new does not belong to docker",
         ),
     ],
 )

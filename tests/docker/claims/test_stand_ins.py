@@ -181,7 +181,7 @@ EXPORTED = (
             None,
             Design.HIDDEN,
             (
-                r"move: .*: 'docker-runc' is used here even if the package has no such "
+                r"move: .*: 'docker-runc' is used here even when the package lacks that "
                 r"attribute"
             ),
         ),
@@ -241,8 +241,8 @@ class TestFileThatStandInsAreNotEnoughFor:
         evaluated = ("exact-change", "overridable")
         proofs = proved(series(using(text)).case(), evaluated, progress=Steps())
         reason = (
-            f"because the file cannot be evaluated in the stand-in tree: {why}; "
-            "'--tier tree' asks a whole nixpkgs"
+            f"because Nix cannot evaluate the file in the stand-in tree: {why}; "
+            "add '--tier tree' to evaluate it in a whole nixpkgs"
         )
         assert {(proof.status, proof.covers, proof.reason) for proof in proofs} == {
             (Status.NOT_RUN, "nothing", reason)
@@ -256,7 +256,7 @@ class TestFileThatStandInsAreNotEnoughFor:
         proof = series(using(text)).prove("exact-change")
         assert (proof.status, proof.reason) == (Status.PASSED, None)
         assert (
-            "not compared: aarch64-linux docker_25: the unchanged file throws"
+            "not compared: aarch64-linux docker_25: the unchanged file already throws"
             in proof.gaps
         )
 
@@ -266,7 +266,7 @@ class TestFileThatStandInsAreNotEnoughFor:
         )
         assert proof.status is Status.NOT_RUN
         assert re.fullmatch(
-            r"because the file cannot be built in the stand-in tree: moby-29\.6\.1 "
+            r"because Nix cannot build the file in the stand-in tree: moby-29\.6\.1 "
             r"cannot be built: .*thatNobodyHas.*; "
             r"'--tier build' builds the real packages",
             proof.reason or "",

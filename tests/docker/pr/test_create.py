@@ -64,7 +64,7 @@ def test_an_assistant_that_is_not_disclosed_is_refused(
     )
     clone.configure(user__email="agent@cursor.com")
     assert str(refused(clone)).startswith(
-        "author: 'Jané Doe <agent@cursor.com>' has an assistant's address"
+        "author: 'Jané Doe <agent@cursor.com>' is an assistant's address"
     )
 
 
@@ -74,7 +74,7 @@ def test_base_without_the_file_and_clone_at_work_are_refused(
     clone, steps = new_clone(), Steps()
     assert f"has no '{TARGET}'" in str(refused(clone, base="other"))
     with contributions.alone(clone.common):
-        assert "another unlet is running in this clone" in str(
+        assert "another unlet is already running in this clone" in str(
             refused(clone, progress=steps)
         )
     assert steps.steps == []
@@ -92,7 +92,7 @@ def test_branch_that_is_there_is_refused(
     assert contributed.state() == before
     clone = new_clone(name="other")
     clone.git("branch", BRANCH)
-    assert str(refused(clone).hint) == "--branch NAME makes another"
+    assert str(refused(clone).hint) == "--branch NAME creates another one"
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "link"])
@@ -107,7 +107,7 @@ def test_place_that_is_taken_is_refused(
     else:
         clone.beside.symlink_to("nowhere")
     error = refused(clone)
-    assert str(error) == f"{clone.beside}: is there already"
+    assert str(error) == f"{clone.beside}: already exists"
     assert "--worktree" in str(error.hint)
 
 

@@ -70,8 +70,8 @@ def test_work_that_would_be_lost_stays_unless_it_is_forced(
         contributed.files / contributions.TEXT,
     )
     said = (
-        f"{contributed.worktree}: '{'new' if kind == 'new' else 'README.md'}' is "
-        "not committed"
+        f"{contributed.worktree}: '{'new' if kind == 'new' else 'README.md'}' has "
+        "uncommitted changes"
     )
     if kind == "deleted":
         readme.unlink()
@@ -81,20 +81,21 @@ def test_work_that_would_be_lost_stays_unless_it_is_forced(
             contributed.git("add", "--all")
     elif kind == "text":
         text.write_text(text.read_text() + "mine\n")
-        said = f"{text}: has been edited"
+        said = f"{text}: you have edited this text"
     elif kind == "amended":
         contributed.git("commit", "--quiet", "--amend", "--message=mine")
     else:
         if kind == "detached":
             contributed.git("checkout", "--quiet", "--detach")
             said = (
-                f"{contributed.worktree}: does not have branch '{BRANCH}' checked out"
+                f"{contributed.worktree}: this worktree has another branch than "
+                f"'{BRANCH}' checked out"
             )
         contributed.commit("mine", {"README.md": "mine\n"})
     if kind in {"amended", "committed"}:
         said = (
             f"{contributed.clone.top}: branch '{BRANCH}' has commits that unlet "
-            "did not make"
+            "did not create"
         )
     error = refused(contributed)
     assert str(error) == f"{said}, which would be lost"
@@ -118,7 +119,8 @@ def test_branch_in_use_stays_even_if_removal_is_forced(
     clone.git("worktree", "lock", contributed.worktree)
     error = refused(contributed, force=True)
     assert (
-        str(error) == f"{contributed.worktree}: is locked, so branch '{BRANCH}' stays"
+        str(error)
+        == f"{contributed.worktree}: the worktree is locked, so branch '{BRANCH}' stays"
     )
     assert error.hint == f"git worktree unlock {contributed.worktree}"
     clone.git("worktree", "unlock", contributed.worktree)
@@ -136,7 +138,7 @@ def test_branch_that_unlet_did_not_make(contributed: Contributed, branch: str) -
     contributed.clone.git("branch", "mine")
     error = refused(contributed, branch, force=True)
     assert branch in str(error)
-    assert error.hint == f"choose with --branch one that it made: {BRANCH}"
+    assert error.hint == f"choose a branch that unlet created with --branch: {BRANCH}"
 
 
 def test_several_branches(contributed: Contributed) -> None:

@@ -85,7 +85,7 @@ def test_series_is_made_again_and_own_commits_words_and_text_stay(
     assert done.own_proofs
     assert str(done.before) == tip
     assert done.warnings == (
-        "your commit 'readme: the same' was dropped: the new base contains all of it",
+        "your commit 'readme: the same' was dropped, because the new base already contains it",
     )
     assert done.made is not None
     assert [subject for _, subject in done.made.own] == ["readme: mine", "docker: mine"]
@@ -189,13 +189,13 @@ def test_partial_clone_gets_what_it_lacks(new_clone: Callable[..., Clone]) -> No
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("edited", "'new' is not committed"),
-        ("no worktree", "is not checked out anywhere"),
-        ("detached", "is not checked out anywhere"),
-        ("no branch", f"branch '{BRANCH}' is gone"),
+        ("edited", "'new' has uncommitted changes"),
+        ("no worktree", "is not checked out in any worktree"),
+        ("detached", "is not checked out in any worktree"),
+        ("no branch", f"branch '{BRANCH}' no longer exists"),
         ("own checkout", "is checked out in your own clone"),
         ("merge", "is a merge"),
-        ("orphan", "has no commit in common with its base"),
+        ("orphan", "shares no commit with its base"),
     ],
 )
 def test_branch_that_cannot_be_moved_without_a_loss_stays(
@@ -255,6 +255,6 @@ def test_proof_that_fails_moves_nothing(
     done = contributed.update()
     assert (done.failed, done.made) == (True, None)
     assert list(lines(done)) == [
-        f"the branch stays at {contributed.tip[:12]}: a proof failed"
+        f"the branch stays at {contributed.tip[:12]}, because a proof failed"
     ]
     assert contributed.state() == before

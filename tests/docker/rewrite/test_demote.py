@@ -20,13 +20,12 @@ from toolkit.errors import LayoutError
 from toolkit.lift.plan import Design
 
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
-OTHERWISE = "rootlesskit does not get into the script by a list"
-BESIDE = "this comment stands beside rootlesskit, which leaves the list"
+OTHERWISE = "the script does not get rootlesskit from a list"
+BESIDE = "this comment belongs to rootlesskit, which the change removes from the list"
 EMPTY = (
-    "nothing would be left in this list, and an empty PATH entry means the "
-    "current directory"
+    "this list would become empty, and an empty PATH entry means the current directory"
 )
-TWICE = "rootlesskit is in the prefix more than once"
+TWICE = "the prefix contains rootlesskit more than once"
 UNKNOWN = "this list is not an argument of makeBinPath"
 
 
@@ -196,8 +195,7 @@ def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
     with pytest.raises(LayoutError) as caught:
         demote.rewrite(file_of(text_of("states/fixed")), Demotion.SUFFIX)
     said = (
-        "x.nix: rootlesskit is not in the PATH prefix of a dockerd-rootless "
-        "wrapper (suffix)"
+        "x.nix: no dockerd-rootless wrapper has rootlesskit in its PATH prefix (suffix)"
     )
     assert caught.value.message == said
 
@@ -223,8 +221,8 @@ def test_file_that_has_it_elsewhere_is_named_for_that() -> None:
 def test_list_that_another_command_uses_is_refused(pattern: str, more: str) -> None:
     text = sub(pattern, more)
     fact = (
-        "what has rootlesskit from here is used in the script outside of the "
-        "wrapper's PATH flags"
+        "the script uses what contains rootlesskit here outside of the "
+        "wrapper's PATH flags,"
     )
     assert refusal(text) == f"{place(text, 'rootlesskit' + chr(10))}: {fact} too"
 
@@ -268,8 +266,8 @@ def test_name_that_is_bound_around_the_list_only_is_refused(
     )
     assert (
         refusal(text)
-        == f"{at}: '{name}' has no meaning, or a different one, at {script}, where the wrapper "
-        "is made"
+        == f"{at}: '{name}' has another meaning, or none, at {script}, where the wrapper "
+        "is created"
     )
 
 
@@ -347,7 +345,7 @@ def test_suffix_stands_below_the_last_flag(new: str, before: str, margin: str) -
 def test_second_suffix_is_refused() -> None:
     text = command('makeWrapper {0} {1} --prefix PATH : "{3}" --suffix PATH : /opt/bin')
     script = place(text, "''\n            runHook preInstall\n\n            for")
-    assert refusal(text) == f"{script}: the wrapper has a PATH suffix already"
+    assert refusal(text) == f"{script}: the wrapper already has a PATH suffix"
 
 
 def test_suffix_stands_before_the_end_of_the_string() -> None:

@@ -154,7 +154,7 @@ def test_releases_in_another_set_are_not_guessed() -> None:
     text = sub(r"^in\n\{((?:.|\n)*)\}\n*\Z", r"in\n{\n  versions = {\1};\n}\n")
     assert (
         refusal(text)
-        == "x.nix: unknown layout: no 'docker_NN = …' in the set that the file makes"
+        == "x.nix: unknown layout: the file's set defines no 'docker_NN = …'"
     )
 
 
@@ -162,8 +162,8 @@ def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:
     text = sub(r"^    let$", "    let\n      a = 1;\n    in\n    let")
     at = place(text, "moby = build").removeprefix("x.nix:")
     said = (
-        f"unknown layout: moby is bound at {at}, not in the 'let' that dockerGen "
-        "begins with"
+        f"unknown layout: moby is defined at {at}, not in the 'let' at the start "
+        "of dockerGen"
     )
     assert refusal(text) == f"x.nix: {said}"
     assert sentence(meaning.reading(file_of(text))) == said
@@ -174,8 +174,8 @@ def test_file_without_moby_is_old_only_by_its_release() -> None:
     assert refusal(text).startswith("x.nix: older than 20.10 (19.03.")
     new = sub(r'version = "19\.03\.\d+"', 'version = "20.10.9"', text)
     said = (
-        "x.nix: unknown layout: there is no moby in the 'let' of dockerGen, "
-        "though docker is 20.10.9"
+        "x.nix: unknown layout: docker is 20.10.9, but the 'let' of "
+        "dockerGen does not define moby"
     )
     assert refusal(new) == said
 
@@ -199,7 +199,7 @@ def test_generator_that_is_written_otherwise_is_named_with_its_place(
 
 
 def test_file_without_the_generator_is_said_to_be_another() -> None:
-    with pytest.raises(LayoutError, match="no function dockerGen") as caught:
+    with pytest.raises(LayoutError, match="defines a function dockerGen") as caught:
         file_of("{ }")
     assert (
         caught.value.hint
@@ -218,8 +218,8 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
             refuse(meaning.reading(file_of(text)), {LIFT, DEMOTE}, name="x.nix")
         hints[name] = caught.value.hint
     assert hints == {
-        "fixed": "there is nothing to propose",
-        "half": "only '--only demote' is left to propose",
+        "fixed": "nothing needs to change",
+        "half": "only the step '--only demote' still changes something",
         "unknown": None,
     }
 

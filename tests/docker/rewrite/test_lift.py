@@ -31,6 +31,6 @@ def test_name_that_one_design_introduces_is_no_obstacle_to_the_other() -> None:
     text = sub(
         r"^( +)docker-runc =", lambda match: f"{match[1]}callDocker = 7;\n{match[0]}"
     )
-    said = "the name 'callDocker', which the rewrite would introduce, is in use here"
+    said = "the rewrite needs the name 'callDocker', which is already used here"
     assert refusal(text, Design.HIDDEN) == f"{place(text, 'callDocker = 7')}: {said}"
     assert "      finalAttrs:\n" in rewrite(text)[0]

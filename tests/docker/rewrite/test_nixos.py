@@ -105,12 +105,12 @@ def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
         (
             "package = ",
             "privilegedPorts = ",
-            "LINE: the option 'privilegedPorts' is already there",
+            "LINE: the option 'privilegedPorts' already exists",
         ),
         (
             "    environment.systemPackages",
             "    security.wrappers.rootlesskit = { };\n    environment.systemPackages",
-            "LINE: a security wrapper for rootlesskit is already there",
+            "LINE: a security wrapper for rootlesskit already exists",
         ),
         (
             "    environment.systemPackages",
@@ -118,7 +118,7 @@ def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
                 "    security.wrappers = { dockerd = pkgs.rootlesskit; };\n    "
                 "environment.systemPackages"
             ),
-            "LINE: a security wrapper for rootlesskit is already there",
+            "LINE: a security wrapper for rootlesskit already exists",
         ),
         (
             "config = lib.mkIf cfg.enable {",
@@ -130,13 +130,17 @@ def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
             "config = lib.optionalAttrs cfg.enable {",
             "LINE: 'config' is not of the form",
         ),
-        ("  config = lib.mkIf", "  configuration = lib.mkIf", " binds no 'config'"),
+        (
+            "  config = lib.mkIf",
+            "  configuration = lib.mkIf",
+            " does not define 'config'",
+        ),
         (
             "options.virtualisation.docker.rootless",
             "options.docker",
-            " has no attribute set 'options.virtualisation",
+            " contains no attribute set 'options.virtualisation",
         ),
-        ("  pkgs,\n", "", "1: is not a module that takes 'pkgs'"),
+        ("  pkgs,\n", "", "1: is not a NixOS module that takes 'pkgs'"),
     ],
 )
 def test_unknown_or_existing_module_code_is_refused_in_one_line(

@@ -84,10 +84,10 @@ def test_notes_without_the_section_are_refused() -> None:
     ):
         with pytest.raises(LayoutError) as caught:
             added(text)
-        assert caught.value.message == f"{NAME}: has no section of notable changes"
+        assert caught.value.message == f"{NAME}: contains no section of notable changes"
 
 
 def test_item_that_is_there_is_refused_with_its_line() -> None:
     with pytest.raises(LayoutError) as caught:
         added(added(notes()))
-    assert caught.value.message == f"{NAME}:32: the item is already there"
+    assert caught.value.message == f"{NAME}:32: the list already contains this item"

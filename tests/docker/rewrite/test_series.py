@@ -109,11 +109,14 @@ def test_suffix_keeps_rootlesskit_and_drop_leaves_no_trace_of_it(layout: str) ->
         (
             "states/no-wrapper",
             (
-                "unknown: no command that makes the dockerd-rootless wrapper was "
-                "recognised"
+                "unknown: the file contains no known command that creates the "
+                "dockerd-rootless wrapper"
             ),
         ),
-        ("states/unknown", "unknown layout: no function dockerGen"),
+        (
+            "states/unknown",
+            "unknown layout: no 'let' or 'rec' of the file defines a function dockerGen",
+        ),
     ],
 )
 def test_other_files_are_named_for_what_they_are(name: str, said: str) -> None:
@@ -157,7 +160,7 @@ def test_empty_path_entry_is_never_written() -> None:
 
 LINE = r"^( +)# TODO: move packages.*\n"
 GOES = "TODO: move packages out of the let"
-ALONE = "the TODO, which is to be removed, is not alone on its line and in its comment"
+ALONE = "the change removes the TODO, but other text shares its line or comment"
 
 
 def comment(new: str) -> str:

@@ -16,8 +16,8 @@ from toolkit.docker.meaning import sentence
 from toolkit.docker.rewrite import wrapper
 
 UNKNOWN = (
-    "x.nix: unknown layout: at {} bin/dockerd-rootless is made, or gets "
-    "rootlesskit, in an unknown way"
+    "x.nix: unknown layout: the code at {} makes bin/dockerd-rootless, or adds "
+    "rootlesskit to it, in an unknown way"
 )
 SCRIPT = "''\n            runHook preInstall\n\n            for"
 """The beginning of moby's install phase."""

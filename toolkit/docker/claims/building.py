@@ -29,7 +29,7 @@ WRAPPER = Path("bin/dockerd-rootless")
 def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, and read PATH back."""
     if meaning.place_of(meaning.reading(case.before.file)) is PathPlace.NO_WRAPPER:
-        raise NotRunError("the file makes no dockerd-rootless wrapper")
+        raise NotRunError("the file creates no dockerd-rootless wrapper")
     arguments = dockers(
         case,
         series=str(ground.edited(case.stand_in, case.target, case.after.content).root),
@@ -85,7 +85,7 @@ def realised(case: DockerCase, *, system: str) -> Finding:
             found,
             evidence=(
                 *found.evidence,
-                "the result is in a different store, and was not examined",
+                "the result is in another Nix store, so unlet could not examine it",
             ),
         )
     wrapper = stores.physical(Path(found.evidence[-1])) / WRAPPER
@@ -98,7 +98,7 @@ def realised(case: DockerCase, *, system: str) -> Finding:
         )
     order = read_wrapper(wrapper.readlink().parents[1])
     failures = [
-        f"{entry} is in the wrapper's prefix"
+        f"{entry} is still in the wrapper's prefix"
         for entry in order.prefix
         if is_rootlesskit(entry)
     ]
@@ -118,7 +118,7 @@ def dockers(case: DockerCase, **others: str) -> dict[str, str]:
     """
     if (system := os.uname().sysname) != "Linux":
         raise NotRunError(
-            f"the daemon is built for Linux and runs there, and this is {system}"
+            f"the daemon runs only on Linux, and this machine is {system}"
         )
     tree = case.stand_in
     try:
@@ -146,7 +146,7 @@ def build(arguments: Mapping[str, str], names: Sequence[str]) -> tuple[Path, ...
             "sandbox" in (why := program.reason(error))
             and "cannot be built: " not in why
         ):
-            raise NotRunError(f"Nix cannot build in a sandbox here: {why}") from error
+            raise NotRunError(f"Nix cannot use a sandbox here: {why}") from error
         if error.status < 0:
             raise
         try:
@@ -154,13 +154,13 @@ def build(arguments: Mapping[str, str], names: Sequence[str]) -> tuple[Path, ...
         except CommandError as same:
             why = program.reason(same)
             raise NotRunError(
-                f"the file cannot be built in the stand-in tree: {why}; '--tier "
+                f"Nix cannot build the file in the stand-in tree: {why}; '--tier "
                 "build' builds the real packages"
             ) from same
         raise
     if len(outputs) != len(names):
         raise ToolkitError(
-            f"nix-build: gave {len(outputs)} results instead of {len(names)}"
+            f"nix-build: gave {len(outputs)} results, but {len(names)} were expected"
         )
     return outputs
 
@@ -182,7 +182,7 @@ def read_wrapper(package: Path) -> PathOrder:
     root = stores.physical(package)
     read = wrappers.read(inside.read(root, str(WRAPPER)), name=str(root / WRAPPER))
     if read is None:
-        raise ToolkitError(f"{root / WRAPPER}: no wrapper that can be read")
+        raise ToolkitError(f"{root / WRAPPER}: is not a wrapper that unlet can read")
     return read.order
 
 
@@ -198,13 +198,15 @@ def path_changes(
     prefix = [entry for entry in old.prefix if entry not in moved]
     suffix = [*old.suffix, *(moved if demotion is Demotion.SUFFIX else [])]
     if demotion is not None and not moved:
-        yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"
+        yield f"{PREFIX_ENTRY} was not in the prefix before the change: {show(old)}"
     for kind, entries, wanted in (
         ("prefix", new.prefix, prefix),
         ("suffix", new.suffix, suffix),
     ):
         if [*map(_own, entries)] != [*map(_own, wanted)]:
-            yield f"the {kind} is '{_joined(entries)}' instead of '{_joined(wanted)}'"
+            yield (
+                f"the {kind} is '{_joined(entries)}', but should be '{_joined(wanted)}'"
+            )
 
 
 def _own(entry: str) -> str:

@@ -33,7 +33,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
     Claim(
         "exact-change",
-        "only moby's PATH changes, and packages that contain it",
+        "only the PATH of moby changes, and packages that contain moby",
         demoting.exact_change,
         applies_to=WRITTEN,
         wide=True,
@@ -46,17 +46,17 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
     Claim(
         "compatible",
-        "overrides that people use give the same results as before",
+        "common overrides give the same results as before",
         overrides.compatible,
         wide=True,
     ),
     Claim(
         "capture-safe",
-        "unrelated packages of the same names are not picked up",
+        "the packages use no unrelated package of the same name",
         overrides.capture_safe,
         applies_to=WRITTEN,
     ),
-    Claim("builds", "moby's install phase makes the intended PATH", building.builds),
+    Claim("builds", "moby's install phase sets the intended PATH", building.builds),
     Claim(
         "update.sh",
         "update.sh reads and rewrites the same lines as before",
@@ -74,7 +74,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
 
 _OF_NIXOS: Claim[DockerCase] = Claim(
     f"{MODULE}-test",
-    "the test of NixOS' module evaluates in the package set",
+    "the module's NixOS test evaluates",
     nixos_module.tested,
 )
 _OF_THE_MODULE: Claim[DockerCase] = Claim(
@@ -112,7 +112,7 @@ def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
     def check(case: DockerCase) -> Finding:
         if not case.releases:
             return Finding(
-                covers="nothing", failures=("the file exports no docker release",)
+                covers="nothing", failures=("the file defines no docker release",)
             )
         if case.bounded and not case.patches:
             # What a stranger's file does to Nix is told once, before it is asked about
@@ -146,7 +146,7 @@ def _builds(case: DockerCase) -> Iterator[Claim[DockerCase]]:
     for system in case.request.depth.systems or (outputs.here(),):
         yield Claim(
             f"{built}-{system}",
-            f"Nix builds docker of the real package set for {system}",
+            f"Nix builds docker of the real nixpkgs for {system}",
             partial(building.realised, system=system),
             Tier.BUILD,
         )

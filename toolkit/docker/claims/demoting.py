@@ -29,7 +29,7 @@ _THROWS = "it throws"
 def exact_change(case: DockerCase) -> Finding:
     """Compare each docker before and after the demotion, and what it is built with."""
     if (demoted := case.demoted) is None:
-        raise NotRunError("the patch leaves the wrapper's PATH as it is")
+        raise NotRunError("the patch does not change the wrapper's PATH")
     before = case.stages[case.stages.index(demoted) - 1]
     trees = case.pair(before, demoted)
     asked = {system: _questions(case, system) for system in case.systems}
@@ -44,7 +44,7 @@ def exact_change(case: DockerCase) -> Finding:
     for release, name, form in chain.from_iterable(forms):
         releases[name] = release
         if form.limited or (form.before is None and form.error is None):
-            reason = form.error or "the unchanged file throws"
+            reason = form.error or "the unchanged file already throws"
             gaps.append(f"not compared: {name}: {reason}")
         elif form.before is None or form.after is None:
             reason = f": {form.error}" if form.error else ""
@@ -60,8 +60,10 @@ def exact_change(case: DockerCase) -> Finding:
     }
     count = sum(map(bool, rebuilt.values()))
     return Finding(
-        covers=f"{len(changes)} dockers, {count} of them rebuilt; "
-        f"{few(case.releases)} on {', '.join(asked)}",
+        covers=(
+            f"{len(changes)} docker packages, {count} of them rebuilt; "
+            f"{few(case.releases)} on {', '.join(asked)}"
+        ),
         failures=tuple(failures),
         evidence=tuple(
             f"{name}: {few(names) or 'nothing'}" for name, names in rebuilt.items()
@@ -84,7 +86,7 @@ def _faults(
         if releases[name] == name or not faults.get(releases[name]):
             yield from (f"{name}: {fact}" for fact in facts)
     if changes and not any(change.is_in_path for change in changes.values()):
-        yield f"no release has {PREFIX_ENTRY} in the prefix of PATH"
+        yield f"no release has {PREFIX_ENTRY} in the wrapper's PATH prefix"
 
 
 def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
@@ -183,14 +185,14 @@ class _Change(Struct, frozen=True, kw_only=True):
     def faults(self) -> Iterator[str]:
         """Yield what differs that should not, or does not that should."""
         if self.is_in_path and not any(map(self._is_affected, self.pairs)):
-            yield "moby is not changed"
+            yield "moby does not change"
         for before, after in self.pairs.items():
             if self._is_affected(before) and (place := self._place(after)) is not (
                 wanted := _WANTED[self.demotion]
             ):
                 yield (
-                    f"{PREFIX_ENTRY}'s place in moby's PATH is '{place}' instead "
-                    f"of '{wanted}'"
+                    f"{PREFIX_ENTRY} is in the {place} of moby's PATH, but should be "
+                    f"in the {wanted}"
                 )
             yield from self._unexplained(self.store[before], self.store[after])
 
@@ -253,10 +255,11 @@ _WANTED = {
 def equals_series(case: DockerCase) -> Finding:
     """Compare each release of the unchanged nixpkgs under the overlay with that of the series."""
     if case.overlay is None:
-        raise NotRunError("an overlay is made only for unlet's own series")
+        raise NotRunError("unlet makes an overlay only for its own commits")
     if case.missing:
         raise NotRunError(
-            f"the overlay lacks files that were not found: {', '.join(case.missing)}"
+            "the overlay lacks these files, which unlet did not find: "
+            f"{', '.join(case.missing)}"
         )
     system, questions = (
         case.native,
@@ -274,8 +277,8 @@ def equals_series(case: DockerCase) -> Finding:
     return Finding(
         covers=f"{len(known)} releases, {system}",
         failures=tuple(
-            f"{release}: {each.error or each.after or _THROWS} by the overlay, "
-            f"{each.before or _THROWS} by the series"
+            f"{release}: the overlay: {each.error or each.after or _THROWS}, "
+            f"the commits: {each.before or _THROWS}"
             for release, each in known.items()
             if each.before != each.after or each.error is not None
         ),

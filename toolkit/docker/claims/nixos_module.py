@@ -67,7 +67,9 @@ def adds_option(case: DockerCase) -> Finding:
         if {*patching.changes(added.patch.content, befores.get)} != {
             *added.commit.files
         }:
-            raise ToolkitError("gives files that differ from the written ones")
+            raise ToolkitError(
+                "the commit gives other files than those that unlet wrote"
+            )
     return _evaluated(
         case, added.commit, f"git apply --check series/{added.patch.name}"
     )
@@ -106,7 +108,7 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
     changes = {change.path: change for change in commit.files}
     change, test = changes.pop(module.FILE, None), changes.pop(module.TEST, None)
     if change is None:
-        raise ToolkitError(f"the commit does not touch {module.FILE}")
+        raise ToolkitError(f"the commit does not change {module.FILE}")
     files = {"before.nix": change.before or b"", "after.nix": change.after}
     program.parse_text(change.after, name=str(change.path))
     if test is not None:
@@ -123,14 +125,14 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
         evaluator.evaluate(EXPRESSION, arguments, attribute="before")
     except CommandError as error:
         raise NotRunError(
-            f"the module does not evaluate with stand-ins: {program.reason(error)}"
+            f"Nix cannot evaluate the module with stand-ins: {program.reason(error)}"
         ) from error
     answer = documents.convert(
         evaluator.evaluate(EXPRESSION, arguments), _Answer, document=str(module.FILE)
     )
     configurations = (_configuration(answer, option, state) for state in ("off", "on"))
     return Finding(
-        covers="docker off and on, the option off and on",
+        covers="docker off and on, each with the option off and on",
         failures=(
             *_declaration(answer, option),
             *chain.from_iterable(configurations),
@@ -139,8 +141,8 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
         evidence=(
             f"{OPTIONS}.{option}: {answer.option['type']}, off by default, described",
             (
-                f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the "
-                "user's own definition wins"
+                f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; a "
+                "definition by the user replaces it"
             ),
             f"{module.TEST.name}: {_tested(test)}",
             "applies",
@@ -156,22 +158,24 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
 def _beside(others: Collection[FileChange], test: FileChange | None) -> Iterator[str]:
     """Yield what is wrong with the files of the commit beside the module."""
     if test is not None and PUBLISHED.encode() not in test.after:
-        yield f"{module.TEST}: no container publishes port 80"
+        yield (
+            f"{module.TEST}: the test does not check that a container publishes port 80"
+        )
     notes = [
         file
         for file in others
         if file.path.parent == module.RELEASE_NOTES and file.before is not None
     ]
     if len(notes) != 1:
-        yield f"the commit changes {len(notes)} files of release notes"
+        yield f"the commit changes {len(notes)} release notes instead of one"
     for file in others:
         if file not in notes:
-            yield f"the commit also touches {file.path}"
+            yield f"the commit also changes {file.path}"
 
 
 def _tested(test: FileChange | None) -> str:
     if test is None:
-        return "not changed, since it is not there, or not understood"
+        return "no change: the file is missing, or has an unknown form"
     return "a container publishes port 80"
 
 
@@ -183,16 +187,19 @@ def _declaration(answer: _Answer, option: str) -> Iterator[str]:
         answer.option,
     )
     if sorted(after) != sorted((*before, option)):
-        yield f"the options are {', '.join(after)}, not one more than before"
+        yield f"the options should gain one name, but are {', '.join(after)}"
     if (new["type"], new["default"]) != ("bool", False) or not str(
         new["description"]
     ).strip():
-        yield f"the option is not a described boolean that is off by default: {new}"
+        yield (
+            "the new option must be a boolean with a description, off by "
+            f"default: {new}"
+        )
     # setcap refuses capabilities that are joined.
     if answer.own != "cap_sys_admin+ep":
         yield (
-            f"security.wrappers.{WRAPPER} of the user's own does not replace the "
-            f"option's: '{answer.own}'"
+            f"a user's own security.wrappers.{WRAPPER} does not replace that of the "
+            f"option: '{answer.own}'"
         )
 
 
@@ -206,7 +213,7 @@ def _configuration(answer: _Answer, option: str, switched: str) -> Iterator[str]
         _at(configuration, OPTIONS).pop(option, None)
         if configuration != before:
             yield (
-                f"docker {switched}, the option {value}: "
+                f"with docker {switched} and the option {value}, "
                 f"{_differing(before, configuration)} differs from before"
             )
     wanted = {
@@ -218,7 +225,8 @@ def _configuration(answer: _Answer, option: str, switched: str) -> Iterator[str]
     if added != (wanted if switched == "on" else None):
         shown = json.dumps(added, sort_keys=True)
         yield (
-            f"docker {switched}, the option on: security.wrappers.{WRAPPER} is {shown}"
+            f"with docker {switched} and the option on, security.wrappers.{WRAPPER} "
+            f"is {shown}"
         )
 
 

@@ -44,8 +44,10 @@ def overridable(case: DockerCase) -> Finding:
     found, askings = trial(case)
     finding = together([claims.arrives(each) for each in askings])
     known = [
-        f"{name} could be overridden before by {method_name(paths[0])}, and in no "
-        "new way after"
+        (
+            f"{name} could already be overridden by {method_name(paths[0])}, and the "
+            "change adds no way"
+        )
         for name, paths in found.works.items()
         if paths and {*paths} <= found.worked
     ]
@@ -88,8 +90,10 @@ def capture_safe(case: DockerCase) -> Finding:
     new = sorted(after - before)
     if not new:
         return Finding(
-            covers="the parameters of each function: there is no new one that "
-            "callPackage could fill"
+            covers=(
+                "the parameters of each function: none is new, so callPackage "
+                "fills no more than before"
+            )
         )
     _, askings = trial(case)
     paths = askings[0].own.methods.values()

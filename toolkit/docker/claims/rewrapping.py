@@ -31,18 +31,19 @@ def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
     """
     if depth.tier is Tier.BUILD:
         raise UsageError(
-            f"--tier {depth.tier}: this overlay builds nothing of docker",
+            f"--tier {depth.tier}: does not apply, because this overlay builds "
+            "nothing of docker",
             hint="'--kind patched' does",
         )
     keeping = Claim(
         "keeps",
-        "each docker keeps its attributes and overrides, and nothing is compiled",
+        "each docker keeps its attributes and overrides, and nothing is recompiled",
         keeps,
         wide=True,
     )
     builds_ = Claim(
         "builds",
-        "the new wrapper has the same PATH, except that rootlesskit is at its end",
+        "the new wrapper has the same PATH, except that rootlesskit comes last",
         builds,
     )
     return narrowed((keeping, builds_), depth.systems)
@@ -86,11 +87,13 @@ def _compared(arguments: Mapping[str, str]) -> Finding:
     command = evaluator.evaluate_command(EXPRESSION, arguments, attribute="facts")
     asked = limits.bounded(command, limits.memory())
     found = documents.convert(
-        evaluator.answer(asked), dict[str, _Facts], document="dockers with the overlay"
+        evaluator.answer(asked),
+        dict[str, _Facts],
+        document="docker packages with the overlay",
     )
     rewrapped = [facts for facts in found.values() if facts.rewrapped]
     left = (
-        f", {len(found) - len(rewrapped)} left as they are"
+        f", {len(found) - len(rewrapped)} unchanged"
         if len(rewrapped) < len(found)
         else ""
     )
@@ -100,7 +103,7 @@ def _compared(arguments: Mapping[str, str]) -> Finding:
         evidence=tuple(
             f"{name}: {facts.before} → {facts.after}"
             if facts.rewrapped
-            else f"{name}: left as it is, {facts.before}"
+            else f"{name}: unchanged, {facts.before}"
             for name, facts in found.items()
         ),
         commands=(
@@ -116,7 +119,7 @@ def _compared(arguments: Mapping[str, str]) -> Finding:
 def _differences(found: Mapping[str, _Facts]) -> Iterator[str]:
     """Yield what a docker has no longer or has otherwise."""
     if not any(facts.rewrapped for facts in found.values()):
-        yield "no docker is rewrapped"
+        yield "the overlay rewraps no docker"
     for name, facts in found.items():
         if facts.lost:
             yield f"{name}: no longer has {', '.join(facts.lost)}"
@@ -139,9 +142,9 @@ def _compiled(
         for path in sorted(old ^ (new - {after})):
             if re.match(r"(moby|docker)-[0-9]", path.name.partition("-")[2]):
                 yield (
-                    f"{name}: {path} is built as well"
+                    f"{name}: {path} would also be built"
                     if path in new
-                    else f"{name}: it is not built from {path}"
+                    else f"{name}: is not built from {path}"
                 )
 
 
@@ -167,4 +170,4 @@ def _other_files(docker: Path, rewrapped: Path) -> Iterator[str]:
     old, new = building.listing(docker), building.listing(rewrapped)
     for name in sorted({*old, *new} - {str(WRAPPER)}):
         if new.get(name) not in {old.get(name, ""), f"link {docker / name}"}:
-            yield f"{name} is not docker's"
+            yield f"{name} does not belong to docker"

@@ -35,7 +35,7 @@ def unchanged(case: DockerCase) -> Finding:
         covers=f"{len(blocks)} release blocks, {values} values that update.sh rewrites",
         failures=tuple(dict.fromkeys(failures))
         if blocks
-        else ("the file has no release",),
+        else ("the file contains no release",),
         evidence=(
             f"newest for update.sh: {name} {version(before.text, name)}".rstrip(),
         ),
@@ -49,12 +49,12 @@ def unchanged(case: DockerCase) -> Finding:
 def _differences(before: DockerFile, after: DockerFile) -> Iterator[str]:
     if newest(before.text) != newest(after.text):
         yield (
-            f"the newest release is read as '{newest(after.text)}' instead of "
-            f"'{newest(before.text)}'"
+            f"update.sh would read '{newest(after.text)}' as the newest release "
+            f"instead of '{newest(before.text)}'"
         )
     for attribute in sorted({*ATTRIBUTE.findall(before.text)}):
         if (read := version(after.text, attribute)) != version(before.text, attribute):
-            yield f"the version of {attribute} is read as '{read}'"
+            yield f"update.sh would read '{read}' as the version of {attribute}"
         old, new = rewritten(before.text, attribute), rewritten(after.text, attribute)
         if old != new:
             yield (

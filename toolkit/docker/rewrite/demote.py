@@ -47,25 +47,24 @@ def _find(file: DockerFile) -> tuple[Invocation, Use]:
     place = wrapper.placement(file)
     if place.command is None or place.where is not PathPlace.PREFIX:
         fact = (
-            "rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper "
-            f"({place.where})"
+            "no dockerd-rootless wrapper has rootlesskit in its PATH prefix ("
+            f"{place.where})"
         )
         raise LayoutError(f"{file.tree.name}: {fact}")
     for use in place.uses:
         if use.node.parent is None or use.node.parent.kind != "list_expression":
             raise RefusalError(
-                f"{use.node.location}: rootlesskit does not get into the script by a "
-                "list"
+                f"{use.node.location}: the script does not get rootlesskit from a list"
             )
     use, *more = place.uses
     if more:
         raise RefusalError(
-            f"{more[0].node.location}: rootlesskit is in the prefix more than once"
+            f"{more[0].node.location}: the prefix contains rootlesskit more than once"
         )
     if use.kinds - {"prefix"}:
         fact = (
-            "what has rootlesskit from here is used in the script outside of the "
-            "wrapper's PATH flags too"
+            "the script uses what contains rootlesskit here outside of the wrapper's "
+            "PATH flags, too"
         )
         raise RefusalError(f"{use.node.location}: {fact}")
     return place.command, use
@@ -93,7 +92,7 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
         )
         == 1
     ):
-        left = "nothing would be left in this list"
+        left = "this list would become empty"
         raise RefusalError(
             f"{element.location}: {left}, and an empty PATH entry means the current "
             "directory"
@@ -106,8 +105,8 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
     ):
         if comment.kind == "comment" and "\n" not in file.text[slice(*gap)]:
             raise RefusalError(
-                f"{comment.location}: this comment stands beside {element.text}, "
-                "which leaves the list"
+                f"{comment.location}: this comment belongs to {element.text}, which "
+                "the change removes from the list"
             )
     line_start = file.text.rfind("\n", 0, element.start)
     alone = not file.text[line_start + 1 : element.start].strip()
@@ -135,7 +134,7 @@ def _suffix(file: DockerFile, command: Invocation, use: Use) -> list[Edit]:
     """Append `--suffix PATH` to the wrapper's command, and say above it why."""
     if any(kind == "suffix" for kind, _ in command.flags):
         raise RefusalError(
-            f"{command.string.location}: the wrapper has a PATH suffix already"
+            f"{command.string.location}: the wrapper already has a PATH suffix"
         )
     lines = command.text.split("\n")
     margin, last = (
@@ -169,8 +168,8 @@ def _path(file: DockerFile, command: Invocation, use: Use) -> str:
     ):
         if not look_up(name.name, command.string).means(name):
             fact = (
-                f"'{name.name}' has no meaning, or a different one, at "
-                f"{command.string.place}, where the wrapper is made"
+                f"'{name.name}' has another meaning, or none, at "
+                f"{command.string.place}, where the wrapper is created"
             )
             raise RefusalError(f"{name.node.location}: {fact}")
     return f"{made.children[0].text} {file.style.list(PREFIX_ENTRY)}"

@@ -192,8 +192,8 @@ class DockerFile:
                 raise LayoutError(f"{binding.location}: {fact}")
             return binding
         raise LayoutError(
-            f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or "
-            "'rec' of the file",
+            f"{self.tree.name}: unknown layout: no 'let' or 'rec' of the file defines "
+            f"a function {GENERATOR}",
             hint="this is not nixpkgs' "
             "pkgs/applications/virtualization/docker/default.nix",
         )

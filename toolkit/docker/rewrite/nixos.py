@@ -69,7 +69,7 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
     body, library, prefix = _configuration(tree)
     _refuse_twice(tree, options, option)
     if "pkgs" not in formals(tree.root):
-        raise LayoutError(f"{name}:1: is not a module that takes 'pkgs'")
+        raise LayoutError(f"{name}:1: is not a NixOS module that takes 'pkgs'")
     model, added = _like(options, option, description)
     condition = f"{prefix}.{option}"
     block = _BLOCK.format(
@@ -130,7 +130,7 @@ def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
         known = path(binding)
         if known == option or "privileged" in known.lower():
             raise LayoutError(
-                f"{tree.name}:{binding.line}: the option '{known}' is already there"
+                f"{tree.name}:{binding.line}: the option '{known}' already exists"
             )
     for node in tree.nodes:
         if (
@@ -139,8 +139,8 @@ def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
             and "rootlesskit" in node.text
         ):
             raise LayoutError(
-                f"{tree.name}:{node.line}: a security wrapper for rootlesskit is "
-                "already there"
+                f"{tree.name}:{node.line}: a security wrapper for rootlesskit already "
+                "exists"
             )
 
 
@@ -153,7 +153,7 @@ def _set_at(tree: Tree, path: str) -> Node:
             and value(node).kind == "attrset_expression"
         ):
             return value(node)
-    raise LayoutError(f"{tree.name}: has no attribute set '{path}'")
+    raise LayoutError(f"{tree.name}: contains no attribute set '{path}'")
 
 
 def _configuration(tree: Tree) -> tuple[Node, str, str]:
@@ -167,7 +167,7 @@ def _configuration(tree: Tree) -> tuple[Node, str, str]:
         None,
     )
     if binding is None:
-        raise LayoutError(f"{tree.name}: binds no 'config'")
+        raise LayoutError(f"{tree.name}: does not define 'config'")
     *words, body = call(value(binding))
     found = re.fullmatch(
         r"((?:lib\.)?)mkIf (\w+)\.enable", " ".join(word.text for word in words)
@@ -190,8 +190,8 @@ def _like(options: Node, option: str, description: str) -> tuple[Node, str]:
             return model, apply(model.text, [Edit(*found.span("name"), option), string])
     tree = options.tree
     raise LayoutError(
-        f"{tree.name}:{options.line}: has no option '{_MODELS[0]}' or '{_MODELS[1]}' "
-        "of a known form"
+        f"{tree.name}:{options.line}: defines neither option '{_MODELS[0]}' nor '"
+        f"{_MODELS[1]}' in a known form"
     )
 
 
@@ -201,8 +201,8 @@ def _after(binding: Node, added: str, *, gap: str) -> Edit:
     behind = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?=\n|\Z)").match(text, binding.end)
     if behind is None or not binding.is_first:
         raise LayoutError(
-            f"{binding.tree.name}:{binding.line}: '{path(binding)}' is not alone on "
-            "its line"
+            f"{binding.tree.name}:{binding.line}: '{path(binding)}' shares its line "
+            "with other code"
         )
     return Edit(behind.end(), behind.end(), f"{gap}{_margin(binding)}{added}")
 
@@ -264,7 +264,7 @@ def add_note(text: str, item: str, *, name: str) -> str:
         (index for index, line in enumerate(lines) if line[2:].startswith(first)), None
     )
     if there is not None:
-        raise LayoutError(f"{name}:{there + 1}: the item is already there")
+        raise LayoutError(f"{name}:{there + 1}: the list already contains this item")
     if not items:
         place = 1 + max(
             index for index in range(start - 1, end) if lines[index].strip()
@@ -295,4 +295,4 @@ def section(text: str, *, name: str) -> tuple[int, int, list[int]]:
                 end,
                 [line for line in range(index + 1, end) if _ITEM.match(lines[line])],
             )
-    raise LayoutError(f"{name}: has no section of notable changes")
+    raise LayoutError(f"{name}: contains no section of notable changes")

@@ -940,7 +940,7 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
         if line.text.startswith("not answered")
     ]
     limit = "out of memory; raise the limit with --max-memory"
-    assert f"not answered: 1 attribute on static (notes-server): {limit}" in said
+    assert f"unanswered: 1 attribute on static (notes-server): {limit}" in said
 
 
 @pytest.mark.clock

@@ -247,8 +247,7 @@ def test_systems_with_the_same_gaps_are_one_line() -> None:
         "the set: --all"
     ) in found
     assert (
-        "unanswered: 2 attributes on x86_64-linux, aarch64-darwin (a, b): 60 s"
-        in found
+        "unanswered: 2 attributes on x86_64-linux, aarch64-darwin (a, b): 60 s" in found
     )
 
 

@@ -1,4 +1,4 @@
-"""The command line: one module a command, without rules of its own.
+"""The command line: one module for each command, without rules of its own.
 
 A command builds values, calls one workflow, prints, and returns an exit code.
 """

@@ -37,13 +37,16 @@ _PULL = re.compile(
 """A pull request: `1`, `#1`, or the address of one of its pages."""
 
 _PROVING = ("--file", "--proof", "--tier")
-"""Options for the proofs of a target alone."""
+"""The options that concern only the proofs of a target."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 
 
 class PullName(Struct, frozen=True, kw_only=True):
-    """A pull request as the user names it; `repository` is that of an address."""
+    """A pull request as the user names it.
+
+    `repository` is the one in an address.
+    """
 
     number: int
     repository: str | None = None
@@ -61,7 +64,7 @@ def _pull(text: str) -> PullName:
 
 
 class CheckOptions(Struct, frozen=True, kw_only=True):
-    """The values of the command's own options."""
+    """The values of the options that only this command has."""
 
     what: str | None
     target: str | None
@@ -73,7 +76,7 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
 
     @property
     def by_option(self) -> bool:
-        """Whether an option names the change, and not CHANGE."""
+        """Whether an option names the change instead of CHANGE."""
         return self.patch is not None or self.pull is not None or self.uncommitted
 
 
@@ -231,9 +234,9 @@ def command(given: CheckOptions) -> int:
 
 
 def _refuse_pull(what: str) -> None:
-    """Raise UsageError for a CHANGE with the form of a pull request.
+    """Raise UsageError for a CHANGE that looks like a pull request.
 
-    Digits alone may also be the start of a commit's hash.
+    Digits alone may also be the beginning of a commit id.
     """
     if not what.isdigit() and _PULL.fullmatch(what) is not None:
         raise UsageError(
@@ -249,7 +252,7 @@ def _server(pull: PullName) -> Server:
 
 
 def _prove(request: CheckRequest) -> int:
-    """Prove a proposal again, or the claims about a target, return the exit code."""
+    """Prove a proposal again, or the claims about a target; return the exit code."""
     is_written = request.directory is not None
     proven = (
         "the output of propose" if is_written else next(filter(options.given, _PROVING))
@@ -282,7 +285,7 @@ def _prove(request: CheckRequest) -> int:
 def _source(
     directory: Path | None, patch: Path | None, *, asks_server: bool
 ) -> SourceRequest:
-    """Return the nixpkgs that the options name, for a patch or a proposal."""
+    """Return the nixpkgs that the options name for a patch or a proposal."""
     source = options.source_request()
     if patch is None and directory is None:
         options.refuse_without("--patch or DIR", *SOURCES)
@@ -337,7 +340,7 @@ def _review(request: CheckRequest, given: CheckOptions) -> int:
 
 
 def _judging() -> JudgeRequest:
-    """Return how the options want a change to be judged."""
+    """Return how to judge a change, according to the options."""
     named = systems()
     return JudgeRequest(
         systems=named or SYSTEMS,
@@ -401,9 +404,9 @@ def _reviewed_code(result: Review) -> int:
 
 
 def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
-    """Return the directory of a proposal, None if a clone is meant.
+    """Return the directory of a proposal, or None if the user means a clone.
 
-    --git-dir means one, and so does a current directory in one.
+    --git-dir means a clone, and so does a current directory inside one.
     """
     directory = Path(what if what is not None else "proposal")
     if git_dir is not None:
@@ -440,7 +443,7 @@ def _refuse_directory(directory: Path) -> None:
 
 
 def _again(given: CheckOptions) -> str:
-    """Return the command that judges the same again on another machine."""
+    """Return the command that judges the same change on another machine."""
     words: list[str] = []
     if given.patch is not None:
         words += ["--patch", given.patch.name]

@@ -1,4 +1,4 @@
-"""The command line: commands by name, failures as a message and an exit code.
+"""The command line: find a command by name, and turn errors into exit codes.
 
 A command's module is imported only when that command runs.
 """
@@ -54,7 +54,7 @@ INTERRUPTED = 130
 _STDERR_LINES = 20
 _LONGEST = 1000
 _UNDECODABLE = re.compile("[^\\s'\"]*[\udc80-\udcff][^\\s'\"]*")
-"""A name with bytes that are not UTF-8, as os.fsdecode gives them."""
+"""A name with bytes that are not UTF-8, in the form of os.fsdecode."""
 
 
 class Commands(click.Group):
@@ -74,7 +74,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command; raise UsageError with the nearest names if it is none."""
+        """Return the command; raise UsageError with similar names if it is unknown."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             hint = "'unlet --help' lists the commands"
             raise UsageError(
@@ -139,7 +139,7 @@ def _version() -> str:
 def run(argv: Sequence[str]) -> int:
     """Run `unlet` with these arguments and return its exit code.
 
-    With --json, an error is a document on stdout as well as a message on stderr.
+    With --json, an error is a document on stdout and a message on stderr.
     """
     try:
         status: object = commands.main(
@@ -188,7 +188,7 @@ def describe(error: ToolkitError) -> list[str]:
 
 
 def _usage(error: click.ClickException) -> UsageError:
-    """Return click's error in our form."""
+    """Return click's error in unlet's form."""
     message = error.format_message().strip().removesuffix(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "unlet"

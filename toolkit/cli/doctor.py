@@ -22,9 +22,9 @@ from toolkit.doctor.symptoms import Remedy
 from toolkit.report.lines import Line, Tone
 
 SCHEMA = 2
-"""The number of the JSON document's form.
+"""The version of the JSON document.
 
-A new field keeps it; one that goes or changes its meaning needs a new number.
+A new field keeps it; a field that goes or changes its meaning needs a new number.
 """
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
@@ -38,7 +38,7 @@ _TONES = {
 _INDENT = " " * 9
 _CONDITION = ("name", "role", "fact", "evidence")
 _EXPLAINED = 3
-"""How many possible causes of a line in a log are explained without --verbose."""
+"""How many possible causes of a line are explained without --verbose."""
 
 
 @options.command(
@@ -175,8 +175,8 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
 def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
     """Yield the possible causes with their remedies, the likeliest first.
 
-    Unless verbose, those that this host does not have are left out, and of the others
-    only the first are explained.
+    Without --verbose, omit those that this host does not have, and explain only the
+    first of the others.
     """
     if verbose:
         for suspect in entry.suspects:

@@ -1,4 +1,4 @@
-"""`unlet find`: packages in the lets of others, where no override reaches them."""
+"""`unlet find`: packages that other packages define in a let."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,9 +19,9 @@ from toolkit.proposal.recipes import RecipeTrial
 from toolkit.sources import trees
 
 SCHEMA = 3
-"""The number of the JSON document's form.
+"""The version of the JSON document.
 
-A new field keeps it; one that goes or changes its meaning needs a new number.
+A new field keeps it; a field that goes or changes its meaning needs a new number.
 """
 _WIDEST = 30
 _UNREAD = 20
@@ -111,7 +111,7 @@ def command(
 
 
 def _show_tree(tree: Survey, *, all_kinds: bool) -> None:
-    """Print the packages in lets, or bindings of all kinds."""
+    """Print the packages in lets, or definitions of all kinds."""
     shown = [
         finding
         for finding in tree.findings
@@ -136,7 +136,7 @@ def _show_packages(found: Sequence[PackageInspection], picture: str | None) -> i
 
 
 def _show_trials(trials: Sequence[RecipeTrial], *, whole: bool) -> int:
-    """Print the trials, and of a whole tree their number: a CI can hold that."""
+    """Print the trials; for a whole tree, also their number, which a CI can check."""
     if options.settings().json:
         output.write_json({"schema": SCHEMA, "trials": trials})
         return 0

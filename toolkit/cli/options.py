@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values that they become."""
+"""Options that several commands share, and the values that they give."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from toolkit.model import Server, SourceRequest
 from toolkit.proposal import registry
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
-"""A function that returns a section of --help: its name, and its rows."""
+"""A function that returns a section of --help: its title, and its rows."""
 
 T = TypeVar("T", bound=Struct)
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -33,11 +33,11 @@ OWN, SOURCE, DEPTH, NIX, OUTPUT, NAMED = GROUPS = (
     "Output",
     f"For {registry.names()} only",
 )
-"""The groups of options in --help, in their order; the first has the command's own."""
+"""The groups of options in --help, in order; the first has the command's own."""
 
 
 def _filled(text: str) -> str:
-    """Return a command's help with the names of the targets that have own rewrites."""
+    """Return a command's help with the names of targets with own rewrites."""
     usual, *others = registry.named()
     gains = [
         f"With {name}{' (the default)' if name == usual else ''}, {named.gain}."
@@ -56,9 +56,9 @@ def _filled(text: str) -> str:
 
 
 class Option(click.Option):
-    """An option in a group of --help, never empty.
+    """An option in a group of --help; its value is never empty.
 
-    Only --help-all shows one that is `deep`, which few need.
+    Only --help-all shows a `deep` option, which few users need.
     """
 
     def __init__(
@@ -82,9 +82,8 @@ class Option(click.Option):
 class GroupedCommand(click.Command):
     """A command whose --help shows its options in groups, then its examples.
 
-    --help-all adds the `listed` sections.
-
-    The first option of each of `apart` excludes the others.
+    --help-all adds the `listed` sections. In each of `apart`, the first option excludes
+    the others.
     """
 
     def __init__(
@@ -113,12 +112,12 @@ class GroupedCommand(click.Command):
             )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; an error of click's parser names this command."""
+        """Parse the arguments; errors of click's parser then name this command."""
         with augment_usage_errors(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
-        """Run the command, unless options exclude each other."""
+        """Run the command, unless the user combined options that exclude each other."""
         for option, *others in self.apart:
             if given(option):
                 refuse_together(option, *others)
@@ -170,9 +169,9 @@ def _show_all(ctx: click.Context, param: click.Parameter, value: bool) -> None: 
 
 
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
-    """Return the value of a shared option, given before or after the command's name.
+    """Return the value of a shared option, or None if it was not given.
 
-    None if it was not given.
+    It may come before or after the command's name.
     """
     return click.get_current_context().meta.get(_META + name)
 
@@ -200,7 +199,7 @@ def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
 
 
 def gathered(kind: type[T]) -> Callable[[Callable[[T], int]], Callable[..., int]]:
-    """Hand the values of a command's options over as one value of `kind`."""
+    """Pass the values of a command's options on as one value of `kind`."""
 
     def gather(function: Callable[[T], int]) -> Callable[..., int]:
         @wraps(function)
@@ -233,10 +232,10 @@ _deep_source = partial(source_value, deep=True)
 
 PATH = click.Path(path_type=Path)
 MIB = click.IntRange(64, 1 << 24)
-"""Nix does not start with less; more than 16 TiB is no memory."""
+"""The range for sizes in MiB: Nix needs the minimum to start."""
 
 SECONDS = click.FloatRange(0, 1e7, min_open=True)
-"""At most four months: what waits takes no longer time."""
+"""The range for times in seconds: at most four months, the limit of waiting."""
 
 
 class GlobalOptions(Struct, frozen=True, kw_only=True):
@@ -360,7 +359,7 @@ def written(kind: str) -> Callable[[F], F]:
 def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
     """Return the directory to write.
 
-    The default is beside, not in, a checkout of nixpkgs.
+    The default is beside a checkout of nixpkgs, not inside it.
     """
     named = (
         ctx.get_parameter_source(param.name or "")
@@ -408,13 +407,13 @@ def source_request() -> SourceRequest:
 
 
 def server_request() -> Server:
-    """Return the server that the options of `server` name."""
+    """Return the server that the options of `server` describe."""
     names = ("api_url", "raw_url", "token_command")
     return Server(repository=asked("repo"), **{name: asked(name) for name in names})
 
 
 def refuse_together(option: str, *others: str) -> None:
-    """Raise click.UsageError if one of `others` was given beside `option`."""
+    """Raise click.UsageError if the user gave `option` and one of `others`."""
     for name in filter(given, others):
         raise click.UsageError(
             f"{option} and {name} exclude each other", click.get_current_context()
@@ -422,6 +421,6 @@ def refuse_together(option: str, *others: str) -> None:
 
 
 def refuse_without(option: str, *others: str) -> None:
-    """Raise click.UsageError if one of `others` was given: each needs `option`."""
+    """Raise click.UsageError if the user gave one of `others` without `option`."""
     for name in filter(given, others):
         raise click.UsageError(f"{name} requires {option}", click.get_current_context())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _OUTPUT, _ERRORS = 1, 2
 
 FIRST_LINE, NEXT_LINE = 1.0, 10.0
-"""Seconds until a line shows the present step, and between two lines."""
+"""The seconds until a line shows the current step, and between two lines."""
 
 _TONES = {"proven": "green", "not run": "yellow", "failed": "bold red"}
 
@@ -63,7 +63,7 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
 
 
 class _Steps:
-    """A Progress that shows each step by a function."""
+    """A Progress that passes each step to a function."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
@@ -74,9 +74,9 @@ class _Steps:
 
 
 class _Lines:
-    """A Progress in lines: the present step after a second, then news now and then.
+    """A Progress in lines: the current step after a second, then others at times.
 
-    A quick command prints none.
+    A quick command prints no line.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class _Lines:
 
 
 def _is_animated() -> bool:
-    """Return whether stderr is a terminal that moves its cursor, and may."""
+    """Return whether stderr is a terminal that can, and may, move its cursor."""
     wants_lines = any(map(os.environ.get, ("NO_COLOR", "CI")))
     is_dumb = os.environ.get("TERM", "dumb") in {"", "dumb", "unknown"}
     return sys.stderr.isatty() and not wants_lines and not is_dumb
@@ -150,7 +150,7 @@ def write_lines(lines: Iterable[str]) -> None:
 def write_toned(lines: Iterable[Line]) -> None:
     """Print lines, each in the colour of its tone on a terminal.
 
-    FORCE_COLOR sets colours elsewhere, too; rich heeds NO_COLOR.
+    FORCE_COLOR also sets colours elsewhere; NO_COLOR turns them off.
     """
     if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):
         write_lines(line.text for line in lines)
@@ -217,7 +217,8 @@ def _stream(number: int, old: TextIO | None) -> io.TextIOWrapper:
 class _Standard(io.FileIO):
     """Standard output or error.
 
-    That its reader is gone is no failure: the exit code is still that of the work.
+    If nobody reads it any more, that is not a failure: the exit code stays that of the
+    work.
     """
 
     def __init__(self, number: int) -> None:
@@ -226,7 +227,8 @@ class _Standard(io.FileIO):
     def write(self, content: ReadableBuffer, /) -> int:
         """Write the text unchanged.
 
-        Raise ToolkitError if standard output cannot take it, as on a full disk.
+        Raise ToolkitError if standard output cannot take it, for example on a full
+        disk.
         """
         try:
             return super().write(content)

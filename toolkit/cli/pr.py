@@ -155,7 +155,7 @@ def command(
 
 
 def _others(target: str, request: Request, repo: Path) -> Iterator[str]:
-    """Yield the commands for the steps of a target that get branches of their own."""
+    """Yield the commands for steps of a target that have their own branches."""
     here = join(["unlet", "pr", *argument(target), "--repo", str(repo)])
     for name in alone(target):
         if name not in request.only:
@@ -178,7 +178,7 @@ def _require_batch(
 def _remove(
     repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions
 ) -> int:
-    """Remove a branch, and print that in one line."""
+    """Remove a branch, and report that in one line."""
     from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
     removed = remove(repo, branch, force=force)

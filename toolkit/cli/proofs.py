@@ -15,7 +15,7 @@ from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
 
 _EXAMPLE = 100
-"""The most characters of an example of what is wrong."""
+"""The most characters of an example of a fault."""
 
 _OVERRIDABLE = "overridable"
 
@@ -120,7 +120,7 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
 
 
 def _failure(proof: Proof) -> str:
-    """Return the reason, and how many facts there are about it."""
+    """Return the reason of a failure, and the number of facts about it."""
     reason = proof.reason or ""
     example = reason if len(reason) <= _EXAMPLE else f"{reason[: _EXAMPLE - 1]}…"
     return (
@@ -141,7 +141,7 @@ def total(proofs: Sequence[Proof]) -> Line:
 
 
 def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
-    """Yield a line for each target, its failed proofs, and the hint of an error."""
+    """Yield a line for each target, its failed proofs, and an error's hint."""
     width = max((len(attempt.target) for attempt in attempts), default=0)
     for attempt in attempts:
         name = f"{attempt.target:<{width}}"
@@ -161,7 +161,7 @@ def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
 
 
 def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
-    """Yield what was worked on."""
+    """Yield the heading: the source, the commits and the designs."""
     proposal, source = report.proposal, report.proposal.source
     yield f"source   {source.origin}"
     head = "commits" if proposal.patches else "patch"
@@ -200,7 +200,7 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
 
 
 def _for_real(package: str) -> Iterator[tuple[str, str]]:
-    """Yield the commands that do the same for a real nixpkgs."""
+    """Yield the commands that do the same with a real nixpkgs."""
     is_named = package in registry.named()
     words = targets.argument(package) if is_named else ["PACKAGE"]
     name = "".join(f"{word} " for word in words)
@@ -212,7 +212,7 @@ def _for_real(package: str) -> Iterator[tuple[str, str]]:
 
 
 def _contributing(report: Report, out: Path) -> str:
-    """Return the command that makes a branch of a proposal, in its clone if any."""
+    """Return the command that creates a branch from a proposal, in its clone if any."""
     proposal, request = report.proposal, report.request
     commit, named = proposal.source.commit, registry.named().get(proposal.package)
     if named is None or proposal.recipe is not None:

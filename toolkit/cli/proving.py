@@ -1,4 +1,4 @@
-"""Options of the commands that propose: how to lift a target, how deep to prove it."""
+"""Options that say how to lift a target, and how much to prove."""
 
 import re
 import shlex
@@ -53,7 +53,7 @@ depth_options = options.together(
         help="Arguments for nix-build in one pair of quotes, such as '--builders …'.",
     ),
 )
-"""Add the options for how deep to prove; `depth` returns their values."""
+"""Add the options for the depth of the proofs; `depth` returns their values."""
 
 
 def depth() -> Depth:
@@ -81,7 +81,7 @@ def depth() -> Depth:
 def nix_options() -> tuple[str, ...]:
     """Return the user's arguments for nix-build.
 
-    Raise click.UsageError if they are not quoted as a shell's.
+    Raise click.UsageError if their quotes are not valid in a shell.
     """
     try:
         return tuple(shlex.split(options.asked("build_args") or ""))
@@ -149,7 +149,7 @@ limit_option = options.own_value(
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
     """Return the request that the options describe.
 
-    Raise click.UsageError for an option that the target lacks.
+    Raise click.UsageError for an option that the target does not have.
     """
     targets.require_fit(target)
     if (recipe := options.asked("recipe")) is not None:

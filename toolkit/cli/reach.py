@@ -1,4 +1,4 @@
-"""`unlet reach`: what your overlays' overrides reach, and what they leave behind."""
+"""`unlet reach`: show which overrides of your overlays reach the build."""
 
 import sys
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ _TONES: dict[str, Tone] = {
     Outcome.IN_PART: Tone.NOT_RUN,
     Outcome.UNKNOWN: Tone.NOT_RUN,
 }
-"""The tones of a status that is not bad."""
+"""The tones of the good statuses."""
 
 _PLURALS: dict[str, str] = {
     Outcome.REACHES: "reach",
     Outcome.FAILS: "do not evaluate",
 }
-"""The words of a status for more than one override, if they are others."""
+"""The plurals of the statuses that need another word."""
 
 
 @options.command(

@@ -1,4 +1,4 @@
-"""Options and words for targets with own rewrites, from patches/targets.toml."""
+"""Options and words for targets with their own rewrites, from patches/targets.toml."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -18,7 +18,7 @@ from toolkit.proposal.requests import LIFT
 OTHER = f"a TARGET other than {registry.names()}"
 
 LIFTING = ("--binding", "--as", "--follow")
-"""Options for other targets only."""
+"""The options that only other targets have."""
 
 
 def _targets() -> Iterable[NamedTarget]:
@@ -30,7 +30,7 @@ STEPS = tuple(
 )
 
 OWN = ("--file", *STEPS, "--only", "--kind")
-"""Options for targets with rewrites of their own only."""
+"""The options that only targets with their own rewrites have."""
 
 
 def _choice(*values: Iterable[str]) -> click.Choice[str]:
@@ -88,11 +88,11 @@ used_kind_option = options.grouped(
     help="Your overlay's kind, if unlet did not write it: "
     f"{'; '.join(each.tracking.kinds for each in _targets() if each.tracking.kinds)}.",
 )
-"""Add the option for the kind of an overlay that a user made."""
+"""Add the option for the kind of an overlay that a user wrote."""
 
 
 def require_fit(target: str) -> None:
-    """Raise click.UsageError for an option or a step that the target lacks."""
+    """Raise click.UsageError for an option or a step that the target does not have."""
     named = _named(target)
     if named is None:
         options.refuse_together(OTHER, *OWN)
@@ -109,7 +109,7 @@ def require_fit(target: str) -> None:
 
 
 def designs(target: str) -> dict[str, str]:
-    """Return the designs that the user named, by the steps of the target."""
+    """Return the designs that the user chose, by the steps of the target."""
     named = _named(target)
     own = named.options if named is not None else {}
     names = {LIFT: "design"} | {option.step: name for name, option in own.items()}
@@ -124,12 +124,12 @@ def _named(target: str) -> NamedTarget | None:
 
 
 def argument(target: str) -> list[str]:
-    """Return the TARGET of a command line, nothing for the default one."""
+    """Return the TARGET argument of a command line; none for the default target."""
     return [] if target == registry.usual() else [target]
 
 
 def step_words(report: Report, named: NamedTarget) -> list[str]:
-    """Return the options that make the steps of a report again."""
+    """Return the options that repeat the steps of a report."""
     proposal, words = report.proposal, list[str]()
     for step in proposal.steps:
         if step.name == LIFT and step.reason is None:
@@ -149,7 +149,7 @@ def step_words(report: Report, named: NamedTarget) -> list[str]:
 
 
 def notes(report: OverlayReport, out: Path) -> Iterator[tuple[str, str]]:
-    """Yield the lines for users of a target's overlay, as purposes and Nix code."""
+    """Yield lines for users of a target's overlay, as purposes and Nix code."""
     named = registry.named().get(report.target)
     for note in named.notes if named is not None else ():
         if note.kind in {None, report.kind}:

@@ -1,4 +1,4 @@
-"""`unlet track`: whether upstream has fixed it, and whether to keep your overlay."""
+"""`unlet track`: show whether upstream has fixed it, and advise on your overlay."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ the overlay, update nixpkgs, make the overlay anew), \
 
 
 class TrackOptions(Struct, frozen=True, kw_only=True):
-    """The values of the command's own options."""
+    """The values of the options that only this command has."""
 
     target: str | None
     bindings: tuple[str, ...]
@@ -171,7 +171,7 @@ def command(given: TrackOptions) -> int:
 
 
 def _used(given: TrackOptions) -> Used:
-    """Return the overlay that is used, of the package that is tracked."""
+    """Return the overlay in use, which must be of the tracked package."""
     target, overlay, kind = given.target, given.overlay, given.kind
     package = target or registry.usual()
     if package in registry.named() and overlay is None:
@@ -189,7 +189,7 @@ def _used(given: TrackOptions) -> Used:
 
 
 def _write(answer: TrackAnswer, markdown: Path | None, html: Path | None) -> None:
-    """Write the answer in the forms that have a path."""
+    """Write the answer in each form for which the user gave a path."""
     from toolkit.track.page import to_html, to_markdown  # noqa: PLC0415 - for --markdown and --html alone
 
     for path, form in ((markdown, to_markdown), (html, to_html)):

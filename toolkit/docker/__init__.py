@@ -1,4 +1,4 @@
-"""docker in nixpkgs: the steps that change it, and the proofs of them.
+"""docker in nixpkgs: the steps that change it, and their proofs.
 
 No parsing of arguments, no formatting for people.
 """
@@ -10,7 +10,7 @@ from toolkit.proposal import registry
 PACKAGE = "docker"
 
 TARGET = registry.named()[PACKAGE].file
-"""The file of nixpkgs that is about docker."""
+"""The file of nixpkgs that defines docker."""
 
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 """The packages that leave dockerGen's let."""
@@ -20,7 +20,7 @@ PREFIX_ENTRY = "rootlesskit"
 
 
 class PathPlace(StrEnum):
-    """The position of rootlesskit in dockerd-rootless' PATH.
+    """The place of rootlesskit in the PATH of dockerd-rootless.
 
     PREFIX and BOTH are the defect.
     """

@@ -29,16 +29,19 @@ from toolkit.nix import evaluator, limits, program
 
 EXPRESSION = EXPRESSIONS / "takes-function.nix"
 BUILDER = PurePosixPath("pkgs/build-support/go/module.nix")
-"""Where buildGoModule is defined; older trees have it elsewhere, and one that takes no function."""
+"""The file with buildGoModule.
+
+Older trees have it elsewhere, and theirs accepts no function.
+"""
 
 _SINCE = Version("28")
-"""The docker from which on its file was written for a buildGoModule that takes a function (PR 390220, 2025-03)."""
+"""The docker version from which buildGoModule accepts a function (PR 390220)."""
 
 _UNEXPECTED = "function 'anonymous lambda' called with unexpected argument"
 
 
 class Builder(Struct, frozen=True, kw_only=True):
-    """Whether docker's builder accepts a function of the final attributes, and the source of that fact."""
+    """Whether docker's builder accepts a function of the final attributes, and why."""
 
     takes_function: bool
     reason: str
@@ -67,7 +70,7 @@ def steps(
 
 
 def _lift(file: DockerFile, source: Source) -> Step:
-    """Choose the design that the builder allows, but for a file that it does not fit."""
+    """Choose the design that the builder allows, unless it does not fit the file."""
     found = builder(file, source.root)
     if not found.takes_function:
         return Step(name=LIFT, design=Design.HIDDEN, reason=found.reason)
@@ -83,7 +86,10 @@ def _lift(file: DockerFile, source: Source) -> Step:
 
 
 def builder(file: DockerFile, root: Path | None = None) -> Builder:
-    """Return whether buildGoModule accepts a function: by the surrounding nixpkgs, else by the file's age."""
+    """Return whether buildGoModule accepts a function.
+
+    The surrounding nixpkgs decides, else the age of the file.
+    """
     built = file.shape.construction
     name = built.name.rpartition(".")[2] if built is not None else ""
     if re.fullmatch(r"buildGo\d*Module", name) is None:
@@ -110,7 +116,7 @@ def builder(file: DockerFile, root: Path | None = None) -> Builder:
 def ask_tree(root: Path) -> bool | None:
     """Ask Nix, sealed, about a tree's buildGoModule.
 
-    None if the tree has none or cannot be evaluated.
+    Return None if the tree has none, or it cannot be evaluated.
     """
     path, library = inside.within(root, BUILDER), inside.within(root, "lib")
     if (

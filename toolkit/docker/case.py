@@ -1,4 +1,4 @@
-"""The series of docker, and the nixpkgs in which Nix evaluates it."""
+"""The commits of docker, and the nixpkgs in which Nix evaluates them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -40,16 +40,16 @@ from toolkit.sources.trees import NixpkgsTree
 T = TypeVar("T")
 
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
-"""The stages of our own series, by name."""
+"""The stages of unlet's own series, by name."""
 
 STAGES = {LIFT: LIFTED, DEMOTE: DEMOTED}
-"""The stage that each step leads to."""
+"""The stage after each step."""
 
 _MOST_BESIDE = 1 << 26
-"""How many bytes may stand beside a file; a name counts as a thousand."""
+"""The most bytes of the files beside the docker file; a name counts as a thousand."""
 
 _MOST_TRIED = 4
-"""Releases of which one is asked how it can be overridden, which is up to the function that makes them all."""
+"""How many releases are tried; one function defines how all can be overridden."""
 
 _NAME = re.compile(r"[a-zA-Z_][\w'-]*")
 
@@ -61,11 +61,11 @@ class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
 
 
 class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
-    """A series to be proven in a nixpkgs, which is made on first use.
+    """A series to prove in a nixpkgs, which is created on first use.
 
-    A foreign patch may do one of the steps alone, or both at once. `around` makes the
-    stand-in tree. `beside` maps names to the files that the source references; empty
-    files replace those that are `missing`.
+    Somebody else's patch may make only one of the steps, or both at once. `around`
+    describes the stand-in tree. `beside` maps names to the files that the source uses;
+    empty files replace the `missing` ones.
     """
 
     around: Surroundings
@@ -80,7 +80,8 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     def whole(self) -> NixpkgsTree | None:
         """The whole nixpkgs around the file.
 
-        None if it is not on this machine and the depth does not require it.
+        It is None if it is not on this machine and the requested depth does not need
+        it.
         """
         if "whole" not in self._known:
             offline = self.request.source.offline
@@ -98,7 +99,7 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def tree(self) -> NixpkgsTree:
-        """The nixpkgs to evaluate: the whole one, or the stand-in tree if only the file is available."""
+        """The nixpkgs to evaluate; for a single file, it is the stand-in tree."""
         return self.whole or self.stand_in
 
     def tree_of(self, stage: DockerStage) -> NixpkgsTree:
@@ -111,17 +112,17 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         )
 
     def pair(self, before: DockerStage, after: DockerStage) -> tuple[Path, Path]:
-        """Return what to compare two stages by: a tree, and the other stage in a tree or in that one.
+        """Return two sides for a comparison of stages: a tree, and the other stage.
 
-        If the tree's packages are those that a call of the file makes, then the
-        directory of the other file is enough: one package set serves both stages.
+        The other stage is a tree, or only the directory of its file: if the packages of
+        the tree are those that a call of the file makes, one package set serves both.
         """
         tree, changed = self.tree_of(before).root, self.tree_of(after).root
         shares_set = self.once("sharing", self._is_called)
         return tree, (changed / self.target).parent if shares_set else changed
 
     def _is_called(self) -> bool:
-        """Return whether the tree has the releases as a call of the unchanged file makes them."""
+        """Return whether the tree's releases come from the unchanged file."""
         tree = self.tree_of(self.before).root
         releases = [LiftQuestion(package=release) for release in self.releases]
         answers = recall(tree, (tree / self.target).parent, self.native, releases)
@@ -130,9 +131,9 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         )
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """Return what is made on first use, which all claims share.
+        """Return a value that is created on first use, and shared by all claims.
 
-        An error is shared, too.
+        Its error is shared, too.
         """
         with self._asking:
             if name not in self._known:
@@ -141,7 +142,7 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def place(self) -> str:
-        """The tree's name for messages."""
+        """The tree's name in messages."""
         if self.whole is None:
             return "the stand-in tree"
         return (
@@ -157,7 +158,7 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def native(self) -> str:
-        """One of them that is Linux and builds for itself."""
+        """The system among them that is Linux and builds for itself."""
         return next(
             (
                 system
@@ -169,19 +170,22 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def bounded(self) -> bool:
-        """Return whether the tree is made from the specimen: then all evaluations share one time limit."""
+        """Return whether the tree comes from the specimen.
+
+        Then all evaluations share one time limit.
+        """
         found = tried(lambda: self.whole)
         return found is None or isinstance(found, ToolkitError) or found.is_specimen
 
     @property
     def releases(self) -> tuple[str, ...]:
-        """The attributes of the releases that the unchanged file exports, the newest last."""
+        """The attributes of the unchanged file's releases, the newest last."""
         return self.around.exported
 
     def judge(self) -> Judging:
         """Return the judge of the lift.
 
-        Raise NotRunError if no commit does that alone.
+        Raise NotRunError if no commit makes only the lift.
         """
         stage = self.require_lifted(apart=True)
         patch = f"series/{self.patches[0].name}" if self.patches else "upstream.diff"
@@ -196,10 +200,10 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         return self.once("judging", make)
 
     def require_evaluated(self) -> None:
-        """Raise NotRunError if the unchanged file does not evaluate, or a change with what the specimen has.
+        """Raise NotRunError if a file does not evaluate in the tree.
 
-        A stranger's change may use more of a package than its stand-in has: that is no
-        fault of its own.
+        That is so for an unchanged file, or for a change that uses more of a package
+        than its stand-in has, which is not the change's fault.
         """
         self.once("evaluation", self._require_evaluated)
 
@@ -235,7 +239,7 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def tried_on(self) -> tuple[str, ...]:
-        """The systems to try overrides on: which parts one reaches hardly depends on the system."""
+        """The systems to try overrides on: the result hardly depends on the system."""
         return self.request.depth.systems or (self.native,)
 
     @property
@@ -252,9 +256,8 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     def require_lifted(self, *, apart: bool = False) -> DockerStage:
         """Return the file after the components leave the let.
 
-        Raise NotRunError if no step does that.
-
-        With `apart`, also raise it if their commit demotes too.
+        Raise NotRunError if no step moves them. With `apart`, also raise it if the same
+        commit moves rootlesskit.
         """
         if (lifted := self._after(LIFT)) is None:
             raise NotRunError("the patch does not move the components")
@@ -272,7 +275,7 @@ def surroundings(
 ) -> Surroundings:
     """Return the contents of the stand-in tree for the file at each stage.
 
-    `root` is the nixpkgs that it is from.
+    `root` is the nixpkgs that the file comes from.
     """
     first = files[0]
     return Surroundings(
@@ -289,8 +292,8 @@ def surroundings(
 def names(files: Sequence[DockerFile]) -> tuple[str, ...]:
     """Return every name that the files may take as a package.
 
-    Components and parameters with a default are excluded: callPackage would fill the
-    latter.
+    Omit components, and parameters with a default, because callPackage would fill
+    these.
     """
     words = {word for file in files for word in _NAME.findall(file.text)}
     return tuple(
@@ -301,7 +304,7 @@ def names(files: Sequence[DockerFile]) -> tuple[str, ...]:
 
 
 def spread(releases: Sequence[str]) -> tuple[str, ...]:
-    """Return the last of some releases, and a few more at equal distances down to the first."""
+    """Return the last release, and a few more at equal distances down to the first."""
     last, count = len(releases) - 1, min(_MOST_TRIED, len(releases))
     return tuple(
         releases[last - index * last // max(count - 1, 1)] for index in range(count)
@@ -311,13 +314,12 @@ def spread(releases: Sequence[str]) -> tuple[str, ...]:
 def siblings(
     source: Source, *stages: DockerFile
 ) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
-    """Read the files beside the source that the stages refer to.
+    """Read the files beside the source that the stages use.
 
-    A directory counts with everything below it.
-
-    Return them by name, and the missing names. Links are followed. Raise RefusalError
-    for a name outside of the source's directory, ToolkitError for anything but regular
-    files, and for a link out of the tree.
+    A directory includes everything below it. Return the files by name, and the missing
+    names. Follow links. Raise RefusalError for a name outside the source's directory.
+    Raise ToolkitError for anything but regular files, and for a link that points
+    outside the tree.
     """
     present: dict[str, TreeFile] = {}
     missing: list[str] = []
@@ -399,10 +401,10 @@ def case(
 
 
 def deepened(found: DockerCase, *, progress: Progress) -> DockerCase:
-    """Return the case with its nixpkgs, and a warning about links that this lacks.
+    """Return the case with its nixpkgs, and a warning about links that unlet omitted.
 
-    Raise UsageError if the requested depth needs a whole nixpkgs and the source is
-    none, ToolkitError without it.
+    Raise UsageError if the requested depth needs a whole nixpkgs but the source is not
+    one. Raise ToolkitError if the nixpkgs is unavailable.
     """
     found = replace(found, progress=progress, _known={})
     left_out = found.whole.warnings if found.whole is not None else ()
@@ -425,7 +427,7 @@ def of_proposal(proposal: Proposal, *, name: str, request: Request) -> DockerCas
 
 
 def lay_out(files: Mapping[str, bytes]) -> Path:
-    """Write files into their own cache directory, so that a report's commands can be repeated."""
+    """Write files into a cache directory, for the commands of a report."""
     root, _ = stand_in.kept(
         "files",
         {PurePosixPath(path): TreeFile(content=each) for path, each in files.items()},

@@ -1,8 +1,8 @@
-"""Let Nix decide what a version of the file means: by the overrides that reach the build, as the proofs do.
+"""Let Nix decide the meaning of a file's version, by the overrides that work.
 
-The versions may be anybody's. Each is evaluated in a stand-in tree of its own, with
-nothing else in reach: no other file, no environment, no network, in bounded memory and
-time, see `toolkit.nix.limits`.
+The versions may be anybody's. Each is evaluated in its own stand-in tree, without any
+other file, environment or network, in bounded memory and time, see
+`toolkit.nix.limits`.
 """
 
 import os
@@ -29,14 +29,17 @@ from toolkit.track import readings
 from toolkit.track.readings import Reading
 
 _SECONDS = 20.0
-"""The time limit of Nix for one version, within the time of all."""
+"""The time limit of Nix for one version in seconds, within the time of all."""
 
 _NEARLY = 0.95
-"""The share of its time after which an evaluation counts as one that met the limit."""
+"""The share of its time after which an evaluation counts as one that hit the limit."""
 
 
 def read(contents: Sequence[bytes]) -> list[Reading]:
-    """Return the meaning of some versions of the file: by syntax if that decides all, else by sealed evaluation."""
+    """Return the meaning of some versions of the file.
+
+    The syntax decides if it can, else a sealed evaluation.
+    """
     found = [reading_of(each) for each in confined.each(meaning.read, contents)]
     asked = [
         pair for pair in zip(contents, found, strict=True) if meaning.is_open(pair[1])
@@ -48,7 +51,7 @@ def read(contents: Sequence[bytes]) -> list[Reading]:
 def reading_of(found: Reading | confined.Unread) -> Reading:
     """Return the meaning that a version's syntax shows.
 
-    Unknown, with the reason, if it was not read.
+    It is unknown, with the reason, if the version was not read.
     """
     return (
         readings.unknown(found.reason) if isinstance(found, confined.Unread) else found
@@ -58,12 +61,11 @@ def reading_of(found: Reading | confined.Unread) -> Reading:
 def evaluate(
     versions: Sequence[tuple[bytes, Reading]], *, seconds: float | None = None
 ) -> list[Reading]:
-    """Evaluate versions that a child has read, side by side.
+    """Evaluate versions that a child process has read, side by side.
 
-    One that ends Nix keeps its reading, with the reason.
-
-    All have so many `seconds` together, by default those of the stand-in tree. Raise
-    ToolkitError without a new Nix.
+    A version that ends Nix keeps its reading, with the reason. All of them share
+    `seconds`, by default those of the stand-in tree. Raise ToolkitError without a new
+    Nix.
     """
     program.version()
     end = time.monotonic() + (

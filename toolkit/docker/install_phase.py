@@ -1,4 +1,4 @@
-"""Read moby's build variables: the PATH that its install phase gives the rootless wrapper, and what it does besides."""
+"""Read moby's build variables: the wrapper's PATH, and its install phase."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,10 @@ _PATH = re.compile(r"""--(prefix|suffix) PATH (["']?):\2 (["']?)([^"' ]*)\3(?= |
 
 
 def path_place(variables: Mapping[str, str]) -> PathPlace | None:
-    """Return the position of rootlesskit in the PATH of the wrapper that the build makes; None without a wrapper."""
+    """Return the place of rootlesskit in the PATH of the wrapper that a build creates.
+
+    Return None if the build creates no wrapper.
+    """
     scripts = (script for script in variables.values() if "dockerd-rootless" in script)
     wrappings = list(
         filter(_WRAPPING.fullmatch, chain.from_iterable(map(commands, scripts)))
@@ -29,7 +32,7 @@ def path_place(variables: Mapping[str, str]) -> PathPlace | None:
 
 
 def _has_kit(value: str, variables: Mapping[str, str]) -> bool:
-    """Return whether a flag's value, or that of a variable which it names, has an entry of rootlesskit."""
+    """Return whether a flag's value, or a variable in it, contains rootlesskit."""
     values = (
         value,
         *(variables.get(name, "") for name in {*re.findall(r"\$\{?(\w+)", value)}),
@@ -45,7 +48,7 @@ def commands(script: str) -> list[str]:
 
 
 def without_kit(script: str) -> list[str]:
-    """Return the commands of a script, those that make the wrapper without rootlesskit in the flags for PATH."""
+    """Return the commands of a script, with rootlesskit removed from PATH flags."""
     return [
         " ".join(_PATH.sub(_without_kit, command).split())
         if _WRAPPING.fullmatch(command)
@@ -68,9 +71,9 @@ def without(entries: Iterable[str]) -> list[str]:
 
 
 def is_moby(path: str) -> bool:
-    """Return whether a store path is of moby.
+    """Return whether a store path is moby.
 
-    For cross compilation, the platform stands before the version.
+    In a cross build, the platform comes before the version.
     """
     return (
         re.fullmatch(r"moby(-\w+-\w+-linux-\w+)?-\d.*", path.partition("-")[2])
@@ -79,10 +82,10 @@ def is_moby(path: str) -> bool:
 
 
 def is_rootlesskit(path: str) -> bool:
-    """Return whether a store path, or a path below it, is of rootlesskit, whatever its version.
+    """Return whether a store path, or a path below it, is rootlesskit of any version.
 
-    A version does not begin with a letter (Nix manual, builtins.parseDrvName). When
-    crossing, the platform precedes it.
+    A version does not begin with a letter (Nix manual, builtins.parseDrvName). In a
+    cross build, the platform comes before the version.
     """
     name = path.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
     return (

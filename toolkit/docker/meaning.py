@@ -1,6 +1,6 @@
 """The meaning of a version of the file, as far as its syntax shows.
 
-Strangers' files are read in a child, see `toolkit.confined`.
+A child process reads strangers' files, see `toolkit.confined`.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ NEW_WAY = (
 )
 
 TODO, _THERE = "TODO", "there"
-"""The fact about upstream's comment, and its value if the file has one."""
+"""The fact about upstream's TODO, and its value if the file has that comment."""
 
 _DAEMON, _LIST = "moby", "list_expression"
 _MOBY = Version("20.10")
@@ -63,7 +63,7 @@ def read(content: bytes) -> Reading:
 
 
 def is_new(reading: Reading) -> bool:
-    """Return whether the file's build differs, by its syntax, from the known layouts, and the TODO is gone."""
+    """Return whether the file has an unknown structure and no TODO."""
     return (
         reading.overridable is not Overridable.NO and reading.fact(TODO).value != _THERE
     )
@@ -75,11 +75,11 @@ def evaluated(
     place: PathPlace | None,
     failed: dict[str, str],
 ) -> Reading:
-    """Return a reading in which what Nix found takes the place of what the syntax says.
+    """Return a reading with Nix's results in place of those of the syntax.
 
-    `works` has the override methods of each component that Nix has tried. If none works
-    although the file is built otherwise than it was, and without the TODO, somebody may
-    have fixed it in a way that nobody has thought of.
+    `works` has the tried override methods of each component. If none works, but the
+    file has a new structure without the TODO, somebody may have fixed it in an unknown
+    way.
     """
     components = tuple(
         _tried(each, works[each.name]) if each.name in works else each
@@ -111,14 +111,17 @@ def evaluated(
 def _tried(component: Component, works: tuple[str, ...]) -> Component:
     """Return a component with the methods that work.
 
-    Docker has it, wherever the file binds it.
+    Docker has it, wherever the file defines it.
     """
     bound = "elsewhere" if component.bound == "absent" else component.bound
     return replace(component, bound=bound, overridable=bool(works), methods=works)
 
 
 def undecided(reading: Reading, reason: str) -> Reading:
-    """Return a reading for a version that Nix could not evaluate: good news from the syntax alone counts as unknown."""
+    """Return a reading for a version that Nix could not evaluate.
+
+    Good news from the syntax alone counts as unknown.
+    """
     good = reading.overridable in {Overridable.YES, Overridable.PARTLY}
     overridable = Overridable.UNKNOWN if good else reading.overridable
     return replace(
@@ -133,7 +136,7 @@ def undecided(reading: Reading, reason: str) -> Reading:
 
 
 def _strange(file: DockerFile, place: Placement) -> str | None:
-    """Say what of a layout is not known."""
+    """Return which part of a layout is unknown."""
     if place.obscure is not None:
         return (
             f"the code at {place.obscure.place} makes bin/dockerd-rootless, or adds "
@@ -220,12 +223,15 @@ def reading(file: DockerFile) -> Reading:
 
 
 def place_of(reading: Reading) -> PathPlace:
-    """Return where rootlesskit stands in the wrapper's PATH."""
+    """Return the place of rootlesskit in the wrapper's PATH."""
     return PathPlace(reading.fact(PREFIX_ENTRY).value)
 
 
 def is_open(reading: Reading) -> bool:
-    """Return whether Nix has to decide: it could only confirm a syntax that shows both defects."""
+    """Return whether Nix has to decide.
+
+    If the syntax shows both defects, Nix could only confirm them.
+    """
     is_closed = (
         reading.overridable is Overridable.NO and place_of(reading) is PathPlace.PREFIX
     )
@@ -241,7 +247,7 @@ _GONE = frozenset(
 _LEFT = frozenset(
     [Overridable.NO, Overridable.PARTLY, PathPlace.PREFIX, PathPlace.BOTH]
 )
-"""The facts by which a defect is gone, or left, at least in part."""
+"""The facts that show whether a defect is gone, or remains at least in part."""
 
 
 def state(overridable: Overridable, place: PathPlace) -> State:
@@ -255,7 +261,7 @@ def state(overridable: Overridable, place: PathPlace) -> State:
 
 
 def sentence(reading: Reading) -> str:
-    """Return a reading in one line for people, in the words of track's table."""
+    """Return a reading in one line for people, in the words of `track`."""
     if reading.state is State.UNKNOWN:
         reason = reading.reason or "the file's syntax does not show this"
         return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"

@@ -1,6 +1,7 @@
-"""The commit of `--only nixos-module`: an option of rootless docker's NixOS module, its test, and its release note.
+"""The commit of `--only nixos-module` for NixOS' module of rootless docker.
 
-It goes onto the pin alone, and onto the series, with which it shares no file.
+It adds an option, its test, and its release note. It applies to the pin alone, and to
+the series, with which it shares no file.
 """
 
 import re
@@ -26,8 +27,8 @@ RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 def prepare(source: Source) -> TreeCommit:
     """Return the commit for the source's own nixpkgs.
 
-    Raise UsageError for a lone file, ToolkitError for a missing one, RefusalError or
-    NixSyntaxError for another shape.
+    Raise UsageError for a single file, ToolkitError for a missing one, and RefusalError
+    or NixSyntaxError for another form of file.
     """
     if source.root is None:
         raise UsageError(
@@ -59,9 +60,10 @@ def mail(commit: TreeCommit, source: Source, *, number: int) -> Added:
 
 
 def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
-    """Apply the mail that follows a series to the source's nixpkgs, and return its commit; None without a mail.
+    """Return the commit in the mail that follows a series; None without a mail.
 
-    Raise ToolkitError for any other mail, and for a second one.
+    Apply the mail to the source's nixpkgs. Raise ToolkitError for any other mail, and
+    for a second one.
     """
     for number, patch in enumerate(letters):
         paths = diffs.touched(patch.content)
@@ -105,9 +107,9 @@ def _changes(root: Path) -> Iterator[FileChange]:
 
 
 def _release(root: Path) -> str:
-    """Return the release that a nixpkgs becomes, such as 2611.
+    """Return the release that a nixpkgs will become, such as 2611.
 
-    It is in `.version` and in `lib/.version`, one a link to the other (nixpkgs has
+    It is in `.version` and in `lib/.version`; one is a link to the other (nixpkgs
     swapped them once).
     """
     for name in (".version", "lib/.version"):

@@ -1,7 +1,7 @@
-"""docker's overlays: the patched file, and the one that wraps the finished docker anew, which is proven here.
+"""docker's overlays: the patched file, and the one that wraps docker again.
 
-The patched file is written out whole, so that evaluating it builds nothing (no import
-from derivation).
+The second one is proven here. The patched file is written out completely, so evaluating
+it builds nothing (no import from derivation).
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from toolkit.proposal.target import Target
 from toolkit.shipped import shipped_path
 
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
-"""The files of overlays/ that the kind `rewrap` consists of, the module among them."""
+"""The files of overlays/ that make up the kind `rewrap`, with the module."""
 
 DIRECTORY = "docker"
 
@@ -57,11 +57,11 @@ _WRAPPER = """\
 
 
 def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
-    """Write the overlay that wraps docker anew, whole or not at all, and return its report.
+    """Write the overlay that wraps docker again, and return its report.
 
-    Raise ToolkitError for a source, a file or an output directory that cannot be used,
-    RefusalError if the overlay would not change this docker. A failed proof is no
-    error: the report has it.
+    Write it completely or not at all. Raise ToolkitError for a source, file or output
+    directory that cannot be used, and RefusalError if the overlay would not change this
+    docker. A failed proof is not an error: the report has it.
     """
     claims = rewrapping.claims(request.depth)
     # A missing Nix is named before anything is fetched.
@@ -111,7 +111,7 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
 
 
 def overlay_files(series: DockerCase) -> Mapping[str, TreeFile]:
-    """Return the files of the overlay by their names, which are relative to its directory."""
+    """Return the files of the overlay by their paths in its directory."""
     titles = "\n# ".join(" ".join(commit.subject.split()) for commit in series.commits)
     wrapper = _WRAPPER if any(step.name == DEMOTE for step in series.steps) else ""
     listed = "\n".join(f"      {release}" for release in series.before.file.releases())

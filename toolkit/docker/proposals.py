@@ -1,4 +1,4 @@
-"""docker's own part of a proposal for it: the steps, its stages, its claims."""
+"""docker's own part of a proposal: its steps, stages and claims."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class DockerProposals(Leaf[DockerCase]):
         *,
         progress: Progress,
     ) -> DockerCase:
-        """Stage the contents of the mails, and the commit of other files against the source's nixpkgs."""
+        """Return the commits of the mails, applied to the source's nixpkgs."""
         case = cases.of_proposal(proposal, name=str(TARGET), request=request)
         added, overlay = (
             module.read_back(behind, case.source),
@@ -98,7 +98,7 @@ class DockerProposals(Leaf[DockerCase]):
         )
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> DockerCase:
-        """Find out which of the steps someone else's change makes.
+        """Find out which of the steps somebody else's change makes.
 
         Its evaluation is sealed.
         """
@@ -107,7 +107,7 @@ class DockerProposals(Leaf[DockerCase]):
     def changed(self, series: DockerCase, content: bytes) -> DockerCase:
         """Return the series without the module's commit.
 
-        Raise NixSyntaxError or RefusalError for another file.
+        Raise NixSyntaxError or RefusalError for a file of another kind.
         """
         commits = (*series.commits[:-1], replace(series.commits[-1], after=content))
         name, proposal = series.before.file.tree.name, replace(series, commits=commits)
@@ -120,7 +120,7 @@ class DockerProposals(Leaf[DockerCase]):
     def overlay_files(self, series: DockerCase) -> Mapping[str, TreeFile]:
         """Return docker's patched directory as an overlay.
 
-        Nothing if docker stays the same.
+        Return nothing if docker stays the same.
         """
         return overlay_files(series) if series.commits else {}
 
@@ -138,7 +138,10 @@ class DockerProposals(Leaf[DockerCase]):
         _require_closed(series.before.file, series.steps)
 
     def require_upstream(self, series: DockerCase) -> None:
-        """Raise ToolkitError if the builder takes no function: this nixpkgs is too old to contribute to."""
+        """Raise ToolkitError if the builder accepts no function.
+
+        Such a nixpkgs is too old for a contribution.
+        """
         for step in series.steps:
             if (
                 step.name == LIFT
@@ -155,7 +158,10 @@ class DockerProposals(Leaf[DockerCase]):
                 )
 
     def unconcerned(self, series: DockerCase) -> str | None:
-        """Return why no claim is about this change: it moves no component and leaves the wrapper unchanged."""
+        """Return why no claim is about this change.
+
+        It moves no component and leaves the wrapper unchanged.
+        """
         return (
             None
             if series.demotion is not None or _lifts(series)
@@ -172,7 +178,10 @@ class DockerProposals(Leaf[DockerCase]):
         )
 
     def inspect(self, root: Path, name: str) -> PackageInspection:
-        """Return the meaning of docker's file: by syntax if that decides all, else by sealed evaluation."""
+        """Return the meaning of docker's file.
+
+        The syntax decides if it can, else a sealed evaluation.
+        """
         (reading,) = evaluating.read([inside.read(root, TARGET)])
         return PackageInspection(
             package=name,
@@ -195,7 +204,7 @@ class DockerProposals(Leaf[DockerCase]):
     def overlay(
         self, request: Request, kind: str | None, *, progress: Progress
     ) -> OverlayReport | None:
-        """Write the default overlay, which wraps docker anew."""
+        """Write the default overlay, which wraps docker again."""
         return (
             None if kind == OverlayKind.PATCHED else rewrap(request, progress=progress)
         )
@@ -229,8 +238,7 @@ class DockerProposals(Leaf[DockerCase]):
 def _rewritten(request: Request, source: Source) -> DockerCase:
     """Return the series.
 
-    If it is refused because overrides reach the components already, that is what is
-    raised.
+    If it is refused because overrides already reach the components, raise that error.
     """
     name = str(request.source.file or TARGET)
     program.parse_text(source.content, name=name)
@@ -273,9 +281,8 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
 def _require_closed(file: DockerFile, steps: Sequence[Step]) -> None:
     """Raise LayoutError if some component of the unchanged file can be overridden.
 
-    Nix decides if the syntax does not.
-
-    If Nix cannot decide either, raise nothing; the proofs report it.
+    Nix decides if the syntax does not. If Nix cannot decide either, raise nothing; the
+    proofs report it.
     """
     (reading,) = evaluating.read([file.text.encode()])
     if any(each.methods for each in reading.components):
@@ -283,7 +290,7 @@ def _require_closed(file: DockerFile, steps: Sequence[Step]) -> None:
 
 
 def _foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
-    """Find out which of the two steps someone else's change makes."""
+    """Find out which of the two steps somebody else's change makes."""
     change = changes.read_file(
         request.change, TARGET, sparse=plan().sparse, progress=progress
     )
@@ -332,7 +339,7 @@ def _warnings(
     demotion: Demotion | None,
     places: Sequence[PathPlace],
 ) -> Iterator[str]:
-    """Yield what a reader of the judgement has to know about the patch."""
+    """Yield warnings about the patch for readers of the judgement."""
     if demotion is Demotion.DROP:
         yield DROP_WARNING
     if PathPlace.UNKNOWN in places:
@@ -349,7 +356,7 @@ def _warnings(
 
 
 def _lifts(case: DockerCase) -> bool:
-    """Return whether a patch does anything about the components: moves one, or makes one overridable."""
+    """Return whether a patch moves a component, or makes one overridable."""
     before, after = (
         [(each.bound, each.methods) for each in reading.components]
         for reading in evaluating.read([case.before.content, case.after.content])
@@ -358,7 +365,10 @@ def _lifts(case: DockerCase) -> bool:
 
 
 def _demotion(before: PathPlace, after: PathPlace) -> Demotion | None:
-    """Say what a patch does to the wrapper's PATH, None if it leaves it alone or that is unknown."""
+    """Return what a patch does to rootlesskit in the wrapper's PATH.
+
+    Return None if it does nothing, or that is unknown.
+    """
     if before is after or PathPlace.UNKNOWN in {before, after}:
         return None
     return (

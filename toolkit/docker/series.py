@@ -1,6 +1,6 @@
 """Apply the rewrites in order: the file's text after each commit.
 
-The first one also deletes upstream's TODO, which it fulfils.
+The first one also deletes upstream's TODO, which it completes.
 """
 
 import re
@@ -22,9 +22,10 @@ from toolkit.track.readings import STRANGE, Overridable, Reading, State
 
 
 def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
-    """Return the text after each step: the components leave the let, rootlesskit leaves the wrapper's PATH prefix.
+    """Return the text after each step.
 
-    Raise LayoutError or RefusalError, each with the place in the file.
+    First the components leave the let, then rootlesskit leaves the wrapper's PATH
+    prefix. Raise LayoutError or RefusalError, each with the place in the file.
     """
     name = file.tree.name
     design, demotion = design_of(steps), demotion_of(steps)
@@ -61,7 +62,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
 
 
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
-    """Raise LayoutError unless the file's reading shows the defects that the steps fix."""
+    """Raise LayoutError unless the file has the defects that the steps fix."""
     in_let = all(
         part.bound == "let" and not part.methods for part in reading.components
     )
@@ -83,7 +84,7 @@ def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
 
 
 def _require_comments(before: DockerFile, after: DockerFile) -> None:
-    """Raise RefusalError for a comment that is in `before` and not in `after`."""
+    """Raise RefusalError if `after` lacks a comment of `before`."""
     for comment in lost_comments(before.tree, after.tree):
         if not TODO.search(comment.text):
             raise RefusalError(
@@ -94,7 +95,7 @@ def _require_comments(before: DockerFile, after: DockerFile) -> None:
 
 _COMMENT = rf"(?:#[ \t]*{TODO.pattern}[^\n]*|/\*[ \t]*{TODO.pattern}[^\n]*\*/[ \t]*)"
 _LINE = re.compile(rf"([ \t]*){_COMMENT}(?:\n(?!\1#(?![ \t]*(?:TODO|FIXME|XXX)\b))|\Z)")
-"""The line of a TODO that no comment goes on with on the next one."""
+"""The line of a TODO, if the comment does not continue on the next line."""
 
 
 def without_todo(file: DockerFile) -> str:

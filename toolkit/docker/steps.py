@@ -13,27 +13,34 @@ from toolkit.report.pull_request import Texts
 
 
 class Demotion(StrEnum):
-    """The treatment of rootlesskit in the wrapper's PATH."""
+    """The new place of rootlesskit in the wrapper's PATH."""
 
     SUFFIX = "suffix"
     DROP = "drop"
 
 
 class OverlayKind(StrEnum):
-    """The kind of overlay: `rewrap` makes a new wrapper around the cached docker, `patched` uses the patched file."""
+    """The kind of overlay.
+
+    `rewrap` creates a new wrapper around the cached docker; `patched` uses the patched
+    file.
+    """
 
     REWRAP = "rewrap"
     PATCHED = "patched"
 
 
 DESIGNS = (Design.MOVE, Design.HIDDEN)
-"""How docker's components leave their let; `hidden` is for a builder that takes no function."""
+"""The designs for docker's components.
+
+`hidden` is for a builder that accepts no function.
+"""
 
 LIFT, DEMOTE = "lift", "demote"
 """The steps of the proposal, by name."""
 
 MODULE = "nixos-module"
-"""The name of what is made of NixOS' module, in one commit that follows the steps."""
+"""The name of the step for NixOS' module, one commit that follows the others."""
 
 
 def steps(lift: Design | None, demotion: Demotion | None) -> tuple[Step, ...]:
@@ -52,7 +59,7 @@ def design_of(steps: Iterable[Step]) -> Design | None:
 
 
 def demotion_of(steps: Iterable[Step]) -> Demotion | None:
-    """Return the demotion of rootlesskit; None for none.
+    """Return the new place of rootlesskit, or None if it stays.
 
     Raise ToolkitError for an unknown design.
     """
@@ -63,9 +70,10 @@ def demotion_of(steps: Iterable[Step]) -> Demotion | None:
 
 
 class ModulePlan(Message, frozen=True, kw_only=True):
-    """The commit for the NixOS module: its reason, its option with a description in Markdown, and the release note.
+    """The commit for the NixOS module: its reason, its option, and the release note.
 
-    `needs` are additional paths that a checkout of nixpkgs needs for it.
+    The option has a description in Markdown. `needs` are further paths that a checkout
+    of nixpkgs needs for it.
     """
 
     why: str

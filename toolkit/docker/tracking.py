@@ -1,4 +1,4 @@
-"""docker's file as a subject of track; its bindings identify it, wherever it is."""
+"""docker's file as a subject of `track`; its definitions identify it anywhere."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,9 +28,11 @@ class DockerFiles:
         self._memory = memory
 
     def find(self, read: Reader) -> File:
-        """Return docker's file: from its usual place, a known other one, or one that all-packages.nix calls.
+        """Return docker's file.
 
-        If only a different kind of file is there, return that: it still says something.
+        Look in its usual place, in a known other one, and in those that
+        all-packages.nix calls. If only another kind of file is there, return that one,
+        because its state is still of interest.
         """
         there = _files(read, [TARGET])
         if not any(map(_may_bind, there)):
@@ -63,7 +65,10 @@ class DockerFiles:
         return [known[file.blob] if file is not None else None for file in files]
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return the meanings of versions by their blobs: by syntax, and by Nix if it is installed."""
+        """Return the meanings of versions by their blobs.
+
+        The syntax decides, and Nix if it is installed.
+        """
         memory, kept = self._memory, self._memory.known.readings
         known = {blob: kept[blob] for blob in contents if blob in kept}
         found = {
@@ -120,5 +125,5 @@ def _files(read: Reader, paths: Sequence[PurePosixPath]) -> list[File]:
 
 
 def _may_bind(file: File) -> bool:
-    """Return whether a file may be of the known kind, without parsing what anybody may have written."""
+    """Return whether a file may be of the known kind, without parsing it."""
     return _BINDING.search(file.content) is not None

@@ -1,1 +1,4 @@
-"""Why rootless docker refuses a port below 1024, or does not start: on this machine, or according to a log."""
+"""Find out why rootless docker refuses a port below 1024, or does not start.
+
+It examines this machine, or a log.
+"""

@@ -24,7 +24,10 @@ _TEXT_LENGTH = 240
 
 
 class Health(StrEnum):
-    """The conclusion: UNCLEAR if no cause was found and a possible cause could not be examined."""
+    """The conclusion.
+
+    UNCLEAR means that no cause was found, but not everything could be examined.
+    """
 
     HEALTHY = "healthy"
     ILL = "ill"
@@ -34,11 +37,10 @@ class Health(StrEnum):
 class Suspect(Struct, frozen=True, kw_only=True):
     """A possible cause of a line in a log.
 
-    A condition of the same name shows whether this machine has it.
-
-    `check` is a command that confirms this cause. `here` is None if the condition was
-    not examined. `remedies` are for a machine like this one, `on_nixos` is set if the
-    log's machine is unknown.
+    A condition with the same name shows whether this machine has it. The command
+    `check` confirms the cause. `here` is None if the condition was not examined.
+    `remedies` are for a machine like this one; `on_nixos` is set if the log's machine
+    is unknown.
     """
 
     name: str
@@ -50,7 +52,11 @@ class Suspect(Struct, frozen=True, kw_only=True):
 
 
 class LogEntry(Struct, frozen=True, kw_only=True):
-    """A known symptom: the last line of a `log` that shows it (from 1), and the number of such lines in all logs."""
+    """A known symptom in a log.
+
+    `number` is the last line of `log` that shows it, counted from 1; the count covers
+    all logs.
+    """
 
     name: str
     log: str
@@ -66,7 +72,10 @@ class LogEntry(Struct, frozen=True, kw_only=True):
 
 
 class Log(Struct, frozen=True, kw_only=True):
-    """The logs and their joined names. Look at the first entry first."""
+    """The logs and their joined names.
+
+    The first entry is the most important.
+    """
 
     name: str
     lines: int
@@ -74,9 +83,10 @@ class Log(Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """The whole diagnosis. `verdict` is one line, `port` the user's port.
+    """The whole diagnosis.
 
-    `not_examined` explains why this machine was not examined, if the user wanted that.
+    `verdict` is one line, and `port` is the user's port. If the user wanted this
+    machine examined, `not_examined` explains why it was not.
     """
 
     health: Health
@@ -89,7 +99,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """The names of the conditions to fix, the most important one first."""
+        """The names of the conditions to fix, the most important first."""
         return tuple(
             condition.name
             for condition in self.conditions
@@ -139,7 +149,10 @@ def doctor(
 
 
 def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
-    """Return the diagnosis with the log's result: a symptom that this machine also shows determines the verdict."""
+    """Return the diagnosis with the log's result.
+
+    A symptom that this machine also shows decides the verdict.
+    """
     if not log.entries:
         fact = f"{log.name}: shows no known symptom in {log.lines} lines"
         verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
@@ -172,7 +185,11 @@ def _suspicion(log: Log) -> str:
 
 
 def _conditions(seen: Sight) -> tuple[Examined, ...]:
-    """Return all conditions: those that keep the daemon from starting first, then those that keep the port closed."""
+    """Return all conditions.
+
+    First come those that keep the daemon from starting, then those that keep the port
+    closed.
+    """
     found = [_named(seen, name, check(seen)) for name, check in start.CHECKS.items()]
     for name, check in port.CHECKS.items():
         observed = check(seen)
@@ -270,10 +287,10 @@ def explain(
     machine: Machine | None = None,
     conditions: Sequence[Examined] = (),
 ) -> Log:
-    """Recognise symptoms in logs, each a name and a text.
+    """Recognise symptoms in logs; each log is a name and a text.
 
-    `machine` and `conditions` are this host's, None if the logs are another's. Without
-    a `port`, it is the log's.
+    `machine` and `conditions` describe this host; they are None if the logs come from
+    another one. Without `port`, the port is that of the log.
     """
     roles = {condition.name: condition.role for condition in conditions}
     places = [
@@ -313,7 +330,7 @@ _PORT = re.compile(r"privileged port (\d{1,5})\b|:(\d{1,5}): bind: permission de
 
 
 def _excerpt(line: str, symptom: Symptom) -> str:
-    """Return a line, or the part of a long one around what was recognised."""
+    """Return a line, or the part of a long line around the symptom."""
     found = symptom.search(line)
     if found is None or len(line) <= _TEXT_LENGTH:
         return line

@@ -1,4 +1,7 @@
-"""Read the machine as an ordinary user: the user, the kernel's limits, systemd's service, the running daemon."""
+"""Read the machine as an ordinary user.
+
+It reads the user, the kernel's limits, systemd's service, and the running daemon.
+"""
 
 import os
 import platform
@@ -29,7 +32,7 @@ _PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivile
 _SECONDS = 10.0
 
 SERVICES = (*TOOLS, "DBUS_SESSION_BUS_ADDRESS", "DOCKER*", "XDG_*")
-"""The variables that the user's service manager and rootless docker get."""
+"""The variables that the user's service manager and rootless docker receive."""
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -51,7 +54,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     @property
     def is_nixos(self) -> bool:
-        """Return whether settings are NixOS options."""
+        """Return whether remedies are NixOS options."""
         return (self.etc / "NIXOS").exists()
 
     @property
@@ -91,14 +94,17 @@ def this_machine() -> Machine:
 
 
 def number_in(path: Path, *, default: int) -> int:
-    """Return the number in a file, `default` if there is none or the file cannot be read."""
+    """Return the number in a file.
+
+    Return `default` if the file has none or cannot be read.
+    """
     with suppress(ValueError):
         return int(text_of(path) or "")
     return default
 
 
 def text_of(path: Path) -> str | None:
-    """Return the text of a file, None if it cannot be read."""
+    """Return the text of a file, or None if it cannot be read."""
     try:
         return path.read_text("utf-8", "replace")
     except OSError:
@@ -142,9 +148,10 @@ def namespaces_problem(machine: Machine) -> str | None:
 
 
 def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
-    """Return whether AppArmor denies user namespaces to `program`: the restriction is on and no profile names it.
+    """Return whether AppArmor denies user namespaces to `program`.
 
-    None stands for a program without a profile.
+    It does if the restriction is on and no profile names the program. None stands for a
+    program without a profile.
     """
     if number_in(machine.proc / APPARMOR, default=0) != 1:
         return False
@@ -218,7 +225,7 @@ def _show(properties: str, *units: str) -> dict[str, str]:
 
 
 def _variables(text: str) -> dict[str, str]:
-    """Read `A=b "C=d e"`, the form of systemctl's Environment."""
+    """Read `A=b "C=d e"`, the form in which systemctl shows an Environment."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -227,9 +234,10 @@ def _variables(text: str) -> dict[str, str]:
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """A process: its effective and bounding capabilities as bits, its start in seconds since the epoch.
+    """A process: its capabilities as bits, and its start in seconds since the epoch.
 
-    `environment` is the initial one, None if it is not readable.
+    The capabilities are the effective and the bounding ones. `environment` is the
+    initial one; None if it cannot be read.
     """
 
     pid: int
@@ -247,13 +255,16 @@ class Process(Struct, frozen=True, kw_only=True):
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
-    """A running rootless docker: rootlesskit, which binds the ports, and its child process around dockerd."""
+    """A running rootless docker.
+
+    It is rootlesskit, which binds the ports, and its child process around dockerd.
+    """
 
     rootlesskit: Process
     child: Process
 
     def option(self, name: str) -> str | None:
-        """Return the value of an option that rootlesskit was started with."""
+        """Return the value of an option with which rootlesskit was started."""
         words = self.rootlesskit.command
         for word, following in zip(words, (*words[1:], ""), strict=True):
             if word == f"--{name}":
@@ -264,7 +275,10 @@ class Daemon(Struct, frozen=True, kw_only=True):
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process | None:
-    """Return a process, or None if it does not exist or even its public facts are unreadable."""
+    """Return a process.
+
+    Return None if it does not exist, or if not even its public facts can be read.
+    """
     place = proc / str(pid)
     try:
         status = dict(

@@ -1,4 +1,7 @@
-"""Why a port below 1024 stays closed: which rootlesskit has the capability, and whether docker uses that one."""
+"""Find out why a port below 1024 stays closed.
+
+The question is which rootlesskit has the capability, and whether docker uses that one.
+"""
 
 import shlex
 import time
@@ -85,7 +88,7 @@ def _capability(sight: Sight) -> Examined:
 def _grant(program: Program) -> str:
     """Return the command that gives a rootlesskit the capability.
 
-    A file of the Nix store must not change.
+    For a file of the Nix store, the command copies it first.
     """
     path = program.resolved
     if not path.is_relative_to(STORE):
@@ -153,9 +156,9 @@ def _port_driver(sight: Sight) -> Examined:
 
 
 def _daemon_age(sight: Sight) -> Examined:
-    """Compare the running daemon with what its next start uses.
+    """Compare the running daemon with the programs that its next start would use.
 
-    One that has the capability is fine as it is.
+    A daemon that has the capability needs no restart.
     """
     taken = sight.next.taken
     if sight.daemon is None or taken is None:
@@ -236,4 +239,4 @@ CHECKS: Mapping[str, Callable[[Sight], Examined]] = {
     "daemon": _daemon,
     "sysctl": _sysctl,
 }
-"""The conditions by name, the most important one first."""
+"""The conditions by name, the most important first."""

@@ -1,4 +1,7 @@
-"""Programs as the kernel sees them: their places on PATH, their rights, and the mounts that disable those rights."""
+"""Programs as the kernel sees them.
+
+It reads their places on PATH, their rights, and the mounts that disable those rights.
+"""
 
 import os
 import re
@@ -17,7 +20,7 @@ from toolkit.errors import CommandError, ToolkitError, reason_of
 
 SETUID = 7
 NET_BIND_SERVICE = 10
-"""Bits of capabilities(7), counted from 0."""
+"""The bit of the capability in capabilities(7), counted from 0."""
 
 # Revision → the length of the attribute in bytes: the third one has the namespace's
 # root at its end.
@@ -38,7 +41,10 @@ class Capability(Struct, frozen=True, kw_only=True):
     root: int = 0
 
     def grants(self, bit: int) -> bool:
-        """Return whether anyone who starts the program gets the capability outside of all namespaces."""
+        """Return whether anyone who starts the program gains the capability.
+
+        It must count outside of all user namespaces.
+        """
         return bool(self.permitted >> bit & 1) and self.root == 0
 
     def __str__(self) -> str:
@@ -72,7 +78,7 @@ class Program(Struct, frozen=True, kw_only=True):
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """The output of `--version`.
+    """The result of running a program with `--version`.
 
     `status` is None if the program did not start or did not end.
     """
@@ -82,7 +88,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 
 
 def locate(name: str, path: str) -> Iterator[Path]:
-    """Yield each program of this name on a PATH, in a shell's order."""
+    """Yield each program of this name on a PATH, in the order of a shell."""
     for entry in path.split(os.pathsep) if path else ():
         candidate = Path(entry or ".") / name
         with suppress(OSError):
@@ -113,9 +119,9 @@ def look(path: Path) -> Program:
 
 
 def parse(value: bytes) -> Capability | None:
-    """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h).
+    """Read a file's capabilities (struct vfs_ns_cap_data in linux/capability.h).
 
-    None if its form is different.
+    Return None if it has another form.
     """
     if _LENGTHS.get(int.from_bytes(value[3:4])) != len(value):
         return None
@@ -154,7 +160,10 @@ def try_version(program: Path) -> Trial:
 
 
 def _source(path: Path) -> Path | None:
-    """Return what a security wrapper runs: until 2023 a file beside it named it, since then the wrapper does."""
+    """Return the program that a security wrapper runs.
+
+    Until 2023, a file beside the wrapper named it; since then, the wrapper does.
+    """
     with suppress(OSError):
         return Path(path.with_name(f"{path.name}.real").read_text())
     with suppress(ToolkitError):

@@ -1,7 +1,7 @@
 """All observations of one diagnosis, and the form of a conclusion from them.
 
-The central question: which rootlesskit does dockerd-rootless run, given its wrappers
-and its caller's PATH?
+The central question is which rootlesskit dockerd-rootless runs, given its wrappers and
+its caller's PATH.
 """
 
 import os
@@ -35,10 +35,11 @@ _NESTED = 8
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """The view of dockerd-rootless if `seen_by` starts it: the `service`, the running `daemon`, or the `shell`.
+    """The programs that dockerd-rootless finds if `seen_by` starts it.
 
-    `candidates` are in the script's search order, without duplicates; `environment` is
-    the script's.
+    `seen_by` is the `service`, the running `daemon`, or the `shell`. `candidates` are
+    in the script's search order, without duplicates; `environment` is that of the
+    script.
     """
 
     seen_by: str
@@ -56,7 +57,7 @@ class View(Struct, frozen=True, kw_only=True):
         return self.candidates[0] if self.candidates else None
 
     def place(self, program: Program) -> str:
-        """Return a program's place on PATH."""
+        """Return a program's position on PATH."""
         entries = self.path.split(":")
         directory = str(program.path.parent)
         return (
@@ -66,7 +67,7 @@ class View(Struct, frozen=True, kw_only=True):
         )
 
     def find(self, name: str) -> Program | None:
-        """Return a program by name, as the script and the programs it starts find it."""
+        """Return a program by name, as the script and its programs find it."""
         found = next(programs.locate(name, self.path), None)
         with suppress(ToolkitError):
             return programs.look(found) if found is not None else None
@@ -76,10 +77,10 @@ class View(Struct, frozen=True, kw_only=True):
 class Sight(Struct, frozen=True, kw_only=True):
     """All observations.
 
-    The first of `views` applies to the daemon's next start. `trials` has the result of
-    running each candidate there that has the capability. `dockerd` belongs to the next
-    start too; `version` is None if it prints none. Every program may listen on ports
-    from `first_port` up; `port` is the user's port.
+    The first of `views` is that of the daemon's next start. `trials` has the result of
+    running each of its candidates that has the capability. `dockerd` belongs to the
+    next start too; `version` is None if it prints none. Every program may listen on
+    ports from `first_port` up; `port` is the user's port.
     """
 
     machine: Machine
@@ -110,7 +111,7 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def shadowed(self) -> Program | None:
-        """The first rootlesskit with the capability, if dockerd-rootless uses one without it instead."""
+        """The first rootlesskit with the capability, if docker uses one without it."""
         taken = self.next.taken
         return (
             self.bearers[0]
@@ -120,7 +121,10 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def subject(self) -> Program | None:
-        """The rootlesskit whose rights matter: the one with the capability, else the one in use."""
+        """The rootlesskit whose rights matter.
+
+        It is the first one with the capability, else the one in use.
+        """
         return self.bearers[0] if self.bearers else self.next.taken
 
     @property
@@ -132,7 +136,10 @@ class Sight(Struct, frozen=True, kw_only=True):
         )
 
     def bears(self, program: Program) -> bool:
-        """Return whether a rootlesskit is for privileged ports: it has the capability, or is a security wrapper."""
+        """Return whether a rootlesskit is meant for privileged ports.
+
+        It has the capability, or is a security wrapper.
+        """
         return (
             program.grants(programs.NET_BIND_SERVICE)
             or program.path.parent == self.machine.wrappers
@@ -141,7 +148,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     def remedies(self, cause: str, **facts: str) -> tuple[Remedy, ...]:
         """Return the remedies for a cause on this machine.
 
-        `facts` fill their placeholders, see symptoms.toml.
+        `facts` fill their placeholders; see symptoms.toml.
         """
         # What has to be done behind a command is a remark that a shell ignores.
         manual = {"restart": "# then restart the daemon"}
@@ -156,7 +163,10 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def no_new_privileges(self) -> str | None:
-        """The process that prevents programs from gaining capabilities or another user's rights, or None."""
+        """The process that keeps programs from gaining rights, or None.
+
+        Programs then gain neither capabilities nor another user's rights.
+        """
         if self.service.no_new_privileges and self.next.seen_by == "service":
             return "the service has NoNewPrivileges=yes"
         if self.daemon is not None and self.daemon.child.no_new_privileges:
@@ -165,7 +175,11 @@ class Sight(Struct, frozen=True, kw_only=True):
 
 
 class Role(StrEnum):
-    """The role of a condition: CAUSE must be fixed, EFFECT disappears with the causes, UNKNOWN was not examined."""
+    """The role of a condition.
+
+    CAUSE must be fixed, EFFECT disappears with the causes, and UNKNOWN was not
+    examined.
+    """
 
     CAUSE = "cause"
     EFFECT = "effect"
@@ -175,12 +189,11 @@ class Role(StrEnum):
 
 
 class Examined(Struct, frozen=True, kw_only=True):
-    """The result of one check of the machine: the fact in one line, and its evidence.
+    """The result of one check of the machine: a fact in one line, and its evidence.
 
-    The diagnosis names it.
-
-    A cause, or a possible one, gets the remedies that symptoms.toml has for its name,
-    which `words` fill, unless it has `remedies` of its own, the best one first.
+    `name` comes from the diagnosis. A cause, or a possible one, gets the remedies that
+    symptoms.toml lists for its name, filled with `words`, unless it has its own
+    `remedies`, the best first.
     """
 
     role: Role
@@ -192,12 +205,12 @@ class Examined(Struct, frozen=True, kw_only=True):
 
 
 def ok(fact: str, *evidence: str) -> Examined:
-    """Return a result without any problem."""
+    """Return a result without a problem."""
     return Examined(role=Role.OK, fact=fact, evidence=evidence)
 
 
 def note(fact: str, *evidence: str, remedies: tuple[Remedy, ...] = ()) -> Examined:
-    """Return a result that is worth knowing and requires nothing."""
+    """Return a result that is worth knowing but requires no action."""
     return Examined(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
 
 
@@ -245,10 +258,10 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
 
 
 def launcher(machine: Machine, service: Service, wanted: Path | None) -> Wrapper:
-    """Return the dockerd-rootless to examine: the user's choice, the service's, or the shell's.
+    """Return the dockerd-rootless to examine.
 
-    `wanted` is a docker package or the program itself. Raise ToolkitError if there is
-    none, or it is unreadable.
+    It is the user's choice, the service's, or the shell's. `wanted` is a docker package
+    or the program itself. Raise ToolkitError if none exists or it cannot be read.
     """
     if wanted is not None:
         candidates = [
@@ -291,7 +304,10 @@ def launcher(machine: Machine, service: Service, wanted: Path | None) -> Wrapper
 
 
 def _open(path: Path) -> Wrapper:
-    """Return all wrappers of a script, the outermost first, as one; of a script itself, one that changes nothing."""
+    """Return all wrappers of a script as one, the outermost first.
+
+    For the script itself, return one that changes nothing.
+    """
     read = Wrapper(program=str(path))
     for _ in range(_NESTED):
         content = files.read(Path(read.program).resolve(), most=programs.WRAPPER_BYTES)

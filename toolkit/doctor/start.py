@@ -1,4 +1,4 @@
-"""Conditions that prevent the daemon's start, whatever port it publishes."""
+"""Conditions that keep the daemon from starting, whatever port it publishes."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -27,9 +27,9 @@ _ENOUGH = 65536
 
 
 class SubordinateIds(Struct, frozen=True, kw_only=True):
-    """The number of a user's ids in such a file.
+    """The number of a user's subordinate ids in a file.
 
-    `elsewhere`: nsswitch.conf(5) names a source other than files.
+    `elsewhere` is true if nsswitch.conf(5) names another source than files.
     """
 
     path: Path
@@ -114,7 +114,10 @@ def _proxy(sight: Sight) -> Examined:
 
 
 def network(sight: Sight) -> str | None:
-    """Return the network driver of the next start: the configured one, else the first one installed."""
+    """Return the network driver of the next start.
+
+    It is the configured one, else the first one installed.
+    """
     found = (each for each in _NETWORK_PROGRAMS if sight.next.find(each) is not None)
     return sight.next.environment.get(NET) or next(found, None)
 
@@ -147,7 +150,10 @@ def _no_new_privileges(sight: Sight) -> Examined:
 
 
 def _security_wrapper(sight: Sight) -> Examined:
-    """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
+    """Run the program that has the capability.
+
+    Only root can read a security wrapper, so this can only try it.
+    """
     subject = sight.subject
     trial = sight.trials.get(subject.path) if subject is not None else None
     gone = (
@@ -330,4 +336,4 @@ CHECKS: Mapping[str, Callable[[Sight], Examined]] = {
     ),
     "service": _service,
 }
-"""The conditions by name, the most important one first; the last is never a cause."""
+"""The conditions by name, the most important first; the last is never a cause."""

@@ -1,4 +1,7 @@
-"""Read symptoms.toml: the error messages of a broken rootless docker, their causes and remedies."""
+"""Read symptoms.toml.
+
+It has the error messages of a broken rootless docker, their causes, and remedies.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +22,10 @@ _PROMPT = "$ "
 
 
 class Remedy(Struct, frozen=True, kw_only=True):
-    """Something that removes a cause: a command to paste, or words if `is_command` is false."""
+    """A way to remove a cause.
+
+    It is a command to paste, or words if `is_command` is false.
+    """
 
     text: str
     is_command: bool
@@ -28,7 +34,7 @@ class Remedy(Struct, frozen=True, kw_only=True):
 class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A possible cause; the command `check` confirms it.
 
-    `do` and `nixos` are remedies, the best one first.
+    `do` and `nixos` are remedies, the best first.
     """
 
     name: str
@@ -61,15 +67,15 @@ def by_hand(text: str) -> Remedy:
 
 
 def _remedy(text: str) -> Remedy:
-    """Return a remedy of the table, in which commands are behind a prompt."""
+    """Return a remedy from the table, which writes a command after a prompt."""
     line = text.removeprefix(_PROMPT)
     return by_hand(text) if line == text else command(line)
 
 
 class Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A text that reveals causes, the most likely one first.
+    """A text that points to causes, the most likely first.
 
-    A `vague` one only says that something failed.
+    A `vague` one only shows that something failed.
     """
 
     name: str
@@ -83,14 +89,14 @@ class Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(causes()[name] for name in self.named)
 
     def search(self, line: str) -> re.Match[str] | None:
-        """Return what shows the symptom in a line."""
+        """Return the part of a line that shows the symptom."""
         return re.search(self.pattern, line)
 
 
 def recognise(lines: Sequence[str]) -> list[tuple[Symptom, list[int]]]:
-    """Return the symptoms in a log with the numbers of their lines, from 0, the latest first.
+    """Return the symptoms in a log with their line numbers, the latest first.
 
-    A vague one counts only if there are no others.
+    Lines count from 0. A vague symptom counts only if there are no others.
     """
     found: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
@@ -106,10 +112,10 @@ def recognise(lines: Sequence[str]) -> list[tuple[Symptom, list[int]]]:
 
 
 class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """symptoms.toml.
+    """The content of symptoms.toml.
 
-    `text` are the words that fill a remedy, `on_nixos` those that are different on
-    NixOS.
+    `text` are the words for placeholders in remedies; `on_nixos` are those that differ
+    on NixOS.
     """
 
     text: dict[str, str]
@@ -120,7 +126,7 @@ class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @cache
 def symptoms() -> Mapping[str, Symptom]:
-    """Return all symptoms by name, in the order in which a line is tested for them."""
+    """Return all symptoms by name, in the order in which a line is tested."""
     return {symptom.name: symptom for symptom in _document().symptom}
 
 

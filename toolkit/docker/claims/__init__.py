@@ -1,1 +1,4 @@
-"""The proofs of docker: one module per subject, with a function from a Case to a Finding for each claim."""
+"""The proofs of docker.
+
+Each module has one subject, with a function from a Case to a Finding for each claim.
+"""

@@ -1,4 +1,7 @@
-"""The claims about the PATH of the built wrapper: in a sandbox without a network, and from the real sources."""
+"""Claims about the PATH in the built wrapper.
+
+It is built in a sandbox without a network, and from the real sources.
+"""
 
 import hashlib
 import os
@@ -27,7 +30,7 @@ WRAPPER = Path("bin/dockerd-rootless")
 
 
 def builds(case: DockerCase) -> Finding:
-    """Build the newest release's moby before and after, and read PATH back."""
+    """Build the newest moby before and after, and read its wrapper's PATH."""
     if meaning.place_of(meaning.reading(case.before.file)) is PathPlace.NO_WRAPPER:
         raise NotRunError("the file creates no dockerd-rootless wrapper")
     arguments = dockers(
@@ -73,7 +76,10 @@ def builds(case: DockerCase) -> Finding:
 
 
 def realised(case: DockerCase, *, system: str) -> Finding:
-    """Build docker of the changed tree for a system, and read the PATH of its wrapper, if its files can be read."""
+    """Build docker of the changed tree for a system, and read its wrapper's PATH.
+
+    The result may be in a store whose files cannot be read.
+    """
     words = case.request.depth.nix_options
     found = outputs.package(
         PACKAGE, case.tree_of(case.after), system, words=words, progress=case.progress
@@ -114,7 +120,7 @@ def realised(case: DockerCase, *, system: str) -> Finding:
 def dockers(case: DockerCase, **others: str) -> dict[str, str]:
     """Return the arguments of dockers.nix for the newest release.
 
-    Raise NotRunError if it cannot be built here.
+    Raise NotRunError if this machine cannot build it.
     """
     if (system := os.uname().sysname) != "Linux":
         raise NotRunError(
@@ -177,7 +183,7 @@ def _joined(entries: Iterable[str]) -> str:
 def read_wrapper(package: Path) -> PathOrder:
     """Read PATH from a package's dockerd-rootless without running it.
 
-    Raise ToolkitError if that is no wrapper.
+    Raise ToolkitError if the file is not a wrapper.
     """
     root = stores.physical(package)
     read = wrappers.read(inside.read(root, str(WRAPPER)), name=str(root / WRAPPER))
@@ -189,7 +195,7 @@ def read_wrapper(package: Path) -> PathOrder:
 def path_changes(
     old: PathOrder, new: PathOrder, *, demotion: Demotion | None
 ) -> Iterator[str]:
-    """Yield what changed in PATH that should not have, or did not change that should have."""
+    """Yield each wrong change of PATH, and each intended change that is missing."""
     moved = (
         [entry for entry in old.prefix if is_rootlesskit(entry)]
         if demotion is not None
@@ -210,12 +216,15 @@ def path_changes(
 
 
 def _own(entry: str) -> str:
-    """Name entries in moby itself alike before and after: its store path differs."""
+    """Give moby's own entries one name, because their store paths differ."""
     return re.sub(r"^/nix/store/[^/]+(?=/libexec/docker$)", "/moby", entry)
 
 
 def listing(output: Path) -> dict[str, str]:
-    """Return name → kind and content of all below a store path, its own path left out."""
+    """Return the kind and content of each file below a store path, by name.
+
+    Replace the store path itself in the contents.
+    """
     found: dict[str, str] = {}
     root = stores.physical(output)
     for path in root.rglob("*"):

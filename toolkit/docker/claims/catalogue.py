@@ -88,7 +88,10 @@ _OF_TEXT = frozenset([*(claim.name for claim in form.CLAIMS), "update.sh"])
 
 
 def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims about a case: the series, the NixOS module's commit, and builds on request."""
+    """Return the claims about a case.
+
+    They are about the commits, the NixOS module's commit and, on request, builds.
+    """
     depth = case.request.depth
     chosen: list[Claim[DockerCase]] = []
     if case.stages[1:]:
@@ -102,9 +105,9 @@ def claims(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
 
 
 def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
-    """Return a claim that has not run if the file does not evaluate.
+    """Return a claim that does not run if the file does not evaluate.
 
-    It names the nixpkgs that was evaluated.
+    The reason names the nixpkgs that was evaluated.
     """
     if claim.name in _OF_TEXT:
         return claim

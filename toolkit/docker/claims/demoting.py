@@ -1,4 +1,7 @@
-"""The claims about docker's derivations: what the demotion changes, and that the overlay gives those of the series."""
+"""Claims about docker's derivations.
+
+They show what moving rootlesskit changes, and that the overlay equals the commits.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -27,7 +30,7 @@ _THROWS = "it throws"
 
 
 def exact_change(case: DockerCase) -> Finding:
-    """Compare each docker before and after the demotion, and what it is built with."""
+    """Compare each docker, and its inputs, before and after rootlesskit moves."""
     if (demoted := case.demoted) is None:
         raise NotRunError("the patch does not change the wrapper's PATH")
     before = case.stages[case.stages.index(demoted) - 1]
@@ -80,7 +83,7 @@ def exact_change(case: DockerCase) -> Finding:
 def _faults(
     changes: Mapping[str, "_Change"], releases: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield what is wrong with a release, or with a form of one that is right."""
+    """Yield the faults of a release, or of a release with another switch."""
     faults = {name: [*change.faults()] for name, change in changes.items()}
     for name, facts in faults.items():
         if releases[name] == name or not faults.get(releases[name]):
@@ -90,7 +93,7 @@ def _faults(
 
 
 def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
-    """Ask about all releases; natively, also about each value of a switch."""
+    """Ask about all releases; on this machine's system, also about each switch."""
     switches = [
         f"{name} = {value}"
         for name in case.before.file.switches()
@@ -114,9 +117,9 @@ def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
 def _forms(
     trees: tuple[Path, Path], system: str, questions: Sequence[LiftQuestion]
 ) -> Iterator[tuple[str, str, Derivations]]:
-    """Yield each release before and after the demotion, and as other values of its switches make it.
+    """Yield each release before and after, also with other values of its switches.
 
-    Each comes behind the release's name and its own.
+    Each comes with the release's name and its own.
     """
     for question, answer in zip(questions, ask(*trees, system, questions), strict=True):
         name = f"{system} {question.package}"
@@ -140,7 +143,11 @@ def _forms(
 
 
 class _Change(Struct, frozen=True, kw_only=True):
-    """The differences of a docker: `pairs` maps derivations to those in their place, from docker's own on."""
+    """The differences of a docker.
+
+    `pairs` maps derivations, docker's first, to those in the same place after the
+    change.
+    """
 
     store: DerivationStore
     demotion: Demotion | None
@@ -173,7 +180,7 @@ class _Change(Struct, frozen=True, kw_only=True):
 
     @property
     def is_in_path(self) -> bool:
-        """Return whether docker's own moby has rootlesskit in the prefix before."""
+        """Return whether docker's own moby had rootlesskit in the prefix."""
         return any(map(self._is_affected, self.store[self.before].inputs))
 
     def _is_affected(self, path: str) -> bool:
@@ -183,7 +190,7 @@ class _Change(Struct, frozen=True, kw_only=True):
         return install_phase.path_place(self.store[moby].environment)
 
     def faults(self) -> Iterator[str]:
-        """Yield what differs that should not, or does not that should."""
+        """Yield wrong differences, and intended ones that are missing."""
         if self.is_in_path and not any(map(self._is_affected, self.pairs)):
             yield "moby does not change"
         for before, after in self.pairs.items():
@@ -197,7 +204,10 @@ class _Change(Struct, frozen=True, kw_only=True):
             yield from self._unexplained(self.store[before], self.store[after])
 
     def _unexplained(self, before: Derivation, after: Derivation) -> Iterator[str]:
-        """Yield the differences between two derivations that neither the demotion nor a rebuilt input explains."""
+        """Yield the unexplained differences between two derivations.
+
+        The move of rootlesskit, and rebuilt inputs, explain the others.
+        """
         is_moby, is_affected = (
             install_phase.is_moby(before.path),
             self._is_affected(before.path),
@@ -230,7 +240,7 @@ class _Change(Struct, frozen=True, kw_only=True):
                 yield f"{before.pname}'s attribute {name} changed"
 
     def _rebuilt(self, text: str) -> str:
-        """Return a text with the outputs of what was rebuilt."""
+        """Return a text in which the outputs of rebuilt inputs are equal."""
         for before, after in self.pairs.items():
             for output, place in self.store[before].outputs.items():
                 text = text.replace(place, self.store[after].outputs.get(output, place))
@@ -238,7 +248,10 @@ class _Change(Struct, frozen=True, kw_only=True):
 
 
 def _is_demoted(name: str, before: str, after: str, *, is_affected: bool) -> bool:
-    """Return whether an attribute of moby differs by comments, and by the demotion if that affects moby."""
+    """Return whether an attribute of moby differs only as intended.
+
+    Comments may differ, and rootlesskit moves if that affects this moby.
+    """
     if name == "installPhase":
         read = install_phase.without_kit if is_affected else install_phase.commands
         return read(before) == read(after)
@@ -253,7 +266,7 @@ _WANTED = {
 
 
 def equals_series(case: DockerCase) -> Finding:
-    """Compare each release of the unchanged nixpkgs under the overlay with that of the series."""
+    """Compare each release under the overlay with that of the commits."""
     if case.overlay is None:
         raise NotRunError("unlet makes an overlay only for its own commits")
     if case.missing:

@@ -1,7 +1,7 @@
-"""The claims about the commit for the NixOS module: it applies, its option does what it should, its test evaluates.
+"""Claims about the commit for the NixOS module.
 
-The option changes nothing while it is off, and on it adds the security wrapper. One
-file of release notes changes.
+It applies, and its test evaluates. Its option changes nothing while it is off, and adds
+the security wrapper when it is on. One file of release notes changes.
 """
 
 import json
@@ -33,10 +33,11 @@ EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 
 
 class _Answer(Struct, frozen=True, kw_only=True):
-    """The answer of nixos-module.nix: configurations with docker off or on, before, after, and with the option.
+    """The answer of nixos-module.nix: configurations before and after the change.
 
-    `options` are the names before and after, `option` the new one's type, default and
-    description; `own` are the capabilities of a wrapper that the user defines as well.
+    Each has docker off or on. `options` are the names before and after, and `option` is
+    the type, default and description of the new one. `own` are the capabilities of a
+    wrapper that the user defines, too.
     """
 
     before: dict[str, dict[str, Any]]
@@ -49,9 +50,9 @@ class _Answer(Struct, frozen=True, kw_only=True):
 
 
 def adds_option(case: DockerCase) -> Finding:
-    """Apply the commit's mail alone, then evaluate the module before and after, with docker and the option off and on.
+    """Apply the commit's mail alone, then evaluate the module before and after.
 
-    The mail shares no file with the series.
+    Docker and the option are off or on. The mail shares no file with the series.
     """
     added = case.added
     if added is None:
@@ -76,7 +77,7 @@ def adds_option(case: DockerCase) -> Finding:
 
 
 def tested(case: DockerCase) -> Finding:
-    """Evaluate the module's test as an attribute of nixosTests, with all files of the series and of the commit."""
+    """Evaluate the module's test in nixosTests, with all changed files."""
     commit = case.added.commit if case.added is not None else None
     if commit is None:
         raise NotRunError("the nixpkgs around the file is not available")
@@ -156,7 +157,7 @@ def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
 
 
 def _beside(others: Collection[FileChange], test: FileChange | None) -> Iterator[str]:
-    """Yield what is wrong with the files of the commit beside the module."""
+    """Yield the faults of the commit's files beside the module."""
     if test is not None and PUBLISHED.encode() not in test.after:
         yield (
             f"{module.TEST}: the test does not check that a container publishes port 80"
@@ -180,7 +181,7 @@ def _tested(test: FileChange | None) -> str:
 
 
 def _declaration(answer: _Answer, option: str) -> Iterator[str]:
-    """Yield what is wrong with the new option, and with those that were there."""
+    """Yield the faults of the new option, and of those that existed."""
     before, after, new = (
         answer.options["before"],
         answer.options["after"],
@@ -204,7 +205,10 @@ def _declaration(answer: _Answer, option: str) -> Iterator[str]:
 
 
 def _configuration(answer: _Answer, option: str, switched: str) -> Iterator[str]:
-    """Compare the configurations with docker `switched`: before, after, and after with the option set."""
+    """Compare the configurations with docker `switched` off or on.
+
+    They are those before, after, and after with the option.
+    """
     before, after, wrapped = (
         each[switched] for each in (answer.before, answer.after, answer.wrapped)
     )
@@ -231,7 +235,7 @@ def _configuration(answer: _Answer, option: str, switched: str) -> Iterator[str]
 
 
 def _at(table: dict[str, Any], path: str) -> dict[str, Any]:
-    """Return the table at a path, which Nix would have refused to leave out."""
+    """Return the table at a path, which Nix never omits."""
     return reduce(getitem, path.split("."), table)
 
 
@@ -248,7 +252,10 @@ def _differing(one: object, other: object, path: str = "") -> str:
 
 
 def _packages(*contents: bytes) -> list[str]:
-    """Return the names that Nix files take of `pkgs` by `pkgs.NAME`, but for those that are no packages."""
+    """Return the packages that Nix files use as `pkgs.NAME`.
+
+    Omit names that are not packages.
+    """
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
     found = {
         name

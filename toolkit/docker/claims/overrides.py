@@ -1,4 +1,7 @@
-"""The claims about overrides of docker's parts, by the engine of any package: each release is a package of the tree."""
+"""Claims about overrides of docker's parts.
+
+Each release is a package of the tree, tried as any package is.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -18,9 +21,9 @@ TABLE = EXPRESSIONS / "overrides.nix"
 
 
 def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
-    """Try all override methods of the parts before and after the series, once.
+    """Try all override methods of the parts, before and after the commits, once.
 
-    Return the new ones as well.
+    Return the new methods, too.
     """
     trees = case.pair(case.before, case.after)
 
@@ -39,7 +42,7 @@ def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
 
 
 def overridable(case: DockerCase) -> Finding:
-    """Replace each part by the method that the change brings."""
+    """Replace each part by the method that the change adds."""
     case.require_lifted()
     found, askings = trial(case)
     finding = together([claims.arrives(each) for each in askings])
@@ -73,7 +76,7 @@ def overridable(case: DockerCase) -> Finding:
 
 
 def compatible(case: DockerCase) -> Finding:
-    """Compare the overrides that people write before and after the lift."""
+    """Compare common overrides before and after the lift."""
     stage = case.require_lifted(apart=True)
     return methods.compatible(
         case.pair(case.before, stage), TABLE, spread(case.releases), case.tried_on
@@ -81,9 +84,10 @@ def compatible(case: DockerCase) -> Finding:
 
 
 def capture_safe(case: DockerCase) -> Finding:
-    """Give the package set packages with the parts' names, and with those of new parameters for a package.
+    """Add unrelated packages with the names of parts to the package set.
 
-    Other new parameters are not tried: nixpkgs' options take their values from the set.
+    Do the same for names of new parameters that take a package. Other new parameters
+    are not tried, because nixpkgs' options take their values from the set.
     """
     case.require_lifted()
     before, after = (stage.file.parameters() for stage in (case.before, case.after))
@@ -111,7 +115,7 @@ def capture_safe(case: DockerCase) -> Finding:
 
 
 def together(findings: Sequence[Finding]) -> Finding:
-    """Return the findings about several packages as one, with what they have in common once."""
+    """Join the findings about several packages; common facts occur once."""
 
     def each(field: Callable[[Finding], Iterable[str]]) -> tuple[str, ...]:
         return tuple(

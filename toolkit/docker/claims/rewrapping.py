@@ -1,4 +1,7 @@
-"""The claims about overlays/rewrap.nix: docker stays the same, nothing is compiled, rootlesskit is last on PATH."""
+"""Claims about overlays/rewrap.nix.
+
+docker stays the same, nothing is compiled, and rootlesskit is last on PATH.
+"""
 
 import json
 import re
@@ -52,7 +55,7 @@ def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
 class _Facts(Struct, frozen=True, kw_only=True):
     """The answer of rewrapping.nix about one docker.
 
-    `kept` shows for each thing whether it stays the same.
+    `kept` shows for each property whether it stays the same.
     """
 
     rewrapped: bool
@@ -64,7 +67,7 @@ class _Facts(Struct, frozen=True, kw_only=True):
 
 
 def keeps(case: DockerCase) -> Finding:
-    """Compare the dockers of the set with the overlay and without it, on each system that is asked for."""
+    """Compare the dockers of the set with and without the overlay, on each system."""
     names = json.dumps([*case.before.file.releases(), "docker"])
     given = {
         "tree": str(case.tree.root),
@@ -117,7 +120,7 @@ def _compared(arguments: Mapping[str, str]) -> Finding:
 
 
 def _differences(found: Mapping[str, _Facts]) -> Iterator[str]:
-    """Yield what a docker has no longer or has otherwise."""
+    """Yield what a docker has lost, and what differs in it."""
     if not any(facts.rewrapped for facts in found.values()):
         yield "the overlay rewraps no docker"
     for name, facts in found.items():
@@ -130,7 +133,7 @@ def _differences(found: Mapping[str, _Facts]) -> Iterator[str]:
 def _compiled(
     arguments: Mapping[str, str], found: Mapping[str, _Facts]
 ) -> Iterator[str]:
-    """Yield each docker and moby that only one side is built from, of overridden packages as well."""
+    """Yield each docker and moby that only one side builds."""
     wanted = [name for name, facts in found.items() if facts.rewrapped]
     wanted += [f"{name}.overridden" for name in wanted if found[name].overridable]
     sides = [
@@ -149,7 +152,7 @@ def _compiled(
 
 
 def builds(case: DockerCase) -> Finding:
-    """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
+    """Build the wrapper of the newest docker around stand-ins, and read its PATH."""
     arguments = building.dockers(case, overlay=str(_overlay(case)))
     names = ("plain.moby", "plain", "overlay")
     moby, docker, rewrapped = building.build(arguments, names)
@@ -166,7 +169,10 @@ def builds(case: DockerCase) -> Finding:
 
 
 def _other_files(docker: Path, rewrapped: Path) -> Iterator[str]:
-    """Yield the files of the new package, except the wrapper, that are not docker's and do not link to those."""
+    """Yield files of the new package that do not come from docker.
+
+    Omit the wrapper, and links to docker's files.
+    """
     old, new = building.listing(docker), building.listing(rewrapped)
     for name in sorted({*old, *new} - {str(WRAPPER)}):
         if new.get(name) not in {old.get(name, ""), f"link {docker / name}"}:

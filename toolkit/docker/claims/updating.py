@@ -1,4 +1,4 @@
-"""The claim about update.sh: it reads the same from the file, and would write the same into it.
+"""The claim about update.sh: it reads and writes the same as before.
 
 update.sh (nixpkgs, beside the file since 2026) reads the file as text. Its rules, as
 they matter here: the last `docker_NN` in the file is the newest release; a release's
@@ -21,7 +21,7 @@ REWRITTEN = re.compile(
 
 
 def unchanged(case: DockerCase) -> Finding:
-    """Compare the values that update.sh reads, the lines that it would rewrite, and each release's block."""
+    """Compare what update.sh reads and would rewrite, and each release's block."""
     before = case.before.file
     blocks, name = before.release_blocks(), newest(before.text)
     failures = [
@@ -88,7 +88,7 @@ def newest(text: str) -> str:
 
 
 def version(text: str, attribute: str) -> str:
-    """Return the version that update.sh reads for an attribute, "" if it finds none."""
+    """Return the version that update.sh reads for an attribute, or ""."""
     found = re.search(rf'{attribute} =.*?version = "([^"]+)"', text, re.DOTALL)
     return found[1] if found is not None else ""
 

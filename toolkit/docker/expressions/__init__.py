@@ -1,4 +1,4 @@
-"""The Nix code that asks about docker, the stand-ins for all other packages, and what runs inside of its builds."""
+"""The Nix code about docker: questions, stand-ins and build scripts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Refactorings of nixpkgs' docker file, and of NixOS' module: pure functions from a text to a text.
+"""Rewrites of nixpkgs' docker file and NixOS' module: pure functions on texts.
 
-They refuse (RefusalError) rather than guess; bytes outside of an edit never change.
+They refuse (RefusalError) rather than guess; bytes outside an edit never change.
 """

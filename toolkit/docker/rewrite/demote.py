@@ -1,4 +1,4 @@
-"""Commit 2: move a package in the dockerd-rootless wrapper from the PATH prefix to the suffix.
+"""Commit 2: move rootlesskit from the wrapper's PATH prefix to the suffix.
 
 The proofs show whether it stays in PATH under the same conditions, and whether nothing
 else changes.
@@ -23,14 +23,14 @@ REASON = (
     "# rootlesskit comes last, so that a security wrapper of that name,",
     "# which has CAP_NET_BIND_SERVICE, takes precedence",
 )
-"""The comment in the install phase."""
+"""The comment that is written into the install phase."""
 
 
 def rewrite(file: DockerFile, demotion: Demotion) -> str:
     """Return the file's text without rootlesskit in the prefix.
 
-    Raise LayoutError if it is not in the prefix, RefusalError if the rest cannot stay
-    the same.
+    Raise LayoutError if it is not in the prefix, and RefusalError if the rest cannot
+    stay the same.
     """
     command, use = _find(file)
     removed = _remove_element(file, use.node)
@@ -43,7 +43,7 @@ def rewrite(file: DockerFile, demotion: Demotion) -> str:
 
 
 def _find(file: DockerFile) -> tuple[Invocation, Use]:
-    """Return the one wrapper's command, and the one list element that gets into its prefix."""
+    """Return the wrapper's command, and the list element that gets into its prefix."""
     place = wrapper.placement(file)
     if place.command is None or place.where is not PathPlace.PREFIX:
         fact = (
@@ -77,9 +77,9 @@ def _list_of(element: Node) -> Node:
 
 
 def _remove_element(file: DockerFile, element: Node) -> Edit:
-    """Remove a list element, with its line where it has one to itself.
+    """Remove a list element, with its line if nothing else is on it.
 
-    Comments stay, one on its line is in the way.
+    Comments stay; one on the same line prevents the edit.
     """
     listed = _list_of(element)
     if (
@@ -118,7 +118,7 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
 
 
 def _remove_unused_parameters(file: DockerFile, removed: Edit) -> list[Edit]:
-    """Take rootlesskit out of each set pattern if nothing refers to it outside of what is `removed`."""
+    """Remove the parameter rootlesskit wherever only `removed` uses it."""
     uses = [use.node for use in file.references if use.name == PREFIX_ENTRY]
     if not all(removed.start <= use.start and use.end <= removed.end for use in uses):
         return []
@@ -131,7 +131,7 @@ def _remove_unused_parameters(file: DockerFile, removed: Edit) -> list[Edit]:
 
 
 def _suffix(file: DockerFile, command: Invocation, use: Use) -> list[Edit]:
-    """Append `--suffix PATH` to the wrapper's command, and say above it why."""
+    """Append `--suffix PATH` to the wrapper's command, with the reason above it."""
     if any(kind == "suffix" for kind, _ in command.flags):
         raise RefusalError(
             f"{command.string.location}: the wrapper already has a PATH suffix"
@@ -153,7 +153,7 @@ def _suffix(file: DockerFile, command: Invocation, use: Use) -> list[Edit]:
 
 
 def _path(file: DockerFile, command: Invocation, use: Use) -> str:
-    """Return the expression of the element's own PATH entry: what the list is made to, without the others in it."""
+    """Return the expression of the element's own PATH entry, without its neighbours."""
     node = _list_of(use.node)
     while node.parent is not None and node.parent.kind == "parenthesized_expression":
         node = node.parent

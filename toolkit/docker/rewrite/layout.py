@@ -1,4 +1,4 @@
-"""Read nixpkgs' docker file: its bindings and their places, and its known state.
+"""Read nixpkgs' docker file: its definitions, their places, and its known state.
 
 The layouts are those of the file's history since 2018: an outer `rec { dockerGen = …;
 docker_NN = …; }` or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a
@@ -33,9 +33,9 @@ class DockerFile:
     """The docker file as a tree, with the places that the rewrites need."""
 
     def __init__(self, text: str, *, name: str, known: bool = False) -> None:
-        """Parse and recognise `text`; `known` as for a Tree.
+        """Parse `text` and recognise its layout; `known` as for a Tree.
 
-        Raise NixSyntaxError for what is no Nix, LayoutError if there is no dockerGen as
+        Raise NixSyntaxError for invalid Nix, and LayoutError if it has no dockerGen as
         in nixpkgs.
         """
         self.tree = parsed(text, name=name, known=known)
@@ -69,12 +69,12 @@ class DockerFile:
 
     @property
     def takes_any(self) -> bool:
-        """Whether dockerGen takes arguments that it does not name, as `args@{ a, ... }` does."""
+        """Whether dockerGen accepts unnamed arguments, as `args@{ a, ... }` does."""
         pattern = self.function.child("formals")
         return pattern is not None and pattern.child("ellipses") is not None
 
     def unnamed(self) -> tuple[str, ...]:
-        """Return the arguments that dockerGen takes by `args.NAME` alone."""
+        """Return the arguments that dockerGen uses only as `args.NAME`."""
         if not self.takes_any:
             return ()
         uses = (
@@ -87,7 +87,10 @@ class DockerFile:
         return tuple(dict.fromkeys(name for name in names if name not in self.formals))
 
     def paths(self) -> tuple[str, ...]:
-        """Return the files beside this one that it references, as written after `./`, without duplicates."""
+        """Return the neighbouring files that this one uses, without duplicates.
+
+        The names are as written after `./`.
+        """
         paths = (
             node.text for node in self.tree.nodes if node.kind == "path_expression"
         )
@@ -98,7 +101,10 @@ class DockerFile:
         )
 
     def releases(self) -> dict[str, str | None]:
-        """Return the releases that the file exports, in its order: the version as written by attribute."""
+        """Return the releases that the file defines, in its order.
+
+        The values are the versions as written; the keys are the attributes.
+        """
         found = {
             name: re.search(r'\bversion = "([^"]+)"', text)
             for name, text in self.release_blocks().items()
@@ -109,14 +115,14 @@ class DockerFile:
         }
 
     def by_age(self) -> list[str]:
-        """Return the attributes of the releases, the one with the highest version last."""
+        """Return the attributes of the releases, the highest version last."""
         releases = self.releases()
         return sorted(releases, key=lambda name: ordered(releases[name] or ""))
 
     def release_blocks(self) -> dict[str, str]:
-        """Return the text of each `docker_NN… = …` in the set that the file makes, or in those that it joins by `//`.
+        """Return the text of each `docker_NN… = …` in the file's set, by attribute.
 
-        They are by attribute, in the order of the file.
+        The set may be joined from several with `//`. The order is that of the file.
         """
         found: dict[str, Node] = {}
         pending = [self.tree.root]
@@ -200,7 +206,10 @@ class DockerFile:
 
 
 def _is_release(name: str, binding: Node) -> bool:
-    """Recognise `docker_NN = …;`, but for an alias that explains why there is none: `docker_NN = throw "…";`."""
+    """Return whether a statement is `docker_NN = …;`.
+
+    An alias that only explains a removal, `docker_NN = throw "…";`, is none.
+    """
     if binding.kind != "binding" or re.match(r"docker_\d", name) is None:
         return False
     return name_of(call(_value(binding))[0]) != "throw"
@@ -219,10 +228,10 @@ def component(file: DockerFile, name: str) -> Component:
 
 
 def locked(file: DockerFile) -> bool:
-    """Return whether the bindings in dockerGen's let appear impossible to replace.
+    """Return whether the definitions in dockerGen's let cannot be replaced.
 
-    That is so if no argument exists for them, and no function below the let, such as
-    one of final attributes.
+    That is so if they have no argument, and no function is below the let, such as one
+    of final attributes.
     """
     below = spine(file.function)[-1].walk()
     if file.takes_any or any(node.kind == "function_expression" for node in below):
@@ -233,10 +242,10 @@ def locked(file: DockerFile) -> bool:
 def arguments(
     file: DockerFile, *, before: DockerFile | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each component the arguments that may override it: that of its name, and those made for it.
+    """Return for each component the arguments that may override it.
 
-    The latter have the component's name or "component" in theirs. They have a default,
-    are no parameter, or are new since `before`.
+    One has its name; others have the component's name or "component" in theirs, and
+    have a default, are no parameter, or are new since `before`.
     """
     known = (before or file).formals
     parameters = [
@@ -249,12 +258,12 @@ def arguments(
 
 
 def _own(file: DockerFile, component: str) -> tuple[str, ...]:
-    """Return the argument of a component's name, if there can be one."""
+    """Return the argument with a component's name, if it can exist."""
     return (component,) if file.takes_any or component in file.formals else ()
 
 
 def _made_for(component: str, names: Iterable[str]) -> Iterator[str]:
-    """Yield those of the names that have a component's, or "component", in them."""
+    """Yield the names that contain a component's name, or "component"."""
     words = (component.removeprefix("docker-"), "component")
     for name in names:
         plain = name.replace("-", "").lower()
@@ -275,8 +284,8 @@ def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
 def docker_file(content: bytes, *, name: str) -> DockerFile:
     """Parse and recognise the file; `name` is its name in messages.
 
-    Raise NixSyntaxError with the place, LayoutError for a different kind of file,
-    ToolkitError for other bytes.
+    Raise NixSyntaxError with the place, LayoutError for another kind of file, and
+    ToolkitError for bytes that are not text.
     """
     files.check_content(name, content)
     return file_of(content.decode(), name=name)

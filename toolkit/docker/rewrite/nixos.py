@@ -1,6 +1,7 @@
-"""Add an option for ports below 1024 to NixOS' rootless docker module, a test of it, and an item of release notes.
+"""Add an option for ports below 1024 to NixOS' rootless docker module.
 
-The option has the style of the module's others.
+Add its test and an item of the release notes, too. The option has the style of the
+module's other options.
 """
 
 import re
@@ -16,10 +17,11 @@ OPTIONS = "virtualisation.docker.rootless"
 """The path of the module's options."""
 
 WRAPPER = "docker-rootlesskit"
-"""The name that dockerd-rootless looks for first.
+"""The program that dockerd-rootless looks for first.
 
-A security wrapper called rootlesskit wins only where the package has none in front of the caller's PATH, and that is up
-to the user's `package`. This one wins with each, and no other program takes it for its own.
+A security wrapper called rootlesskit wins only if the package does not put its own in
+front of the caller's PATH, which depends on the user's `package`. This name always
+wins, and no other program uses it.
 """
 
 # Many systems have a wrapper of this name by hand. Capabilities of two definitions are
@@ -54,15 +56,15 @@ _MODEL = re.compile(
     \};""",
     re.VERBOSE,
 )
-"""An option that the new one is to look like: a boolean one with nothing out of the ordinary."""
+"""An option that serves as the model for the new one: boolean and plain."""
 
 
 def add_option(text: str, *, name: str, option: str, description: str) -> str:
-    """Return the module with a boolean option `option`, false by default, that adds the security wrapper.
+    """Return the module with a new option that adds the security wrapper.
 
-    `description` is Markdown, with roles such as {command}`…`, in lines. Raise
-    LayoutError if the module is not understood, or already has such an option or
-    wrapper.
+    The option `option` is a boolean, false by default. `description` is Markdown, with
+    roles such as {command}`…`, in lines. Raise LayoutError if the module has an unknown
+    form, or already has such an option or wrapper.
     """
     tree = parsed(text, name=name)
     options = _set_at(tree, f"options.{OPTIONS}")
@@ -91,10 +93,10 @@ PUBLISHED = "--name=privileged --publish=80:80"
 
 
 def publish(text: str, *, name: str, option: str) -> str | None:
-    """Return the test of rootless docker with `option` enabled: a container publishes port 80.
+    """Return the test of rootless docker in which a container publishes port 80.
 
-    None if no machine enables docker in one line, or no `machine.succeed("… docker run
-    …")` exists.
+    The test enables `option`. Return None if no machine enables docker in one line, or
+    no `machine.succeed("… docker run …")` exists.
     """
     tree = parsed(text, name=name)
     enabled = [
@@ -145,7 +147,7 @@ def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
 
 
 def _set_at(tree: Tree, path: str) -> Node:
-    """Return the attribute set that is bound at a path, through sets in sets."""
+    """Return the attribute set at a path, through nested sets."""
     for node in tree.nodes:
         if (
             node.kind == "binding"
@@ -157,7 +159,10 @@ def _set_at(tree: Tree, path: str) -> Node:
 
 
 def _configuration(tree: Tree) -> tuple[Node, str, str]:
-    """Return the set that `config` is where docker is enabled, `lib.` or "" before `mkIf`, and where `.enable` is."""
+    """Return the set in `config` that applies if docker is enabled.
+
+    Return also `lib.` or "" before `mkIf`, and the place of `.enable`.
+    """
     binding = next(
         (
             node
@@ -181,7 +186,10 @@ def _configuration(tree: Tree) -> tuple[Node, str, str]:
 
 
 def _like(options: Node, option: str, description: str) -> tuple[Node, str]:
-    """Return an option of the module's that is boolean and false by default, and the text of a new one like it."""
+    """Return a boolean option of the module that is false by default.
+
+    Return also the text of a new option like it.
+    """
     named = {path(binding): binding for binding in statements(options, "binding")}
     for model in (named[name] for name in _MODELS if name in named):
         if (found := _MODEL.fullmatch(model.text)) is not None:
@@ -196,7 +204,7 @@ def _like(options: Node, option: str, description: str) -> tuple[Node, str]:
 
 
 def _after(binding: Node, added: str, *, gap: str) -> Edit:
-    """Put a binding after another one and the comment behind it, with `gap` between them."""
+    """Put a binding after another one and its comment, with `gap` between them."""
     text = binding.tree.text
     behind = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?=\n|\Z)").match(text, binding.end)
     if behind is None or not binding.is_first:
@@ -213,7 +221,10 @@ def _margin(binding: Node) -> str:
 
 
 def _into_configuration(body: Node, block: str) -> Edit:
-    """Put the wrapper in front of the first unit of systemd, with an empty line on both sides; else at the end."""
+    """Put the wrapper before the first systemd unit, between empty lines.
+
+    Without a unit, put it at the end.
+    """
     bindings = statements(body, "binding")
     if not bindings:
         raise LayoutError(f"{body.tree.name}:{body.line}: 'config' is empty")
@@ -250,11 +261,11 @@ _PLACEHOLDER = re.compile(
 
 
 def add_note(text: str, item: str, *, name: str) -> str:
-    """Return release notes with `item`, one line without its bullet, in the middle of the notable changes.
+    """Return release notes with `item` in the middle of the notable changes.
 
-    Upstream asks for this place, since additions at the end conflict. The item replaces
-    upstream's placeholder in an empty section. Raise LayoutError if there is no such
-    section, or it already has the item.
+    `item` is one line without its bullet. Upstream asks for this place, because
+    additions at the end conflict. In an empty section, the item replaces upstream's
+    placeholder. Raise LayoutError if the section is missing, or already has the item.
     """
     lines = text.split("\n")
     start, end, items = section(text, name=name)
@@ -281,9 +292,9 @@ def add_note(text: str, item: str, *, name: str) -> str:
 
 
 def section(text: str, *, name: str) -> tuple[int, int, list[int]]:
-    """Return the first line of the notable changes, the line after them, and those on which an item begins.
+    """Return where the notable changes begin and end, and where their items begin.
 
-    Lines count from 0. Raise LayoutError if there is no such section.
+    Lines count from 0. Raise LayoutError if the section is missing.
     """
     lines = _HIDDEN.sub(lambda found: "\n" * found[0].count("\n"), text).split("\n")
     headings = [index for index, line in enumerate(lines) if _HEADING.match(line)]

@@ -1,7 +1,8 @@
-"""Find the shell command in moby's install phase that makes the dockerd-rootless wrapper, and rootlesskit in its PATH.
+"""Find the command that creates the dockerd-rootless wrapper, and rootlesskit in it.
 
-Only what nixpkgs writes is followed: a list in the command itself, or in an attribute
-of moby that the command names. Anything else is unknown, and Nix decides.
+The command is in moby's install phase. unlet follows only the forms that nixpkgs uses:
+a list in the command itself, or in an attribute of moby that the command names.
+Anything else is unknown, and Nix decides.
 """
 
 import re
@@ -31,7 +32,11 @@ _STRINGS = frozenset(["indented_string_expression", "string_expression"])
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """A makeWrapper command: the string that it stands in, its offset in the file, and its own text; see `_script`."""
+    """A makeWrapper command.
+
+    It has the string that contains it, its offset in the file, and its own text; see
+    `_script`.
+    """
 
     string: Node
     start: int
@@ -39,12 +44,15 @@ class Invocation(Struct, frozen=True, kw_only=True):
 
     @property
     def end(self) -> int:
-        """The offset of its end."""
+        """The offset in the file at which it ends."""
         return self.start + len(self.text)
 
     @property
     def flags(self) -> list[tuple[str, range]]:
-        """Each `--prefix PATH : value` and `--suffix PATH : value`: its kind, and the value's offsets in the file."""
+        """Each `--prefix PATH : value` and `--suffix PATH : value`.
+
+        Each has its kind, and the value's offsets in the file.
+        """
         found = FLAG.finditer(self.text)
         return [
             (flag[1], range(self.start + flag.start(2), self.start + flag.end(2)))
@@ -52,33 +60,36 @@ class Invocation(Struct, frozen=True, kw_only=True):
         ]
 
     def kind_at(self, offset: int) -> str | None:
-        """Return the kind of the flag whose value the offset is in."""
+        """Return the kind of the flag whose value contains the offset."""
         return next((kind for kind, value in self.flags if offset in value), None)
 
 
 class Use(Struct, frozen=True, kw_only=True):
-    """A use of rootlesskit, and the `kinds` of flags that it gets into, with None for another place in a script."""
+    """A use of rootlesskit, and the `kinds` of flags that contain it.
+
+    None stands for another place in a script.
+    """
 
     node: Node
     kinds: frozenset[str | None]
 
 
 class Placement(Struct, frozen=True, kw_only=True):
-    """Where rootlesskit stands in the wrapper's PATH.
+    """The place of rootlesskit in the wrapper's PATH.
 
-    `command` makes bin/dockerd-rootless. If the place is UNKNOWN, `obscure` is a use
-    that may get into the PATH, or a script that may make the wrapper.
+    `command` creates bin/dockerd-rootless. If the place is UNKNOWN, `obscure` is a use
+    that may get into the PATH, or a script that may create the wrapper.
     """
 
     where: PathPlace
     command: Invocation | None = None
     uses: tuple[Use, ...] = ()
-    """Those that get into a script."""
+    """The uses that get into a script."""
     obscure: Node | None = None
 
 
 def placement(file: DockerFile) -> Placement:
-    """Return the wrapper's flag that rootlesskit ends up in."""
+    """Return the wrapper's flag that contains rootlesskit."""
     scripts = {
         node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS
     }
@@ -115,7 +126,10 @@ def placement(file: DockerFile) -> Placement:
 
 
 def _uses(file: DockerFile) -> list[Node]:
-    """Return where the package is used: by its name, or taken out of a set by an attribute of that name."""
+    """Return the places that use the package.
+
+    They use its name, or an attribute of that name in a set.
+    """
     selections = [
         node.child("attrpath")
         for node in file.tree.root.walk()
@@ -134,7 +148,7 @@ def _uses(file: DockerFile) -> list[Node]:
 def _use(
     file: DockerFile, command: Invocation, node: Node, scripts: Mapping[Node, str]
 ) -> Use | None:
-    """Return what becomes of a use; None if it may get into a script in another way."""
+    """Return where a use ends; None if it may get into a script in another way."""
     if command.string.contains(node):
         return Use(node=node, kinds=frozenset([command.kind_at(node.start)]))
     builder = command.string.enclosing(*_SETS) or file.tree.root
@@ -165,9 +179,9 @@ def _use(
 
 
 def _names(owner: Node, node: Node) -> set[str]:
-    """Return the names that a binding, a default or an `inherit` gives.
+    """Return the names that a binding, a default or an `inherit` defines.
 
-    For `env.path = …`, the shell knows both.
+    For `env.path = …`, a shell script can use both names.
     """
     if owner.kind == "binding":
         path = owner.child("attrpath")
@@ -182,7 +196,10 @@ def _names(owner: Node, node: Node) -> set[str]:
 
 
 def _script(string: Node) -> str:
-    """Return the string's text, with its quotes, and what is no shell in it, replaced: `${…}` and lines of comment."""
+    """Return the string's text with its quotes, prepared as a shell script.
+
+    Spaces replace what is not shell: `${…}` and lines of comment.
+    """
     text = list(string.text)
     for child in (string.children[0], string.children[-1]):
         text[child.start - string.start : child.end - string.start] = "\n" * (
@@ -197,9 +214,9 @@ def _script(string: Node) -> str:
 
 
 def _invocations(string: Node, script: str) -> Iterator[Invocation]:
-    """Yield the commands of a script that make bin/dockerd-rootless.
+    """Yield the commands of a script that create bin/dockerd-rootless.
 
-    In `"…"`, which has other escapes, none.
+    Yield none for `"…"`, which has other escapes.
     """
     if string.kind != "indented_string_expression":
         return

@@ -35,7 +35,7 @@ def test_patch_that_unpacks_to_gigabytes_is_refused(
     assert len(patch) < 30_000
     done = unlet("check", "--patch", tmp_path / "p.diff", "--nixpkgs", specimen.path())
     assert (done.returncode, done.stdout) == (3, "")
-    fact = "does not apply: git needs more than 1024 MiB of memory"
+    fact = "does not apply to this nixpkgs: git needs more than 1024 MiB of memory"
     assert done.stderr == f"p.diff: {fact}\n"
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 << 20
 

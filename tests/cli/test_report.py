@@ -168,7 +168,7 @@ CLONE = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
         (
             SourceRequest(nixpkgs="specimen"),
             BOTH,
-            "unlet pr --repo ~/src/nixpkgs (the specimen is only an example)",
+            "unlet pr --repo ~/src/nixpkgs (the specimen is an example)",
         ),
     ],
 )

@@ -45,7 +45,7 @@ def test_quiet_run_with_nothing_new_prints_nothing(
     nixpkgs.git("branch", "--force", "nixos-unstable", "master")
     done = unlet(*arguments)
     assert done.returncode == 10
-    assert "master: state was not fixed, is fixed" in done.stdout.splitlines()
+    assert "master: state was not fixed and is now fixed" in done.stdout.splitlines()
     assert (
         "verdict was nothing to do yet, is update your nixpkgs"
         in done.stdout.splitlines()

@@ -105,7 +105,7 @@ def test_layouts_and_strategies_are_proven(
     }
     assert (
         others.pop("format")
-        == "because nixfmt is not installed; 'nix-shell -p nixfmt' provides it"
+        == "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"
     )
     assert layout != "29.6" or others == {}
     assert {step.name: step.design for step in report.proposal.steps}["lift"] == design

@@ -327,9 +327,9 @@ def test_what_is_refused_by_default_now_is_a_regression_unless_its_own_file_says
         (each.attribute, each.weight.value, sentence(each).split(":")[-1])
         for each in found
     ) == [
-        ("case-0", "change", " it is broken"),
-        ("case-1", "regression", " it is broken"),
-        ("case-2", "change", " it is unsupported on this platform"),
+        ("case-0", "change", " it is now broken"),
+        ("case-1", "regression", " it is now broken"),
+        ("case-2", "change", " it is now unsupported on this platform"),
     ]
 
 

@@ -213,7 +213,7 @@ class TestLint:
 
 def test_formatter_that_is_nowhere_is_named_with_where_to_get_it(draft: Draft) -> None:
     finding = formatted(draft.case())
-    reason = "because nixfmt is not installed; 'nix-shell -p nixfmt' provides it"
+    reason = "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"
     assert (finding.covers, finding.not_run) == ("nothing", reason)
 
 

@@ -1,4 +1,4 @@
-"""Build chunks of questions with Nix, and read what each came to."""
+"""Build chunks of questions with Nix, and read their results."""
 
 import json
 import re
@@ -25,18 +25,18 @@ _PURE = ("--option", "pure-eval", "false", "--option", "restrict-eval", "false")
 _LOG = ("--log-format", "internal-json")
 _PREFIX = "@nix "
 _BUILD, _SUBSTITUTION, _LINE = 105, 108, 101
-"""Types of activities and of a result in Nix's log (src/libutil/logging.hh)."""
+"""The types of activities and of a result in Nix's log (src/libutil/logging.hh)."""
 
 _HERE = "this machine"
 _ATTEMPTS = 3
-"""If a builder fails in the middle, Nix tries its chunks on another one."""
+"""How often Nix tries the chunks of a builder that fails."""
 
 _MOST_TOLD = 10
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class FailureCause(StrEnum):
-    """Why a chunk has no answers, or not all."""
+    """Why a chunk has no answers, or only some."""
 
     ENDED = "Nix ended with an error"
     LATE = "Nix printed nothing for too long"
@@ -44,10 +44,10 @@ class FailureCause(StrEnum):
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """A chunk that was built: the mark and the lines of Nix, and why it ended early.
+    """A chunk that was built: the mark and lines of Nix, and why it ended early.
 
-    `status` is Nix's, negative for a signal. `question` is the number of the one that
-    was late, empty if it is unknown.
+    `status` is the exit status of Nix, negative for a signal. `question` is the number
+    of the one that was late; empty if it is unknown.
     """
 
     derivation: str
@@ -66,7 +66,7 @@ class _Derivation(Struct, frozen=True, kw_only=True):
 
     @property
     def mark(self) -> str:
-        """The mark in the lines of the output: its hash, as chunk.sh makes it."""
+        """The mark in the lines of the output: its hash, as chunk.sh writes it."""
         return f"unlet-{Path(self.output).name.partition('-')[0]}:"
 
     @property
@@ -75,7 +75,7 @@ class _Derivation(Struct, frozen=True, kw_only=True):
         return stores.physical(Path(self.output)).exists()
 
     def read(self) -> Built | None:
-        """Return what the output has, None if it is not built."""
+        """Return the result in the output; None if it is not built."""
         with suppress(OSError):
             said = stores.physical(Path(self.output)).read_bytes()
             status, _, lines = said.decode("utf-8", "replace").partition("\n")
@@ -98,10 +98,10 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
     progress: Progress
 
     def built(self, chunks: Sequence[Mapping[str, str | int]]) -> list[Built]:
-        """Build chunks, and return what they come to.
+        """Build chunks, and return their results.
 
-        Those that the store has are not built again. Raise ToolkitError for one that
-        cannot be built, for another reason than what it evaluates.
+        Do not build those that the store has. Raise ToolkitError if one cannot be
+        built, for another reason than what it evaluates.
         """
         derivations = self._derivations(chunks)
         results = {each.path: each.read() for each in derivations}
@@ -174,7 +174,7 @@ class _Activity(Struct, frozen=True, kw_only=True):
 
 
 class _Log(Struct, kw_only=True):
-    """The log of Nix while it evaluates the chunks of some derivations."""
+    """Nix's log while it evaluates the chunks of some derivations."""
 
     progress: Progress
     derivations: Sequence[_Derivation]
@@ -238,7 +238,7 @@ class _Log(Struct, kw_only=True):
         )
 
     def failure(self, derivation: _Derivation) -> Built | None:
-        """Return why chunk.sh wrote no output, None if it does not say."""
+        """Return why chunk.sh wrote no output; None if it does not say."""
         last = self.last.get(derivation.path, "")
         said = re.fullmatch(r"unlet: (late|signal) ?(\d*)", last)
         if said is None:
@@ -253,7 +253,7 @@ class _Log(Struct, kw_only=True):
         )
 
     def reason(self, path: str) -> str:
-        """Return in one line why a derivation is not built."""
+        """Return in one line why a derivation cannot be built."""
         lines = [line.strip() for text in self.errors for line in text.splitlines()]
         whole = [line.removeprefix("error: ") for line in lines if line]
         last = self.last.get(path, "").removeprefix("unlet: ")

@@ -1,8 +1,8 @@
 """Evaluate in builds of Nix: a chunk of questions is a derivation.
 
-The output has Nix's lines. It is a function of paths of the store alone: the tree, the
-exchanged files, the expression, Nix, and the questions. So Nix spreads chunks over its
-builders, keeps them, and has those of an interrupted run. Its sandbox is the wall.
+The output has Nix's lines. It depends only on store paths: the tree, the replaced
+files, the expression, Nix, and the questions. So Nix spreads chunks over its builders,
+keeps them, and has those of an interrupted run. The sandbox of Nix confines them.
 """
 
 import os
@@ -30,13 +30,13 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.writable import WritableRoot
 
 ROOT = Path("/build/at/tree")
-"""The place of each tree in a build: chunk.sh puts it there.
+"""The place of each tree in a build, where chunk.sh puts it.
 
-It names no path of the store: an output that did would be one with the whole tree.
+It is not a store path: an output that named one would depend on the whole tree.
 """
 
 _LONGEST = 86_400.0
-"""The time limit of a chunk without another one, in seconds."""
+"""The default time limit of a chunk in seconds."""
 
 _SCRIPT = "chunk.sh"
 _STORED = (
@@ -49,7 +49,7 @@ _STORED = (
     "shell",
     "tree",
 )
-"""The attributes of a chunk that are paths of the store."""
+"""The attributes of a chunk that are store paths."""
 
 
 class Spread(Struct, frozen=True, kw_only=True):
@@ -67,14 +67,14 @@ class Spread(Struct, frozen=True, kw_only=True):
 
 
 class Chunks(Struct, frozen=True, kw_only=True):
-    """One side of a comparison, which builds evaluate, many at a time."""
+    """One side of a comparison, which many builds evaluate at a time."""
 
     spread: Spread
     change: str
     gathering: Gathering
 
     def execute(self, task: Task) -> None:
-        """Evaluate in a build; raise as a process does."""
+        """Evaluate in a build; raise errors as a process does."""
         result = self.gathering.result(self._request(task))
         lines = result.lines.replace(result.mark, task.mark).splitlines()
         for line in lines:
@@ -150,7 +150,7 @@ def side(
     count: int,
     progress: Progress,
 ) -> Chunks:
-    """Return the place for so many conversations about a tree with these files.
+    """Return the place for several conversations about a tree with these files.
 
     The tree at `root` has them.
     """
@@ -176,9 +176,9 @@ def side(
 
 
 def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> str:
-    """Return the path of the store with the files of the tree at `root`.
+    """Return the store path with the replaced files of the tree at `root`.
 
-    It is empty if nothing is exchanged.
+    It is empty if no file is replaced.
     """
     if not contents:
         return ""
@@ -200,7 +200,7 @@ def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> 
 
 
 def _gone(root: Path, path: PurePosixPath) -> PurePosixPath:
-    """Return the outermost directory that is gone with a file, or the file."""
+    """Return the outermost directory that disappears with a file, or the file."""
     above = [path, *path.parents]
     return next(inner for inner, outer in pairwise(above) if (root / outer).is_dir())
 
@@ -228,7 +228,7 @@ def _same(place: Path) -> str:
 
 
 def _without_reach(words: Sequence[str]) -> list[str]:
-    """Leave out each `-I` with its path: chunk.sh names what can be read in a build."""
+    """Remove each `-I` with its path, because chunk.sh names the readable paths."""
     return [
         word for before, word in pairwise(("", *words)) if "-I" not in {before, word}
     ]

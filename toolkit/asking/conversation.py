@@ -1,7 +1,7 @@
 """Ask Nix many questions of one kind, in as few evaluations as their errors permit.
 
 An expression prints `MARK question N` before each question, and `MARK answer N JSON` as
-soon as it has the answer: whatever ends the evaluation later takes nothing of it.
+soon as it has the answer: if something ends the evaluation later, earlier answers stay.
 """
 
 import re
@@ -19,11 +19,11 @@ A = TypeVar("A")
 Q = TypeVar("Q")
 
 Thing = tuple[str, tuple[str, ...]]
-"""A system and an attribute path: what has a time limit of its own."""
+"""A system and an attribute path, which together have a time limit."""
 
 
 class Conversation(ABC, Generic[Q, A]):
-    """Questions of one kind about a system, and what Nix has answered so far."""
+    """Questions of one kind about a system, and Nix's answers so far."""
 
     def __init__(
         self, system: str, allowed: Allowance, place: EvaluationPlace = HERE
@@ -69,22 +69,22 @@ class Conversation(ABC, Generic[Q, A]):
 
     @abstractmethod
     def thing(self, question: Q) -> Thing:
-        """Return what a question's time is subtracted from."""
+        """Return the thing whose time limit a question uses."""
 
     @abstractmethod
     def read(self, question: Q, answer: str) -> None:
-        """Take the JSON of an answer, or of further parts of one."""
+        """Read the JSON of an answer, or of further parts of one."""
 
     @abstractmethod
     def alone(self, question: Q, error: CommandError) -> A:
         """Return the answer to a question that ends the evaluation."""
 
     def answer(self, question: Q) -> A:
-        """Return the answer that Nix has given to a question."""
+        """Return the answer that Nix gave to a question."""
         return self.heard[key(question)]
 
     def note(self, fact: str) -> None:
-        """Take a fact that is no answer, which the expression marks as well."""
+        """Read a fact besides answers, which the expression also marks."""
 
     def _hear(self, questions: Sequence[Q], line: str) -> None:
         marked = f"trace: {self.mark} "
@@ -98,5 +98,5 @@ class Conversation(ABC, Generic[Q, A]):
 
 
 def key(question: object) -> str:
-    """Return the text that a question is known by, here and in the cache."""
+    """Return the text that identifies a question here and in the cache."""
     return repr(question)

@@ -17,7 +17,7 @@ class ChunkRequest(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Gathering:
-    """Gathers the chunks of several conversations, and builds all at once.
+    """Gathers the chunks of several conversations, and builds all of them at once.
 
     `count` conversations take part; each waits for its chunk, or leaves.
     """
@@ -34,7 +34,7 @@ class Gathering:
         self._change = Condition()
 
     def result(self, request: ChunkRequest) -> Built:
-        """Return what a chunk comes to, once all others wait for theirs."""
+        """Return the result of a chunk, once all others wait for theirs."""
         with self._change:
             self._waiting.append(request)
             self._change.notify_all()

@@ -1,4 +1,4 @@
-"""The cache of answers: those that depend on the same facts are one document."""
+"""The cache of answers: those that depend on the same facts share a document."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ _DOCUMENT = "answers.json"
 
 
 def fingerprint(*facts: object, expression: Iterable[Path]) -> str:
-    """Return the key of answers by these facts, Nix and an expression's files."""
+    """Return the key of answers by these facts, this Nix, and the expression."""
     contents = [files.read(path) for path in expression]
     text = repr((*facts, str(program.version()), contents))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -27,9 +27,9 @@ class Kept(Generic[A]):
     def __init__(
         self, kind: str, key: str, answer: type[A], *, lasts: Callable[[A], bool]
     ) -> None:
-        """Read the answers of the cache; only those that last are kept there.
+        """Read the answers of the cache; only final ones are kept there.
 
-        An evaluation that ended at a limit may end otherwise with a higher one.
+        An evaluation that hit a limit may end differently with a higher limit.
         """
         self._kind = kind
         self._key = key

@@ -1,8 +1,8 @@
 """Evaluate attributes of a tree with Nix, many in one evaluation.
 
-An uncatchable error, or a limit of memory or time, ends an evaluation: its answers so
-far count, the attribute at fault is asked part by part, and the later ones again. Every
-evaluation is sealed.
+An uncatchable error, or a limit of memory or time, ends an evaluation: earlier answers
+count, the attribute at fault is evaluated part by part, and later ones are evaluated
+again. Every evaluation is sealed.
 """
 
 import json
@@ -36,7 +36,7 @@ _BESIDE = (
     "permitting.nix",
 )
 FILES = (EXPRESSION, *(EXPRESSIONS / name for name in _BESIDE))
-"""The expression, and what it imports."""
+"""The expression, and the files that it imports."""
 
 PARTS = (
     "position",
@@ -54,16 +54,16 @@ PARTS = (
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
 _OF_DERIVATION = ("fixed-output", "texts", "kinds", "functions", "override", "follows")
-"""Parts that end Nix whenever the derivation does, and are then not evaluated."""
+"""Parts that end Nix whenever the derivation does, and are then skipped."""
 
 _OF_VALUES = ("fixed-output", "functions", "follows", "override", "passthru", "values")
-"""Parts that are shown value by value: a value that ends Nix is left out."""
+"""Parts that are shown value by value; a value that ends Nix is omitted."""
 
 FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
-"""The parts to evaluate of an attribute that only reads a changed one."""
+"""The parts to compare of an attribute that only reads a changed one."""
 
 ELSEWHERE = tuple(part for part in ALL if part not in {"functions", "follows"})
-"""The parts to evaluate on other systems and in other versions of a set."""
+"""The parts to compare on other systems and in other versions of a set."""
 
 NATIVE = "x86_64-linux"
 
@@ -132,8 +132,8 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     `kind` is `derivation`, `set`, `function`, another type, `missing`, `throws`, or
     `ends` if the attribute ends the evaluation. `ends` has the reason for each part
-    that does, or for a single value, as `passthru.NAME`; `limited` names those that met
-    one of our limits.
+    that ends the evaluation, or for a single value, as `passthru.NAME`; `limited` names
+    those that hit a limit of unlet.
     """
 
     kind: str
@@ -143,15 +143,15 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> dict[str, str]:
-        """The parts that met one of our limits, each with that limit."""
+        """The parts that hit a limit of unlet, each with that limit."""
         return {part: self.ends[part] for part in self.limited}
 
 
 class QuestionScope(Struct, frozen=True, kw_only=True):
     """A tree, a system, and how and where its attributes are evaluated.
 
-    With `nixos` NixOS tests as well. If `hashed`, the answers are those of the whole
-    set: without aliases, and with hashes of most parts.
+    With `nixos`, NixOS tests are evaluated, too. If it is `hashed`, the answers are
+    those of the whole set: without aliases, and with hashes of most parts.
     """
 
     root: Path
@@ -170,8 +170,8 @@ class QuestionScope(Struct, frozen=True, kw_only=True):
     ) -> Evaluation:
         """Return the evaluation of the questions with these numbers.
 
-        Nix prints a `mark` and the number before each question and each answer. If
-        `loud`, what throws ends it.
+        Nix prints a `mark` and the number before each question and each answer. If it
+        is `loud`, a value that throws ends it.
         """
         asked = (
             {"number": number, **structs.asdict(each), "given": dict(each.given)}
@@ -211,8 +211,8 @@ class Times:
     """The time limits of one judgement, across all trees and systems.
 
     `late` lists attributes whose time was up, by system; on x86_64-linux that counts
-    for all systems. `ending` is the reserve for evaluations that one attribute's error
-    ended, and that must ask the others again.
+    for all systems. `ending` is the time in reserve for evaluations that an error
+    ended, and that must evaluate the other attributes again.
     """
 
     def __init__(self, *, ending: float | None = None) -> None:
@@ -223,7 +223,7 @@ class Times:
         self._end = inf
 
     def begin(self, seconds: float) -> None:
-        """Stop asking questions after so many seconds."""
+        """Ask no further questions after so many seconds."""
         self._end = time.monotonic() + seconds
 
     @property
@@ -257,9 +257,8 @@ def ask(
 ) -> list[Answer]:
     """Evaluate attributes, and return the answers in order.
 
-    Attributes whose time is up are added to `times`. The time of an attribute, alone or
-    with others, is subtracted from its `allowed` time. `heard` is called after each
-    answer.
+    Add attributes whose time is up to `times`. Subtract the time of an attribute, alone
+    or with others, from its `allowed` time. Call `heard` after each answer.
     """
     times = Times() if times is None else times
     allowed = limits.allowance(scope.seconds) if allowed is None else allowed
@@ -288,7 +287,7 @@ class _End(Struct, frozen=True, kw_only=True):
 
 
 class _Conversation(Conversation[Question, Answer]):
-    """Questions about one tree on one system, and what Nix has answered so far."""
+    """Questions about one tree on one system, and Nix's answers so far."""
 
     def __init__(
         self,
@@ -306,7 +305,7 @@ class _Conversation(Conversation[Question, Answer]):
         self._broken: dict[tuple[str, ...], str] = {}
 
     def evaluation(self, questions: Mapping[int, Question]) -> Evaluation:
-        """Return the evaluation of some questions, in the time that is left."""
+        """Return the evaluation of some questions, within the remaining time."""
         return replace(
             self._scope.evaluation(questions, mark=self.mark), most=self._times.left
         )
@@ -332,13 +331,13 @@ class _Conversation(Conversation[Question, Answer]):
             raise
 
     def answer(self, question: Question) -> Answer:
-        """Return the answer; `nix search` passes over one whose evaluation fails."""
+        """Return the answer; skip one whose evaluation fails, as `nix search` does."""
         return self.heard.get(
             key(question), Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})
         )
 
     def _so_far(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers that Nix has given; no others are waited for."""
+        """Return the answers that Nix has given, without waiting for others."""
         return [
             self.heard.get(key(question))
             or _limited(question.parts or ALL, limits.no_time())
@@ -346,7 +345,7 @@ class _Conversation(Conversation[Question, Answer]):
         ]
 
     def note(self, fact: str) -> None:
-        """Take the name of an argument that is used by the question at hand."""
+        """Read the name of an argument that the current question uses."""
         kind, _, name = fact.partition(" ")
         if kind == "question":
             self._arrived = set()
@@ -354,7 +353,7 @@ class _Conversation(Conversation[Question, Answer]):
             self._arrived = {*self._arrived, name}
 
     def read(self, question: Question, answer: str) -> None:
-        """Take an answer; a second one has further parts."""
+        """Read an answer; a second one has further parts."""
         known = self.heard.get(key(question))
         parts = documents.read(answer, dict[str, Any], document="Nix's answer")
         reached = parts.get("override", {}).get("override", {}).get("reached", {})
@@ -366,7 +365,7 @@ class _Conversation(Conversation[Question, Answer]):
             self._tell()
 
     def alone(self, question: Question, error: CommandError) -> Answer:
-        """Return the answer to a question that ends Nix, without the part that does."""
+        """Return the answer to a question, without the part that ends Nix."""
         end = self._end(question, error)
         if self._scope.hashed:
             # Its first part may have been heard.
@@ -401,7 +400,7 @@ class _Conversation(Conversation[Question, Answer]):
         )
 
     def _without_value(self, question: Question, end: _End, value: str) -> Answer:
-        """Return the answer without a value that ends Nix, and why it does."""
+        """Return the answer without a value that ends Nix, with the reason."""
         (rest,) = self.ask([replace(question, leaving=(*question.leaving, value))])
         if end.part == "functions":
             name = re.split(r"[(\[]", value)[0]
@@ -416,7 +415,7 @@ class _Conversation(Conversation[Question, Answer]):
         return replace(rest, ends={**rest.ends, f"{whole}.{value}": end.reason})
 
     def _without_part(self, question: Question, end: _End) -> Answer:
-        """Return the answer without the part that ends Nix, or why there is none."""
+        """Return the answer without the part that ends Nix, or why it has none."""
         parts = question.parts or ALL
         ended = {end.part}
         if end.part == "derivation" and not end.limited:
@@ -462,7 +461,7 @@ def _limited(parts: tuple[str, ...], reason: str) -> Answer:
 
 
 def is_unreached(answer: Answer) -> bool:
-    """Return whether the common time ended before the attribute was asked about."""
+    """Return whether the common time ended before unlet reached the attribute."""
     return answer.kind == ENDS and {*answer.ends.values()} == {limits.no_time()}
 
 

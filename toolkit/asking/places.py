@@ -1,4 +1,4 @@
-"""Where an evaluation runs: the one decision about that."""
+"""Decide where an evaluation runs."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,11 +12,11 @@ from toolkit.nix.limits import Allowance
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """An evaluation, and who hears of it.
+    """An evaluation, and who receives its lines.
 
-    Its questions are about `things` in this order: what the time of each is subtracted
-    from in `allowed`. The expression's `mark` begins what it says of itself, and
-    `on_line` gets each line of Nix's.
+    Its questions are about `things` in this order, whose time limits are in `allowed`.
+    The expression begins its own lines with `mark`, and `on_line` receives each line of
+    Nix.
     """
 
     evaluation: Evaluation
@@ -38,7 +38,7 @@ class EvaluationPlace(Protocol):
 
 
 class Here(Struct, frozen=True):
-    """A process of this machine, behind the wall of a sealed evaluation."""
+    """A process of this machine, in a sealed evaluation."""
 
     def execute(self, task: Task) -> None:
         """Evaluate in a process."""
@@ -46,7 +46,7 @@ class Here(Struct, frozen=True):
         task.allowed.execute(command, task.things, mark=f"{task.mark} question")
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Return a block; no conversation waits for another one."""
+        """Return a block; no conversation waits for another one here."""
         return nullcontext()
 
 

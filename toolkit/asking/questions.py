@@ -1,7 +1,7 @@
 """Many questions in one evaluation of Nix, and its limits.
 
 The expression prints a mark and `question N` before each. No evaluated file can know
-the mark, or blame another.
+the mark, or make another one look guilty.
 """
 
 import re
@@ -23,16 +23,16 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 MARK = "unlet:"
-"""The mark of a command that a report names."""
+"""The mark in commands that a report shows."""
 
 
 def new_mark() -> str:
-    """Return a mark that nobody knows."""
+    """Return a mark that nobody can know."""
     return f"unlet-{secrets.token_hex(8)}:"
 
 
 def in_tree(reason: str) -> str:
-    """Name the files of a tree as the tree does."""
+    """Return a text in which the files of a tree have their paths in the tree."""
     return re.sub(r"/\S+/(?=pkgs/)", "", reason)
 
 

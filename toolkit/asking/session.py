@@ -1,6 +1,6 @@
-"""A conversation with one Nix process, which goes on after errors.
+"""A conversation with one Nix process, which continues after errors.
 
-`nix repl` keeps evaluated values, whatever fails later, so that fifty questions cost
+`nix repl` keeps evaluated values even if something fails later, so fifty questions cost
 little more than one.
 """
 
@@ -41,12 +41,12 @@ _SETTINGS = {
     "connect-timeout": "10",
 }
 _MEBIBYTES = 4096
-"""The memory limit of Nix without a seal, enough for fifty overrides."""
+"""The memory limit of Nix in MiB without a seal, enough for fifty overrides."""
 
 _CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
 _DEEP = "error: stack overflow"
 _MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
-"""So much of what Nix says beside an answer is kept, of the last lines."""
+"""How many of the last lines of Nix besides answers are kept."""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -65,9 +65,8 @@ _MISSING = re.compile(r"^attribute '.*' missing|^undefined variable '")
 class EvaluationError(ToolkitError):
     """Nix could not answer; the message is its reason, in one line.
 
-    `stderr` is its whole error output.
-
-    `is_limit`: the evaluation exceeded its time or memory.
+    `stderr` is its whole error output. `is_limit` is true if the evaluation exceeded
+    its time or memory.
     """
 
     def __init__(self, message: str, stderr: str, *, is_limit: bool = False) -> None:
@@ -82,7 +81,7 @@ class EvaluationError(ToolkitError):
 
     @property
     def is_missing(self) -> bool:
-        """Return whether a name is missing, which what was not read may have."""
+        """Return whether a name is missing that an unread file may define."""
         return _MISSING.search(self.message) is not None
 
     @property
@@ -115,9 +114,9 @@ class Session:
         seconds: float,
         notice: str = "unlet",
     ) -> None:
-        """Answers may take so many seconds together, from `begin` on.
+        """Start Nix; its answers together may take so many seconds from `begin` on.
 
-        `lookup` is what `<nixpkgs>` stands for. Warnings that begin with `notice` are
+        `lookup` is the meaning of `<nixpkgs>`. Warnings that begin with `notice` are
         kept.
         """
         self._notice = notice
@@ -150,7 +149,7 @@ class Session:
         self._command = replace(sealed, argv=(*sealed.argv, "-I", f"nixpkgs={lookup}"))
         self._defined: dict[str, str] = {}
         self._written = 0
-        """In bytes, by the processes before this one: they share a limit."""
+        """The bytes written by earlier processes, which share a limit with this one."""
         self.warnings: dict[str, None] = {}
         self._seconds = min(seconds, self._command.timeout or seconds)
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -180,7 +179,7 @@ class Session:
         self._close()
 
     def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
-        """Return what an expression prints with `say`, or why it prints nothing."""
+        """Return what an expression prints with `say`; raise if it prints nothing."""
         if time.monotonic() >= self._deadline:
             return self._late("")
         try:
@@ -194,7 +193,7 @@ class Session:
             )
 
     def known(self, question: str, kind: type[T], otherwise: T) -> T:
-        """Return Nix's answer, or another one if it has none."""
+        """Return Nix's answer, or a default if it has none."""
         answer = self.ask(question, kind)
         return otherwise if isinstance(answer, EvaluationError) else answer
 
@@ -234,7 +233,7 @@ class Session:
         return json.loads(answer)
 
     def define(self, kind: str, expression: str) -> str:
-        """Return the name of an expression; it is evaluated once, on first use."""
+        """Return the name of an expression, which is evaluated once, on first use."""
         if expression not in self._defined:
             self._defined[expression] = f"{kind}_{len(self._defined)}"
             self._write(f"{self._defined[expression]} = {expression}")
@@ -310,7 +309,7 @@ class Session:
     ) -> None:
         """Read a stream to its end, so that Nix never waits.
 
-        Its lines go to a queue, if there is one.
+        Put its lines into a queue, if there is one.
         """
         for line in stream or ():
             if lines is not None:

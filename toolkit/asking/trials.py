@@ -1,7 +1,7 @@
 """Try overrides of packages in two trees, and compare the derivations.
 
-One evaluation examines many packages. An uncatchable error is the answer of one; the
-others are asked again.
+One evaluation examines many packages. An uncatchable error becomes the answer for one
+package; the others are evaluated again.
 """
 
 import json
@@ -36,7 +36,7 @@ _KIND = "lifts"
 _SECONDS = 180.0
 
 FOLLOW = "follow"
-"""The first name of a path to a part that is replaced by what it follows."""
+"""The first name of a path to a part that follows a replaced attribute."""
 
 
 class LiftQuestion(Struct, frozen=True, kw_only=True):
@@ -68,11 +68,11 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
 class Effect(StrEnum):
     """The effect of an override.
 
-    It works if the replacement appears and nothing of the old part remains.
+    An override works if the replacement appears and nothing of the old part remains.
     """
 
     NONE = "none"
-    """There is no such attribute."""
+    """The package has no such attribute."""
     INEFFECTIVE = "has no effect"
     PARTLY = "works in part"
     WORKS = "works"
@@ -83,10 +83,10 @@ class Effect(StrEnum):
 class Method(Struct, frozen=True, kw_only=True):
     """An override method of a package, and its effect.
 
-    `old`, `new` and `gives` are the derivations of the part, its replacement, and the
-    package with that; or None. `named`: the package has some attribute of the name, of
-    which `held` is the derivation. `shown`: other attributes differ with the
-    replacement. `way` lists the names from the package to the replaced part.
+    `old`, `new` and `gives` are the derivations of the part, of its replacement, and of
+    the package with that, or None. `named` is true if the package has an attribute of
+    the name, whose derivation is `held`. `shown` is true if other attributes differ
+    with the replacement. `way` lists the names from the package to the replaced part.
     """
 
     there: bool
@@ -110,7 +110,7 @@ class Method(Struct, frozen=True, kw_only=True):
 class ChangedMethod(Struct, frozen=True, kw_only=True):
     """A method before and after the change.
 
-    `follows` shows for attributes of the package whether a different value changes the
+    `follows` shows, for attributes of the package, whether another value changes the
     part.
     """
 
@@ -126,10 +126,10 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
 
 
 class Bump(Struct, frozen=True, kw_only=True):
-    """A package with another version and other hashes, None if it does not evaluate.
+    """A package with a new version and new hashes, or None if it does not evaluate.
 
-    `downloads` are those by the old hashes, by name, None for what is none; `left`
-    names those still built in.
+    `downloads` are those with the old hashes, by name, or None for a value that is not
+    one; `left` names those that are still in the build.
     """
 
     gives: str | None
@@ -217,7 +217,7 @@ def command(  # noqa: PLR0913 - as `evaluation`
     *,
     loud: bool = False,
 ) -> Command:
-    """Return the sealed command that asks; if `loud`, errors end it."""
+    """Return the sealed command that evaluates; if it is `loud`, errors end it."""
     whole = evaluation(before, after, system, dict(enumerate(questions)), overlay)
     arguments = {**whole.arguments, "loud": "yes"} if loud else whole.arguments
     return structs.replace(whole, arguments=arguments).command
@@ -243,12 +243,10 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     *,
     allowed: Allowance | None = None,
 ) -> list[Derivations]:
-    """Ask about packages of two trees on one system, the second under an overlay.
+    """Evaluate packages of two trees on one system, the second with an overlay.
 
-    The answers keep the order.
-
-    A package's time, alone or with others, is subtracted from its `allowed` time, by
-    default that of one evaluation.
+    The answers keep the order. A package's time, alone or with others, is subtracted
+    from its `allowed` time, by default that of one evaluation.
     """
     pair = _Pair(before=before, after=after, system=system, overlay=overlay)
     allowed = limits.allowance() if allowed is None else allowed
@@ -256,7 +254,7 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
 
 
 class _Pair(Struct, frozen=True, kw_only=True):
-    """Two trees on a system, the second under an overlay."""
+    """Two trees on a system, the second with an overlay."""
 
     before: Path
     after: Path
@@ -265,7 +263,7 @@ class _Pair(Struct, frozen=True, kw_only=True):
 
 
 class _TrialConversation(Conversation[LiftQuestion, Derivations]):
-    """Questions about two trees on one system, and what Nix has answered so far."""
+    """Questions about two trees on one system, and Nix's answers so far."""
 
     def __init__(self, pair: _Pair, allowed: Allowance) -> None:
         super().__init__(pair.system, allowed)
@@ -305,7 +303,7 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         return [self.answer(question) for question in questions]
 
     def note(self, fact: str) -> None:
-        """Take the reason for which Nix would refuse a package."""
+        """Read the reason for which Nix would refuse a package."""
         if fact in {"insecure", "unfree"}:
             self._refused.add(fact)
 
@@ -344,9 +342,10 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         return answer
 
     def _by_method(self, question: LiftQuestion) -> Derivations | None:
-        """Return the answer with a trial of each method alone, None if that is no use.
+        """Return the answer from separate trials of each method, or None.
 
-        Only a trial shows what an argument takes, and it may end Nix.
+        Only a trial shows what an argument accepts, and it may end Nix. It is None if
+        separate trials are no use.
         """
         tries = any(
             path[0] in {"override", "table"} for path in question.methods.values()
@@ -383,11 +382,10 @@ def recall(  # noqa: PLR0913 - as `ask`
     *,
     allowed: Allowance | None = None,
 ) -> list[Derivations]:
-    """Return the answers of `ask`, from the cache if it has them.
+    """Return the answers of `ask`, from the cache if possible.
 
-    The store may lack what they name.
-
-    The trees are those of the cache or a store, whose names change with their contents.
+    The store may lack the paths in them. The trees are in the cache or a store, where
+    names change with contents.
     """
     tables = {question.table for question in questions if question.table is not None}
     placed = (
@@ -414,17 +412,14 @@ def recall(  # noqa: PLR0913 - as `ask`
 
 
 def thing(system: str, question: LiftQuestion) -> Thing:
-    """Return the key of a question's package in an Allowance.
-
-    The judge uses the same.
-    """
+    """Return the key of a question's package in an Allowance, as the judge has it."""
     return system, tuple(question.package.split("."))
 
 
 def _with_effects(
     question: LiftQuestion, answer: Derivations, store: DerivationStore
 ) -> Derivations:
-    """Add the effects of the methods, by the closures of both builds."""
+    """Add the effects of the methods, from the dependencies of both builds."""
     methods = {
         name: replace(
             method,
@@ -481,7 +476,7 @@ def _effect(
 
 
 def _loses(store: DerivationStore, before: str, after: str) -> bool:
-    """Return whether an input is gone that is not rebuilt under the same name."""
+    """Return whether an input disappears without a rebuilt one of the same name."""
     one, other = store.closure(before), store.closure(after)
     anew = {store[each].name for each in other - one}
     return any(store[each].name not in anew for each in one - other)

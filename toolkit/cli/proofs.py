@@ -204,7 +204,7 @@ def _for_real(package: str) -> Iterator[tuple[str, str]]:
     is_named = package in registry.named()
     words = targets.argument(package) if is_named else ["PACKAGE"]
     name = "".join(f"{word} " for word in words)
-    note = "the specimen is only an example" if is_named else "see unlet find"
+    note = "the specimen is an example" if is_named else "see unlet find"
     yield "to contribute", f"unlet pr {name}--repo ~/src/nixpkgs ({note})"
     yield "to use it", f"unlet overlay {name}--nixpkgs '<nixpkgs>'"
     if is_named:

@@ -1,4 +1,4 @@
-"""The judge: the effects of a change on everything that it touches, whoever made it."""
+"""The judge: what a change does to everything that it affects, whoever made it."""
 
 import time
 from collections.abc import Iterator
@@ -20,10 +20,14 @@ from toolkit.nix.limits import Allowance
 from toolkit.sources.changes import Change, ChangeStep
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
-"""The default systems; `cross` is from x86_64-linux to aarch64-linux, `static` is pkgsStatic of x86_64-linux."""
+"""The default systems.
+
+`cross` is from x86_64-linux to aarch64-linux, and `static` is pkgsStatic of
+x86_64-linux.
+"""
 
 _MODULE_SECONDS = 150.0
-"""The further time for changed NixOS modules: a machine takes 3 to 10 seconds."""
+"""The further seconds for changed NixOS modules: a machine takes 3 to 10."""
 
 
 class JudgeRequest(Struct, frozen=True, kw_only=True):
@@ -46,9 +50,9 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
-    """Judge a change as a whole, and each commit if it has several, with separate time limits.
+    """Judge a change as a whole, and each commit if it has several.
 
-    Raise ToolkitError if the trees cannot be laid out.
+    The time limits are separate. Raise ToolkitError if the trees cannot be written.
     """
     began = time.monotonic()
     with ground.opened(change.base, progress=progress) as place:
@@ -81,7 +85,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
 def _spread(
     change: Change, request: JudgeRequest, place: Ground, progress: Progress
 ) -> chunks.Spread | None:
-    """Return the builds of Nix that evaluate, if they are requested."""
+    """Return the builds of Nix that evaluate, if the user wants that."""
     if request.builds is None:
         return None
     progress.step("adding the nixpkgs to the Nix store")
@@ -89,7 +93,7 @@ def _spread(
 
 
 class _Judging(Struct, frozen=True, kw_only=True):
-    """A change that is judged in a place, as a whole and by its steps."""
+    """A change that is judged in one place, as a whole and step by step."""
 
     change: Change
     request: JudgeRequest
@@ -106,7 +110,7 @@ class _Judging(Struct, frozen=True, kw_only=True):
         *,
         everything: tuple[str, ...] = (),
     ) -> Judgement:
-        """Judge one step after another, or after the base."""
+        """Judge one step compared with the one before, or with the base."""
         request = self.request
         if self._is_bounded:
             self.times.begin(self._together)
@@ -146,14 +150,14 @@ class _Judging(Struct, frozen=True, kw_only=True):
 
     @property
     def _is_bounded(self) -> bool:
-        """Whether all evaluations have a time limit together."""
+        """Whether all evaluations together have a time limit."""
         request = self.request
         is_wide = request.everything or request.every_reference or request.nixos
         return request.bounded and not is_wide and request.builds is None
 
     @property
     def _together(self) -> float:
-        """The seconds of all evaluations together."""
+        """The seconds for all evaluations together."""
         together = limits.seconds(limits.TOGETHER_SECONDS)
         files = map(str, self.change.whole.files)
         if any(file.startswith(modules.MODULES) for file in files):

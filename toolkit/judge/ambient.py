@@ -1,7 +1,7 @@
-"""Find what changed lines read of the machine and of nixpkgs' configuration.
+"""Find what changed lines read from the machine and nixpkgs' configuration.
 
-A sealed evaluation shows one machine and one configuration. It reads words, so that no
-form of Nix escapes it: it may name too much, but not too little.
+A sealed evaluation shows one machine and one configuration. This module reads words, so
+it finds every form of Nix: it may find too much, but not too little.
 """
 
 import re
@@ -59,7 +59,7 @@ _MACHINE_FORMS = {
         r"|(?<!inherit \()(?<!with )(?<!= )\bbuiltins\b(?!\s*[.?])"
     ),
 }
-"""The forms that depend on the machine, of names that need not."""
+"""Forms that depend on the machine, although their names alone may not."""
 
 _SETTING = re.compile(rf"(?<![\w'-])config\s*[.?]\s*({_NAME}(?:\.{_NAME})*)")
 _TEXT = re.compile(r"[!=]=\s*\"([\w.+-]+)\"|\"([\w.+-]+)\"\s*[!=]=")
@@ -73,7 +73,7 @@ _NO_SETTING = frozenset({"nixpkgs", "system", "warnings"})
 class Ambient(Struct, frozen=True, kw_only=True):
     """The names of the machine and the dotted settings that changed lines read.
 
-    `texts` are compared with something there, perhaps with a setting.
+    The lines compare `texts` with something, perhaps with a setting.
     """
 
     machine: tuple[str, ...] = ()
@@ -82,9 +82,9 @@ class Ambient(Struct, frozen=True, kw_only=True):
 
 
 def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
-    """Return what the changed lines of a text read, by names bound there too.
+    """Return what the changed lines of a text read, also through names bound there.
 
-    The attributes of a table are packages, which are compared by themselves.
+    The attributes of a table are packages, which are compared separately.
     """
     lines = {*before.splitlines()} ^ {*after.splitlines()}
     region = "\n".join(
@@ -131,9 +131,9 @@ def _region(text: str, lines: set[str], *, is_table: bool) -> str:
 
 
 def _bound(text: str, code: str, *, is_recursive: bool) -> Iterator[tuple[str, str]]:
-    """Yield the names that a text binds, or that arguments have defaults for.
+    """Yield the names that a text binds, or gives as defaults of arguments.
 
-    Attributes count if they see one another.
+    Attributes count if they can see one another.
     """
     for binding in tokens.find(text):
         if (binding.local or is_recursive) and binding.names:

@@ -1,4 +1,7 @@
-"""Evaluate the packages, NixOS tests and modules that read or override changed attributes."""
+"""Compare the packages, NixOS tests and modules that use changed attributes.
+
+They read or override these attributes.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -19,10 +22,10 @@ FEW_READERS = 24
 
 
 class Audience:
-    """Evaluate the readers of a change's attributes.
+    """Compares the users of a change's attributes.
 
-    `names` are the changed attributes whose readers were evaluated, `left` counts the
-    readers that were not.
+    `names` are the changed attributes whose users were compared; `left` counts the
+    users that were not.
     """
 
     def __init__(self, record: Record) -> None:
@@ -35,9 +38,9 @@ class Audience:
     def ask(
         self, own: Collection[AttrPath], same: Collection[AttrPath]
     ) -> Sequence[str]:
-        """Evaluate the readers of the attributes `own`, except the `same` ones.
+        """Compare the users of the attributes `own`, except the `same` ones.
 
-        Return NixOS files.
+        Return NixOS files that use them.
         """
         kinds = self._record.kinds
         functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
@@ -62,7 +65,10 @@ class Audience:
         return self._ask_callers(there, own) if functions else there.modules
 
     def _is_value(self, path: AttrPath, serious: Collection[str]) -> bool:
-        """Return whether to compare by value: sets are compared by name, except values of the library."""
+        """Return whether to compare by value.
+
+        Sets are compared by name, except values of the library.
+        """
         kind = self._record.kinds[path]
         if kind != SET:
             return kind != FUNCTION
@@ -71,9 +77,9 @@ class Audience:
     def _ask_callers(
         self, there: readers.Readers, own: Collection[AttrPath]
     ) -> Sequence[str]:
-        """Evaluate what calls a function that calls one of the change, or is one under another name.
+        """Compare the callers of functions that call a changed one, or rename it.
 
-        Such a function shows nothing either. Return NixOS files.
+        Such a function shows nothing itself, either. Return NixOS files.
         """
         # A set may be in one of them.
         opened = [*self._open(), *self._open()]
@@ -91,7 +97,7 @@ class Audience:
         return callers.modules
 
     def foreseen(self, names: Collection[str]) -> list[Question]:
-        """Return the questions about readers of packages, in case the packages differ."""
+        """Return likely questions about users, in case the packages differ."""
         found = readers.find(self._record, {(name,) for name in names}, names)
         return [
             Question(path=path, parts=FEW)
@@ -114,7 +120,7 @@ class Audience:
         return sorted({".".join(path) for path in sets} & self.names)
 
     def _open(self) -> list[AttrPath]:
-        """Ask about what is in small sets that call a function of the change, and return it."""
+        """Compare members of small sets that call a changed function; return them."""
         record = self._record
         if not (closed := self.closed):
             return []
@@ -125,9 +131,9 @@ class Audience:
         return record.compare({record.native: found}, FEW)[record.native]
 
     def _ask(self, found: readers.Readers, *, idle: bool) -> None:
-        """Ask about readers.
+        """Compare users.
 
-        They are `idle` if what they read are values, which were compared.
+        They are `idle` if they read only values, which were already compared.
         """
         record = self._record
         most = (_MOST_READERS, FEW_READERS if idle else _MOST_CALLERS)
@@ -176,7 +182,10 @@ class Audience:
     def _ask_everywhere(
         self, wanted: Sequence[AttrPath], more: Sequence[AttrPath]
     ) -> None:
-        """Ask about readers natively, about the first ones elsewhere, and whether `more` are built differently."""
+        """Compare users on this system, and the first ones on others.
+
+        Return whether `more` are built differently.
+        """
         record = self._record
         record.compare({record.native: wanted}, FEW)
         record.compare({record.native: more}, ("derivation",))
@@ -191,7 +200,10 @@ class Audience:
         record.compare(others, FEW)
 
     def ask_maintained(self, file: ChangedText, most: int) -> None:
-        """Evaluate the maintainers or teams that a file changes, and the `meta` of their packages, natively."""
+        """Compare the maintainers that a file changes, and `meta` of their packages.
+
+        Do so only on this system.
+        """
         record = self._record
         persons = {(*mapping.PERSONS[file.path], *name[:1]) for name in file.names}
         # Of the persons of a team, that shows no more than how many they are.
@@ -209,7 +221,7 @@ class Audience:
     def add_tests(self, file: ChangedText) -> None:
         """Add the NixOS tests that a NixOS file defines.
 
-        Without one, its effect is unknown.
+        If it defines none, its effect is unknown.
         """
         maps = self._record.maps if self._record.sides.nixos else ()
         tests = {test for each in maps for test in each.tests(file.path)}
@@ -229,7 +241,7 @@ class Audience:
         self._reading |= {*tests}
 
     def ask_tests(self, files: Sequence[str]) -> None:
-        """Evaluate the NixOS tests in the change, and on request those that read it."""
+        """Evaluate the NixOS tests in the change; on request, those that read it."""
         record = self._record
         found: Mapping[str, set[AttrPath]] = (
             {file: record.maps[1].tests(file) for file in files}

@@ -1,4 +1,7 @@
-"""Find hashes that a change takes from another package: the other content is fetched then."""
+"""Find hashes that a change takes from another package.
+
+Nix would then download the content of that other package.
+"""
 
 import re
 from collections.abc import Sequence
@@ -20,17 +23,17 @@ _HASH = re.compile(
     r"|(?<![\w-])[0-9a-df-np-sv-z]{52}(?![\w-])"
 )
 _EMPTY = re.compile(r"(?:sha\d+-)?[A0]+=*")
-"""The hash of lib.fakeHash and its like."""
+"""The hash of lib.fakeHash, in its forms."""
 
 _SOURCE = re.compile(r'\b(?:repo|url|pname|crateName)\s*=\s*"([^"]+)"')
 _MOST = 12
-"""The hashes that are looked for in other files."""
+"""The most hashes to search for in other files."""
 
 
 def compare(record: Record, files: Sequence[ChangedText]) -> None:
     """Compare the new hashes of changed packages with those of all other packages.
 
-    A package that names the same repository, address or name may have the same hash.
+    A package with the same repository, address or name may have the same hash.
     """
     packages = [file for file in files if file.path.startswith("pkgs/")]
     known = {file.path for file in packages}
@@ -50,7 +53,7 @@ def compare(record: Record, files: Sequence[ChangedText]) -> None:
 
 
 def _add(record: Record, file: ChangedText, other: str) -> None:
-    """Add that a hash of a file is that of another one."""
+    """Add the difference that a file's hash belongs to another file."""
     reached = record.reached.get(file.path, set())
     names = sorted(".".join(path) for path in reached & record.kinds.keys())
     name = by_name(file.path) or (names[0] if names else file.path)
@@ -76,5 +79,5 @@ def _text(file: TreeFile | None) -> str:
 
 
 def _sources(text: str) -> set[str]:
-    """Return what a file says that it fetches."""
+    """Return the sources that a file fetches, as its text names them."""
     return {*_SOURCE.findall(text)}

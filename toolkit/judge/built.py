@@ -1,4 +1,7 @@
-"""Compare how a package is built: its derivation, its refusals, and what its functions make."""
+"""Compare how a package is built.
+
+The comparison covers its derivation, its refusals, and the results of its functions.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -24,11 +27,11 @@ _REFUSALS = {
     "insecure": {"knownVulnerabilities"},
     "unsupported": {"platforms", "badPlatforms"},
 }
-"""Why nixpkgs refuses a package by default, as `meta` has it, and what sets that there."""
+"""Why nixpkgs refuses a package: the attribute of `meta`, and what sets it."""
 
 
 def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
-    """Compare a derivation; `fixed` are the differences of its fixed outputs."""
+    """Compare a derivation; `fixed` are the differences of its downloads."""
     ends = _ends(own)
     if ends is not None:
         yield ends
@@ -52,7 +55,7 @@ def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
 
 
 def _ends(own: Own) -> Weighed | None:
-    """Return that a derivation, or its output, evaluates on one side only."""
+    """Return the difference if a derivation evaluates on one side only."""
     for name, place in (
         ("drv", DifferencePlace.ITSELF),
         ("out", DifferencePlace.OUTPUT),
@@ -68,7 +71,7 @@ def _ends(own: Own) -> Weighed | None:
 
 
 def _would_differ(own: Own) -> Iterator[Weighed]:
-    """Compare what a derivation that throws on both sides is made with."""
+    """Compare the inputs of a derivation that throws on both sides."""
     one, other = own.before["attributes"], own.after["attributes"]
     names = tuple(
         name
@@ -90,7 +93,7 @@ def _version(own: Own) -> Cause | None:
 
 
 def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return why nixpkgs refuses a package now, unless it is configured to allow it."""
+    """Return why nixpkgs refuses a package now, unless its configuration allows it."""
     if own.before.get("drv") == THREW:
         return []
     reasons = [
@@ -109,7 +112,7 @@ def refused(
 ) -> Iterator[Weighed]:
     """Yield why a package is refused by default.
 
-    It is a change if the package's own file sets that, and else a regression.
+    It is a change if the package's own file sets the reason, else a regression.
     """
     files = (
         subject.shown(position).rpartition(":")[0]
@@ -125,9 +128,9 @@ def refused(
 def attributes(
     own: Own, before: dict[str, str], after: dict[str, str]
 ) -> Iterator[Weighed]:
-    """Compare the types of a derivation's attributes, and of its sources' ones.
+    """Compare the types of a derivation's attributes, and of its source's.
 
-    With another derivation go attributes of it, and with a source its own.
+    Another derivation, or another source, explains differences of its own attributes.
     """
     both = before.keys() & after.keys()
     for name in sorted(before.keys() | after.keys()):
@@ -148,9 +151,9 @@ def attributes(
 def functions(
     outer: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare the results of a package's functions that make a package on both sides.
+    """Compare the results of functions that give a package on both sides.
 
-    A package that is built differently makes its results differ too.
+    A package that is built differently also makes these results differ.
     """
     for name in sorted(before.keys() & after.keys()):
         old, new = before[name], after[name]
@@ -170,6 +173,6 @@ def functions(
 
 
 def _within(call: str, differences: Iterable[Weighed]) -> Iterator[Weighed]:
-    """Yield differences of what a call makes."""
+    """Yield differences in the result of a call."""
     for weighed in differences:
         yield replace(weighed, cause=replace(weighed.cause, within=call))

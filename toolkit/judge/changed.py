@@ -35,7 +35,7 @@ _SYSTEM = re.compile(
 )
 _SAYS = re.compile(r"\b(?:throw|abort|warn|trace|assertMsg)(?:If|IfNot|Val)?\b")
 _MOST_SAID = 20
-"""The most lines of what a `throw` or `warn` says."""
+"""The most lines of the message of a `throw` or `warn`."""
 
 _WORD = re.compile(r"[A-Za-z_][\w'-]*")
 _ARGUMENT = r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*+"
@@ -49,7 +49,7 @@ _GIVEN = {
     "final": re.compile(r"\bfinal\w*\.([A-Za-z_][\w'-]*)\s+or\b"),
     "passthru": re.compile(r"\bfinal\w*\.passthru\.([A-Za-z_][\w'-]*)\s+or\b"),
 }
-"""Names that an override is tried with, by what a text does with them."""
+"""Names to try overrides with, by the way in which a text uses them."""
 
 _MOST_GIVEN = 8
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
@@ -62,9 +62,9 @@ class ChangedText(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that its meaning to Nix stays the same.
 
     `platforms` are platforms in or around the changed lines that no judged system has.
-    `words` stand in or around the changed lines; `said` are the changed lines before
-    and after of what a `throw` or `warn` says. `ambient` is what these lines read of the
-    machine and of nixpkgs' configuration.
+    `words` are in or around the changed lines. `said` are the changed lines, before and
+    after, in the message of a `throw` or `warn`. `ambient` is what these lines read
+    from the machine and nixpkgs' configuration.
     """
 
     path: str
@@ -81,7 +81,7 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
     @property
     def is_document(self) -> bool:
-        """Return whether the file is a document, which nothing evaluates."""
+        """Return whether the file is a document, which Nix never evaluates."""
         suffixes = (
             _DOCUMENTS
             if self.path.startswith("pkgs/")
@@ -98,7 +98,7 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
 
 def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the names that the changed files have defaults for, in the form of a question."""
+    """Return the names for which the changed files have defaults, for a question."""
     sides = [side for file in files for side in (file.before, file.after)]
     contents = (side.content for side in sides if side is not None)
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
@@ -140,7 +140,10 @@ def file_changes(sides: Sides) -> list[ChangedText]:
 def _read(
     files: Sequence[tuple[str, TreeFile | None]],
 ) -> list[str | ToolkitError | None]:
-    """Return what Nix reads in files by these paths, at the same place whichever version it is, or its error."""
+    """Return what Nix reads in the files at these paths, or its error.
+
+    Both versions of a file have the same place.
+    """
     contents = {
         number: file.content
         for number, (path, file) in enumerate(files)
@@ -168,9 +171,9 @@ def _changed(
     *,
     parsed: Sequence[str | ToolkitError | None],
 ) -> ChangedText:
-    """Return a file of the change, as it is `parsed` before and after.
+    """Return a file of the change, with what Nix `parsed` before and after.
 
-    Positions are no difference.
+    Another position is not a difference.
     """
     old, new = parsed
     fractions = [
@@ -213,7 +216,7 @@ def _changed(
 def _changed_json(
     file: ChangedText, members: dict[str, Any], others: dict[str, Any]
 ) -> ChangedText:
-    """Return a file of JSON with the members that differ."""
+    """Return a JSON file, with the members that differ."""
     names = {
         (name,)
         for name in members.keys() | others.keys()
@@ -223,7 +226,10 @@ def _changed_json(
 
 
 def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:
-    """Return the changed lines of what a `throw` or `warn` says, which may begin in the next line and take several."""
+    """Return the changed lines in the message of a `throw` or `warn`.
+
+    The message may begin on the next line, and have several lines.
+    """
     lines = text.splitlines()
     said: dict[int, str] = {}
     for start, line in enumerate(lines):

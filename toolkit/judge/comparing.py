@@ -30,7 +30,7 @@ _OF_VALUES = {"passthru", "values"}
 _RECURSES = "recurseForDerivations"
 _OVERRIDES = "overrideScope"
 _OF_SCOPES = {"callPackage", "newScope", _OVERRIDES, "overrideScope'", "packages"}
-"""The functions that a set has from lib.makeScope."""
+"""The functions that lib.makeScope gives a set."""
 
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
@@ -44,7 +44,10 @@ def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference
 def _transition(
     subject: Compared, before: Answer, after: Answer
 ) -> list[Weighed] | None:
-    """Compare the kinds of an attribute; None if its parts have to be compared."""
+    """Compare the kinds of an attribute.
+
+    Return None if its parts must be compared.
+    """
     if before.kind == after.kind:
         is_known = before.kind not in {THROWS, MISSING} and (
             before.kind != ENDS or before.parts
@@ -70,7 +73,7 @@ def _transition(
 
 
 def _moved(subject: Compared, before: Answer, after: Answer) -> Weighed:
-    """Return the difference of an attribute that comes or goes."""
+    """Return the difference of an attribute that appears or disappears."""
     if before.kind == MISSING:
         return changed(Kind.ADDED, Cause(fact=DifferenceFact.NEW), None, after.kind)
     weigh = noted if before.kind in _FAILING else regression
@@ -89,7 +92,7 @@ class _Ending(Struct, frozen=True, kw_only=True):
 
 
 def _ended(before: Answer, after: Answer) -> Iterator[Weighed]:
-    """Yield the parts that end Nix on one side only, those with one reason together."""
+    """Yield the parts that end Nix on one side only; group those with one reason."""
     together: dict[_Ending, list[str]] = {}
     for part, ending in (*_ends_now(before, after), *_ended_before(before, after)):
         together.setdefault(ending, []).append(part)
@@ -116,10 +119,10 @@ def _ended(before: Answer, after: Answer) -> Iterator[Weighed]:
 
 
 def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
-    """Yield the parts that end Nix after the change, and did not before.
+    """Yield the parts that end Nix only after the change.
 
-    It does no harm if the derivation ended Nix before as after, since the part shows as
-    much of the package, and if the part is new in a package whose derivation throws.
+    This does no harm if the derivation ends Nix on both sides, because the part shows
+    as much of the package; or if the part is new in a package whose derivation throws.
     """
     throw = _throws(before) and _throws(after)
     for part, reason in after.ends.items():
@@ -141,7 +144,7 @@ def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
 
 
 def _ended_before(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
-    """Yield the parts that ended Nix before the change, and do not any more."""
+    """Yield the parts that ended Nix only before the change."""
     is_whole = "derivation" in before.ends.keys() - after.ends.keys()
     fact = (
         DifferenceFact.THROWS_NOW
@@ -168,7 +171,7 @@ def _throws(answer: Answer) -> bool:
 
 
 def _ends(part: str, answer: Answer) -> bool:
-    """Return whether a part of an answer ends Nix, as a whole or, of passthru, by any of its values."""
+    """Return whether a part ends Nix, as a whole or through one of its values."""
     whole = part.partition(".")[0]
     return (
         part in answer.ends
@@ -178,7 +181,7 @@ def _ends(part: str, answer: Answer) -> bool:
 
 
 def _lacks(answer: Answer, part: str) -> bool:
-    """Return whether a part is a value of passthru that this version does not have."""
+    """Return whether a part is a value of passthru that this version lacks."""
     whole, _, name = part.partition(".")
     known = answer.parts.get("passthru")
     return (
@@ -189,7 +192,7 @@ def _lacks(answer: Answer, part: str) -> bool:
 
 
 def _takes(part: str, answer: Answer) -> bool:
-    """Return whether the other version has the argument or attribute that a part is about, if it is about one."""
+    """Return whether the other version has the argument that a part tries."""
     if part.startswith("follows."):
         return part.removeprefix("follows.") in answer.parts.get("follows", {})
     name = re.fullmatch(r"override\.(.+)=", part)
@@ -217,7 +220,7 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed
 
 
 def _set(parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Weighed]:
-    """Compare the values of the names that a set has on both sides, and whether it recurses.
+    """Compare the values that a set has on both sides, and whether it recurses.
 
     `_names` compares the names.
     """
@@ -238,7 +241,10 @@ def _set(parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Weighed]:
 
 
 def _without_ends(part: str, before: Answer, after: Answer) -> tuple[Any, Any]:
-    """Return a part of both answers; a value that ends Nix was left out, and counts on neither side."""
+    """Return a part of both answers, without values that end Nix.
+
+    Such a value counts on neither side.
+    """
     one, other = before.parts[part], after.parts[part]
     if part not in _OF_VALUES:
         return one, other
@@ -259,7 +265,7 @@ def _package(
 ) -> Iterator[Weighed]:
     """Compare the parts of a package.
 
-    Beneath a rebuild too, less what that explains.
+    Compare them even if the package is rebuilt, except for what the rebuild explains.
     """
 
     def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -294,7 +300,7 @@ def _package(
 
 
 def is_told_of_set(difference: Difference) -> bool:
-    """Return whether a set has lost what makes it a scope, or one that is searched."""
+    """Return whether a set is no longer a scope, or no longer searched."""
     return difference.cause.fact in {
         DifferenceFact.NOT_RECURSED,
         DifferenceFact.SCOPE_LOST,
@@ -302,14 +308,14 @@ def is_told_of_set(difference: Difference) -> bool:
 
 
 def is_of_set(difference: Difference) -> bool:
-    """Return whether a lost attribute is a part of that, which the set shows itself."""
+    """Return whether such a set itself shows the loss of an attribute."""
     name = difference.attribute.rpartition(".")[2]
     is_lost = difference.cause.fact is DifferenceFact.LOST
     return is_lost and name in {_RECURSES, *_OF_SCOPES}
 
 
 def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
-    """Yield the names that a set gains or loses, as attributes of their own."""
+    """Yield the names that a set gains or loses, each as an attribute."""
     sides = (before, after)
     if not before.kind == after.kind == SET or not all(
         "names" in side.parts for side in sides

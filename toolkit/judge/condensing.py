@@ -1,4 +1,4 @@
-"""Tell each cause once: of what one thing brings with it, only that thing is a difference."""
+"""Report each cause once: drop the differences that another difference explains."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -23,13 +23,16 @@ _SEEN = {DifferenceFact.SEEN_NEW, DifferenceFact.SEEN_NO_MORE}
 def condensed(
     maps: tuple[Map, Map], differences: Iterable[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences without those that another one brings with it."""
+    """Yield the differences, except those that another one explains."""
     once = [*_told_once(differences)]
     yield from _pointed(maps, _renamed(maps, [*_unseen(once)]))
 
 
 def _unseen(differences: list[Difference]) -> Iterator[Difference]:
-    """Yield the differences; what an override sees counts if the build does not show it."""
+    """Yield the differences.
+
+    The attributes that an override sees count only if the build does not show them.
+    """
     reasons: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for difference in differences:
         if difference.kind is Kind.DERIVATION:
@@ -49,7 +52,10 @@ def _unseen(differences: list[Difference]) -> Iterator[Difference]:
 def _renamed(
     maps: tuple[Map, Map], differences: list[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences; an argument that has a package's new name is one change."""
+    """Yield the differences.
+
+    An argument that got the new name of its package is one change.
+    """
     before, after = (side.new_names for side in maps)
     names = {old: new for old, new in after.items() if before.get(old) != new}
     gone, come = (
@@ -91,7 +97,10 @@ def _is_argument(difference: Difference, fact: DifferenceFact) -> bool:
 def _pointed(
     maps: tuple[Map, Map], differences: Iterable[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences, all of an alias that points elsewhere now as one."""
+    """Yield the differences.
+
+    Those of an alias that now points to another package become one.
+    """
     before, after = (
         {**side.renamed(mapping.ALL_PACKAGES), **side.renamed(mapping.ALIASES)}
         for side in maps
@@ -127,12 +136,12 @@ def _pointed(
 
 
 def _set_of(difference: Difference) -> str:
-    """Return the set that an attribute is in."""
+    """Return the set that contains an attribute."""
     return difference.attribute.rpartition(".")[0]
 
 
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
-    """Yield the differences, without what a package shows of another one that is named itself."""
+    """Yield the differences, except those inside a package that has its own line."""
     # The first one has the reasons.
     first: dict[tuple[str, str, Kind, Cause], Difference] = {}
     for each in differences:

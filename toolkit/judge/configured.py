@@ -1,4 +1,4 @@
-"""Compare what modules of NixOS make of a machine, as judge-modules.nix shows it."""
+"""Compare the machines that NixOS modules configure (judge-modules.nix)."""
 
 import json
 from collections import Counter
@@ -26,9 +26,8 @@ _AFTER_NAME = frozenset(" \t\n\"'/:;,)}]$")
 class NixosMachine(Struct, frozen=True, kw_only=True):
     """A machine with some options `on`.
 
-    `system` is its derivation, None if an assertion forbids it: then `refusals` has the
-    message. `parts` are entries, such as units, by where they stand in the
-    configuration.
+    `system` is its derivation; None if an assertion forbids it, whose message is in
+    `refusals`. `parts` are entries, such as units, by their place in the configuration.
     """
 
     on: tuple[tuple[str, ...], ...] = ()
@@ -63,13 +62,13 @@ def compare(before: NixosMachine, after: NixosMachine) -> tuple[Reason, ...]:
 
 
 def opened(before: NixosMachine, after: NixosMachine) -> tuple[str, ...]:
-    """Return the ports that the firewall opens on the second machine alone."""
+    """Return the ports that the firewall opens only on the second machine."""
     one, other = (_ports(machine.parts.get(_FIREWALL)) for machine in (before, after))
     return tuple(sorted(other - one))
 
 
 def _ports(firewall: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the open ports of a firewall, with the interface if it is of one."""
+    """Return the open ports of a firewall, with the interface if there is one."""
     if not is_set(firewall):
         return set()
     interfaces = firewall.get("interfaces")
@@ -127,14 +126,14 @@ def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
 
 
 def _take(left: Counter[str], line: str) -> bool:
-    """Return whether a line is among those that are left, which has one less then."""
+    """Return whether a line is among the remaining ones, and remove it."""
     is_left = left[line] > 0
     left[line] -= is_left
     return is_left
 
 
 def _stored(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the paths of the store that a value names, without what is in them."""
+    """Return the store paths in a value, without what these contain."""
     text = value if isinstance(value, str) else json.dumps(value)
     paths: set[str] = set()
     for match in STORE.finditer(text):
@@ -146,5 +145,5 @@ def _stored(value: Any) -> set[str]:  # noqa: ANN401 - JSON
 
 
 def shown(on: Sequence[tuple[str, ...]]) -> str:
-    """Return the settings that turn options on, as a configuration has them."""
+    """Return the settings that enable options, as a configuration writes them."""
     return ", ".join(f"{'.'.join(loc)} = true" for loc in on)

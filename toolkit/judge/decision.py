@@ -1,4 +1,4 @@
-"""The verdict of a judgement: merge, look at some of it, or mend it first."""
+"""The verdict of a judgement: merge, look at some of it, or fix it first."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -17,9 +17,9 @@ from toolkit.judge.differences import (
 class Decision(StrEnum):
     """The verdict of a judgement.
 
-    SAFE has rebuilds that a new version or an input explains, or attributes that met a
-    limit. LOOK has changes that a person has to read. UNKNOWN has attributes of the
-    change without an answer, and nothing else to read.
+    SAFE means that a new version or an input explains all rebuilds, or that attributes
+    hit a limit. LOOK means that a person must read some changes. UNKNOWN means that
+    attributes of the change have no answer, and nothing else needs reading.
     """
 
     SAME = "same"
@@ -30,7 +30,7 @@ class Decision(StrEnum):
 
 
 def decide(judgement: Judgement) -> Decision:
-    """Return the verdict: the worst that is known of the change."""
+    """Return the verdict: the worst that is known about the change."""
     if judgement.weighing(Weight.REGRESSION):
         return Decision.REGRESSION
     if to_read(judgement):
@@ -54,8 +54,8 @@ def to_read(judgement: Judgement) -> tuple[Difference, ...]:
 def _is_explained(judgement: Judgement, difference: Difference) -> bool:
     """Return whether a difference is a build that follows from another difference.
 
-    Inputs that have a difference of their own explain it, and so does a new version. A
-    package that no changed file makes has no reasons of its own.
+    Inputs with their own difference explain it, and so does a new version. A package
+    that comes from no changed file has no reasons of its own.
     """
     cause = difference.cause
     is_own = difference.attribute in judgement.reached.get(difference.system, ())
@@ -71,7 +71,7 @@ def _is_explained(judgement: Judgement, difference: Difference) -> bool:
 
 
 def _is_by_inputs(judgement: Judgement, why: Sequence[Reason]) -> bool:
-    """Return whether all reasons are inputs that have differences of their own."""
+    """Return whether all reasons are inputs with their own differences."""
     told = {
         difference.attribute.rpartition(".")[2]
         for difference in judgement.weighing(Weight.CHANGE)

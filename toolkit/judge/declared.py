@@ -18,10 +18,10 @@ from toolkit.judge.differences import (
 
 
 class TypeShape(Struct, frozen=True, kw_only=True):
-    """A type of options, by which of some values it `accepts`.
+    """A type of options, described by the values that it `accepts`.
 
-    `values` are those of an enumeration. A `closed` submodule has no other options than
-    those it declares.
+    `values` are those of an enumeration. A `closed` submodule has no options besides
+    those that it declares.
     """
 
     description: Any = None
@@ -48,7 +48,10 @@ class TypeShape(Struct, frozen=True, kw_only=True):
 
 
 class OptionShape(Struct, frozen=True, kw_only=True):
-    """An option as the modules `files` declare it; `default` has its value, if any."""
+    """An option as the modules in `files` declare it.
+
+    `default` has its value, if any.
+    """
 
     loc: tuple[str, ...]
     files: tuple[str, ...] = ()
@@ -61,7 +64,7 @@ class OptionShape(Struct, frozen=True, kw_only=True):
 
     @property
     def is_hidden(self) -> bool:
-        """Return whether the manual does not list the option."""
+        """Return whether the manual omits the option."""
         return self.visible is False or self.internal is True
 
     @property
@@ -71,9 +74,10 @@ class OptionShape(Struct, frozen=True, kw_only=True):
 
 
 class AliasArrival(Struct, frozen=True, kw_only=True):
-    """The fate of a value that a configuration gives to an option.
+    """Where the value goes that a configuration gives to an option.
 
-    `reaches` are the other options that get it, `refusals` messages of assertions.
+    `reaches` are the other options that receive it; `refusals` are messages of
+    assertions.
     """
 
     there: bool
@@ -84,7 +88,7 @@ class AliasArrival(Struct, frozen=True, kw_only=True):
 def missing(
     before: OptionShape, after: OptionShape | None, arrival: AliasArrival | None
 ) -> Weighed | None:
-    """Weigh that the manual no longer lists an option, None if it does or never did."""
+    """Return the difference if the manual no longer lists an option, or None."""
     if before.is_hidden or (after is not None and not after.is_hidden):
         return None
     if arrival is not None and arrival.reaches:
@@ -154,7 +158,7 @@ def _about(name: str, fact: DifferenceFact) -> Cause:
 
 
 def _words(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value of an option; None, which stands for no value, is a text."""
+    """Return a value of an option as text; None stands for no value."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return value

@@ -1,4 +1,4 @@
-"""The result of the judge: differences by weight, and everything that is unknown or not covered."""
+"""The result of the judge: differences by weight, and what is unknown."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -29,7 +29,10 @@ class Kind(StrEnum):
 
 
 class Weight(StrEnum):
-    """The weight of a difference: a regression is unwanted, a change needs review, a note is informational."""
+    """The weight of a difference.
+
+    A regression is unwanted, a change needs review, and a note is informational.
+    """
 
     REGRESSION = "regression"
     CHANGE = "change"
@@ -58,7 +61,10 @@ class DifferencePlace(StrEnum):
 
 
 class DifferenceFact(StrEnum):
-    """The fact of a difference; toolkit/report/sentences.py has its sentence."""
+    """The change of the part that differs.
+
+    toolkit/report/sentences.py has the sentence for each fact.
+    """
 
     ANOTHER_PACKAGE = "another-package"
     ANOTHER_TYPE = "another-type"
@@ -133,13 +139,13 @@ class DifferenceFact(StrEnum):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """The cause of a difference as a value, of which the report makes a sentence.
+    """The cause of a difference, from which the report makes a sentence.
 
     `name` is that of the `place`, such as a value of meta. `within` is the call whose
     result it is of, such as `withPlugins(x)`, and `trial` what an override is tried
     with. `names` are the things that the fact counts, `other` is a second thing that it
-    is about. `renamed` fetches have another output. `setting` is what
-    nixpkgs is configured with besides its defaults.
+    is about. `renamed` fetches have another output. `setting` is what nixpkgs is
+    configured with besides its defaults.
     """
 
     fact: DifferenceFact
@@ -178,8 +184,8 @@ class Form(StrEnum):
 class Reason(Struct, frozen=True, kw_only=True):
     """An attribute of a derivation that differs, with the members or lines that do.
 
-    An input that is built differently is among `added`. `package` is the input that the
-    reason is of, "" for the package itself.
+    An input that is built differently is in `added`. `package` is the input to which
+    the reason belongs; "" for the package itself.
     """
 
     form: Form
@@ -240,8 +246,7 @@ class Gap(Struct, frozen=True, kw_only=True):
     """A part of the change that was not judged, and why.
 
     `parts` of an attribute may be missing on a system. `limit` names the limit that was
-    met there, perhaps by a `reference`: an attribute that reads or overrides a changed
-    one.
+    hit, perhaps by a `reference`: an attribute that reads or overrides a changed one.
     """
 
     what: str
@@ -271,9 +276,10 @@ class StepVerdict(Struct, frozen=True, kw_only=True):
 
 
 class Rebuilt(Struct, frozen=True, kw_only=True):
-    """A package that is built anew: its output, and how many files name it.
+    """A package that is built differently or is new.
 
-    Files are counted only if not all packages can be listed.
+    It has the output, and how many files name it. Files are counted only if not all
+    packages can be listed.
     """
 
     attribute: str
@@ -283,7 +289,7 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
 
 
 class BuildPlan(Struct, frozen=True, kw_only=True):
-    """The packages to build first on a system, and all that are built anew on each."""
+    """The packages to build first on a system, and all packages to build on each."""
 
     system: str
     packages: tuple[Rebuilt, ...]
@@ -325,7 +331,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     maintainers: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict[str, tuple[str, ...]]
     )
-    """The maintainers of each attribute that differs, with teams."""
+    """The maintainers of each attribute that differs; teams count, too."""
     plan: BuildPlan | None = None
     head: Oid | None = None
     """The last commit of the change."""
@@ -333,7 +339,10 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     @property
     def rebuilds(self) -> dict[str, int]:
-        """The number of attributes that are built differently, by system; what throws is not built."""
+        """The number of attributes that are built differently, by system.
+
+        An attribute that throws is not built.
+        """
         changes = [
             each
             for each in self.weighing(Weight.CHANGE)
@@ -353,7 +362,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     @property
     def compared(self) -> dict[str, int]:
-        """The number of attributes that were compared, by system, except the systems of `everything`."""
+        """The number of compared attributes by system, without `everything`."""
         both = {
             system: {*names, *self.reached.get(system, ())}
             for system, names in self.readers.items()
@@ -381,7 +390,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 
 def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
-    """Return 1 for a regression or a failed expectation, 3 if that is unknown."""
+    """Return 1 for a regression or a failed expectation, and 3 if that is unknown."""
     built = {
         Kind.CONFIGURATION,
         Kind.DERIVATION,

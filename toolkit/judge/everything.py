@@ -1,4 +1,4 @@
-"""Compare every attribute of the set, by hashes of most of what Nix shows of it."""
+"""Compare every attribute of the package set, mostly by hashes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ from toolkit.judge.record import Record
 from toolkit.text import counted, few
 
 _TOGETHER = 6000
-"""The number of attributes after which the answers are kept."""
+"""The number of attributes after which answers are saved."""
 
 _HASHED = ("arguments", "kinds", "meta", "passthru", "position")
 
@@ -30,7 +30,7 @@ _Pairs = Mapping[AttrPath, tuple[Answer, Answer]]
 
 
 def compare(record: Record, system: str) -> None:
-    """Compare all attributes on a system, and the first MOST_DEEP that differ in full."""
+    """Compare all attributes on a system; in full, the first that differ."""
     if not (found := _answers(record, system)):
         record.unknown.append(
             Gap(what=system, reason="Nix cannot evaluate the package set")
@@ -62,7 +62,10 @@ def compare(record: Record, system: str) -> None:
 
 
 def _leave(record: Record, system: str, found: _Pairs) -> None:
-    """Add what met a limit, what evaluates on no side, and what shows no passthru."""
+    """Record the attributes without an answer.
+
+    They hit a limit, evaluate on neither side, or do not show passthru.
+    """
     limited = {
         path: after if after.limited else before
         for path, (before, after) in found.items()
@@ -99,7 +102,10 @@ def _leave(record: Record, system: str, found: _Pairs) -> None:
 
 
 def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer]]:
-    """Return the answers about the set's attributes, and about those of the sets in it that Nix descends into."""
+    """Return the answers about the attributes of the set.
+
+    They include those of the sets in it that Nix searches.
+    """
     sides = record.sides.of_all()
     found: dict[AttrPath, tuple[Answer, Answer]] = {}
     (names,) = record.sides.answers({system: [Question(path=(), parts=("names",))]})[
@@ -135,7 +141,7 @@ def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer
 def _weigh(
     record: Record, path: AttrPath, system: str, pair: tuple[Answer, Answer]
 ) -> None:
-    """Add the differences of an attribute as far as the hashes show them."""
+    """Add the differences of an attribute, as far as hashes show them."""
     subject = record.subject(".".join(path), system)
     bare = (
         replace(

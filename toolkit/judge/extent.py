@@ -1,4 +1,7 @@
-"""Choose the attributes to evaluate for a change: those that its files reach, then those that reference these."""
+"""Choose the attributes to compare for a change.
+
+They are the ones that its files affect, then those that use these.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -53,10 +56,11 @@ _UPDATING = re.compile(
 
 
 class Extent:
-    """The attributes to evaluate for the differences between two sides; what is found is collected on the way.
+    """The attributes to compare for the differences between two sides.
 
-    On the systems of `everything`, these are all attributes of the set. One is
-    `explained` whether or not the change makes it.
+    The results are collected here. On the systems of `everything`, they are all
+    attributes of the set. `explained` is one to explain even if the change does not
+    make it.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class Extent:
         self.audience = Audience(self.record)
 
     def judged(self) -> Judgement:
-        """Evaluate the attributes, and return all that is known of the change but its name."""
+        """Compare the attributes; return all facts about the change except its name."""
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
@@ -132,7 +136,7 @@ class Extent:
         )
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
-        """Return by system which of the attributes that are wanted were compared there."""
+        """Return which of the wanted attributes were compared, by system."""
         found = {
             system: [name for name in names if wanted(name)]
             for system, names in self.record.compared.items()
@@ -144,7 +148,7 @@ class Extent:
         }
 
     def _stands_apart(self, gap: Gap) -> bool:
-        """Return whether a limit was met by a reference, or on one system while others have an answer."""
+        """Return whether only a use, or only one system, hit the limit."""
         elsewhere = [
             names
             for system, names in self.record.compared.items()
@@ -154,7 +158,10 @@ class Extent:
         return gap.limit is not None and gap.attribute in self.audience.names | others
 
     def _broken(self, file: ChangedText) -> Difference:
-        """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
+        """Return the difference of a file that Nix cannot parse.
+
+        Then nothing else is compared.
+        """
         name = by_name(file.path) or file.path
         cause = Cause(fact=DifferenceFact.NOT_NIX, place=DifferencePlace.FILE)
         return self.record.subject(name, self.native).differs(
@@ -162,7 +169,7 @@ class Extent:
         )
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
-        """Compare the attributes that the files make, then those that read or override them."""
+        """Compare the attributes from the files, then the users of these."""
         moves_names = self._moves_names(files)
         if moves_names or any(file.path == mapping.ALIASES for file in files):
             text = "\n".join(each.text(mapping.ALIASES) for each in self.record.maps)
@@ -202,7 +209,10 @@ class Extent:
         differing: Sequence[ChangedText],
         special: Sequence[ChangedText],
     ) -> None:
-        """Compare what the `differing` files make, and what else the `special` ones do."""
+        """Compare the attributes from the `differing` files.
+
+        Compare the further effects of the `special` ones, too.
+        """
         self._ask_made(differing)
         self.made.widen(special)
         # A file that Nix reads as before may differ by positions alone.
@@ -213,7 +223,7 @@ class Extent:
         )
 
     def _compare_settings(self, files: Sequence[ChangedText]) -> None:
-        """Compare the packages of files in the configurations that their lines read."""
+        """Compare packages in the configurations of nixpkgs that changed lines read."""
         for file in files:
             there = self.made.there(file, self.record.reached[file.path])
             settings.compare(self.record, file, self.record.packages(there))
@@ -230,7 +240,10 @@ class Extent:
     def _require_all_needed(
         self, files: Sequence[ChangedText], made: set[AttrPath]
     ) -> None:
-        """Say which files are unknown, since nothing is made from them, or needs them."""
+        """Record the files whose effect is unknown.
+
+        No attribute is made from them, or no compared package needs them.
+        """
         for file in files:
             if self._is_unnamed(file):
                 continue
@@ -243,7 +256,10 @@ class Extent:
     def _look_beyond(
         self, general: Sequence[str], special: Sequence[ChangedText]
     ) -> None:
-        """Add that everything may differ: by files that all packages are made with, or by another stdenv."""
+        """Record that everything may differ.
+
+        All packages may need a file, or stdenv may differ.
+        """
         if general and not self.everything:
             reason = "every package depends on it, but only a few were compared"
             self.made.unreached.append(Gap(what=few(general), reason=reason))
@@ -263,9 +279,9 @@ class Extent:
             self.made.unreached.append(Gap(what="stdenv", reason=reason))
 
     def _ask_made(self, changed: Sequence[ChangedText]) -> None:
-        """Ask about what files make.
+        """Compare the attributes that files make.
 
-        Who reads a package of pkgs/by-name is looked for, and asked, beside it.
+        At the same time, find and compare the users of packages in pkgs/by-name.
         """
         asked = {path for file in changed for path in self.record.reached[file.path]}
         names = frozenset(
@@ -290,7 +306,10 @@ class Extent:
             self.made.ask(asked)
 
     def _foreseen(self, system: str, asked: Iterable[AttrPath]) -> list[Question]:
-        """Return the questions about what was there natively, of which static has no part of a package."""
+        """Return likely questions on this system about existing attributes.
+
+        The system static shares no part of a package with them.
+        """
         paths = [
             path
             for path in mapping.shortest(asked)[:MOST_DEEP]
@@ -304,7 +323,7 @@ class Extent:
         ]
 
     def _ask_references(self, made: set[AttrPath]) -> None:
-        """Ask about what reads or overrides what is made."""
+        """Compare the attributes that read or override changed ones."""
         own = {path for path in made if not self.record.is_inside(path)}
         readers: Sequence[str] = ()
         if own:
@@ -317,7 +336,7 @@ class Extent:
         self.audience.ask_tests(readers)
 
     def _note(self, file: ChangedText) -> None:
-        """Add what a file says by throw or warn, which no answer of Nix shows."""
+        """Note the changed messages of throw or warn, which no answer of Nix shows."""
         reached = self.record.reached[file.path]
         there = mapping.shortest(reached & self.record.kinds.keys())
         if file.ambient.machine:
@@ -340,7 +359,7 @@ class Extent:
             )
 
     def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
-        """Compare whether what was another attribute still follows that, by one that throws."""
+        """Compare whether other names still follow an attribute that throws."""
         for table in {mapping.ALL_PACKAGES, mapping.ALIASES} & {
             file.path for file in files
         }:
@@ -369,9 +388,9 @@ class Extent:
                     )
 
     def _candidates(self, files: Sequence[ChangedText]) -> set[str]:
-        """Find the attributes that each file may be in.
+        """Find the attributes that each file may affect.
 
-        Return the files that all packages are made with.
+        Return the files on which all packages depend.
         """
         general: set[str] = set()
         for file in files:
@@ -394,7 +413,7 @@ class Extent:
         return general
 
     def _is_reason(self, file: ChangedText, own: set[AttrPath]) -> bool:
-        """Return whether a derivation differs by a file of that name, such as a patch."""
+        """Return whether a file, such as a patch, changes a derivation."""
         name = PurePosixPath(file.path).name
         names = {".".join(path) for path in own}
         own_ones = (
@@ -411,9 +430,10 @@ class Extent:
     def _require_needed(
         self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]
     ) -> None:
-        """Say that a file is unknown if no package that was asked about needs it: a function is not called then.
+        """Record that a file's effect is unknown if no compared package needs it.
 
-        `own` are the attributes that it may make, `made` those of all files.
+        A function may not be called at all. `own` are the attributes that the file may
+        make, `made` those of all files.
         """
         if own and file.path in {mapping.ALL_PACKAGES, mapping.ALIASES}:
             # All packages need a table of them; what its names are was asked.
@@ -454,7 +474,7 @@ class Extent:
     def _is_needed(
         self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]
     ) -> bool:
-        """Return whether a package needs a file: its own first, then what else may."""
+        """Return whether a package needs a file; try its own packages first."""
         packages = self.record.packages(own)
         all_packages = self.record.packages(made - own)
         owner = [path for path in packages if path[0] == by_name(file.path)]
@@ -472,7 +492,7 @@ class Extent:
         return is_all and self.made.needs(file, all_packages)
 
     def _leave(self, gap: Gap) -> None:
-        """Say that what a file does is unknown, but for a program that is run by hand."""
+        """Record that a file's effect is unknown, unless people run it by hand."""
         if _UPDATING.search(gap.what):
             self.record.not_covered.append(
                 Gap(what=gap.what, reason="it updates packages, but belongs to none")
@@ -481,7 +501,7 @@ class Extent:
             self.made.unreached.append(gap)
 
     def _moves_names(self, files: Sequence[ChangedText]) -> bool:
-        """Return whether names of the package set may come or go."""
+        """Return whether the change may add or remove names of the package set."""
         tables = {mapping.ALL_PACKAGES, mapping.ALIASES}
         return any(
             not file.equal
@@ -507,14 +527,20 @@ class Extent:
                 self.record.differences.append(each)
 
     def _is_unnamed(self, file: ChangedText) -> bool:
-        """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
+        """Return whether nobody names a file beside a package of pkgs/by-name.
+
+        It is then part of a source, or unused.
+        """
         is_beside = by_name(file.path) is not None and not is_package(file.path)
         return is_beside and not any(
             each.is_named(file.path) for each in self.record.maps
         )
 
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
-        """Return the place of a difference: the worst first, and what the change is made in before what reads it."""
+        """Return the rank of a difference.
+
+        The worst comes first, and attributes from the change come before their users.
+        """
         system = (
             self.systems.index(difference.system)
             if difference.system in self.systems
@@ -532,7 +558,7 @@ class Extent:
 
 
 def _functions(file: ChangedText) -> set[AttrPath]:
-    """Return the functions of a file of the library."""
+    """Return the functions in a file of the library."""
     if not file.path.startswith("lib/"):
         return set()
     stem = PurePosixPath(file.path).stem

@@ -1,4 +1,7 @@
-"""Fixed outputs with an old hash and new content, or made by a derivation that a text still names."""
+"""Find downloads with an old hash but new content.
+
+Find downloads of other derivations that a text still names, too.
+"""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -57,9 +60,9 @@ _TELLING = (
 def fetches(
     before: list[Any], after: list[Any], *, same: bool = False
 ) -> Iterator[Weighed]:
-    """Compare fixed outputs that keep a hash, not their derivation.
+    """Compare downloads that keep their hash but not their derivation.
 
-    A package that is `same` only shows new ones.
+    If the package is the `same`, only show new ones.
     """
     before, after = (
         [each for each in side if isinstance(each["drv"], str)]
@@ -73,7 +76,7 @@ def fetches(
 
 
 class _Fetches:
-    """The fixed outputs of the old package, by what a new one may have in common."""
+    """The downloads of the old package, by what a new one may share with them."""
 
     def __init__(self, fetches: Sequence[dict[str, Any]]) -> None:
         self.derivations = {fetch["drv"] for fetch in fetches}
@@ -84,7 +87,7 @@ class _Fetches:
         self._by_hash = {_hash(fetch): fetch for fetch in fetches}
 
     def counterpart(self, new: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the old fetch whose output or hash a new one keeps."""
+        """Return the old download whose output or hash a new one keeps."""
         old = self._by_name.get(new["name"])
         if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
             old = self._by_output.get(new["out"]) or self._by_hash.get(_hash(new))
@@ -134,7 +137,7 @@ def _fetch_differs(
 def _serious(
     one: dict[str, Any], other: dict[str, Any], *, is_renamed: bool
 ) -> list[str]:
-    """Return the names of what may change what two fetches result in."""
+    """Return the attributes that may change the result of a download."""
     names = {
         name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
     }
@@ -152,7 +155,7 @@ def _serious(
 
 
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
-    """Return the names of fixed outputs that different derivations make, and of their dependents."""
+    """Return the names of downloads with other derivations, and of their dependents."""
     olds = {each["name"]: each["drv"] for each in before}
     names = {
         each["name"]
@@ -165,7 +168,7 @@ def refetched(before: list[Any], after: list[Any]) -> set[str]:
 def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
     """Compare the store paths in a package's texts.
 
-    A difference is the same output of a different derivation, which no attribute holds.
+    A difference is the same output of another derivation, which no attribute shows.
     """
     olds = {text["name"]: text for text in before}
     for new in after:
@@ -188,7 +191,7 @@ def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
 
 
 def _ranked(names: Collection[str]) -> list[str]:
-    """Return names, those that tell most first."""
+    """Return names, the most informative first."""
     return [
         *(name for name in _TELLING if name in names),
         *(name for name in names if name not in _TELLING),
@@ -200,12 +203,15 @@ def _hash(fetch: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
 
 
 def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Return whether two fetches have one output, or one hash under two names."""
+    """Return whether two downloads share an output, or a hash under two names."""
     return bool(old["out"] == new["out"] or (_hash(old) and _hash(old) == _hash(new)))
 
 
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
-    """Return what is fetched, without how the hash is written, and store paths by their names."""
+    """Return the description of a download, without the form of its hash.
+
+    Names stand for store paths.
+    """
 
     def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
         text = (

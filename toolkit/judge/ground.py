@@ -1,4 +1,6 @@
-"""Directories of the cache with hard links to the files of a base, in which only the changed files are replaced.
+"""Trees in the cache that share all but the changed files with a base.
+
+The unchanged files are hard links to those of the base.
 
 The judge has one that holds a tree before and after the change, in turn: both are
 evaluated under equal paths, because some packages contain the path of their own tree.
@@ -31,11 +33,14 @@ _TREE = "tree"
 _BASE = "base"
 _REPLACED = "replaced.json"
 _MOST = 4
-"""So many grounds has a base: each is a tree of directories, 100 MB, with the files of the first."""
+"""How many grounds a base has.
+
+Each is a tree of directories (100 MB) that shares files with the first.
+"""
 
 
 class Ground:
-    """A tree whose files can be replaced for a time."""
+    """A tree in which files can be replaced for a time."""
 
     def __init__(self, base: Path, directory: Path) -> None:
         self._base = base
@@ -46,10 +51,7 @@ class Ground:
     def holding(
         self, contents: Mapping[PurePosixPath, TreeFile | None]
     ) -> Generator[Path]:
-        """Replace files as `replace` does within the block.
-
-        Afterwards restore the base.
-        """
+        """Replace files as `replace` does during the block, then restore the base."""
         try:
             self.replace(contents)
             yield self.root
@@ -59,10 +61,9 @@ class Ground:
     def replace(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> None:
         """Replace files, or delete those that are None.
 
-        Restore those of an earlier call. It may be so already.
-
-        Raise ToolkitError for a link that leads out of the tree, a file below a link,
-        one in place of a full directory.
+        Restore the files of an earlier call; do nothing if they are the same. Raise
+        ToolkitError for a link that points outside the tree, a file below a link, or
+        one in place of a directory with files.
         """
         paths = [str(path) for path in contents]
         if self._paths() != paths or any(
@@ -98,7 +99,10 @@ class Ground:
         reading.write_file(WritableRoot(self.root), path, file)
 
     def _remove(self, path: str) -> None:
-        """Remove a file, and the directories that are empty then; what is below a link is not the tree's."""
+        """Remove a file, and the directories that become empty.
+
+        Nothing below a link belongs to the tree.
+        """
         with suppress(OSError):
             WritableRoot(self.root).prune(path)
 
@@ -110,7 +114,7 @@ class Ground:
         )
 
     def restore(self) -> None:
-        """Restore the base, also after a process that was killed."""
+        """Restore the base, even after a process was killed."""
         paths = self._paths()
         for path in paths:
             self._remove(path)
@@ -128,7 +132,7 @@ class Ground:
 def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
     """Yield a ground of a tree for exclusive use.
 
-    Create one if needed, or wait for a free one.
+    Create one if needed, or wait until one is free.
     """
     wait = partial(progress.step, "waiting until another check of this nixpkgs ends")
     keys = {
@@ -146,8 +150,8 @@ def changed(
 ) -> NixpkgsTree:
     """Return the tree with these files added or replaced; None deletes a file.
 
-    The last few of a base stay as they are, so that a report's commands can be
-    repeated. Raise as `Ground.replace`.
+    The last few trees of a base are kept, so that the commands of a report can be
+    repeated. Raise as `Ground.replace` does.
     """
     digests = [
         hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Run the tests of nixpkgs' library on both sides, as far as they are an evaluation."""
+"""Run the tests of nixpkgs' library on both sides, if they only need an evaluation."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def _compare(record: Record, test: str) -> None:
 
 
 def _failures(answer: Answer, test: str) -> set[str] | None:
-    """Return the names of the tests that fail, None if they do not evaluate."""
+    """Return the names of failing tests; None if the tests do not evaluate."""
     failing = answer.parts.get(_PART, {}).get(test)
     if failing is None:
         return None

@@ -1,4 +1,7 @@
-"""Search the files of a nixpkgs: for the paths in the tree that they name, and for words. The answers are cached."""
+"""Search the files of a nixpkgs for paths of the tree, and for words.
+
+The answers are cached.
+"""
 
 import hashlib
 import os
@@ -28,7 +31,10 @@ def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
 
 
 def naming(tree: NixpkgsTree, words: str) -> list[str]:
-    """Return the files of a tree that contain a match of an extended regular expression as a word."""
+    """Return the files of a tree that contain a pattern as a word.
+
+    The pattern is an extended regular expression.
+    """
     search, name = (
         ("-l", "-w", "-E", "-e", words),
         hashlib.sha256(words.encode()).hexdigest(),
@@ -47,7 +53,7 @@ def _cached(tree: NixpkgsTree, name: str, find: Callable[[], V], form: type[V]) 
 
 
 def find(file: str, text: str) -> Iterator[tuple[str, int]]:
-    """Yield the paths in the tree that a file's literals name, each with its offset."""
+    """Yield the paths of the tree that a file mentions, each with its offset."""
     for match in _PATH.finditer(text):
         yield _resolved(file, match[0]), match.start()
 

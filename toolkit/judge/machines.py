@@ -1,4 +1,4 @@
-"""Compare the machines that changed NixOS modules make."""
+"""Compare the machines that changed NixOS modules configure."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -33,19 +33,19 @@ from toolkit.judge.module_answers import (
 
 
 class MachineComparison:
-    """Machines that turn changed modules on, and the one that turns nothing on."""
+    """Machines that enable changed modules, and the one that enables nothing."""
 
     def __init__(self, answers: ModuleAnswers) -> None:
         self._answers = answers
         self._usual: tuple[Reason, ...] = ()
-        """How the machine differs that turns nothing on."""
+        """How the machine that enables nothing differs."""
 
     def compare_off(
         self, pair: tuple[Answer, Answer], before: Options, after: Options
     ) -> None:
-        """Compare the machine that turns nothing on.
+        """Compare the machine that enables nothing.
 
-        It should not differ if all that is changed is off.
+        It should not differ if all changed options are off.
         """
         is_off = all(
             source.imports or self._common(source, before, after)
@@ -94,7 +94,7 @@ class MachineComparison:
         return asked
 
     def _compare_new(self, source: ModuleSource, new: Sequence[AttrPath]) -> None:
-        """Note what a module does that the second side alone can turn on."""
+        """Note what a module does if only the second side can enable it."""
         if not new:
             what = f"{source.file} has no option 'enable' that is off by default"
             gap = Gap(what=what, reason="compared with its default settings")
@@ -118,7 +118,7 @@ class MachineComparison:
             )
 
     def require_read(self, source: ModuleSource, asked: Question) -> None:
-        """Say that a file is unknown if no machine reads it, not even by an import."""
+        """Record that a file's effect is unknown if no machine reads it."""
         record = self._answers.record
         path = PurePosixPath(source.file)
         questions = [asked, question("off", on=[])]
@@ -152,7 +152,7 @@ class MachineComparison:
     def _machines(
         self, pair: tuple[Answer, Answer], setting: str
     ) -> tuple[NixosMachine, NixosMachine] | None:
-        """Return both machines if both evaluate, else say which does not."""
+        """Return both machines if both evaluate; else record which one does not."""
         before, after = (machine_in(answer) for answer in pair)
         self._answers.record.asked.add(self._answers.name)
         if before is not None and after is not None:
@@ -218,5 +218,5 @@ class MachineComparison:
             self._answers.add(self._answers.name, changed(Kind.EVALUATION, cause))
         elif old:
             what = f"{self._answers.name} with {setting}"
-            reason = f"its parts alone were compared: {' '.join(min(old).split())}"
+            reason = f"only its parts were compared: {' '.join(min(old).split())}"
             self._answers.record.not_covered.append(Gap(what=what, reason=reason))

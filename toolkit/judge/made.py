@@ -1,4 +1,7 @@
-"""The attributes that a change's files make: by name, in a set, by a function, in other versions of a set."""
+"""The attributes that a change's files make.
+
+They are made by name, in a set, by a function, or in other versions of a set.
+"""
 
 import re
 from collections import defaultdict
@@ -28,7 +31,7 @@ from toolkit.text import counted, few
 _DARWIN, _OTHER_DARWIN = "aarch64-darwin", "x86_64-darwin"
 MOST = 1200
 MOST_DEEP = 400
-"""The limit of attributes that are evaluated on more than one system."""
+"""The most attributes that are evaluated on several systems."""
 
 OF_SETS = frozenset(
     {
@@ -45,13 +48,13 @@ OF_SETS = frozenset(
         "packages",
     }
 )
-"""Functions that all package sets have."""
+"""The functions that all package sets have."""
 
 _SHARE = 0.6
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 _MOST_ELSEWHERE = 12
 _MOST_VALUES = 48
-"""The names that are compared in a larger set."""
+"""The most names to compare in a large set."""
 
 # Sets of packages that nixpkgs has for other platforms, by what asks for these.
 _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
@@ -73,10 +76,10 @@ _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
 
 
 class Made:
-    """Evaluate the attributes that files make.
+    """Compares the attributes that files make.
 
     `unreached` are further possible attributes, which only a comparison of the whole
-    set would find; `members` come from a changed set, `users` from files that call a
+    set would find. `members` come from a changed set, `users` from files that call a
     function of a changed file.
     """
 
@@ -90,7 +93,10 @@ class Made:
         self.users: set[AttrPath] = set()
 
     def widen(self, files: Sequence[ChangedText]) -> None:
-        """Ask about what else the files make: in a set, by a function, in other versions of a set, elsewhere."""
+        """Compare what else the files make.
+
+        They may act in a set, by a function, in other versions of a set, or elsewhere.
+        """
         self._ask_members(files)
         for file in files:
             reached = self._record.reached[file.path]
@@ -103,7 +109,7 @@ class Made:
         )
 
     def ask(self, reached: set[AttrPath], *, most_deep: int = MOST_DEEP) -> None:
-        """Evaluate the attributes that the files reach, first natively, then the ones found on the other systems."""
+        """Compare the attributes of the files on this system, then on the others."""
         there = self._record.compare({self._native: self.few_enough(reached)})[
             self._native
         ]
@@ -138,14 +144,20 @@ class Made:
             self._record.compare({_OTHER_DARWIN: packages})
 
     def _has_darwin(self) -> bool:
-        """Return whether anything can be made for _DARWIN, which no nixpkgs of before 2021 knows."""
+        """Return whether something can be built for _DARWIN.
+
+        A nixpkgs before 2021 does not know it.
+        """
         question = Question(path=("stdenv",), parts=("derivation",))
         sides = replace(self._sides, after=self._sides.before)
         ((before, _),) = sides.answers({_DARWIN: [question]})[_DARWIN]
         return before.kind not in {ENDS, THROWS} and not before.ends
 
     def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:
-        """Ask about packages of a file on the other platforms that it asks for, natively; the rest is unknown."""
+        """Compare packages of a file on other platforms that its lines mention.
+
+        Other platforms remain unknown.
+        """
         packages = self._record.packages(self.there(file, reached))
         known: set[str] = set()
         for word in file.platforms:
@@ -170,7 +182,7 @@ class Made:
             self._record.unknown.append(Gap(what=file.path, reason=reason))
 
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
-        """Return the attributes to evaluate, only the first ones if there are too many."""
+        """Return the attributes to compare; if too many, only the first ones."""
         found = mapping.shortest(paths)
         if (rest := len(found) - MOST) > 0:
             self.unreached.append(
@@ -182,7 +194,7 @@ class Made:
         return found[:MOST]
 
     def _ask_members(self, files: Sequence[ChangedText]) -> None:
-        """Ask about what is in a set, if it is not known which part of it a file makes."""
+        """Compare the members of a set if the file may make any part of it."""
         record, places = self._record, self._record.maps[1]
         families = places.families()
         makers: defaultdict[AttrPath, list[ChangedText]] = defaultdict(list)
@@ -206,7 +218,7 @@ class Made:
             self.ask(self.members, most_deep=_MOST_MARKED)
 
     def _unknown_sets(self, file: ChangedText) -> set[AttrPath]:
-        """Return the sets that a file may make any part of."""
+        """Return the sets of which a file may make any part."""
         kinds = self._record.kinds
         there = self._record.reached[file.path] & kinds.keys()
         called = (
@@ -231,10 +243,10 @@ class Made:
         }
 
     def _ask_users(self, file: ChangedText, reached: set[AttrPath]) -> None:
-        """Ask about what a file makes with functions of its set that it reaches, and add it to what is reached.
+        """Compare the attributes that a file makes with functions of its set; add them.
 
-        A function shows nothing without a call; what is made with another function of
-        them counts as well.
+        A function shows nothing until it is called. Attributes that another such
+        function makes count, too.
         """
         places = self._record.maps[1]
         text = places.text(file.path)
@@ -263,9 +275,10 @@ class Made:
     def _ask_sets(
         self, file: ChangedText, reached: Collection[AttrPath]
     ) -> set[AttrPath]:
-        """Ask about what package sets have by the name of a file that nothing needs of what was found, and return it.
+        """Compare the members of package sets with the name of an unneeded file.
 
-        A whole directory may be read, and its packages put where no text names them.
+        Return them. nixpkgs may read a whole directory, and put its packages where no
+        text names them.
         """
         path = PurePosixPath(file.path)
         if (
@@ -295,7 +308,10 @@ class Made:
         return found & self._record.kinds.keys()
 
     def needs(self, file: ChangedText, packages: Sequence[AttrPath]) -> bool:
-        """Return whether one of some packages needs a file: test many natively, few on the other systems."""
+        """Return whether some packages need a file.
+
+        Test many of them on this system, and few on the others.
+        """
         most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
         if file.path.endswith(".nix"):
             most[self._native] = _MOST_MARKED
@@ -340,7 +356,7 @@ class Made:
     def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the existing attributes of a file.
 
-        A package's file names no function of its set.
+        The file of a package does not make functions of its set.
         """
         there = {path for path in reached if path in self._record.kinds}
         if not any(
@@ -353,7 +369,7 @@ class Made:
     def _is_own(self, file: ChangedText, path: AttrPath) -> bool:
         """Return whether a file can change an attribute.
 
-        A language's function only if the change names it.
+        It can change a language's function only if the change mentions it.
         """
         is_of_language = (
             dirname(file.path) in mapping.DIRECTORIES and file.names and not file.rest
@@ -368,7 +384,10 @@ class Made:
 
 
 def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bool:
-    """Return whether the values of a set show all of it: each is a package, is short, or was asked about by itself."""
+    """Return whether the values of a set show all of it.
+
+    Each value is a package, is short, or was compared separately.
+    """
     names, values = answer.parts.get("names", ()), answer.parts.get("values", {})
     return (
         not answer.ends
@@ -383,7 +402,7 @@ def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bo
 
 
 def _called(file: ChangedText) -> str:
-    """Return what a package in a file of its own is called."""
+    """Return the name of a package in a file of its own."""
     path = PurePosixPath(file.path)
     return (
         path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
@@ -393,7 +412,10 @@ def _called(file: ChangedText) -> str:
 def candidates(
     file: ChangedText, maps: Sequence[mapping.Map]
 ) -> tuple[set[AttrPath], bool]:
-    """Return the possible attributes of a file in one of the trees, and whether the list is complete."""
+    """Return the possible attributes of a file in one of the trees.
+
+    Return also whether the list is complete.
+    """
     there = [
         each
         for each, content in zip(maps, (file.before, file.after), strict=True)

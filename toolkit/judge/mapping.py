@@ -1,4 +1,4 @@
-"""Map the files of a nixpkgs to the attributes that they may make, and find those that may read or override others.
+"""Find the attributes that each file of a nixpkgs may make, and their users.
 
 The search is by text and includes too much rather than too little: it follows all
 references to a file up to a package set. Nix then decides whether such an attribute
@@ -30,7 +30,7 @@ PERSONS: Mapping[str, AttrPath] = {
     "maintainers/maintainer-list.nix": ("lib", "maintainers"),
     "maintainers/team-list.nix": ("lib", "teams"),
 }
-"""The lists of maintainers, and where they are."""
+"""The lists of maintainers, and their paths."""
 TESTS = "nixos/tests/"
 
 _TABLES = frozenset(
@@ -93,7 +93,7 @@ _VERSIONED = re.compile(
     re.MULTILINE,
 )
 MOST_SUFFIXES = 80
-"""The limit of attributes of a file whose references are followed."""
+"""The most attributes of a file whose references are followed."""
 
 _SETS = re.compile(
     r"^  ([\w-]+) = (?:[\w.]+ )?\(?(?:[\w.]*\.)?recurseIntoAttrs\b|^  "
@@ -111,7 +111,7 @@ class Map:
     """
 
     def __init__(self, tree: NixpkgsTree, contents: Mapping[str, bytes | None]) -> None:
-        """Look at the tree; the index is made if it is not there."""
+        """Read the tree; create its index if it is missing."""
         self._tree, self._root = tree, tree.root
         self._contents = contents
         self._index = literals.index(tree)
@@ -145,7 +145,10 @@ class Map:
     def reached(
         self, file: str, names: Iterable[AttrPath] = ()
     ) -> tuple[frozenset[AttrPath], bool]:
-        """Return the possible attributes of a file (`names` limits the search in it), and whether that is all."""
+        """Return the possible attributes of a file, and whether these are all.
+
+        `names` limits the search in the file.
+        """
         found: set[AttrPath] = set()
         is_all = _EVERYTHING.match(file) is not None
         if (family := DIRECTORIES.get(dirname(file))) is not None:
@@ -176,7 +179,7 @@ class Map:
         return frozenset(path for path in found | self.inherited(found) if path), is_all
 
     def _renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
-        """Return the aliases `name = other;` in a table of the package set, by `name`."""
+        """Return the aliases `name = other;` in a table of a package set, by name."""
         return {
             (name,): tuple(other.split("."))
             for name, other in _OTHER_NAME.findall(self.text(file))
@@ -184,16 +187,19 @@ class Map:
 
     @cached_property
     def new_names(self) -> Mapping[str, str]:
-        """The packages that aliases stand for, with or without a warning."""
+        """The packages to which aliases point, with or without a warning."""
         return dict(_NEW_NAME.findall(self.text(ALIASES)))
 
     @cached_property
     def dropped(self) -> frozenset[str]:
-        """The aliases that throw, which is how nixpkgs drops a package."""
+        """The aliases that throw, with which nixpkgs removes a package."""
         return frozenset(_DROPPED.findall(self.text(ALIASES)))
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
-        """Return the paths that the package set inherits by their last names: `inherit (set) name;`."""
+        """Return the paths that the package set inherits, by their last names.
+
+        The form is `inherit (set) name;`.
+        """
         return {path[-1:] for path in paths if path in self._inherits}
 
     @cached_property
@@ -208,7 +214,10 @@ class Map:
     def _upward(
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
     ) -> Iterator[tuple[str, frozenset[AttrPath]]]:
-        """Yield the files that name a file, with what may be below them; what package sets have goes to `found`."""
+        """Yield the files that name a file, with the attributes below them.
+
+        Put the attributes of package sets into `found`.
+        """
         for other, names, below in self._referrers(file):
             if other.startswith(_APART):
                 continue
@@ -237,7 +246,7 @@ class Map:
             )
 
     def is_table(self, file: str) -> bool:
-        """Return whether a top-level file makes package sets."""
+        """Return whether a top-level file defines package sets."""
         return file in _TABLES or self._families(file) is not None
 
     def tests(self, file: str) -> set[AttrPath]:
@@ -267,7 +276,7 @@ class Map:
         }
 
     def _families(self, file: str) -> list[AttrPath] | None:
-        """Return the package sets that a table of the top level is of, None for what is no such table."""
+        """Return the package sets that a top-level table defines, or None."""
         if not file.startswith(TOP):
             return None
         family = _FAMILIES.get(file.removeprefix(TOP))
@@ -288,7 +297,10 @@ class Map:
     def _referrers(
         self, file: str
     ) -> Iterator[tuple[str, Sequence[str], Sequence[AttrPath]]]:
-        """Yield the files that name a file or a directory around it, the paths they do it by, and its names below."""
+        """Yield the files that name a file or a directory around it.
+
+        Yield also the paths in them, and the names below the file.
+        """
         names = [file]
         if PurePosixPath(file).name == "default.nix":
             names.append(dirname(file))
@@ -324,13 +336,13 @@ class Map:
                 return
 
     def importers(self, file: str) -> set[str]:
-        """Return the files that name a file, or the directory that it is the default of."""
+        """Return the files that name a file, or the directory whose main file it is."""
         path = PurePosixPath(file)
         names = [file, *([dirname(file)] if path.name == "default.nix" else [])]
         return {other for name in names for other in self._who_name(name)} - {file}
 
     def is_named(self, file: str) -> bool:
-        """Return whether a text names a file of pkgs/by-name, or the file's package directory."""
+        """Return whether a text names a file of pkgs/by-name, or its directory."""
         parts = file.split("/")
         return any(
             self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1)
@@ -340,7 +352,7 @@ class Map:
         return {*self._index.get(path, ()), *self._added.get(path, ())}
 
     def _places(self, file: str, names: Sequence[str]) -> set[AttrPath]:
-        """Return the attributes of a file that name one of some paths."""
+        """Return the attributes of a file that mention some paths."""
         offsets = [
             offset for name in names for offset in self._offsets(file).get(name, ())
         ]
@@ -351,7 +363,7 @@ class Map:
         }
 
     def naming(self, names: Sequence[str]) -> list[str]:
-        """Return the files that contain one of these names as a word, those of the change last."""
+        """Return the files with one of these names as a word, changed files last."""
         wanted = frozenset(names)
         if not wanted:
             return []
@@ -367,12 +379,12 @@ class Map:
 
 
 def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:
-    """Return attribute paths in order, the shortest ones first."""
+    """Return attribute paths in order, the shortest first."""
     return sorted(paths, key=lambda path: (len(path), path))
 
 
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
-    """Return paths with what a function makes in place of the function."""
+    """Return paths with the results of a function in place of the function."""
     return {
         (*made, *path[1:])
         for path in paths

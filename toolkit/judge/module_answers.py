@@ -1,4 +1,4 @@
-"""The questions about changed NixOS modules, and what their answers say."""
+"""The questions about changed NixOS modules, and their answers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ Options = Mapping[str, OptionShape]
 
 
 class ModuleSource(Struct, frozen=True, kw_only=True):
-    """A changed file, and the modules that `declare` what is in it.
+    """A changed file, and the modules that `declare` its options.
 
-    A module that no NixOS has by itself is imported by name.
+    A module that NixOS does not include is imported by its name.
     """
 
     file: str
@@ -35,9 +35,9 @@ class ModuleSource(Struct, frozen=True, kw_only=True):
 
 
 class ModuleAnswers:
-    """The conversation about the modules of both sides, and the differences in it.
+    """The conversation about the modules of both sides, and the differences.
 
-    `name` is what the differences of a machine are about.
+    `name` is the subject of the differences of a machine.
     """
 
     def __init__(self, record: Record, sources: Sequence[ModuleSource]) -> None:
@@ -47,7 +47,7 @@ class ModuleAnswers:
         self.name = ""
 
     def ask(self, questions: Sequence[Question]) -> list[tuple[Answer, Answer]]:
-        """Return the answers of both sides, natively."""
+        """Return the answers of both sides on this system."""
         native = self.record.native
         return self.record.sides.answers({native: questions})[native]
 
@@ -58,7 +58,7 @@ class ModuleAnswers:
         record.differences.append(replace(difference, why=why))
 
     def leave(self, what: str, answer: Answer) -> None:
-        """Say that something is unknown, and why."""
+        """Record that something is unknown, and why."""
         reason = next(iter(answer.ends.values()), "it does not evaluate")
         limit = next(iter(answer.limits.values()), None)
         gap = Gap(
@@ -72,18 +72,18 @@ class ModuleAnswers:
 
 
 def question(name: str, **words: object) -> Question:
-    """Return a question about modules; each has a time limit of its own."""
+    """Return a question about modules; each has its own time limit."""
     text = json.dumps(words, sort_keys=True)
     return Question(path=(_NAME, name), parts=(PART,), modules=text)
 
 
 def fails(answer: Answer) -> bool:
-    """Return whether nothing is known of the modules."""
+    """Return whether nothing is known about the modules."""
     return PART not in answer.parts
 
 
 def machine_in(answer: Answer) -> NixosMachine | None:
-    """Return the machine of an answer, None if it does not evaluate."""
+    """Return the machine in an answer; None if it does not evaluate."""
     if fails(answer):
         return None
     return documents.convert(answer.parts[PART], NixosMachine, document="Nix's answer")

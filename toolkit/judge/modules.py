@@ -1,4 +1,4 @@
-"""Judge changed NixOS modules: which they are, the options they declare, their tests."""
+"""Judge changed NixOS modules: find them, and compare their options and tests."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ MODULES = "nixos/modules/"
 _LIST = f"{MODULES}module-list.nix"
 _EVALUATOR = "nixos/lib/eval-config.nix"
 _MOST_MACHINES = 8
-"""The changed modules that are turned on, each on a machine of its own."""
+"""The most changed modules to enable, each on a machine of its own."""
 
 _DEEPEST = 4
 _MOST_CANDIDATES = 24
@@ -40,7 +40,7 @@ def is_judged(record: Record, file: ChangedText) -> bool:
 
 
 def compare(record: Record, files: Sequence[ChangedText]) -> set[AttrPath]:
-    """Compare what changed modules declare and make; return the tests that read it."""
+    """Compare the options and machines of changed modules; return their tests."""
     paths = dict.fromkeys(path for file in files for path in _modules(record, file))
     sources = [_source(record, path) for path in paths]
     if not sources:
@@ -49,7 +49,10 @@ def compare(record: Record, files: Sequence[ChangedText]) -> set[AttrPath]:
 
 
 def _modules(record: Record, file: ChangedText) -> list[str]:
-    """Return the changed file, for the list of all modules those that come or go."""
+    """Return the modules of a changed file.
+
+    For the list of all modules, they are the ones that appear or disappear.
+    """
     if file.path != _LIST:
         return [file.path]
     texts = (each.text(_LIST) for each in record.maps)
@@ -58,7 +61,7 @@ def _modules(record: Record, file: ChangedText) -> list[str]:
 
 
 def _source(record: Record, path: str) -> ModuleSource:
-    """Find by text which modules a file is in, up to the list of all."""
+    """Find by text which modules contain a file, up to the list of all."""
     chain, is_listed = [path], False
     for _ in range(_DEEPEST):
         importers = (each.importers(file) for file in chain for each in record.maps)
@@ -83,7 +86,7 @@ class _ModuleComparison:
         self._machines = MachineComparison(self._answers)
 
     def compared(self) -> set[AttrPath]:
-        """Compare options and machines; return the tests that read them."""
+        """Compare options and machines; return the tests that read the modules."""
         every = sorted(
             {file for source in self._answers.sources for file in source.declaring}
         )
@@ -121,7 +124,7 @@ class _ModuleComparison:
         return self._tests([*before.values(), *after.values()])
 
     def _options(self, pair: tuple[Answer, Answer]) -> tuple[Options, Options]:
-        """Return the options of both sides, also those that another file has there."""
+        """Return the options of both sides, including those of other files there."""
         before, after = (option_shapes(answer) for answer in pair)
         if failed := [answer for answer in pair if answer.kind == ENDS]:
             self._answers.leave("the options", failed[0])
@@ -216,7 +219,7 @@ class _ModuleComparison:
 
 
 def _outermost(loc: AttrPath) -> str:
-    """Return the name of the option that an option is in, or of itself."""
+    """Return the name of the outermost option around an option, or its own."""
     names: list[str] = []
     for name in loc:
         if name == "*" or name.startswith("<"):
@@ -236,7 +239,7 @@ def _prefix(options: Iterable[OptionShape]) -> str:
 
 
 def _mentioned(option: OptionShape) -> list[list[str]]:
-    """Return the options that the description of another one names."""
+    """Return the options that another option's description mentions."""
     text = str(option.documentation.get("description"))
     return [name.split(".") for name in _NAMED.findall(text)]
 

@@ -76,9 +76,9 @@ def _method(
 
 
 def _moves_checks(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Return whether checks are now those of the installed package.
+    """Return whether the checks now test the installed package.
 
-    They run without doCheck too, as the change wants.
+    They then run without doCheck, too, as the change intends.
     """
     old: dict[str, str] = before.get("old") or {}
     new: dict[str, str] = after.get("old") or {}
@@ -87,9 +87,9 @@ def _moves_checks(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 class _Trial(Struct, frozen=True, kw_only=True):
-    """The outputs of an override that was tried, and those of the opposite value.
+    """The outputs of a tried override, and those of the opposite value.
 
-    `is_moved` if the change moves checks from what the override turns off.
+    `is_moved` is true if the change moves checks that the override would turn off.
     """
 
     method: str
@@ -101,7 +101,7 @@ class _Trial(Struct, frozen=True, kw_only=True):
     is_moved: bool = False
 
     def cause(self, fact: DifferenceFact) -> Cause:
-        """Return a cause that is about the trial."""
+        """Return a cause with this trial."""
         return Cause(
             fact=fact, place=DifferencePlace.METHOD, name=self.method, trial=self.trial
         )
@@ -128,9 +128,9 @@ def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
 
 
 def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
-    """Compare whether an override has an effect on a package that is built differently.
+    """Compare whether an override affects a package that is built differently.
 
-    A value that is the default, or has become it, has none.
+    A value that is, or becomes, the default has no effect.
     """
     before, after = trial.before, trial.after
     had, has = before != own.before["out"], after != own.after["out"]
@@ -147,10 +147,10 @@ def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
 def _flags(
     own: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare a package that is made with other switches.
+    """Compare a package with other switches.
 
-    If its output is the same, what it is fetched from. Two switches together say
-    nothing of which one differs alone.
+    If its output is the same, compare its downloads. Two switches together do not show
+    which one makes the difference.
     """
     shared = sorted(
         before.keys() & after.keys(), key=lambda flag: (_PAIR in flag, flag)
@@ -167,7 +167,7 @@ def _flags(
 def _flag(
     own: Own, flag: str, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare a package that is made with one switch, or with two."""
+    """Compare a package with one switch, or with two."""
     switch, _, value = flag.partition(" = ")
     opposite = {"true": f"{switch} = false", "false": f"{switch} = true"}.get(value, "")
     old, new = before[flag], after[flag]
@@ -196,7 +196,7 @@ def _seen(
     *,
     is_moved: bool,
 ) -> Iterator[Weighed]:
-    """Compare the attributes that an override gets to see; `is_moved` if checks are."""
+    """Compare the attributes that an override sees; `is_moved` as for a trial."""
     if before is None or after is None:
         return
     gone = sorted(before.keys() - after.keys() - HASHES)
@@ -237,7 +237,7 @@ def _lost(
 def _arrivals(
     name: str, before: dict[str, bool], after: dict[str, bool]
 ) -> Iterator[Weighed]:
-    """Compare which scripts an override adds to, or which arguments it replaces."""
+    """Compare which scripts an override extends, or which arguments it replaces."""
     differing = [
         part
         for part in sorted(before.keys() & after.keys())
@@ -259,7 +259,7 @@ def _arrivals(
 def follows(
     own: Own, before: dict[str, list[str]], after: dict[str, list[str]]
 ) -> Iterator[Weighed]:
-    """Compare the reach of an override of one attribute or argument.
+    """Compare what an override of one attribute or argument reaches.
 
     It may reach other attributes, tests, or the output.
     """

@@ -1,4 +1,7 @@
-"""Find the attributes that read or override others, by text: in pkgs, lib and nixos, by any path of names."""
+"""Find the attributes that read or override others, by text.
+
+The search covers pkgs, lib and nixos, and any path of names.
+"""
 
 import re
 from collections import defaultdict
@@ -31,9 +34,10 @@ _BEFORE = r"(?:inherit\s*\(\s*(?:[\w.-]+\.)?|get(?:Exe'?|Bin|Dev|Lib|Version|Nam
 
 
 class Readers(Struct, frozen=True, kw_only=True):
-    """Attributes that read or override others, attributes that only name them, and files of NixOS.
+    """The users of attributes, attributes that only name them, and files of NixOS.
 
-    `left` counts what was not looked for, by what it is.
+    Users read or override the attributes. `left` counts what was not searched for, by
+    its kind.
     """
 
     strong: tuple[AttrPath, ...]
@@ -49,13 +53,12 @@ def find(
     *,
     files: Collection[str] | None = None,
 ) -> Readers:
-    """Return the readers of the attributes `own`.
+    """Return the users of the attributes `own`.
 
-    `files` are the changed ones, which are known already.
-
-    An attribute that only names one counts if that one differs, has a new name in it,
-    or is one of the `functions`, which show nothing without a call. References to
-    different attributes come first. A long list is cut by default.
+    `files` are the changed ones, which are already known. An attribute that only names
+    one counts if that one differs, has a new name in it, or is one of the `functions`,
+    which show nothing until they are called. Uses of attributes that differ come first.
+    By default, a long list is cut.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
     serious, places = _differing(record.differences) | {*functions}, record.maps[1]
@@ -93,9 +96,9 @@ def find(
 
 
 class _Search(Struct, kw_only=True):
-    """The readers in the files that were read so far, of at most so many attributes.
+    """The users in the files that were read so far, up to a number of attributes.
 
-    `first` are those that read a `serious` name, one that differs.
+    `first` are those that use a `serious` name, one that differs.
     """
 
     places: mapping.Map
@@ -108,7 +111,7 @@ class _Search(Struct, kw_only=True):
     unread: int = 0
 
     def read(self, file: str, named: Mapping[str, Sequence[int]]) -> None:
-        """Add the attributes of a file that read names, which stand at some offsets."""
+        """Add the attributes of a file that use names at some offsets."""
         is_table, is_module = file in _TABLES, file.startswith("nixos/")
         text = self.places.text(file)
         if not (is_table or _reads(text, named)):
@@ -131,7 +134,7 @@ class _Search(Struct, kw_only=True):
             self._add(file, found, differ, is_reading=is_reading)
 
     def ranked(self, paths: set[AttrPath]) -> tuple[AttrPath, ...]:
-        """Return attributes that are not too deep, the first ones first."""
+        """Return attributes that are not nested too deeply, the first ones first."""
         kept = [path for path in paths if len(path) <= _DEEPEST]
         kept.sort(key=lambda path: (path not in self.first, len(path), path))
         return tuple(kept)
@@ -144,7 +147,7 @@ class _Search(Struct, kw_only=True):
         *,
         is_reading: bool,
     ) -> None:
-        """Add the attributes of a file by what it names, and by what of that differs."""
+        """Add the attributes of a file, by the names that it uses and that differ."""
         if file in _TABLES:
             self.strong |= _named(self.places, file, found)
             self.first |= _named(self.places, file, differ)
@@ -156,7 +159,7 @@ class _Search(Struct, kw_only=True):
 
 
 def _differing(differences: Iterable[Difference]) -> set[str]:
-    """Return the names of attributes that differ, or of which one may look for a new name in other ways."""
+    """Return the names that differ, or that may have a new name elsewhere."""
     return {
         each.attribute.rpartition(".")[2]
         for each in differences
@@ -167,7 +170,7 @@ def _differing(differences: Iterable[Difference]) -> set[str]:
 
 @lru_cache(maxsize=1024)
 def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
-    """Return the offsets of names in a text, as words, but not where they are defined."""
+    """Return the offsets of names in a text, as words, except in definitions."""
     words = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     found: defaultdict[str, list[int]] = defaultdict(list)
     for match in re.finditer(rf"(?<![\w'-])(?:{words})(?![\w'-]|\s*=(?!=))", text):
@@ -178,7 +181,10 @@ def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
 def _made_from(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> frozenset[AttrPath]:
-    """Return what a file may be in, one package for one of pkgs/by-name, and what is made in it where it has names."""
+    """Return the attributes that a file may make, and those that its names are in.
+
+    For a file of pkgs/by-name, it is one package.
+    """
     name = by_name(file)
     if name is not None and file.endswith("/package.nix"):
         return frozenset({(name,)})
@@ -188,14 +194,14 @@ def _made_from(
 def _named(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> set[AttrPath]:
-    """Return the attributes of a file in which some places stand."""
+    """Return the attributes of a file that contain some offsets."""
     text = places.text(file)
     places_of_all = chain.from_iterable(found.values())
     return {path for at in places_of_all for path in tokens.attributes(text, at)}
 
 
 def _reads(text: str, named: Mapping[str, Iterable[int]]) -> bool:
-    """Return whether a text reads or overrides what it names, at one of the places of each name."""
+    """Return whether a text reads or overrides one of the names in it."""
     for name, offsets in named.items():
         word = re.escape(name)
         pattern = re.compile(rf"{_BEFORE}{word}(?![\w'-])|(?<![\w'-]){word}{_AFTER}")

@@ -1,4 +1,4 @@
-"""Choose the packages of a judgement to build first: those that the most files name."""
+"""Choose the packages of a judgement to build first: those that most files name."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ from toolkit.judge.mapping import Map
 from toolkit.judge.record import Record
 
 MOST = 10
-"""The packages to build first."""
+"""The number of packages to build first."""
 
 _LABELS = {
     "0": (0, 0),
@@ -39,21 +39,21 @@ _LABELS = {
 """The labels of upstream's ci/eval/compare/utils.nix, with the packages of each."""
 
 _MOST_NAMED = 400
-"""The names that are counted in the files of the tree."""
+"""The most names that are counted in the files of the tree."""
 
 
 SETS = {
     "cross": ("x86_64-linux", "pkgsCross.aarch64-multiplatform."),
     "static": ("x86_64-linux", "pkgsStatic."),
 }
-"""The systems that are sets of another: that system, and where they are in it."""
+"""The systems that are parts of others: the other system, and the path in it."""
 
 
 class PackageBuild(Struct, frozen=True, kw_only=True):
     """The result of a build, on the system of the plan.
 
-    `failure` is the reason with the log's last line, "" for a success. It is
-    `no_regression` if the package cannot be built without the change either.
+    `failure` is the reason with the log's last line, or "" for success. `no_regression`
+    is true if the package cannot be built without the change either.
     """
 
     attribute: str
@@ -62,21 +62,24 @@ class PackageBuild(Struct, frozen=True, kw_only=True):
 
 
 class NextSteps(Struct, frozen=True, kw_only=True):
-    """The builds of packages, and which of them a cache has: None if none was asked."""
+    """The builds of packages, and which of them a cache has.
+
+    The latter is None if no cache was asked.
+    """
 
     builds: tuple[PackageBuild, ...] = ()
     cached: tuple[str, ...] | None = None
 
     @property
     def failed(self) -> tuple[PackageBuild, ...]:
-        """The packages that can be built without the change only."""
+        """The packages that can be built only without the change."""
         return tuple(
             built for built in self.builds if built.failure and not built.no_regression
         )
 
 
 def planned(judgement: Judgement, record: Record) -> Judgement:
-    """Return a judgement with what to build, on the native system if anything is."""
+    """Return a judgement with the packages to build, on this system if possible."""
     built = _built(judgement)
     if not built:
         return judgement
@@ -110,9 +113,9 @@ def planned(judgement: Judgement, record: Record) -> Judgement:
 
 
 def labels(plan: BuildPlan | None, systems: Collection[str]) -> tuple[str, ...]:
-    """Return upstream's labels for the packages that are built anew, as its CI has them.
+    """Return upstream's labels for the packages to build, as its CI has them.
 
-    They count what was compared: without the whole set there may be more.
+    They count only compared packages: without the whole set, there may be more.
     """
     built = plan.built if plan is not None else dict[str, tuple[str, ...]]()
     names: list[str] = []
@@ -129,7 +132,7 @@ def labels(plan: BuildPlan | None, systems: Collection[str]) -> tuple[str, ...]:
 
 
 def _built(judgement: Judgement) -> Mapping[str, list[str]]:
-    """Return the packages that are built anew, by system, new ones included."""
+    """Return the packages to build by system, including new ones."""
     names: dict[str, dict[str, None]] = {system: {} for system in judgement.systems}
     for difference in judgement.weighing(Weight.CHANGE):
         if is_built(difference):

@@ -1,4 +1,4 @@
-"""The questions about a change and their results: differences, and everything not compared."""
+"""The questions about a change and their results: differences and gaps."""
 
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -48,12 +48,12 @@ SAMPLE = (
     "figlet",
     "python3Packages.requests",
 )
-"""The questions about a change that reaches everything."""
+"""The questions about a change that affects everything."""
 
 _TRIED = "follows.override."
 _VALUE = "passthru."
 _FETCHED = ("hello", "src")
-"""It is fetched by `fetchurl`."""
+"""The word `fetchurl`, by which a file shows that it downloads."""
 
 _ORDER = re.compile("infinite recursion|stack overflow|call-depth")
 _VERSION = re.compile(r"-\d[^-]*\Z")
@@ -61,7 +61,7 @@ _MOST_REASONS = 6
 
 
 class Findings(Struct, kw_only=True):
-    """Differences, and what is unknown or was not compared, so far."""
+    """The differences so far, and what is unknown or was not compared."""
 
     differences: list[Difference] = field(default_factory=list[Difference])
     unknown: list[Gap] = field(default_factory=list[Gap])
@@ -69,11 +69,11 @@ class Findings(Struct, kw_only=True):
 
 
 class Record:
-    """Compare attributes of the two sides, and store the results.
+    """Compares attributes of the two sides, and stores the results.
 
     `kinds` has the attributes' kinds on the `native` one of the `systems`. `reached`
-    are the possible attributes of each file, `aliases` names of other packages in the
-    set, `idle` attributes that only read compared ones.
+    are the possible attributes of each file, `aliases` are names of other packages in
+    the set, and `idle` are attributes that only read compared ones.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Record:
 
     @contextmanager
     def apart(self) -> Generator[Findings]:
-        """Yield the findings of the block, which are added to all others at its end."""
+        """Yield the findings of the block; add them to the others at its end."""
         before, self._findings = self._findings, Findings()
         try:
             yield self._findings
@@ -166,11 +166,11 @@ class Record:
         }
 
     def packages(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
-        """Return those of some attributes that are packages, the shortest paths first."""
+        """Return the attributes that are packages, the shortest paths first."""
         return shortest(path for path in paths if self.kinds[path] == PACKAGE)
 
     def is_same(self, path: AttrPath) -> bool:
-        """Return whether a package has the same derivation on both sides, natively."""
+        """Return whether a package has the same derivation on both sides."""
         ((_, (before, after)),) = self.answers(
             [Question(path=path, parts=("derivation",))]
         )
@@ -179,7 +179,10 @@ class Record:
     def question(
         self, system: str, path: AttrPath, parts: tuple[str, ...] = ()
     ) -> Question:
-        """Return the question about parts of an attribute on a system, by default about all that are asked there."""
+        """Return the question about parts of an attribute on a system.
+
+        By default, it is about all parts that matter there.
+        """
         if parts or system != self.native:
             return Question(path=path, parts=parts or ELSEWHERE)
         return Question(path=path, given=self._given)
@@ -187,7 +190,7 @@ class Record:
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
-        """Compare the parts of attributes, all by default, on each system.
+        """Compare the parts of attributes on each system, by default all parts.
 
         Return the attributes that a side has.
         """
@@ -247,7 +250,7 @@ class Record:
         return self._doubtful <= _MOST_REASONS
 
     def weigh_unnamed(self, readers: Collection[str]) -> None:
-        """Turn a difference of unnamed fixed outputs into a change, unless something else explains it.
+        """Turn an unexplained difference of unnamed downloads into a change.
 
         It may be a named fixed output, an input of one, or the program that fetches.
         `readers` explain nothing.
@@ -293,7 +296,7 @@ class Record:
         return PACKAGE in {self.kinds.get(path[:end]) for end in range(1, len(path))}
 
     def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
-        """Say which parts of an attribute were not compared, and whether they are unknown."""
+        """Return which parts of an attribute were not compared or are unknown."""
         name = ".".join(path)
         gap = partial(Gap, what=f"{name} on {system}", attribute=name, system=system)
         limits = {**before.limits, **after.limits}
@@ -372,18 +375,18 @@ class Record:
                 yield difference
 
     def _is_dropped(self, path: AttrPath) -> bool:
-        """Return whether a package is an alias with a message now."""
+        """Return whether a package is now an alias with a message."""
         before, after = self.maps
         return len(path) == 1 and path[0] in after.dropped - before.dropped
 
     def _message(self, system: str, path: AttrPath) -> str:
-        """Return the message of a dropped package, which is that of all systems."""
+        """Return the message of a removed package, which is the same on all systems."""
         if path not in self._messages:
             self._messages[path] = self._reason(system, path)
         return self._messages[path]
 
     def _reason(self, system: str, path: AttrPath) -> str:
-        """Return why an attribute does not evaluate, for the first few in Nix's words."""
+        """Return why an attribute does not evaluate; the first few in Nix's words."""
         if self._reasons >= _MOST_REASONS:
             return THROWN
         self._reasons += 1

@@ -24,17 +24,17 @@ from toolkit.judge.subject import THREW
 from toolkit.text import few
 
 MOST = 12
-"""The packages of a file that are compared in other configurations."""
+"""The most packages of a file to compare in other configurations."""
 
 _PARTS = ("derivation", "meta", "passthru")
 _SYSTEMS = {"aarch64-darwin": "isDarwin", "static": "isStatic", "cross": "canExecute"}
-"""Systems besides the native one, and the word in the changed lines that asks for each."""
+"""Systems besides this one, each with the word in changed lines that asks for it."""
 
 
 def compare(record: Record, file: ChangedText, packages: Sequence[AttrPath]) -> None:
-    """Compare packages of a file with each value of each setting that its changed lines read.
+    """Compare packages of a file with each value of each setting in its changed lines.
 
-    A setting that takes none of the values is unknown.
+    A setting that accepts none of the values is unknown.
     """
     unknown: set[str] = set()
     values: tuple[bool | str, ...] = (True, False, *file.ambient.texts)
@@ -56,7 +56,7 @@ def _compare(
     packages: Sequence[AttrPath],
     setting: tuple[str, bool | str],
 ) -> bool:
-    """Compare packages with one value of a setting; return whether any could be compared."""
+    """Compare packages with one value of a setting; return whether that was possible."""
     name, value = setting
     shown = f"config.{name} = {json.dumps(value)}"
     settings = json.dumps(_nested(name.split("."), value))
@@ -92,7 +92,7 @@ def _compare(
 def _with_setting(difference: Difference, setting: str) -> Difference:
     """Return a difference as one in a configuration.
 
-    A value of the wrong type fails as well, so that a failure is no regression.
+    A value of a wrong type also fails, so a failure is not a regression.
     """
     is_failure = difference.kind is Kind.EVALUATION
     return replace(
@@ -123,7 +123,7 @@ def _output(answer: Answer) -> str | None:
 
 
 def _is_equal(pair: tuple[Answer, Answer]) -> bool:
-    """Return whether a package is the same by default."""
+    """Return whether a package is the same with the default settings."""
     before, after = pair
     return before.parts.get("derivation") == after.parts.get("derivation")
 
@@ -131,7 +131,7 @@ def _is_equal(pair: tuple[Answer, Answer]) -> bool:
 def _effects(
     one: tuple[Answer, Answer], other: tuple[Answer, Answer]
 ) -> list[Weighed] | list[Difference]:
-    """Compare whether a setting has an effect on a package that is built differently."""
+    """Compare whether a setting affects a package that is built differently."""
     usual, varied = ([_output(answer) for answer in pair] for pair in (one, other))
     if PACKAGE not in {answer.kind for answer in other} or None in (*usual, *varied):
         return []

@@ -35,7 +35,7 @@ def meta(
     *,
     refusals: Collection[str] = (),
 ) -> Iterator[Weighed]:
-    """Compare the values of meta, but for what `refusals` and the version explain."""
+    """Compare the values of meta, except what `refusals` and the version explain."""
     explained = {*refusals, *(("available", "problems") if refusals else ())}
     if before.get("maintainers") != after.get("maintainers"):
         explained.add("nonTeamMaintainers")
@@ -66,7 +66,7 @@ def _of_meta(
 
 
 def _is_worse(name: str, old: Any, new: Any, own: Own) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a value of meta has lost what it was for."""
+    """Return whether a value of meta has lost what users need."""
     if name == "available":
         return bool(old) and not new
     version = own.after.get("version")
@@ -81,7 +81,7 @@ def position(
     before: Any,  # noqa: ANN401 - JSON
     after: Any,  # noqa: ANN401 - JSON
 ) -> Iterator[Weighed]:
-    """Compare the file that meta.position names."""
+    """Compare the files that meta.position names."""
     if before == after or not isinstance(before, str):
         return
     if not isinstance(after, str):
@@ -106,7 +106,7 @@ def passthru(
     *,
     refetched: Collection[str] = (),
 ) -> Iterator[Weighed]:
-    """Compare the values of passthru; `refetched` ones are among the fetches."""
+    """Compare the values of passthru; downloads cover the `refetched` ones."""
     for name, old, new in leaves("", before, after):
         if is_package(old) and is_package(new):
             if old["out"] != new["out"] or name not in refetched:
@@ -118,7 +118,7 @@ def passthru(
 
 
 def _come_or_gone(name: str, old: Any, new: Any) -> Weighed:  # noqa: ANN401 - JSON
-    """Return that a value of passthru is on one side only, or throws on one."""
+    """Return the difference if a value of passthru is, or throws, on one side only."""
 
     def cause(fact: DifferenceFact) -> Cause:
         return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
@@ -166,7 +166,7 @@ def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # no
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value without the hashes of store paths, a long one by its own hash."""
+    """Return a value without the hashes in store paths; a long one by its own hash."""
     is_long = is_set(value) and "#" in value
     return value["bare"] if is_long else without_hashes(value)
 
@@ -174,7 +174,7 @@ def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
 def _packages(
     own: Own, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
 ) -> Iterator[Weighed]:
-    """Compare two packages that a package holds, but for what its own rebuild brings."""
+    """Compare two packages inside a package, except what its own rebuild explains."""
 
     def cause(fact: DifferenceFact) -> Cause:
         return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
@@ -195,8 +195,8 @@ def _packages(
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
     """Return whether a value differs as the package's version or derivation does.
 
-    For a long one, which is shown by its hash, that has to show in what it is without
-    the hashes of store paths.
+    A long value is shown by its hash; its form without the hashes of store paths then
+    has to show this.
     """
     if is_set(old) and is_set(new) and "#" in old and "#" in new:
         return not own.same and (own.updated or bool(old["bare"] == new["bare"]))

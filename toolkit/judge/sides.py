@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a tree before and after the change, with Nix's answers, which are cached."""
+"""The two sides of a comparison: a tree before and after, with Nix's cached answers."""
 
 import time
 from collections import Counter, defaultdict
@@ -47,23 +47,23 @@ from toolkit.text import counted
 _KIND = "answers"
 _EACH_MIB = 2048
 _MOST = 96
-"""Attributes in one evaluation; what packages have in common is evaluated once in each."""
+"""The most attributes in one evaluation, which shares what packages have in common."""
 
 _MOST_HASHED = 600
-"""The number of attributes of the whole set that fit in the memory of one evaluation."""
+"""How many attributes of the whole set fit in the memory of one evaluation."""
 
 _LEAST = 12
 _MOST_TOLD = 10
-"""The most steps of progress on each system."""
+"""The most progress steps on each system."""
 
 _LEAST_TOLD = 5
-"""The fewest seconds of which an estimate is shown."""
+"""The fewest seconds for which an estimate is shown."""
 
 _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
-"""Parts that show whether a package needs a file."""
+"""The parts that show whether a package needs a file."""
 
 _Task = tuple[str, Callable[[], Sequence[Question]]]
-"""A system, and the questions about it."""
+"""A system, and its questions."""
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -79,14 +79,14 @@ class Sides(Struct, frozen=True, kw_only=True):
     progress: Progress
     times: Times
     spread: Spread | None = None
-    """Builds of Nix evaluate the trees with this; without it, processes do."""
+    """The builds of Nix that evaluate the trees; without them, processes do."""
     allowed: Allowance
     """The time limit of each attribute on a system, on both sides."""
     _kept: dict[str, Kept[Answer]] = field(default_factory=dict[str, Kept[Answer]])
     _foreseen: list[_Task] = field(default_factory=list[_Task])
 
     def foresee(self, system: str, questions: Callable[[], Sequence[Question]]) -> None:
-        """Announce likely questions: they are evaluated after the next ones if a processor is idle then."""
+        """Announce likely questions, which an idle processor answers later."""
         self._foreseen.append((system, questions))
 
     def answers(
@@ -123,7 +123,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         }
 
     def was_there(self, system: str, question: Question) -> bool:
-        """Return whether a question was answered before, and not by a missing attribute."""
+        """Return whether the side before had an answer other than `missing`."""
         answer = self._known(self.before, system).answers.get(key(question))
         return answer is not None and answer.kind != MISSING
 
@@ -134,7 +134,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             return why_not(scope, path, self.allowed)
 
     def again(self, system: str, question: Question) -> tuple[Answer, Answer]:
-        """Answer a question in an evaluation of its own, since an error may depend on the order."""
+        """Answer a question in its own evaluation: the order may cause an error."""
         answers: list[Answer] = []
         for contents in (self.before, self.after):
             with self._laid(contents) as place:
@@ -147,7 +147,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     def needing(
         self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str
     ) -> list[tuple[str, ...]]:
-        """Return the packages whose answers change if a file contains only a mark."""
+        """Return the packages that change if a file contains only a mark."""
         questions = [Question(path=each, parts=_OF_A_FILE) for each in packages]
         return [each.path for each in self.reading(path, questions, system)]
 
@@ -176,7 +176,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         ]
 
     def of_all(self) -> "Sides":
-        """Return the sides for questions about the whole set, whose answers are kept apart."""
+        """Return the sides for questions about the whole set, with their own cache."""
         return replace(self, hashed=True, _kept={})
 
     def _side(
@@ -207,9 +207,9 @@ class Sides(Struct, frozen=True, kw_only=True):
         foreseen: Sequence[_Task],
         limited: Collection[str],
     ) -> tuple[list[_Task], Counter[str]]:
-        """Return the evaluations that are left, and the number of their questions by system.
+        """Return the remaining evaluations, and their numbers of questions.
 
-        Idle processors take what is foreseen, unless a system was `limited`.
+        Idle processors take announced questions, unless a system was `limited`.
         """
         jobs, counts = limits.jobs(each=_EACH_MIB), Counter[str]()
 
@@ -249,7 +249,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _split(
         self, known: Kept[Answer], questions: Sequence[Question], parts: int
     ) -> list[Sequence[Question]]:
-        """Return the questions without an answer, in so many parts or more."""
+        """Return the unanswered questions in at least so many parts."""
         most = _MOST_HASHED if self.hashed else _MOST
         if self.spread is not None:
             # A chunk is the same one, whatever is known and however many processors
@@ -269,7 +269,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         tell: Callable[[str], None],
         limited: set[str],
     ) -> Iterator[tuple[str, dict[str, Answer]]]:
-        """Yield the answers of evaluations by system; those that met a limit add it to `limited`."""
+        """Yield the answers of evaluations by system; note the limits in `limited`."""
         jobs = len(tasks) if self.spread is not None else limits.jobs(each=_EACH_MIB)
         found: dict[str, dict[str, Answer]] = defaultdict(dict)
         with self._laid(contents, len(tasks)) as place, process.ending_together():
@@ -295,14 +295,14 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     @property
     def root(self) -> Path:
-        """The root of both trees where they are evaluated."""
+        """The root of both trees during their evaluation."""
         return self.ground.root if self.spread is None else chunks.ROOT
 
     @contextmanager
     def _laid(
         self, contents: Mapping[PurePosixPath, TreeFile | None], count: int = 1
     ) -> Generator[EvaluationPlace]:
-        """Yield where so many conversations evaluate a tree with these files."""
+        """Yield a place where conversations evaluate a tree with these files."""
         with self.ground.holding(contents) as root:
             yield (
                 HERE
@@ -322,7 +322,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         )
 
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
-        """Return what is called with the system of each attribute that is compared."""
+        """Return a function that gets the system of each compared attribute."""
         compared, began = Counter[str](), time.monotonic()
 
         def tell(system: str) -> None:

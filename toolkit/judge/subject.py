@@ -8,11 +8,11 @@ from msgspec import Struct, field
 from toolkit.judge.differences import Difference, Weighed
 
 THREW = {"!": "throws"}
-"""A value that throws, as judge.nix has it."""
+"""A value that throws, in the form of judge.nix."""
 
 
 THROWN = "it throws"
-"""A value that throws, as a difference has it."""
+"""A value that throws, in the form of a difference."""
 
 HASHES = frozenset(
     {
@@ -26,11 +26,11 @@ HASHES = frozenset(
         "md5",
     }
 )
-"""How a hash is written, which has several forms; the output path has the one that counts."""
+"""The attributes with the form of a hash; the output path shows the hash itself."""
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """The attribute under comparison, on a system.
+    """The compared attribute on a system.
 
     `files` are the changed ones, each with the words that differ; `aliases` are names
     of aliases.
@@ -57,14 +57,14 @@ class Compared(Struct, frozen=True, kw_only=True):
         )
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return a value in which the tree's files have their names in the tree."""
+        """Return a value in which the tree's files have their paths in the tree."""
         return with_strings(value, lambda text: text.replace(f"{self.root}/", ""))
 
 
 class Own(Struct, frozen=True, kw_only=True):
     """The package's own derivation, before and after.
 
-    Without values if it is unknown.
+    It has no values if it is unknown.
     """
 
     before: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -72,7 +72,10 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def same(self) -> bool:
-        """Return whether the same is built from the same inputs, or would be if the derivation did not throw."""
+        """Return whether both sides build the same from the same inputs.
+
+        A derivation that throws counts as if it did not.
+        """
         names = (
             "out",
             "outputs",
@@ -86,7 +89,7 @@ class Own(Struct, frozen=True, kw_only=True):
         return bool(self.before.get("version") != self.after.get("version"))
 
     def follows(self, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
-        """Return whether a value differs only by the version."""
+        """Return whether a value differs only because the version does."""
         old, new = self.before.get("version"), self.after.get("version")
         if not (self.updated and isinstance(old, str) and isinstance(new, str) and old):
             return False

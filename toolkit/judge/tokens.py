@@ -1,4 +1,4 @@
-"""Find the attribute of a Nix file that an offset belongs to, and the attributes that differ between two versions.
+"""Find the attribute at an offset of a Nix file, and those that differ.
 
 It reads tokens in one pass, and any text, where the grammar of toolkit.nix.tree refuses
 some. On all-packages.nix of 26.11 a pass takes 0.14 s, and a tree 0.20 s. It
@@ -56,8 +56,9 @@ class TokenBinding(Struct, kw_only=True):
 class _Frame(Struct):
     """A bracket, a let or a string that is open.
 
-    `names` are those of the statement that begins at `start`; in what has none,
-    `begins` is false. `skipped` counts the semicolons that end a with or an assert.
+    `names` are those of the statement that begins at `start`. `begins` is false if no
+    statement can begin there. `skipped` counts the semicolons that end a with or an
+    assert.
     """
 
     kind: str
@@ -70,15 +71,15 @@ class _Frame(Struct):
 
     @property
     def is_naming(self) -> bool:
-        """Return whether names of a statement may follow."""
+        """Return whether the names of a statement may follow."""
         return self.begins and self.binding is None
 
 
 @lru_cache(maxsize=1024)
 def find(text: str) -> list[TokenBinding]:
-    """Return the bindings of a text, an outer one before its inner ones.
+    """Return the bindings of a text, outer ones before inner ones.
 
-    None if the text is not Nix.
+    Return None if the text is not Nix.
     """
     scanner = _Scanner(text)
     for token in _tokens(text):
@@ -183,7 +184,7 @@ class _Scanner:
 def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]]:
     """Return the attribute paths around an offset.
 
-    For a let's binding, those of its uses.
+    For a let's binding, return the paths of its uses.
     """
     held = [each for each in find(text) if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
@@ -210,7 +211,7 @@ def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]
 def _attributes_of_local(
     text: str, local: TokenBinding, inner: Sequence[TokenBinding], depth: int
 ) -> set[tuple[str, ...]]:
-    """Return the attribute paths of a let's binding: of its uses, and of those `inner` to it."""
+    """Return the attribute paths of a let's binding: its uses, and its `inner` ones."""
     paths: set[tuple[str, ...]] = set()
     # A whole set may be bound, to be made a fixed point of.
     bound = [each for each in inner if not each.inherited]
@@ -234,10 +235,11 @@ def _attributes_of_local(
 def differing(
     before: str, after: str, *, deep: bool = False
 ) -> tuple[frozenset[tuple[str, ...]], bool]:
-    """Return the attributes that differ between two versions of a file, and whether something else differs too.
+    """Return the attributes that differ between two versions of a file.
 
-    White space and comments are no difference. Only the outermost attributes count,
-    including those of a set that a let binds; with `deep`, inner ones too.
+    Return also whether something else differs. White space and comments do not count.
+    Only the outermost attributes count, including those of a set that a let binds; with
+    `deep`, also inner ones.
     """
     (one, rest), (other, more) = (_parts(text, deep=deep) for text in (before, after))
     paths = one.keys() | other.keys()
@@ -252,7 +254,7 @@ def _differ(one: str | None, other: str | None) -> bool:
 
 
 def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
-    """Return the text of each attribute, and what is in none that is outermost."""
+    """Return the text of each attribute, and the text outside of the outermost ones."""
     texts: dict[tuple[str, ...], str] = {}
     rest: list[str] = []
     last = 0
@@ -276,9 +278,9 @@ def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
 
 
 def _around(binding: TokenBinding) -> tuple[str, ...] | None:
-    """Return the attributes that a binding stands in, a let's left out.
+    """Return the attributes around a binding, without those of a let.
 
-    None if it is too deep to be a package.
+    Return None if it is nested too deeply to be a package.
     """
     path: tuple[str, ...] = ()
     around = binding.around
@@ -297,7 +299,7 @@ def conditions(text: str, lines: Container[str]) -> str:
 
 
 def around(text: str, lines: Container[str]) -> list[int]:
-    """Return the numbers of some lines, and of those that open the brackets and strings around them."""
+    """Return the numbers of some lines, and of lines that open brackets around them."""
     written = text.splitlines(keepends=True)
     starts = [*accumulate(map(len, written), initial=0)]
     wanted = [
@@ -330,7 +332,7 @@ def around(text: str, lines: Container[str]) -> list[int]:
 
 
 def bindings_around(text: str, numbers: Collection[int]) -> set[int]:
-    """Return the numbers of all lines of the innermost binding around each of some lines."""
+    """Return the numbers of all lines in the innermost binding around each line."""
     starts = [*accumulate(map(len, text.splitlines(keepends=True)), initial=0)]
     shown: set[int] = set()
     spans = sorted((binding.start, binding.end) for binding in find(text))
@@ -346,7 +348,7 @@ def bindings_around(text: str, numbers: Collection[int]) -> set[int]:
 
 @lru_cache(maxsize=64)
 def code(text: str) -> str:
-    """Return a text of the same lines without comments and strings of several words."""
+    """Return a text with the same lines, without comments and longer strings."""
     parts: list[str] = []
     for token in _tokens(text):
         word = text[token.start : token.end]
@@ -361,7 +363,7 @@ def code(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def in_code(text: str, offsets: tuple[int, ...]) -> frozenset[int]:
-    """Return the offsets of words that begin a token of code, or a string of one word.
+    """Return the offsets of words that begin a token, or a string of one word.
 
     Words in comments, longer strings and paths are not names.
     """
@@ -425,7 +427,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 def _words(text: str) -> list[str]:
     """Return the tokens of a text without white space and comments.
 
-    A string is as it is written.
+    A string stays as written.
     """
     return [
         text[token.start : token.end] for token in _tokens(text) if token.kind != "skip"

@@ -9,13 +9,16 @@ from toolkit.judge.subject import with_strings
 
 STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 _PREFIX = re.compile(rf"{STORE.pattern}(?:(?:python|pypy)[\d.]+-)?")
-"""The part before a package's name, with the interpreter that it is for."""
+"""The part before a package's name that names its interpreter."""
 
 _MOST_TEXT = 60
 
 
 def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
-    """Return the names of a list's or set's members, in the form of judge.nix for long ones."""
+    """Return the names of a list's or set's members.
+
+    A long one has the form of judge.nix.
+    """
     if isinstance(value, list):
         return [_label(each) for each in cast("list[object]", value)]
     if (
@@ -46,7 +49,7 @@ def _label(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the names in a set, even if the set is shown by its hash."""
+    """Return the names in a set, even one that is shown by its hash."""
     if not is_set(value) or is_package(value) or ({*_MARKS} - {"#"}) & value.keys():
         return set()
     return {*value["names"]} if "#" in value else {*value}
@@ -57,7 +60,7 @@ _MARKS = {"!", "λ", "#", "{", "["}
 
 
 def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
-    """Yield the innermost differences between two values: it descends while both are sets."""
+    """Yield the innermost differences between two values, through nested sets."""
     if before == after:
         return
     sets = is_set(before) and is_set(after)
@@ -90,7 +93,7 @@ def parameters(value: Any) -> dict[str, bool] | None:  # noqa: ANN401 - JSON
 
 
 def without_places(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value with store paths as the names of what they have."""
+    """Return a value with the names of packages in place of store paths."""
     return with_strings(value, lambda text: STORE.sub("", text))
 
 

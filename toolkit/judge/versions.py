@@ -1,4 +1,7 @@
-"""Other versions of a package set: a file that is used in one is used in the others, perhaps differently."""
+"""Other versions of a package set.
+
+A file that one version uses is used in the others, perhaps in another way.
+"""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -15,14 +18,14 @@ CONTAINERS: Mapping[AttrPath, str] = {
     ("linuxKernel", "packages"): "linuxPackages",
     ("ocaml-ng",): "ocamlPackages",
 }
-"""Sets of package sets, and what the one of them is called that is the default."""
+"""Sets of package sets, and the name of the default one in each."""
 
 _MOST = 24
-"""The limit of versions of a set that are compared in full; the others by derivation."""
+"""The most versions of a set to compare in full; others by derivation only."""
 
 _MOST_ATTRIBUTES = 240
 _DEEPEST = 2
-"""So many names lead to a package set."""
+"""The most names in the path of a package set."""
 
 _SET = re.compile(r"(\D+?)[\d_.]*(Packages|Extensions|Plugins)(_.*)?")
 _IMPLEMENTATIONS = {"luajit": "lua", "pypy": "python"}
@@ -34,9 +37,9 @@ _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+
 
 
 def compare(record: Record, reached: Collection[AttrPath]) -> None:
-    """Compare the same attributes natively in other versions of a package set.
+    """Compare the same attributes in other versions of a package set on this system.
 
-    On other systems those that differ.
+    On other systems, compare those that differ.
     """
     found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
     prefixes = {
@@ -82,7 +85,7 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
 def _wanted(
     names: Mapping[AttrPath, Collection[str]], found: Collection[AttrPath]
 ) -> tuple[list[AttrPath], list[AttrPath]]:
-    """Return the same attributes in other versions of their sets, and in the versions beyond the first."""
+    """Return the same attributes in other versions, and in those beyond the first."""
     own = {path[:end] for path in found for end in range(1, len(path) + 1)}
     wanted: dict[AttrPath, None] = {}
     more: dict[AttrPath, None] = {}
@@ -97,9 +100,9 @@ def _wanted(
 
 
 def family(name: str) -> str | None:
-    """Return the common part of the names that a package set's versions have.
+    """Return the common part of the names of a package set's versions.
 
-    None if the name has another form.
+    Return None if the name has another form.
     """
     found = _SET.fullmatch(name)
     if found is None:
@@ -108,7 +111,7 @@ def family(name: str) -> str | None:
 
 
 def is_set(prefix: AttrPath) -> bool:
-    """Return whether a path is that of a package set with several versions."""
+    """Return whether a path leads to a package set with several versions."""
     return prefix[:-1] in CONTAINERS or (
         len(prefix) == 1 and family(prefix[0]) is not None
     )
@@ -117,9 +120,9 @@ def is_set(prefix: AttrPath) -> bool:
 def others(
     names: Mapping[AttrPath, Collection[str]], prefix: AttrPath
 ) -> list[AttrPath]:
-    """Return the other versions of a package set, by the names in the set of all packages and in CONTAINERS.
+    """Return the other versions of a package set, by their names.
 
-    Names with only a number come first; a version with two names counts once.
+    Names with only a number come first. A version with two names counts once.
     """
     around = prefix[:-1]
     kind = CONTAINERS.get(around) or (family(prefix[0]) if len(prefix) == 1 else None)
@@ -151,7 +154,10 @@ def _versions(
 
 
 def _version(path: AttrPath) -> str:
-    """Return what a version of a package set is called in each place: `linux_6_6` for `linuxPackages_6_6`."""
+    """Return the names of a package set's version, such as `linux_6_6`.
+
+    That is another name of `linuxPackages_6_6`.
+    """
     return re.sub(
         "Packages|Extensions|Plugins",
         "",

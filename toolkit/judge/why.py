@@ -1,6 +1,6 @@
 """Explain why a package is built differently, in the words of the package.
 
-Only packages that a changed file makes are explained; the others follow from these.
+Only packages from a changed file are explained; the others follow from these.
 """
 
 import difflib
@@ -21,15 +21,15 @@ from toolkit.judge.subject import Own
 from toolkit.judge.values import STORE
 
 MOST = 24
-"""The packages that are explained on each system."""
+"""The most packages to explain on each system."""
 
 _DEEPEST = 4
-"""So many inputs are followed to the package that differs for a reason of its own."""
+"""The most inputs to follow to the package that differs for its own reason."""
 
 _PART = "build"
 _VERSION = re.compile(r"-\d[^-]*(?:\.drv)?\Z|\.drv\Z")
 _VERSIONED = re.compile("name|version|([a-z]+H|h)ash")
-"""The attributes that a new version has another value of, with hashes as cargoHash."""
+"""The attributes whose values change with the version, with hashes as cargoHash."""
 
 
 class _Side(StrEnum):
@@ -51,16 +51,16 @@ class _Built(Struct, frozen=True, kw_only=True):
 
     @property
     def question(self) -> Question:
-        """The question how it is built."""
+        """The question about how it is built."""
         return Question(path=self.path, parts=(_PART,), through=self.through)
 
 
 def explain(
     record: Record, made: Collection[AttrPath], asked: AttrPath | None = None
 ) -> None:
-    """Add the reasons to the differences of the packages that the change makes.
+    """Add the reasons to the differences of packages that the change makes.
 
-    And of the one that is `asked` about, which is compared if it was not.
+    Add those of the `asked` package, too; compare it if necessary.
     """
     if asked is not None and asked not in record.kinds:
         record.compare({system: [asked] for system in record.systems})
@@ -92,7 +92,7 @@ def explain(
 
 
 def _is_in(path: AttrPath, wanted: Collection[AttrPath]) -> bool:
-    """Return whether an attribute is wanted, by itself or in a set such as pkgsMusl."""
+    """Return whether an attribute is wanted, itself or in a set such as pkgsMusl."""
     return any(path[start:] in wanted for start in range(len(path)))
 
 
@@ -107,9 +107,9 @@ def _is_rebuild(difference: Difference) -> bool:
 def _reasons(
     record: Record, system: str, packages: Sequence[_Built], known: Collection[str]
 ) -> list[tuple[Reason, ...]]:
-    """Return the reasons of each package, and of the input that is the only one.
+    """Return the reasons of each package, and of an input that is its only reason.
 
-    An input that is `known` is explained by itself.
+    A `known` input is explained separately.
     """
     pairs = record.sides.answers({system: [each.question for each in packages]})
     answers: list[tuple[Reason, ...]] = []
@@ -127,7 +127,7 @@ def _followed(
     reasons: tuple[Reason, ...],
     known: Collection[str],
 ) -> tuple[Reason, ...]:
-    """Return reasons; if they are inputs alone, follow the first to its own reason."""
+    """Return reasons; if all are inputs, follow the first one to its own reason."""
     if not reasons or any(reason.form is not Form.INPUT for reason in reasons):
         return reasons
     name = reasons[0].added[0]
@@ -144,7 +144,7 @@ def _followed(
 def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[Reason, ...]:
     """Return why two packages are built differently, by their attributes.
 
-    A value that differs as the version does is no reason.
+    A value that differs only as the version does is not a reason.
     """
     own = Own(before=before, after=after)
     names = sorted(before.keys() | after.keys())
@@ -225,7 +225,7 @@ def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Re
 
 
 def _flat(members: list[Any]) -> Iterator[Any]:
-    """Yield the members of a list as a derivation has them: without lists in it, or null."""
+    """Yield the members of a list as a derivation has them: flat, and without null."""
     for member in members:
         if _side(member) is _Side.LIST:
             yield from _flat(member)
@@ -245,7 +245,7 @@ def _label(member: Any) -> str:  # noqa: ANN401 - JSON
 def _inputs(
     name: str, old: Mapping[str, Any], new: Mapping[str, Any], own: Own
 ) -> Iterator[Reason]:
-    """Compare two inputs; one that is fetched, by its places and its hash."""
+    """Compare two inputs; compare a download by its addresses and its hash."""
     if "hash" in old and "hash" in new:
         for part in ("urls", "hash"):
             one, other = old[part], new[part]
@@ -272,7 +272,7 @@ def _inputs(
 
 
 def _texts(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # noqa: ANN401 - JSON
-    """Compare two texts by lines, and the packages in both that are built differently."""
+    """Compare two texts by lines, and the packages that both mention."""
     one, other = (_text(side) if side is not None else "" for side in (old, new))
     befores, afters = (
         {_package(path) for path in paths}
@@ -312,12 +312,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _paths(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the derivations that a text names."""
+    """Return the derivations that a text mentions."""
     return {*value["inputs"]} if isinstance(value, dict) else set()
 
 
 def _source(attributes: Mapping[str, Any]) -> set[str]:
-    """Return how a text names the source, which has its own reason."""
+    """Return how a text mentions the source, which has its own reason."""
     source = attributes.get("src")
     if source is None or _side(source) is not _Side.INPUT:
         return set()
@@ -325,12 +325,12 @@ def _source(attributes: Mapping[str, Any]) -> set[str]:
 
 
 def _package(path: str) -> str:
-    """Return the name of the package that a store path is of."""
+    """Return the name of the package that a store path belongs to."""
     return _VERSION.sub("", STORE.sub("", path.rpartition("!")[2]))
 
 
 def _only(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
-    """Return a value as the only member of a side, none if it is not there."""
+    """Return a value as the only member of a side; none if it is missing."""
     if value is None:
         return ()
     if isinstance(value, list):

@@ -495,13 +495,13 @@ JUDGED: tuple[Claim[Series[Any]], ...] = (
     ),
     _of_tree(
         "meta",
-        "meta stays the same, and its position names the same file",
+        "meta stays the same, in the same file",
         _kept(judged.META),
         _JUDGED,
     ),
     _of_tree(
         "overrides",
-        "override takes the same arguments and returns the same as before",
+        "override takes and returns the same as before",
         _kept(judged.OVERRIDES),
         _JUDGED,
     ),

@@ -10,7 +10,7 @@ from toolkit.git import diffs, patching
 from toolkit.nix import program
 from toolkit.proposal.prove import ANY, Case, Claim, Finding, Stage, Subject
 
-NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' provides it"
+NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
 
 
 def parses(case: Case[Stage]) -> Finding:

@@ -1,1 +1,1 @@
-"""The reach of a user's overrides in a nixpkgs, and better ways to write them."""
+"""Find out what a user's overrides reach, and better ways to write them."""

@@ -13,7 +13,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class Named(Struct, frozen=True, kw_only=True):
-    """An attribute of an overlay, or of a scope, `known` if nixpkgs has it."""
+    """An attribute of an overlay, or of a scope; `known` is true if nixpkgs has it."""
 
     name: str
     known: bool = True
@@ -28,7 +28,10 @@ class ValueFacts(Struct, frozen=True, kw_only=True):
 
 
 class Alias(Struct, frozen=True, kw_only=True):
-    """A different path to the same package: the derivation there, and its derivation without any overlay."""
+    """Another path to the same package.
+
+    It has the derivation there, and the one without any overlay.
+    """
 
     path: tuple[str, ...]
     drv: str | None
@@ -38,9 +41,9 @@ class Alias(Struct, frozen=True, kw_only=True):
 class Pair(Struct, frozen=True, kw_only=True):
     """An attribute without and with the override.
 
-    `written` are the package's variables that stand in a file of the user's. If it is a
-    package under an overlay, `passthru` are names in it, and `downloads` the paths of
-    the hashes of what it and its parts in passthru download.
+    `written` are the package's variables that the user's files define. For a package
+    under an overlay, `passthru` are the names in it, and `downloads` are the paths of
+    the hashes of what the package, and its parts in passthru, download.
     """
 
     old: ValueFacts
@@ -52,7 +55,7 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """The kind of an attribute, and the members of a scope that the override changes."""
+    """The kind of an attribute, and the members of a scope that change."""
 
     old: str
     new: str
@@ -64,16 +67,17 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """The differences of a package apart from its derivation."""
+    """How a package differs apart from its derivation."""
 
     meta: bool
     passthru: tuple[str, ...]
 
 
 class OverrideCall(Struct, frozen=True, kw_only=True):
-    """A call of a function such as `overrideAttrs`, as a file has it: the package's name and the line.
+    """A call of a function such as `overrideAttrs`, as the file has it.
 
-    `bindings` are the lines of the attributes around it; it `is_local` in a `let`.
+    It has the package's name and the line. `bindings` are the lines of the attributes
+    around it; `is_local` is true in a `let`.
     """
 
     name: str
@@ -83,10 +87,11 @@ class OverrideCall(Struct, frozen=True, kw_only=True):
 
 
 class OverlaySource(Struct, frozen=True, kw_only=True):
-    """A place with overlays: the Nix code that reads it, by reach.nix, and the file to name.
+    """A place with overlays: the Nix code that reads it, and the file to name.
 
-    `otherwise` are fallbacks if that does not evaluate, with an optional warning;
-    `label` is its name in the file. `calls` are the overrides that the file's text has.
+    The code is for reach.nix. `otherwise` are fallbacks if it does not evaluate, with
+    an optional warning; `label` is its name in the file. `calls` are the overrides in
+    the file's text.
     """
 
     question: str
@@ -112,19 +117,19 @@ class SetOption(Struct, frozen=True, kw_only=True):
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the option, if any, does not name the package."""
+        """Return whether the option, if any, names no package."""
         return self.is_listed or not self.option
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """An option whose default is a different attribute of nixpkgs than the option's name suggests."""
+    """An option whose default is another attribute than its name suggests."""
 
     option: str
     attribute: str
 
 
 class Overlay(Struct, frozen=True, kw_only=True):
-    """An overlay by its name in the session, its number in the list of all, and its attributes.
+    """An overlay: its name in the session, its number in the list, its attributes.
 
     `listed` is false if its file only names it: such overlays have no order. `source`
     is its file's name in the session. With an option, it is the option's value instead
@@ -140,14 +145,14 @@ class Overlay(Struct, frozen=True, kw_only=True):
     option: SetOption | None = None
 
     def place(self, name: str) -> Place | None:
-        """Return the place of an attribute in the overlay, None if it has no such attribute."""
+        """Return the place of an attribute in the overlay; None if it has none."""
         found = next((each for each in self.names if each.name == name), None)
         return (
             None if found is None else found.place or Place(file=self.file, line=None)
         )
 
     def is_before(self, other: Overlay) -> bool:
-        """Return whether a later overlay follows this one, and may replace its attributes."""
+        """Return whether a later overlay follows, which may replace attributes."""
         is_ordered = self.file != other.file or (self.listed and other.listed)
         return (
             self.number < other.number
@@ -170,7 +175,7 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     @property
     def again(self) -> bool:
-        """Return whether an earlier overlay has the attribute too."""
+        """Return whether an earlier overlay has the attribute, too."""
         return any(
             each.is_before(self.overlay) and each.place(self.name) is not None
             for each in self.overlays

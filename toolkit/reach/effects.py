@@ -1,4 +1,7 @@
-"""The values that the modules of `reach` share: an override, its outcome, and what remains of the old package."""
+"""The values that the modules of `reach` share.
+
+They are an override, its outcome, and what remains of the old package.
+"""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -23,10 +26,10 @@ class Outcome(StrEnum):
 
 
 class Left(Struct, frozen=True, kw_only=True):
-    """Something that stays although the override was meant to replace it.
+    """Something that stays although the override should replace it.
 
     `way` lists the derivations that lead to it, the package's own first; `why` is a
-    sentence about it. `part`: the file of the overridden package binds it.
+    sentence about it. `part` is true if the file of the overridden package defines it.
     """
 
     name: str
@@ -36,7 +39,10 @@ class Left(Struct, frozen=True, kw_only=True):
 
 
 class Replacement(Struct, frozen=True, kw_only=True):
-    """A later overlay, by its number in the list, that replaces an earlier one's attribute, and the place."""
+    """A later overlay that replaces an attribute of an earlier one.
+
+    It has the overlay's number in the list, and the place.
+    """
 
     overlay: int
     file: str
@@ -89,7 +95,10 @@ def together(members: Sequence[Override]) -> Override:
 
 
 class Brought(Struct, frozen=True, kw_only=True):
-    """An overlay that makes a file's let-bound packages overridable, and the command that writes it."""
+    """An overlay that makes a file's let-bound packages overridable.
+
+    It has the command that writes it.
+    """
 
     directory: Path
     command: str
@@ -98,8 +107,8 @@ class Brought(Struct, frozen=True, kw_only=True):
 class Reach(Struct, frozen=True, kw_only=True):
     """All examined overrides, in the order of the overlays.
 
-    `changes` make each `instead` of the user's override, by its text. `derivations` are
-    those of the packages with their overrides.
+    `changes` turn the user's override into each `instead`, whose text is the key.
+    `derivations` are those of the packages with their overrides.
     """
 
     nixpkgs: str
@@ -118,7 +127,11 @@ class Reach(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0 if all overrides reach or add a package, 1 if one does not reach, else 3 if something is unknown."""
+        """The exit code.
+
+        It is 0 if all overrides reach or add a package, 1 if one does not reach, else 3
+        if something is unknown.
+        """
         found = {each.status for each in self.overrides}
         if found & {Outcome.IN_PART, Outcome.NO_EFFECT, Outcome.FAILS}:
             return 1

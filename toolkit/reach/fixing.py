@@ -1,7 +1,7 @@
-"""`reach --fix`: write the forms that reach into the user's files, if Nix confirms them.
+"""`reach --fix`: write the forms that reach into the user's files.
 
-A file gets all of its changes or none. Each is tried in the whole file first: it has to
-reach, and every other override has to be what it was.
+A file gets all of its changes or none. Nix evaluates the whole file with a change
+first: the override must reach, and no other override may change its status.
 """
 
 import stat
@@ -35,8 +35,9 @@ _REACHING = frozenset([Outcome.REACHES, Outcome.NEW])
 class Fixes(Struct, frozen=True, kw_only=True):
     """The changed files, the refusals, and the overrides before and after the change.
 
-    `overlays` are the places of unlet's overlays by package, `needed` the lists that the
-    user has to write, and `untracked` the overlays that a flake does not see yet.
+    `overlays` are the places of unlet's overlays by package, `needed` are the lists
+    that the user has to write, and `untracked` are the overlays that a flake does not
+    see yet.
     """
 
     reach: Reach
@@ -70,8 +71,8 @@ def fixes(
 ) -> Fixes:
     """Return the changes of the user's files that make their overrides reach.
 
-    If it `is_built`, Nix builds the downloads whose hashes are fake. Raise ToolkitError
-    as `reach` does, and for what is no file.
+    If it `is_built`, Nix builds the downloads with fake hashes. Raise ToolkitError as
+    `reach` does, and for standard input.
     """
     if sources.INPUT in request.paths:
         raise ToolkitError(
@@ -169,8 +170,8 @@ def _mended(
 def write(fixes: Fixes) -> None:
     """Write the new texts, and unlet's overlays beside them: all of them or none.
 
-    Raise ToolkitError, before anything is written, for a file that has changed
-    meanwhile or may not be written.
+    Raise ToolkitError, before writing anything, for a file that has changed meanwhile
+    or cannot be written.
     """
     for change in fixes.mended:
         if files.read(change.file).decode() != change.before:
@@ -199,7 +200,7 @@ def write(fixes: Fixes) -> None:
 
 
 def _bring(package: str, before: Reach, place: Path) -> None:
-    """Write the overlay of a package for the nixpkgs that was asked."""
+    """Write the overlay of a package for the nixpkgs in use."""
     if not proposing.bring(package, Path(before.nixpkgs), place, progress=Silence()):
         raise ToolkitError(f"{package}: unlet can no longer make an overlay of it")
 
@@ -233,7 +234,7 @@ def _plan(override: Override, before: Reach, texts: dict[Path, str]) -> _Plan:
 
 
 def _place(tree: Tree, line: int | None) -> str:
-    """Return file, line and column of what begins first in a line."""
+    """Return the file, line and column of the first code on a line."""
     nodes = (node for node in tree.root.walk() if node.line == line)
     first = next((node for node in nodes if node.kind == "binding"), None)
     return f"{tree.name}:{line or 1}:1" if first is None else first.location
@@ -247,7 +248,7 @@ def _name(override: Override, change: Proposed) -> str:
 
 
 def _own_files(before: Reach) -> dict[Path, str]:
-    """Return the texts of the files with overrides, but for those in the store."""
+    """Return the texts of the files with overrides, except files in the store."""
     places = {Path(override.file) for override in before.overrides if override.file}
     return {
         place: files.read(place).decode()
@@ -266,7 +267,7 @@ def _texts(texts: Mapping[Path, str], plans: Sequence[_Plan]) -> dict[Path, str]
 
 
 def _listing(plan: _Plan, text: str) -> list[Edit]:
-    """Return what puts unlet's overlay first in the list of the file, if it has one."""
+    """Return the edit that puts unlet's overlay first in the file's list, if any."""
     if plan.beside is None:
         return []
     tree = parsed(text, name=str(plan.file))
@@ -274,7 +275,7 @@ def _listing(plan: _Plan, text: str) -> list[Edit]:
 
 
 class _Fix(Struct, frozen=True, kw_only=True):
-    """Tries changes of files as a whole."""
+    """Tries changes of whole files."""
 
     request: ReachRequest
     before: Reach
@@ -282,7 +283,7 @@ class _Fix(Struct, frozen=True, kw_only=True):
     progress: Progress
 
     def kept(self, plans: Sequence[_Plan]) -> tuple[list[_Plan], Reach]:
-        """Return the changes that reach together, and what the overrides are with them."""
+        """Return the changes that reach together, and the resulting overrides."""
         if not plans:
             return [], self.before
         if (after := self._tried(plans)) is not None:
@@ -296,7 +297,7 @@ class _Fix(Struct, frozen=True, kw_only=True):
         return kept, best
 
     def _tried(self, plans: Sequence[_Plan]) -> Reach | None:
-        """Return what the overrides are with changes; None if one does not reach so."""
+        """Return the overrides with some changes; None if one does not reach."""
         try:
             texts = _texts(self.texts, plans)
         except ValueError:
@@ -319,7 +320,7 @@ class _Fix(Struct, frozen=True, kw_only=True):
         return after if are_same and is_better else None
 
     def evaluated(self, texts: Mapping[Path, str], plans: Sequence[_Plan]) -> Reach:
-        """Return what the overrides are in copies of the files with other texts."""
+        """Return the overrides in copies of the files with other texts."""
         places = {plan.beside: plan.overlay for plan in plans if plan.beside}
         listed = {
             plan.beside for plan in plans if _listing(plan, self.texts[plan.file])
@@ -349,12 +350,12 @@ class _Fix(Struct, frozen=True, kw_only=True):
 
 
 def _key(override: Override) -> tuple[str, str]:
-    """Return what an override is of, whatever path leads to it."""
+    """Return the key of an override, which does not depend on the path to it."""
     return override.attribute.rpartition(".")[2], override.system
 
 
 def _paths(request: ReachRequest) -> list[Path]:
-    """Return the paths of a request, by default the user's own, as absolute ones."""
+    """Return the paths of a request as absolute ones, by default the user's own."""
     named = request.paths or [Path(source.file) for source in sources.users()]
     return [sources.absolute(path.expanduser()) for path in named]
 
@@ -369,7 +370,7 @@ def _is_changed(file: Path) -> bool:
 
 
 def _is_untracked(place: Path, request: ReachRequest) -> bool:
-    """Return whether a new directory lies in a flake that reads what git knows alone."""
+    """Return whether a new directory is in a flake, but unknown to git."""
     flakes = [path for path in _paths(request) if sources.is_flake(path)]
     roots = {path if path.is_dir() else path.parent for path in flakes}
     if not any(place.is_relative_to(root) for root in roots):

@@ -1,7 +1,8 @@
-"""Get the hashes that a file of overrides lacks: Nix builds each download and reports it.
+"""Get the hashes that a file of overrides lacks.
 
-Each fake hash gets a number in its place first, so that the hash of a download shows
-where it stands. A download that is made of another one waits for the hash of that.
+Nix builds each download and reports its hash. Each fake hash first gets a number, so
+that a download's hash shows where it belongs. A download that is made from another one
+waits for the hash of that.
 """
 
 import base64
@@ -28,7 +29,7 @@ _BYTES = 32
 
 
 class Fake(Struct, frozen=True, kw_only=True):
-    """A fake hash in a file, with its number among all, and the note above its binding."""
+    """A fake hash in a file, its number, and the note above its binding."""
 
     file: Path
     number: int
@@ -48,14 +49,14 @@ class Fake(Struct, frozen=True, kw_only=True):
 
 
 class Unhashed(Struct, frozen=True, kw_only=True):
-    """The place of a fake hash that stays, and the reason."""
+    """The place of a fake hash that remains, and the reason."""
 
     place: str
     reason: str
 
 
 class Hashed(Struct, frozen=True, kw_only=True):
-    """Texts of files with the hashes that Nix reported, and the overrides with these.
+    """Texts of files with the hashes that Nix reported, and the resulting overrides.
 
     `counts` are the numbers of hashes by file.
     """
@@ -74,7 +75,7 @@ def hashed(
 ) -> Hashed:
     """Return texts with real hashes in place of fake ones.
 
-    `after` is what the overrides are in these texts, `trial` evaluates them in others.
+    `after` are the overrides in these texts; `trial` evaluates them in others.
     """
     fakes = [*_fakes(texts)]
     if not fakes:
@@ -151,7 +152,7 @@ def _note(node: Node) -> Node | None:
 def _filled(
     texts: Mapping[Path, str], fakes: Sequence[Fake], hashes: Mapping[int, str]
 ) -> dict[Path, str]:
-    """Return texts with some hashes, without the notes of those that they have all."""
+    """Return texts with some hashes; remove notes that no longer apply."""
     edits: dict[Path, set[Edit]] = {file: set() for file in texts}
     noted = {fake.note for fake in fakes if fake.number not in hashes}
     for fake in fakes:
@@ -176,7 +177,7 @@ def _downloads(after: Reach, fakes: Sequence[Fake]) -> dict[int, str]:
 
 
 def _ready(downloads: Mapping[int, str]) -> list[int]:
-    """Return the downloads that are made of none of the others."""
+    """Return the downloads that need none of the others."""
     store = DerivationStore(own())
     return [
         number

@@ -36,7 +36,7 @@ _SOURCES = (
     'src = old.src.override {{ rev = "{tag}"; sha256 = ""; }};',
     'src = {final}.fetchurl {{ url = "{url}"; hash = ""; }};',
 )
-"""A source of another version."""
+"""The forms of a source with another version."""
 
 _DOWNLOADS = {
     "cargoDeps": (
@@ -50,7 +50,7 @@ _DOWNLOADS = {
         'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};',
     ),
 }
-"""By the variable with what is downloaded for a source, how it is downloaded for another one."""
+"""The forms of a download for another source, by the variable that contains it."""
 
 _REPLACED = {
     "cargoDeps": ("cargoDeps", "cargoHash", "cargoSha256"),
@@ -58,19 +58,22 @@ _REPLACED = {
     "npmDeps": ("npmDeps", "npmDepsHash"),
     "npmDepsHash": ("npmDeps", "npmDepsHash"),
 }
-"""The variables that another one replaces, apart from the one of its own name."""
+"""The variables that another one replaces, besides the one of its own name."""
 
 
 _EXTENSIONS = "pythonPackagesExtensions"
 
 _VALUE = re.compile(r"(\S+) = ⟨(\d+ \w+)((?:\.\w+)?)⟩")
-"""A value of the user's in a template: its name, the number of the call that has it, and what that is applied to."""
+"""A value of the user in a template.
+
+It has its name, the number of the call that has it, and its argument.
+"""
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """The user's names for the arguments of an overlay, and of a scope's extension in it.
+    """The user's names for the arguments of an overlay, and of an extension in it.
 
-    `option` is set instead of an overlay's attribute.
+    If `option` is given, it is set instead of an overlay's attribute.
     """
 
     final: str = "final"
@@ -93,10 +96,10 @@ class Names(Struct, frozen=True, kw_only=True):
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """An alternative override: the attribute that it sets, as printed and as evaluated.
+    """An alternative override: its attribute, and its text as printed and evaluated.
 
     It gives a member of a scope, or the scope's whole extension if the member is empty.
-    `change` makes it of the user's override, if that is possible.
+    `change` makes it from the user's override, if that is possible.
     """
 
     attribute: str
@@ -107,7 +110,10 @@ class Way(Struct, frozen=True, kw_only=True):
 
 
 def names_at(place: Place | None) -> Names:
-    """Return the user's names for the arguments of the functions around a line, by default nixpkgs' own."""
+    """Return the user's names for the arguments of the functions around a line.
+
+    By default, return nixpkgs' own names.
+    """
     if place is None:
         return Names()
     root = written.root_of(Path(place.file))
@@ -133,7 +139,7 @@ def names_at(place: Place | None) -> Names:
 def _arguments(node: Node) -> tuple[str, str] | None:
     """Return the last two arguments of a function, which have no patterns.
 
-    The second also for an unused first one.
+    Name the second one even if the first is unused.
     """
     inner = node.child("function_expression")
     if inner is not None and inner.child("function_expression") is not None:
@@ -212,7 +218,10 @@ def updated(
     downloads: Sequence[Sequence[str]],
     names: Names,
 ) -> Iterator[Way]:
-    """Yield the last call of an override with other hashes for what the package and its parts in passthru download."""
+    """Yield the last call of an override with new hashes for its downloads.
+
+    The downloads are those of the package and its parts in passthru.
+    """
     calls = case.calls
     downloads = unset(downloads, calls)
     if (
@@ -241,7 +250,7 @@ def unset(
 ) -> list[Sequence[str]]:
     """Return the paths of downloads whose hashes an override does not set.
 
-    Nothing without a call.
+    Return none without a call.
     """
     given = {*calls[-1].names} if calls else None
     return [
@@ -252,7 +261,7 @@ def unset(
 
 
 def _package(package: str, calls: Sequence[Call]) -> str:
-    """Return a package with all calls of an override but the last."""
+    """Return a package with all calls of an override except the last."""
     before = (
         f".{call.method} {{ {_given(call.names, number, 'null')} }}"
         for number, call in enumerate(calls[:-1])
@@ -261,12 +270,12 @@ def _package(package: str, calls: Sequence[Call]) -> str:
 
 
 def _given(names: Sequence[str], number: int, old: str = "old") -> str:
-    """Return bindings of the user's values, those of a numbered call."""
+    """Return bindings with the user's values, those of a numbered call."""
     return " ".join(f"{each} = ⟨{number} {old}⟩;" for each in names)
 
 
 def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> str:
-    """Return an override of a kernel's version with the source of that."""
+    """Return an override of a kernel's version, with the source of that version."""
     lines = [f"{each} = ⟨{number} null.argsOverride⟩;" for each in more]
     src = _kernel_source(names).splitlines()
     return (
@@ -289,9 +298,9 @@ def _bumped(
     names: Names,
     rest: Sequence[str] = (),
 ) -> tuple[str, Mend]:
-    """Return the values of the last call with another source, or its downloads, and the `rest`.
+    """Return the values of the last call with another source or other downloads.
 
-    The same as a change of the call.
+    Return also the `rest`, and the same as a change of the call.
     """
     call, final = case.calls[-1], names.final
     is_source = any(each in _SOURCES for each in more)
@@ -324,7 +333,10 @@ def _bumped(
 def _way(
     names: Names, attribute: str, template: str, change: Mend | None = None
 ) -> Way:
-    """Return a way as it is printed, and with the user's values: those of a call are a function of the old ones."""
+    """Return an alternative as printed, and with the user's values.
+
+    A call's values are a function of the old ones.
+    """
     template = template.replace("{  }", "{ }")
     question = _VALUE.sub(r"\1 = (given \2)\3.\1", template)
     text = names.bound(attribute, _VALUE.sub(r"\1 = …", template))
@@ -337,9 +349,9 @@ def _way(
 
 
 def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
-    """Return why no alternative reaches, if misspelt names do not say it.
+    """Return why no alternative reaches, unless misspelt names already explain it.
 
-    `closest` is what the best one leaves.
+    `closest` is what the best alternative leaves.
     """
     if left and all("did you mean" in each.why for each in left):
         return None
@@ -368,9 +380,9 @@ def _rehashed(
     moved: Sequence[str] = (),
     more: str = "",
 ) -> Iterator[str]:
-    """Yield bindings that give downloads another hash, and `more`.
+    """Yield bindings that give downloads a new hash, and `more`.
 
-    Passthru's set what has `moved` there as well.
+    A set in passthru contains those that `moved` there.
     """
     parts = defaultdict[str, list[str]](list)
     for *part, name in downloads:
@@ -396,9 +408,10 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
     downloads: Sequence[Sequence[str]],
     names: Names,
 ) -> tuple[str, Proposed | None]:
-    """Return an override that reaches with a command's overlay: the user's, or one of the parts in passthru.
+    """Return an override that reaches behind a command's overlay.
 
-    The change is None if values of the user's have to move.
+    It is the user's override, or one of the parts in passthru. The change is None if
+    values of the user would have to move.
     """
     first = f"# behind the overlay that '{command}' writes"
     hashes = (*_rehashed(downloads, names),)
@@ -414,7 +427,7 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
 def part(
     command: str, package: str, binding: str, names: Names, *, in_passthru: bool
 ) -> str:
-    """Return an override of a part that works with a command's overlay."""
+    """Return an override of a part that works behind a command's overlay."""
     inner = f"passthru = old.passthru // {{ {binding} }};" if in_passthru else binding
     text = names.bound(
         package, f"{names.prev}.{package}.overrideAttrs (old: {{ {inner} }})"
@@ -423,7 +436,10 @@ def part(
 
 
 def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
-    """Yield alternatives that set a member of an interpreter's scope and survive other overrides of the interpreter."""
+    """Yield alternatives that set a member of an interpreter's scope.
+
+    They survive other overrides of the interpreter.
+    """
     own, before, name = names.own, names.before, path[-1]
     if path[:-1] and path[0].startswith("python"):
         value = (
@@ -439,7 +455,10 @@ def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
 
 
 def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
-    """Yield alternatives in which a later overlay extends a scope instead of replacing its extensions."""
+    """Yield alternatives in which a later overlay extends a scope.
+
+    Without them, it replaces the scope's extensions.
+    """
     for argument in ("overrides", "packageOverrides") if path[:-1] else ():
         added = (
             f"{names.prev}.lib.composeExtensions (old.{argument} or (_: _: {{ "

@@ -1,4 +1,4 @@
-"""Ask Nix about each override in some overlays, and judge what remains of the old package."""
+"""Ask Nix about each override in some overlays, and judge what remains."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,10 +21,10 @@ from toolkit.reach.sets import ScopedPath, Sets, called, listed
 from toolkit.reach.sources import is_own
 
 _MOST = 32
-"""The most packages of a set that are judged."""
+"""The most packages of a set to judge."""
 
 _SOME = 8
-"""So many names of a set, about, are enough to see that all fail for one cause."""
+"""How many names of a set are enough to see that all fail for one reason."""
 
 _ALREADY = Override(
     status=Outcome.NO_EFFECT,
@@ -58,11 +58,11 @@ class Judge:
         self._slow: set[str] = set()
         self._joined: set[tuple[str, ...]] = set()
         self.derivations: set[str] = set()
-        """Those of the packages with their overrides."""
+        """The derivations of the packages with their overrides."""
 
     @property
     def changes(self) -> Mapping[str, Sequence[Proposed]]:
-        """How to make each alternative of the user's override, by its text."""
+        """How to turn the user's override into each alternative, by its text."""
         known = self._others.changes
         return {
             **{text: (change,) for text, change in known.items()},
@@ -142,7 +142,7 @@ class Judge:
         yield from members
 
     def _extended(self, whole: ScopedPath) -> Iterator[Override]:
-        """Judge the members of a package set that an option gets with an extension."""
+        """Judge the members of a package set to which an option gives an extension."""
         look = self._sets.ask(f"look {called(whole.scope, whole.subject)}", Look)
         if isinstance(look, EvaluationError) or look.package or not look.extended:
             return
@@ -157,7 +157,7 @@ class Judge:
             yield self._override(member, self._judged(member))
 
     def _is_known(self, asked: ScopedPath, place: Place) -> bool:
-        """Return whether a member is another overlay's, or the same line has given the same package by another path."""
+        """Return whether another overlay, or another path, already gave the package."""
         subject, path = asked.subject, asked.path
         if place.file != subject.overlay.file and place.file in {
             each.file for each in subject.overlays
@@ -172,7 +172,10 @@ class Judge:
         return False
 
     def _bear(self, scope: str, answer: object) -> None:
-        """Leave a set alone in which one override takes all the time, and give the next question a time of its own."""
+        """Skip a set in which one override takes all the time.
+
+        Give the next question its own time.
+        """
         if (
             isinstance(answer, EvaluationError)
             and answer.is_limit
@@ -182,7 +185,7 @@ class Judge:
             self._sets.begin()
 
     def _unlike(self, asked: ScopedPath, old: str, new: str) -> Override:
-        """Judge two values by their kinds, of which at most one is a package."""
+        """Judge two values of different kinds, of which at most one is a package."""
         if old == "nothing":
             return Override(status=Outcome.NEW)
         # The old package may fail.
@@ -203,9 +206,9 @@ class Judge:
         return Override(status=Outcome.UNKNOWN, reason=f"is a {new}, not a package")
 
     def _within(self, asked: ScopedPath) -> Override | None:
-        """Judge a set by the packages in it that differ, the first of very many.
+        """Judge a set by the packages in it that differ, up to a number.
 
-        None if all are the same.
+        Return None if all are the same.
         """
         subject = asked.subject
         names = self._sets.ask(f"within {asked.call}", tuple[str, ...])
@@ -249,7 +252,10 @@ class Judge:
     def _differing(
         self, asked: ScopedPath, names: Sequence[str]
     ) -> list[tuple[str, ...]] | EvaluationError:
-        """Return the paths of what differs in a set, in halves if Nix does not get through it as a whole."""
+        """Return the paths that differ in a set.
+
+        Halve the set if Nix cannot evaluate it as a whole.
+        """
         found = self._sets.ask(
             f"inner {asked.call} {listed(names)}", tuple[tuple[str, ...], ...]
         )
@@ -281,7 +287,7 @@ class Judge:
     def _none_evaluates(
         self, call: str, names: Sequence[str], failed: EvaluationError
     ) -> bool:
-        """Return whether a set fails as a whole, as some of its names show."""
+        """Return whether a set fails as a whole; some of its names show that."""
         some = (
             self._sets.ask(f"inner {call} {listed([each])}", object)
             for each in names[:: len(names) // _SOME]
@@ -320,7 +326,7 @@ class Judge:
         return self._unchanged(asked, case)
 
     def _pair(self, asked: ScopedPath) -> tuple[ScopedPath, Pair | EvaluationError]:
-        """Return a path without and with the override, in the set in which both evaluate."""
+        """Return a path without and with the override, if both evaluate."""
 
         def pair_in(asked: ScopedPath, afresh: str = "false") -> Pair | EvaluationError:
             if asked.base is None:
@@ -437,7 +443,10 @@ class Judge:
     def _beside(
         self, asked: ScopedPath, rest: Sequence[Left], names: Names
     ) -> str | None:
-        """Return what reaches other names of a package, the first of which is still without the override."""
+        """Return an alternative for other names of a package.
+
+        The first of them still lacks the override.
+        """
         target = rest[0].name.split(".")
         is_kernel = target[1:] == ["kernel"]
         path = asked.path
@@ -481,7 +490,7 @@ class Judge:
         return Override(status=status, reason=reason, instead=other)
 
     def _override(self, asked: ScopedPath, verdict: Override) -> Override:
-        """Return a verdict by the whole list of overlays, with its attribute and the place of that."""
+        """Return a verdict about the whole list of overlays, with the place."""
         subject, path, where = asked.subject, asked.path, asked.place
         chosen = subject.overlay.option
         if verdict.status in {Outcome.REACHES, Outcome.IN_PART, Outcome.NEW}:
@@ -511,7 +520,7 @@ class Judge:
         )
 
     def _warn_of_others(self, subject: Listed, where: Place | None) -> None:
-        """Warn of a service that runs another attribute than the one of its name, which is overridden."""
+        """Warn if a service does not run the overridden attribute of its name."""
         place = (
             f"{where.file}:{where.line}" if where is not None else subject.overlay.file
         )
@@ -527,7 +536,7 @@ class Judge:
             )
 
     def _in_list(self, asked: ScopedPath, verdict: Override) -> Override:
-        """Judge by the whole list of overlays, in its order, what has an effect by itself."""
+        """Judge, with the whole list in its order, an override that works alone."""
         subject, path = asked.subject, asked.path
         if self._sets.joint(subject) in self._slow:
             return verdict

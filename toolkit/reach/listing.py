@@ -1,4 +1,4 @@
-"""List the overlays that a user's files hold, and their attributes, as far as Nix can read them."""
+"""List the overlays in a user's files, and their attributes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -31,12 +31,15 @@ _OVERLOOKED = (
 
 
 def status_of(failed: EvaluationError) -> Outcome:
-    """Return the outcome of what does not evaluate: unknown at a limit, or for want of a file."""
+    """Return the status of a value that does not evaluate.
+
+    It is unknown at a limit, or if a file is missing.
+    """
     return Outcome.UNKNOWN if failed.is_limit or failed.is_absent else Outcome.FAILS
 
 
 class Listing:
-    """The overlays of a session, the system that they are for, and warnings about what was not read."""
+    """The overlays of a session, their system, and warnings about unread parts."""
 
     def __init__(self, sets: Sets) -> None:
         self._sets = sets
@@ -47,7 +50,10 @@ class Listing:
     def subjects(
         self, sources: Sequence[OverlaySource], only: Sequence[str]
     ) -> tuple[list[Override], list[Listed]]:
-        """Return the unreadable parts of overlays that are used together, and their other attributes."""
+        """Return the unreadable parts of overlays that are used together.
+
+        Return also their other attributes.
+        """
         unread: list[Override] = []
         overlays: list[Overlay] = []
         for source in sources:
@@ -105,14 +111,14 @@ class Listing:
         ]
 
     def status_of(self, file: str, failed: EvaluationError) -> Outcome:
-        """Return the outcome of what does not evaluate in a file, of which parts may not have been read."""
+        """Return the status of a value that does not evaluate in a file."""
         is_lacking = failed.is_missing and file in self._partial
         return Outcome.UNKNOWN if is_lacking else status_of(failed)
 
     def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
         """Return the configurations of a flake by kind and name.
 
-        Its overlays say what keeps it from being read.
+        If the flake cannot be read, its overlays say why.
         """
         return self._sets.known(
             f"hosts {quoted(directory)}", tuple[tuple[str, str], ...], ()
@@ -121,9 +127,9 @@ class Listing:
     def _options(
         self, source: OverlaySource, overlays: Sequence[Overlay]
     ) -> Iterator[Overlay | Override]:
-        """Yield what options of a configuration are set to, and why some were not read.
+        """Yield the overrides that options of a configuration hold.
 
-        Warn of other overrides.
+        Yield also why some options were not read. Warn about other overrides.
         """
         own = self._sets.define("file", source.question)
         readable = self._readable(source)
@@ -183,9 +189,10 @@ class Listing:
         overlays: Sequence[Overlay] = (),
         unread: Sequence[Override] = (),
     ) -> Iterator[Override]:
-        """Yield the overrides in a file if nothing else is said of it.
+        """Yield the overrides in a file that nothing else covers.
 
-        Warn of those in an overlay that set nothing here, such as behind a condition.
+        Warn about those in an overlay that set nothing here, for example behind a
+        condition.
         """
         own = [overlay for overlay in overlays if overlay.file == source.file]
         named = [named for overlay in own for named in overlay.names]
@@ -221,7 +228,7 @@ class Listing:
     def _warn_of_lines(
         self, source: OverlaySource, calls: Sequence[OverrideCall]
     ) -> None:
-        """Warn of overrides that nothing else is said of."""
+        """Warn about overrides that nothing else covers."""
         lines = ", ".join(dict.fromkeys(str(call.line) for call in calls))
         if lines:
             fact = f"unlet did not check overrides outside of overlays: line {lines}"
@@ -230,7 +237,7 @@ class Listing:
     def _chosen(
         self, source: OverlaySource, place: str, keys: tuple[str, ...]
     ) -> Iterator[SetOption | Override]:
-        """Yield what options are set to, and what of them does not evaluate."""
+        """Yield the values of options, and those that do not evaluate."""
         found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
         if not isinstance(found, EvaluationError):
             yield from found
@@ -249,7 +256,7 @@ class Listing:
             yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
     def _readable(self, source: OverlaySource) -> str:
-        """Return the session's name for a source, in the first form in which Nix can read it."""
+        """Return the session's name for a source in the first readable form."""
         place = self._sets.define("file", source.question)
         for number, question in enumerate(source.otherwise):
             failed = self._sets.ask(f"overlays {place}", object)
@@ -266,7 +273,7 @@ class Listing:
     def _parts(
         self, place: str, label: str, found: tuple[str, ...] | EvaluationError
     ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
-        """Yield what is in a file, each part by itself if Nix does not get through it as a whole."""
+        """Yield the overlays of a file, one by one if Nix cannot read the whole."""
         is_read = not isinstance(found, EvaluationError)
         if is_read or not (
             parts := self._sets.known(f"parts {place}", tuple[str, ...], ())
@@ -280,7 +287,7 @@ class Listing:
             )
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
-        """Return what is said of an overlay whose attributes are not known."""
+        """Return the verdict about an overlay whose attributes are unknown."""
         status = status_of(failed)
         if file in self._partial:
             # In a part of a configuration, what fails may need the rest.

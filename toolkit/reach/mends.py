@@ -1,4 +1,4 @@
-"""Changes of an override as values: what to write into it so that it reaches."""
+"""Changes of an override as values: what must be written so that it reaches."""
 
 from typing import TypeAlias
 
@@ -23,27 +23,27 @@ class Mend(Struct, frozen=True, kw_only=True):
 
 
 class Extension(Struct, frozen=True, kw_only=True):
-    """The extension of a scope becomes an element of a list of extensions."""
+    """A scope's extension becomes an element of a list of extensions."""
 
     attribute: str
     prev: str
 
 
 class Composition(Struct, frozen=True, kw_only=True):
-    """The extension of a scope is composed with that of an earlier overlay."""
+    """A scope's extension is joined with that of an earlier overlay."""
 
     argument: str
     prev: str
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """A binding that stands behind that of the override."""
+    """A binding that comes after that of the override."""
 
     binding: str
 
 
 class Behind(Struct, frozen=True, kw_only=True):
-    """The overlay that `unlet overlay` writes for a package comes first, then a change."""
+    """The overlay that `unlet overlay` writes comes first, then a change."""
 
     package: str
     change: Mend

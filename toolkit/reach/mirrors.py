@@ -1,7 +1,7 @@
 """Copies of the user's files for an evaluation, some of them with another text.
 
-A copy lies in a directory of ours; its relative paths lead to where those of the
-original lead, or to other copies. The user's files are only read.
+A copy is in a directory of unlet; its relative paths lead to the same files as those of
+the original, or to other copies. The user's files are only read.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _DEFAULT, _FLAKE, _LOCK = "default.nix", "flake.nix", "flake.lock"
 
 
 class Mirror:
-    """Copies of files in a directory, made as they are asked for.
+    """Copies of files in a directory, made when they are needed.
 
     `texts` are the other texts, by file.
     """
@@ -38,7 +38,7 @@ class Mirror:
         """The user's files, by their copies."""
 
     def path(self, path: Path) -> Path:
-        """Return the copy of a path of the user's; the path, if nothing changes there."""
+        """Return the copy of a user's path, or the path if nothing changes there."""
         if path.name != _FLAKE and (path / _FLAKE).is_file():
             path /= _FLAKE
         elif path.is_dir() and not (path / _DEFAULT).is_file():
@@ -50,7 +50,7 @@ class Mirror:
         return copy.parent if path.name == _FLAKE else copy
 
     def _overlays(self, path: Path) -> Path:
-        """Return a directory of overlays with the same names, if one of them changes."""
+        """Return a copy of a directory of overlays, if one of them changes."""
         places = [Path(source.file) for source in sources.overlays(path)]
         copies = [self._copy(place.resolve()) for place in places]
         if not any(copies):
@@ -70,7 +70,7 @@ class Mirror:
         return directory / name
 
     def _copy(self, file: Path) -> Path | None:
-        """Return the copy of a file, None if neither it nor what it names changes."""
+        """Return the copy of a file; None if it, and the files it names, stay."""
         if file in self._copies or not file.is_file() or file.suffix != ".nix":
             return self._copies.get(file)
         self._copies[file] = None
@@ -102,7 +102,7 @@ class Mirror:
         return copy
 
     def _target(self, file: Path, literal: Node) -> Path | None:
-        """Return the Nix file that a path in a file leads to, None if it is computed."""
+        """Return the Nix file at a path in a file; None if the path is computed."""
         if "${" in literal.text:
             return None
         path = (file.parent / literal.text).absolute()

@@ -1,4 +1,4 @@
-"""Find alternatives to an override that stops halfway; Nix has evaluated each."""
+"""Find alternatives to an override that stops halfway; Nix evaluates each one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,17 +20,17 @@ from toolkit.reach.sets import ScopedPath, Sets, called, listed
 
 
 class Others:
-    """Tries alternatives, and overlays that make a file's let-bound packages overridable."""
+    """Tries alternatives, and overlays that make a file's parts overridable."""
 
     def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
         self._sets = sets
         self._bring = bring
         self.changes: dict[str, Proposed] = {}
-        """By the text of an alternative, how to make it of the user's override."""
+        """How to turn the user's override into an alternative, by the text of that."""
         self._store = DerivationStore(own())
 
     def case(self, asked: ScopedPath, pair: Pair) -> Overridden:
-        """Return a case from two packages, with the calls between them."""
+        """Return a case for the rules from two packages and the calls between."""
         is_called = asked.base is not None or len(asked.path) == 1
         return Overridden(
             old=self._store[pair.old.drv or ""],
@@ -58,7 +58,7 @@ class Others:
     ) -> tuple[Left, ...] | None:
         """Return what stays of the old version in a pair.
 
-        None if it does not evaluate, or does not differ.
+        Return None if it does not evaluate, or does not differ.
         """
         if (
             isinstance(pair, EvaluationError)
@@ -76,7 +76,10 @@ class Others:
     def instead(
         self, asked: ScopedPath, case: Overridden, left: Sequence[Left], names: Names
     ) -> tuple[str | None, Sequence[Left]]:
-        """Return the first alternative that reaches, as Nix has evaluated it, else the best, and what that leaves."""
+        """Return the first alternative that reaches, else the best.
+
+        Return also what the best one leaves. Nix has evaluated it.
+        """
         arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
         name = asked.path[0]
         found = [*ways.ways(asked.path, case, left, names)]
@@ -117,7 +120,10 @@ class Others:
     def _brought(
         self, words: str, name: str, case: Overridden, names: Names
     ) -> str | None:
-        """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
+        """Return the code to write behind the overlay that lifts the package's parts.
+
+        Return None if it does not reach there.
+        """
         if (made := self._bring(name)) is None:
             return None
         moved: tuple[str, ...] = ()
@@ -160,7 +166,7 @@ class Others:
         among: Sequence[Way],
         names: Names,
     ) -> str | None:
-        """Return the first alternative that changes a target under the whole list of overlays."""
+        """Return the first alternative that changes a target under all overlays."""
         subject = asked.subject
         before = self._sets.drv(self._sets.joint(subject), target)
         words = f"{self._sets.used(subject.overlays)} {called(asked.scope, subject)}"
@@ -180,7 +186,7 @@ class Others:
     def part(
         self, subject: Listed, part: str, package: str, names: Names
     ) -> str | None:
-        """Return the override of a part under the overlay that makes it overridable."""
+        """Return a part's override behind the overlay that makes it overridable."""
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None
         if (made := self._bring(package)) is None:

@@ -1,4 +1,4 @@
-"""Two derivations of one package, without and with an override: the case that rules examine."""
+"""Two derivations of one package, without and with an override, for the rules."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +10,16 @@ from msgspec import Struct, field
 from toolkit.nix.derivations import Derivation, DerivationStore, digest
 
 FEWEST = 3
-"""The fewest characters of a word or version that says something."""
+"""The fewest characters of a word or version that is distinctive."""
 _INTERPRETER = re.compile(r"(?:python|pypy|perl|lua|luajit|ruby|php|ocaml|R)[\d.]*-")
 _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A call of one of a package's functions: the names that it sets, the packages among these, the permitted names."""
+    """A call of one of a package's functions.
+
+    It has the names that it sets, the packages among these, and the permitted names.
+    """
 
     method: str
     names: tuple[str, ...] = ()
@@ -25,10 +28,10 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Overridden(Struct, frozen=True, kw_only=True):
-    """Two derivations of a store, the calls between them, and the package set's values by name.
+    """Two derivations in a store, the calls between them, and the package set.
 
-    `named` are the new one's variables that the user wrote. `top` returns the set's
-    derivations for names, without missing ones.
+    `named` are the variables that the user wrote. `top` returns the set's derivations
+    for names, without missing ones.
     """
 
     old: Derivation
@@ -40,7 +43,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def changed(self) -> list[str]:
-        """The new or changed variables, without the outputs."""
+        """The new or changed variables, except the outputs."""
         old, new = self.old.environment, self.new.environment
         return [
             name
@@ -55,14 +58,17 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def version_changes(self) -> bool:
-        """Return whether the version itself differs, not only a suffix or an input's version in it."""
+        """Return whether the version itself differs, not only a suffix.
+
+        An input's version in it does not count either.
+        """
         old, new = self.old.version, self.new.version
         is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
         return bool(old) and old != new and not is_label and not self._follows_an_input
 
     @property
     def _follows_an_input(self) -> bool:
-        """Whether the version holds that of another package, such as a kernel module's that of the kernel."""
+        """Whether the version contains another package's, such as the kernel's."""
         gone, fresh = (
             {
                 each.pname: each.version
@@ -86,7 +92,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def tag(self) -> str:
-        """The tag of the new version, in Nix: as the old one is written, by default with a `v` in front."""
+        """The tag of the new version, in Nix.
+
+        It looks like the old one, by default with a `v` before it.
+        """
         found = re.search(
             rf"([\w.+-]*?){self._written}([\w+-]*)", unquote(self._address)
         )
@@ -97,7 +106,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
     def url(self, final: str) -> str:
         """Return the URL of the new version in Nix, with the set `final`.
 
-        A made-up one if the old has no version.
+        If the old one has no version in its URL, invent one.
         """
         first = re.match(r"[\w.:/@%?&=+~,-]+(?= |$)", self._address)
         url = re.sub(self._written, "${version}", first[0]) if first is not None else ""
@@ -127,7 +136,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def source_changes(self) -> bool:
-        """Return whether hash and path show that the source has different content."""
+        """Return whether the source has other content, judging by hash and path."""
         old, new = self.source(self.old), self.source(self.new)
         if not old or not new or old == new:
             return bool(old) != bool(new)
@@ -145,12 +154,15 @@ class Overridden(Struct, frozen=True, kw_only=True):
     def written(self) -> set[str | None]:
         """The hashes that the override sets.
 
-        Setting the old one again declares the download unchanged.
+        Setting the old one again declares that the download is unchanged.
         """
         return {digest(self.new.environment.get(name, "")) for name in self.names}
 
     def is_written(self, place: str) -> bool:
-        """Return whether the override sets the hash of a download, or of everything in a directory of downloads."""
+        """Return whether the override sets the hash of a download.
+
+        The hash may be that of a whole directory of downloads.
+        """
         maker = self.store.maker(self.new, place)
         if maker is None:
             return False
@@ -162,7 +174,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(hashes) and hashes <= self.written
 
     def has_same_downloads(self, old: str, new: str) -> bool:
-        """Return whether two store paths contain the same downloads, such as a renamed directory."""
+        """Return whether two store paths have the same downloads, perhaps renamed."""
         makers = self.store.maker(self.old, old), self.store.maker(self.new, new)
         if makers[0] is None or makers[1] is None or makers[1].hash:
             return False
@@ -174,7 +186,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(one) and one == other
 
     def holders(self, path: str) -> list[str]:
-        """Return the variables that name an input."""
+        """Return the variables that contain an input."""
         places = self.store[path].outputs.values()
         return [
             name
@@ -183,7 +195,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
         ]
 
     def mentions(self, name: str) -> bool:
-        """Return whether the build names a variable: in another one, in its script, or in a setup hook."""
+        """Return whether the build mentions a variable.
+
+        Another variable, the script, or a setup hook may mention it.
+        """
         word = re.escape(name)
         # A shell's `${NAME-}` reads it, too.
         pattern = re.compile(rf"(?<![\w-]){word}(?![\w-])|\$\{{{word}(?!\w)")
@@ -200,7 +215,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return any(map(pattern.search, chain(texts, scripts)))
 
     def _hooks(self) -> set[str]:
-        """Return what may bring a setup hook: the inputs, those of stdenv, and what they propagate."""
+        """Return the inputs that may bring a setup hook, including those of stdenv."""
         waiting = [*self.new.inputs]
         found = set[str]()
         while waiting:
@@ -231,7 +246,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return self.store.closure(maker.path) if maker is not None else frozenset()
 
     def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
-        """Return the inputs that are packages of the set with their own names, not parts of this one."""
+        """Return the inputs that are packages of the set, not parts of this one."""
         known: Mapping[str, str] = (
             self.top([self.store[path].pname for path in inputs]) if inputs else {}
         )
@@ -251,7 +266,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return tuple(self.store[path].name for path in way)
 
     def first(self, place: str) -> str:
-        """Return the name of the derivation that makes a store path, else the name in the path."""
+        """Return the name of a store path's derivation, else the path's own name."""
         maker = self.store.maker(self.new, place)
         return maker.name if maker is not None else place[44:]
 

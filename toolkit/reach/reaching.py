@@ -1,4 +1,4 @@
-"""`reach` from beginning to end: the paths, the nixpkgs, the systems, the result."""
+"""Run `reach`: find the paths, the nixpkgs and the systems, then judge."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _SEARCHED = "<nixpkgs>"
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
-    """The paths to examine, by default the user's own overlays, and the command's options."""
+    """The paths to examine (by default the user's overlays), and the options."""
 
     paths: tuple[Path, ...]
     source: SourceRequest
@@ -95,7 +95,7 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
 
 
 def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
-    """Yield overlays that are used together; a path is that of a flake."""
+    """Yield the overlays that are used together; a path is that of a flake."""
     if not request.paths:
         yield sources.users()
     together: list[OverlaySource] = []
@@ -109,7 +109,7 @@ def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
 
 
 def _source(request: ReachRequest) -> SourceRequest:
-    """Return the nixpkgs that is named, else that of a flake's lock, else <nixpkgs>."""
+    """Return the named nixpkgs, else that of a flake's lock, else <nixpkgs>."""
     source = request.source
     if source.nixpkgs is None and source.rev is None:
         directories = (
@@ -159,7 +159,10 @@ def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
 def _apart(
     overrides: Sequence[Override], known: Sequence[Override], label: str
 ) -> Iterator[Override]:
-    """Yield a configuration's overrides; of the flake's overlay only those whose verdict is another one here."""
+    """Yield a configuration's overrides.
+
+    Omit overrides of the flake's overlay that have the same verdict there.
+    """
     places = {(each.attribute, each.file, each.line) for each in known}
     for each in overrides:
         if (each.attribute, each.file, each.line) not in places:
@@ -178,7 +181,7 @@ def _on(
     request: ReachRequest,
     progress: Progress,
 ) -> Reach:
-    """Return what the overrides do on one system, by default that of the configuration or of the machine."""
+    """Return the verdicts on one system, by default the configuration's."""
     arguments = {
         "tree": str(root),
         "system": system,

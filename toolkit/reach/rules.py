@@ -1,8 +1,9 @@
-"""Rules about the remains of an old package: they compare two derivations, one with the override and one without.
+"""Rules about the remains of an old package.
 
-Each rule is a function from a `Case` to the remains. Only replaced things can remain:
-`src`, `version`, a variable with a package, an argument, a hash. An addition reaches if
-the derivation changes and something reads it.
+They compare two derivations, without and with the override. Each rule is a function
+from an `Overridden` to the remains. Only replaced things can remain: `src`, `version`,
+a variable with a package, an argument, a hash. An addition reaches if the derivation
+changes and something reads it.
 """
 
 import re
@@ -36,14 +37,14 @@ DEPENDENCIES = (
     "webui",
     "ui",
 )
-"""Variables with what is downloaded for, or made of, the source."""
+"""Variables with downloads for the source, or with something made from it."""
 
 _PRECISE = 2
 _REGISTRY = re.compile(r"\bnuget\b")
 
 
 def is_meta(old: Derivation, new: Derivation) -> bool:
-    """Return whether two derivations differ only by what nixpkgs has made of a `meta` that is replaced."""
+    """Return whether two derivations differ only because `meta` was replaced."""
     if new.values.get("NIX_MAIN_PROGRAM"):
         return False
     names = {*old.values, *new.values} - {
@@ -59,7 +60,7 @@ def is_meta(old: Derivation, new: Derivation) -> bool:
 def left(case: Overridden) -> tuple[Left, ...]:
     """Return the remains, each once.
 
-    For a package that wraps the old one on purpose, only unused settings.
+    For a package that intentionally wraps the old one, return only unused settings.
     """
     if case.old.path in case.new.inputs:
         # What nothing reads wraps nothing, though it names the old package.
@@ -93,7 +94,7 @@ def same_source(case: Overridden) -> Iterator[Left]:
 
 
 def same_source_within(case: Overridden) -> Iterator[Left]:
-    """Yield the source of a wrapped package if it stays although both versions change."""
+    """Yield a wrapped package's source that stays although its version changes."""
     if not case.version_changes or case.source(case.old):
         return
     gone = {
@@ -176,7 +177,10 @@ def old_source(case: Overridden) -> Iterator[Left]:
 
 
 def stale_download(case: Overridden) -> Iterator[Left]:
-    """Yield the dependencies that are fetched for the new source or version, but still with the old hash."""
+    """Yield the dependencies that still have the old hash.
+
+    They are downloaded for the new source or version.
+    """
     if not case.source_changes and not case.version_changes:
         return
     before, after = case.store.closure(case.old.path), case.store.closure(case.new.path)
@@ -232,7 +236,10 @@ def old_version(case: Overridden) -> Iterator[Left]:
 
 
 def old_download(case: Overridden) -> Iterator[Left]:
-    """Yield downloads, except the source and patches, that still have the old version."""
+    """Yield downloads that still belong to the old version.
+
+    Omit the source and patches.
+    """
     version = case.old.version
     # Addresses hold a version such as 1.0 by chance.
     if (
@@ -264,7 +271,7 @@ def old_download(case: Overridden) -> Iterator[Left]:
 
 
 def old_package(case: Overridden) -> Iterator[Left]:
-    """Yield the package's own dependency if a variable is set to a different package of that name."""
+    """Yield the package's own dependency if a variable replaces it with another."""
     same = [case.store[path] for path in case.new.inputs if path in case.old.inputs]
     for name in case.changed:
         value = case.new.environment[name]

@@ -1,4 +1,7 @@
-"""The package sets for judging an override, in one session with Nix: with all overlays, and with this one alone."""
+"""The package sets for judging an override, in one session with Nix.
+
+They are the sets with all overlays, and with this one alone.
+"""
 
 from collections.abc import Sequence
 
@@ -22,23 +25,26 @@ class Sets(Session):
         return self.define("joint", f"joint {self.used(subject.overlays)}")
 
     def alone(self, subject: Listed) -> str:
-        """Return the name of the package set with this override and no other one."""
+        """Return the name of the package set with only this override."""
         return self.define(
             "alone", f"alone {self.used(subject.overlays)} {called('', subject)}"
         )
 
     def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:
-        """Return the name of the set with overlays of which one lacks an attribute."""
+        """Return the name of the set in which one overlay lacks an attribute."""
         return self.define(
             "without", f"without {self.used(overlays)} {overlay.key} {quoted(name)}"
         )
 
     def drv(self, scope: str, path: Sequence[str]) -> str | EvaluationError:
-        """Return the derivation of a path in a set, empty if there is none."""
+        """Return the derivation of a path in a set; empty if it has none."""
         return self.ask(f"drv {scope} {listed(path)}", str)
 
     def refusal(self, subject: Listed, path: Sequence[str]) -> str | None:
-        """Return the variables that let Nix evaluate a refused package, and why Nix refuses it; else None."""
+        """Return why Nix refuses a package, or None.
+
+        Return also the variables with which Nix evaluates it.
+        """
         strict = self.define("strict", f"strict {self.used(subject.overlays)}")
         found = self.known(
             f"refusals {self.joint(subject)} {strict} {listed(path)}",
@@ -51,7 +57,7 @@ class Sets(Session):
         return f"with {allowed}: Nix refuses packages that are {found[0]}"
 
     def replacement(self, subject: Listed, path: Sequence[str]) -> Replacement | None:
-        """Return the later overlay that sets a path itself, so that this overlay's value has no effect."""
+        """Return the later overlay that replaces a path and undoes this value."""
         name, overlays = subject.name, subject.overlays
         found = self.drv(self.joint(subject), path) if subject.later else ""
         without = (
@@ -84,7 +90,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def called(scope: str, subject: Listed, path: Sequence[str] | None = None) -> str:
-    """Return the arguments of a question: a set, an overlay, and its attribute or a path."""
+    """Return the arguments of a question: a set, an overlay, an attribute or path."""
     return (
         f"{scope} {subject.overlay.key} "
         f"{quoted(subject.name) if path is None else listed(path)}"
@@ -94,7 +100,8 @@ def called(scope: str, subject: Listed, path: Sequence[str] | None = None) -> st
 class ScopedPath(Struct, frozen=True, kw_only=True):
     """A path that an override gives, in a set of packages, and its place in a file.
 
-    If the override extends a scope, `base` is that, and the path leads to a member.
+    If the override extends a scope, `base` is that scope, and the path leads to a
+    member.
     """
 
     subject: Listed

@@ -1,4 +1,7 @@
-"""Find the overlays in the user's paths: a file, a directory of overlays, a flake, a configuration."""
+"""Find the overlays in the user's paths.
+
+A path is a file, a directory of overlays, a flake, or a configuration.
+"""
 
 import os
 import re
@@ -19,12 +22,12 @@ from toolkit.reach import written
 from toolkit.reach.answers import OverlaySource, OverrideCall
 
 INPUT = Path("-")
-"""How standard input is named."""
+"""The name of standard input."""
 
 _FLAKE = "flake.nix"
 _HERE = "default.nix"
 _MODULE = frozenset(["config", "options", "modulesPath"])
-"""Arguments that only a module takes."""
+"""The arguments that only a module takes."""
 _SETTINGS = frozenset(
     [
         "boot",
@@ -39,7 +42,7 @@ _SETTINGS = frozenset(
 )
 """The options that a module with packages sets."""
 _PARTS = frozenset(["flake", "perSystem"])
-"""The options of a module of flake-parts in which other modules and packages stand."""
+"""The options of a flake-parts module that contain other modules and packages."""
 _MADE = re.compile(
     r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b|\.(?:extend|appendOverlays)\b"
 )
@@ -74,7 +77,10 @@ def users() -> list[OverlaySource]:
 
 
 def overlays(path: Path) -> list[OverlaySource]:
-    """Return the overlays of a file or directory (not a flake) that apply together."""
+    """Return the overlays of a file or directory that apply together.
+
+    A flake is read elsewhere.
+    """
     path = path.expanduser()
     if not path.exists():
         raise ToolkitError(f"{path}: no such file or directory")
@@ -118,7 +124,10 @@ def write_input(path: Path) -> None:
 
 
 def absolute(path: Path) -> Path:
-    """Return a path without `..`, which Nix takes for the directory above even behind a link."""
+    """Return a path without `..`.
+
+    Nix takes `..` for the directory above, even after a link.
+    """
     return path.resolve() if ".." in path.parts else path.absolute()
 
 
@@ -144,7 +153,10 @@ def flake(path: Path) -> tuple[Path, OverlaySource]:
 
 
 def host(directory: Path, kind: str, name: str) -> OverlaySource:
-    """Return the expression that reads a flake's configuration of NixOS, home-manager or nix-darwin."""
+    """Return the expression that reads a configuration of a flake.
+
+    It is one of NixOS, home-manager or nix-darwin.
+    """
     question = f"host {quoted(str(directory))} {quoted(kind)} {quoted(name)}"
     return OverlaySource(
         question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}"
@@ -171,7 +183,7 @@ def _file(path: Path) -> OverlaySource:
 
 
 def calls(path: Path) -> tuple[OverrideCall, ...]:
-    """Return the overrides that a file's text has."""
+    """Return the overrides in the text of a file."""
     root = written.root_of(path)
     return tuple(
         OverrideCall(
@@ -185,7 +197,10 @@ def calls(path: Path) -> tuple[OverrideCall, ...]:
 
 
 def _is_module(path: Path) -> bool:
-    """Return whether a file is written as a NixOS configuration: by its arguments, or by what it sets."""
+    """Return whether a file is a NixOS configuration.
+
+    Its arguments, or the options that it sets, decide.
+    """
     root = written.root_of(path)
     if root is None:
         return False
@@ -200,7 +215,7 @@ def _is_module(path: Path) -> bool:
 
 
 def _settings(root: Node) -> set[str]:
-    """Return the first names of what a file's value sets."""
+    """Return the first names of the options that a file sets."""
     values = (node for node in spine(root) if node.kind in SETS)
     return {
         path_of(binding).partition(".")[0]
@@ -210,7 +225,7 @@ def _settings(root: Node) -> set[str]:
 
 
 def _is_parts(root: Node | None) -> bool:
-    """Return whether a file is written as a module of flake-parts."""
+    """Return whether a file is a module of flake-parts."""
     return root is not None and bool(_PARTS & _settings(root))
 
 

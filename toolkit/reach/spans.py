@@ -1,7 +1,7 @@
-"""Edit an override in the user's file so that it reaches: pure functions from a change to spans.
+"""Edit an override in the user's file so that it reaches.
 
-Each refuses rather than guesses, with file, line and column. Bytes outside of the
-edits stay.
+The functions are pure, from a change to edits. Each refuses rather than guesses, with
+file, line and column. Bytes outside the edits stay.
 """
 
 import re
@@ -28,17 +28,17 @@ NOTE = "# replace this fake hash with the one that Nix reports"
 _FAKE = re.compile(r'[\w.]+\.lib\.fakeHash|(?<== )""(?=;)')
 _SETS = ("final", "prev", "pkgs", "super", "self")
 _HOLDERS = {"lib": "", **{name: f"{name}." for name in _SETS}}
-"""The usual names of what has nixpkgs' `lib`, with what stands in front of it."""
+"""The usual names of sets that have nixpkgs' `lib`, with their prefix."""
 _OLD = re.compile(r"\bold(?=[.)])")
 
 
 def refusal(node: Node, fact: str) -> RefusalError:
-    """Return the refusal of a place."""
+    """Return the refusal for a place."""
     return RefusalError(f"{node.tree.name}:{node.place}: {fact}")
 
 
 def override_at(tree: Tree, line: int, name: str) -> tuple[WrittenCall, Node | None]:
-    """Return the override of a package in a line, and the attribute that it is the value of."""
+    """Return the override of a package on a line, and its attribute."""
     here = [
         node
         for node in tree.root.walk()
@@ -63,7 +63,7 @@ def _last(binding: Node) -> str:
 def first_in_list(tree: Tree, text: str) -> list[Edit]:
     """Return the edit that puts an overlay first in the file's list of overlays.
 
-    Nothing if it has no such list, or several.
+    Return none if it has no such list, or several.
     """
     last = spine(tree.root)[-1]
     lists = [last] if last.kind == "list_expression" else []
@@ -91,7 +91,7 @@ def edits(
     *,
     fake: str = "",
 ) -> list[Edit]:
-    """Return the edits that make a change of an override; `fake` is the fake hash to write."""
+    """Return the edits of an override; `fake` is the fake hash to write."""
     match change:
         case Mend():
             return [*_changed(call, change, fake or _fake_hash(call.node))]
@@ -110,7 +110,7 @@ def edits(
 
 
 def _fake_hash(node: Node) -> str:
-    """Return nixpkgs' fake hash by a name in scope; nothing if there is none."""
+    """Return nixpkgs' fake hash by a name in scope, or nothing."""
     scoped = (
         prefix
         for name, prefix in _HOLDERS.items()
@@ -137,7 +137,7 @@ def _changed(call: WrittenCall, change: Mend, fake: str) -> Iterator[Edit]:
 
 
 def _set_of(argument: Node) -> Node:
-    """Return the attribute set of an argument, behind the functions around it."""
+    """Return the attribute set of an argument, inside the functions around it."""
     last = spine(argument)[-1]
     if last.kind not in SETS:
         raise refusal(last, "is not an attribute set to which --fix could add")
@@ -152,7 +152,7 @@ def _binding(holder: Node, name: str) -> Node:
 
 
 def _old_name(call: WrittenCall, change: Mend) -> tuple[str, Sequence[Edit]]:
-    """Return the name of the old values, and the edits that give them one."""
+    """Return the name of the old values, and the edits that add one if necessary."""
     argument = inside(call.argument)
     if not any(_OLD.search(binding) for binding in change.bindings):
         return "old", ()
@@ -170,7 +170,7 @@ def _old_name(call: WrittenCall, change: Mend) -> tuple[str, Sequence[Edit]]:
 
 
 def _added(holder: Node, change: Mend, old: str, fake: str) -> Iterator[Edit]:
-    """Yield what adds bindings to a set, and removes those that they replace."""
+    """Yield the edits that add bindings to a set, and remove the replaced ones."""
     names = {binding.partition(" ")[0] for binding in change.bindings}
     bound = statements(holder)
     for statement in bound:
@@ -207,7 +207,7 @@ def _added(holder: Node, change: Mend, old: str, fake: str) -> Iterator[Edit]:
 
 
 def _lines(binding: str, fake: str) -> Iterator[str]:
-    """Yield the lines of a binding, behind a note if it has a fake hash."""
+    """Yield the lines of a binding, after a note if it has a fake hash."""
     if _FAKE.search(binding):
         yield NOTE
         if fake:
@@ -216,7 +216,7 @@ def _lines(binding: str, fake: str) -> Iterator[str]:
 
 
 def removed(statement: Node) -> Edit:
-    """Return the edit that removes a binding, and its line if nothing else is there."""
+    """Return the edit that removes a binding, and its line if that is then empty."""
     text = statement.tree.text
     end = text.find("\n", statement.end)
     if is_first(text, statement.start) and not text[statement.end : end].strip():
@@ -225,7 +225,7 @@ def removed(statement: Node) -> Edit:
 
 
 def _wrapped(call: WrittenCall, name: str) -> Iterator[Edit]:
-    """Yield what hands the call to a package that is an argument of the overridden one."""
+    """Yield the edits that move the call to a package among the arguments."""
     if len(call.subject) == 1 and call.subject[0].kind != "variable_expression":
         raise refusal(call.node, "another override comes before this one")
     *holder, _ = call.function.text.split(".")[:-1]

@@ -1,4 +1,7 @@
-"""Rules about settings of an override that nothing reads: they look at the variables of two derivations."""
+"""Rules about settings that nothing reads.
+
+They examine the variables of two derivations.
+"""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +14,10 @@ from toolkit.reach.overridden import Overridden
 _FETCHING = frozenset(
     ["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"]
 )
-"""The arguments of a fetcher: in a derivation that is not one it is a variable that nothing reads."""
+"""The arguments of a fetcher.
+
+In any other derivation, each is a variable that nothing reads.
+"""
 
 _TURNED = {
     "buildFeatures": "cargoBuildFeatures",
@@ -27,7 +33,7 @@ _TURNED = {
     "extraConfig": "configfile",
     "structuredExtraConfig": "configfile",
 }
-"""Variables that a builder turns into others before any derivation is made: `overrideAttrs` comes too late."""
+"""Variables that a builder replaces before `overrideAttrs` can change them."""
 
 _OF_PYTHON = frozenset(["dependencies", "build-system"])
 _PYTHON = re.compile(r"python-.*hook")
@@ -63,7 +69,10 @@ _PHASES = frozenset(
         *("src", "srcs", "sourceRoot", "patches", "doCheck", "doInstallCheck"),
     ]
 )
-"""Variables that the phases of a build read; a builder with a `buildCommand` runs none."""
+"""Variables that the phases of a build read.
+
+A builder with a `buildCommand` runs no phases.
+"""
 
 _KNOWN = _PHASES | {
     *(
@@ -128,25 +137,32 @@ _PHASE = re.compile(r"(unpack|patch|configure|build|install|fixup|dist)Phase")
 _CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck"])
 _CHECKS = re.compile(r"(?<!version-)check-hook")
 _OF_HOOKS = re.compile(r"[a-z]+[A-Z]\w*")
-"""Variables with such a name are read by nixpkgs' phases and hooks, and not by the package itself."""
+"""Variables with such a name are read by nixpkgs' hooks, not by the package."""
 _SWITCH = re.compile(
     r"(?:do|dont|no|disabled?|enable)[A-Z]\w*|[a-z]\w*(?:Features|Flags|FlagsArray|Inputs|Phase)"
 )
-"""New variables with such a name are for a hook; others may be the user's own, to be used in what else is set."""
+"""New variables with such a name are for a hook.
+
+Others may be the user's own, for use in other settings.
+"""
 _NEAR = 0.88
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
 _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
 
 
 def is_read(case: Overridden, name: str) -> bool:
-    """Return whether something may read a variable: the build itself, a phase, a setup hook, or Nix."""
+    """Return whether something may read a variable.
+
+    It may be the build itself, a phase, a setup hook, or Nix.
+    """
     return _OF_HOOKS.fullmatch(name) is None or name in _KNOWN or case.mentions(name)
 
 
 def wrapper_source(case: Overridden) -> Iterator[Left]:
-    """Yield a wrapper's `src`, `patches` and compiler flags: it has no source, so nothing reads them.
+    """Yield a wrapper's `src`, `patches` and compiler flags.
 
-    A different package that replaces the wrapper does read them.
+    A wrapper has no source, so nothing reads them. If another package replaces the
+    wrapper, it does read them.
     """
     old, new = case.old.environment, case.new.environment
     is_other = any(
@@ -180,7 +196,10 @@ def unused_source(case: Overridden) -> Iterator[Left]:
 
 
 def unread_phases(case: Overridden) -> Iterator[Left]:
-    """Yield settings of phases that do not run, because the builder runs a `buildCommand` or omits them."""
+    """Yield settings of phases that do not run.
+
+    The builder runs a `buildCommand`, or omits them.
+    """
     environment = case.new.environment
     command = environment.get("buildCommand", "")
     if command and case.old.environment.get("buildCommand") == command:
@@ -252,7 +271,7 @@ def unread_checks(case: Overridden) -> Iterator[Left]:
 
 
 def unused_hash(case: Overridden) -> Iterator[Left]:
-    """Yield a hash that no download has."""
+    """Yield a hash that no download uses."""
     hashes = {
         name: value
         for name in case.changed
@@ -289,7 +308,10 @@ def turned_too_late(case: Overridden) -> Iterator[Left]:
 
 
 def unread_variable(case: Overridden) -> Iterator[Left]:
-    """Yield new variables that nothing reads: an argument of the package, a misspelt name, one for a missing hook."""
+    """Yield new variables that nothing reads.
+
+    Each is an argument of the package, a misspelt name, or for a missing hook.
+    """
     arguments = {
         name
         for call in case.calls

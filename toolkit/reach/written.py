@@ -1,4 +1,4 @@
-"""Overrides as a file's text has them: the calls, what they override and what they set."""
+"""The overrides in the text of a file: the calls, and what they override and set."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ METHODS = frozenset(
 class WrittenCall(Struct, frozen=True, kw_only=True):
     """A call such as `prev.NAME.overrideAttrs { … }`, and its parts in the tree.
 
-    `subject` is what is overridden; `method` the last name in `function`.
+    `subject` is the overridden package; `method` is the last name in `function`.
     """
 
     node: Node
@@ -61,7 +61,7 @@ class WrittenCall(Struct, frozen=True, kw_only=True):
 
     @property
     def is_local(self) -> bool:
-        """Return whether a `let` binds it, or what it is in, unless that is an overlay."""
+        """Return whether a `let` that is no overlay defines it."""
         return any(
             binding.parent is not None
             and binding.parent.parent is not None
@@ -78,7 +78,7 @@ def _is_overlay(binding: Node) -> bool:
 
 
 def call(node: Node) -> WrittenCall | None:
-    """Return an expression as a call of an override, None if it is something else."""
+    """Return an expression as a call of an override; None if it is something else."""
     if node.kind != "apply_expression":
         return None
     function, argument = (each for each in node.children if each.kind != "comment")
@@ -98,7 +98,7 @@ def call(node: Node) -> WrittenCall | None:
 
 
 def calls(root: Node) -> Iterator[WrittenCall]:
-    """Yield the overrides in a file, of a chain of calls the last."""
+    """Yield the overrides in a file; of a chain of calls, yield the last."""
     inner = set[Node]()
     for node in root.walk():
         written = call(node)
@@ -108,7 +108,10 @@ def calls(root: Node) -> Iterator[WrittenCall]:
 
 
 def root_of(file: Path) -> Node | None:
-    """Return the tree of a file, None if it cannot be parsed: Nix says where it is wrong."""
+    """Return the tree of a file; None if it cannot be parsed.
+
+    Nix then shows the error.
+    """
     try:
         return parsed(files.read(file).decode(errors="replace"), name=str(file)).root
     except ToolkitError:
@@ -116,7 +119,7 @@ def root_of(file: Path) -> Node | None:
 
 
 def binding_at(place: Place | None) -> Node | None:
-    """Return the outermost binding that begins in the line of a place."""
+    """Return the outermost binding that begins on the line of a place."""
     root = root_of(Path(place.file)) if place is not None else None
     return next(
         (

@@ -104,7 +104,7 @@ def lines(done: PullRequest) -> Iterator[str]:
     if done.before is not None and done.before != tip:
         tree = str(made.worktree)
         back = join(["git", "-C", tree, "reset", "--keep", done.before.short])
-        yield f"before    {done.before.short}; to go back, run {back}"
+        yield f"before    {done.before.short}; {back} goes back"
     yield f"text      {made.text}"
     if made.text_beside is not None:
         yield (

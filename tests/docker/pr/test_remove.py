@@ -115,7 +115,9 @@ def test_branch_in_use_stays_even_if_removal_is_forced(
 ) -> None:
     clone = contributed.clone
     with contributions.alone(clone.common):
-        assert "another unlet is running" in str(refused(contributed, force=True))
+        assert "another unlet is already running" in str(
+            refused(contributed, force=True)
+        )
     clone.git("worktree", "lock", contributed.worktree)
     error = refused(contributed, force=True)
     assert (

@@ -33,7 +33,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
     Claim(
         "exact-change",
-        "only the PATH of moby changes, and packages that contain moby",
+        "only moby's PATH changes, and packages with moby",
         demoting.exact_change,
         applies_to=WRITTEN,
         wide=True,

@@ -346,7 +346,7 @@ BUILDER = f"""buildNpm = function: stdenv.mkDerivation (final: let
   }});"""
 REHASHED = (
     "a new version with new hashes of npmDeps, passthru.web-ui.npmDeps, "
-    "src, arrives in the build"
+    "src arrives in the build"
 )
 
 
@@ -358,7 +358,10 @@ REHASHED = (
         (HASH, REHASHED.replace("ui.npmDeps", "ui.outputHash")),
         (
             f"{DEPS}    kept = (stdenv.mkDerivation (final: {{ {DEPS} }})).npmDeps;",
-            ("a new hash of passthru.web-ui.npmDeps does not arrive in the build"),
+            (
+                "a new hash of passthru.web-ui.npmDeps does not arrive in the build by "
+                "overrideAttrs"
+            ),
         ),
         (
             DEPS.replace(

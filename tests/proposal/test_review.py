@@ -116,8 +116,8 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(
             "notes-server",
             "",
             (
-                "notes-server: the proofs did not run, because theirs.diff: takes "
-                f"'{NOTES}' away"
+                "notes-server: the proofs did not run, because theirs.diff: deletes "
+                f"'{NOTES}'"
             ),
         ),
     ],

@@ -119,7 +119,7 @@ class TestOverlay:
         )
         hint = (
             f"unlet propose notes-server --nixpkgs {nixpkgs.root} writes a patch "
-            "for your nixpkgs"
+            "for your nixpkgs instead"
         )
         assert caught.value.hint == hint
         assert not nixpkgs.out.exists()

@@ -238,7 +238,7 @@ def test_an_extended_kernel_in_an_option_is_judged(
     }}"""
     found = reached({"configuration.nix": text})
     assert statuses(found) == {"boot.kernelPackages.kernel": expected}
-    assert not [text for text in found.warnings if "not looked at" in text]
+    assert not [text for text in found.warnings if "did not check" in text]
     assert found.overrides[0].line == 3
 
 
@@ -280,11 +280,11 @@ def test_an_override_behind_a_condition_is_named(reached: Callable[..., Reach]) 
         ),
         (
             f"with import <nixpkgs> {{ }};\nlet own = plain.{OWN}; in\nhidden own",
-            ["not looked at: line 2"],
+            ["overlays: line 2"],
         ),
         (
             f"{{ inputs, ... }}: [ inputs.one\n(let own = plain.{OWN}; in own) ]",
-            ["not looked at: line 2"],
+            ["overlays: line 2"],
         ),
         (
             (
@@ -293,7 +293,7 @@ def test_an_override_behind_a_condition_is_named(reached: Callable[..., Reach]) 
                 f"plain = pkgs.plain.{OWN};\n}};\n"
                 f"text = ''${{pkgs.tool.override {{ }}}}''; }}"
             ),
-            ["not looked at: line 5"],
+            ["overlays: line 5"],
         ),
     ],
 )
@@ -301,7 +301,7 @@ def test_no_override_is_left_out_without_a_line(
     reached: Callable[..., Reach], text: str, lines: list[str]
 ) -> None:
     warnings = reached({"module.nix": text}).warnings
-    named = [each for each in warnings if re.search("not looked at|sets nothing", each)]
+    named = [each for each in warnings if re.search("did not check|sets nothing", each)]
     assert len(named) == len(lines), warnings
     assert all(line in each for line, each in zip(lines, named, strict=True)), named
 
@@ -312,7 +312,10 @@ def test_an_option_that_changes_nothing_has_its_reason(
     text = "{ pkgs, ... }: { programs.tool.package = pkgs.tool.overrideAttrs { }; }"
     (override,) = reached({"module.nix": text}).overrides
     assert override.status is Outcome.NO_EFFECT
-    assert override.reason == "nixpkgs has it already, you can remove it"
+    assert (
+        override.reason
+        == "nixpkgs already has this value, so you can remove the override"
+    )
 
 
 def test_a_service_that_takes_another_package_is_named(

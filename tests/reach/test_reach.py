@@ -489,15 +489,15 @@ def test_a_strangers_overlay_reads_nothing_else(reached: Callable[..., Reach]) -
         ),
         (
             {"type": "path", "path": str(NIXPKGS)},
-            "input 'nixpkgs' is not pinned by its content",
+            "input 'nixpkgs' has no hash that pins its content",
         ),
         (
             {"type": "tarball", "url": "https://127.0.0.1:1/nixexprs.tar.xz"},
-            "input 'nixpkgs' is not pinned by its content",
+            "input 'nixpkgs' has no hash that pins its content",
         ),
         (
             {"type": "path", "path": "/", "narHash": "sha256-" + "A" * 43 + "="},
-            "input 'nixpkgs' is not pinned",
+            "input 'nixpkgs' has no hash",
         ),
     ],
 )

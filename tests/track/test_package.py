@@ -237,7 +237,7 @@ def test_overlay_names_package_and_bindings(
     command = f"unlet overlay {PACKAGE} --nixpkgs {tree.path} --out {out} --force"
     assert stale.verdict.next[0].command == command
     assert stale.verdict.text.endswith(
-        "than the overlay was made for, so the overlay does nothing there: make it again"
+        "than the one the overlay was made for, so the overlay does nothing there: make it again"
     )
     # A file beside the package's is another one.
     head = (out / "default.nix").read_text()

@@ -83,7 +83,7 @@ def test_file_that_is_gone_and_branch_that_is_none_keep_no_other_from_its_answer
     assert "no longer exists" in (ref(answer, "master").reason or "")
     missing = "has no commit, branch or tag 'nobody'"
     if not isinstance(where, Nixpkgs):
-        missing = "there is no branch, tag or commit of this name"
+        missing = "the repository has no such branch, tag or commit"
     assert missing in (ref(answer, "nobody").reason or "")
     assert ref(answer, "staging").state is State.NOT_FIXED
     assert answer.exit_code == 11

@@ -274,7 +274,7 @@ def test_pin_is_looked_up_in_the_clone_or_by_one_small_request_and_judged(
     old = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", rev))
     assert (old.verdict.judgement, old.exit_code) == (Advice.UPDATE, 10)
     assert old.verdict.text.startswith("fixed in nixos-unstable since 20")
-    assert old.verdict.text.endswith("but not yet in your pin (flake.lock)")
+    assert old.verdict.text.endswith(f"flake.lock {rev[:12]})")
     new = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", fix))
     assert (new.verdict.judgement, new.exit_code) == (Advice.REMOVE, 10)
     assert new.verdict.text.startswith("fixed in your nixpkgs (")
@@ -286,7 +286,7 @@ def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
     own = flake_lock(tmp_path / "flake.lock", "f" * 40)
     for where, reason in (
         (nixpkgs, "has no commit"),
-        (forge, "there is no branch, tag or commit"),
+        (forge, "the repository has no such branch, tag or commit"),
     ):
         answer = ask(where, "nixos-unstable", nixpkgs=own)
         assert answer.refs[0].state is State.NOT_FIXED

@@ -71,7 +71,7 @@ class TestRecord:
         ("change", "message"),
         [
             (None, "is not JSON"),
-            ({"schema": 1}, "another version of unlet wrote it"),
+            ({"schema": 1}, "another version wrote the file"),
             ({"schema": "1"}, "schema"),
             ({"base_commit": "abc"}, "abc"),
             ({"commits": "none"}, "commits"),

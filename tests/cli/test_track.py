@@ -47,7 +47,7 @@ def test_quiet_run_with_nothing_new_prints_nothing(
     assert done.returncode == 10
     assert "master: state was not fixed and is now fixed" in done.stdout.splitlines()
     assert (
-        "verdict was nothing to do yet, is update your nixpkgs"
+        "verdict was nothing to do yet and is now update your nixpkgs"
         in done.stdout.splitlines()
     )
     assert done.stdout.splitlines()[-1].startswith("fixed in nixos-unstable since ")

@@ -168,6 +168,11 @@ def test_without_names_all_run_and_an_unknown_name_is_refused_with_the_known_one
     with pytest.raises(UsageError, match=r"^proof: there is no proof 'd'") as caught:
         proven(tmp_path, claim("a"), claim("b"), names=("d",))
     assert caught.value.hint == "the proofs are a, b"
+    with pytest.raises(
+        UsageError, match=r"^proof: there is no proof 'parze'"
+    ) as caught:
+        proven(tmp_path, claim("parse"), claim("b"), names=("parze",))
+    assert caught.value.hint == "did you mean parse?"
 
 
 def test_requested_proof_is_marked(tmp_path: Path) -> None:

@@ -135,8 +135,12 @@ def test_a_file_with_an_override_is_judged_or_names_it(
 
 
 def test_only_what_no_overlay_sets_is_an_error(reached: Callable[..., Reach]) -> None:
-    with pytest.raises(ToolkitError, match="plane: no overlay here sets it"):
+    with pytest.raises(ToolkitError, match="plane: no overlay here sets it") as caught:
         reached("plain = prev.tool;", only=("plain", "plane"))
+    assert caught.value.hint == "did you mean plain?"
+    with pytest.raises(ToolkitError, match="nope: no overlay here sets it") as caught:
+        reached("plain = prev.tool;", only=("nope",))
+    assert caught.value.hint == "leave out --only to see all overrides"
     # What could not be read may have set it.
     assert reached(
         {"overlay.nix": "final: prev: { plain = nowhere; }"}, only=("plain",)

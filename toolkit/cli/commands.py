@@ -198,6 +198,8 @@ def _usage(error: click.ClickException) -> UsageError:
         message = f"no such option '{error.option_name}'"
         names = [name for option in context.command.params for name in option.opts]
         hint = did_you_mean(error.option_name, names, otherwise=hint)
+    if isinstance(error, options.ChoiceError):
+        hint = did_you_mean(error.value, error.choices, otherwise=hint)
     begin = message[:1] if message[1:2].isupper() else message[:1].lower()
     return UsageError(f"{command}: {begin}{message[1:]}", hint=hint)
 

@@ -55,6 +55,22 @@ def _filled(text: str) -> str:
     return text
 
 
+class ChoiceError(click.BadParameter):
+    """The `value` of an option is none of its `choices`."""
+
+    def __init__(
+        self,
+        message: str,
+        ctx: click.Context,
+        option: click.Option,
+        value: str,
+        choices: Sequence[str],
+    ) -> None:
+        super().__init__(message, ctx, option)
+        self.value = value
+        self.choices = choices
+
+
 class Option(click.Option):
     """An option in a group of --help; its value is never empty.
 
@@ -73,10 +89,21 @@ class Option(click.Option):
         self.deep = deep
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's
-        """Return the value; raise click.UsageError for an empty text."""
-        if value == "" or (isinstance(value, list | tuple) and "" in value):
+        """Return the value; raise click.UsageError for an empty text.
+
+        Raise ChoiceError for a text that is none of the option's choices.
+        """
+        texts = value if isinstance(value, list | tuple) else [value]
+        if "" in texts:
             raise click.UsageError(f"{self.opts[0]} is empty", ctx)
-        return super().process_value(ctx, value)
+        try:
+            return super().process_value(ctx, value)
+        except click.BadParameter as error:
+            if not isinstance(self.type, click.Choice):
+                raise
+            known = [str(each) for each in self.type.choices]
+            wrong = next((str(each) for each in texts if each not in known), "")
+            raise ChoiceError(error.message, ctx, self, wrong, known) from error
 
 
 class GroupedCommand(click.Command):

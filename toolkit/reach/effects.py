@@ -108,7 +108,8 @@ class Reach(Struct, frozen=True, kw_only=True):
     """All examined overrides, in the order of the overlays.
 
     `changes` turn the user's override into each `instead`, whose text is the key.
-    `derivations` are those of the packages with their overrides.
+    `derivations` are those of the packages with their overrides. `names` are the
+    attributes that the overlays set, whether or not they were examined.
     """
 
     nixpkgs: str
@@ -116,6 +117,7 @@ class Reach(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     changes: dict[str, tuple[Proposed, ...]] = {}
     derivations: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
     @property
     def totals(self) -> dict[str, int]:

@@ -45,6 +45,8 @@ class Listing:
         self._sets = sets
         self.system = ""
         self.warnings: list[str] = []
+        self.names: set[str] = set()
+        """The attributes that the overlays set, as far as Nix has read them."""
         self._partial: set[str] = set()
 
     def subjects(
@@ -97,6 +99,7 @@ class Listing:
             elif all(row.file != source.file for row in unread):
                 unread += (row for row in options if isinstance(row, Override))
             unread += self.overlooked(source, overlays, unread)
+        self.names |= {each.name for overlay in overlays for each in overlay.names}
         self.system = self._sets.known(f"system {self._sets.used(overlays)}", str, "")
         return [replace(each, system=self.system) for each in unread], [
             Listed(overlay=overlay, overlays=tuple(overlays), named=each)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, did_you_mean
 from toolkit.model import Progress, Silence, SourceRequest
 from toolkit.nix import limits, stores
 from toolkit.nix.limits import sealed
@@ -72,7 +72,11 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
     if missing is not None and len(overrides) == len(found):
         raise ToolkitError(
             f"{missing}: no overlay here sets it",
-            hint="leave out --only to see all overrides",
+            hint=did_you_mean(
+                missing,
+                sorted({name for result in results for name in result.names}),
+                otherwise="leave out --only to see all overrides",
+            ),
         )
     return Reach(
         nixpkgs=str(root),
@@ -252,4 +256,5 @@ def _on(
             warnings=(*judge.overlays.warnings, *sets.warnings),
             changes={text: (*several,) for text, several in judge.changes.items()},
             derivations=frozenset(judge.derivations),
+            names=frozenset(judge.overlays.names),
         )

@@ -125,7 +125,7 @@ def test_versions_that_are_not_compared_are_named(
     assert [(gap.what, gap.reason) for gap in unknown] == [
         (
             "lua52Packages, lua53Packages",
-            "the package sets have too many versions: --all",
+            "the package sets have too many versions; --all compares them",
         )
     ]
 

@@ -555,7 +555,7 @@ def test_a_nixos_test_is_evaluated_if_that_is_asked_for() -> None:
     assert {("change", "notes-server"), ("change", "nixosTests.docker")} <= changed
     gaps = {gap.what: gap.reason for gap in second(reader, regression).not_covered}
     assert gaps["nixos/tests/docker.nix"].endswith(
-        "were not evaluated: --nixos, for the tests"
+        "were not evaluated; --nixos evaluates the tests"
     )
 
 

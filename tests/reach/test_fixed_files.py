@@ -61,7 +61,7 @@ def test_if_the_second_of_two_files_cannot_be_written_the_first_is_as_it_was(
     broken = fixing.Fixes(
         reach=found.reach, after=found.after, mended=(*changes,), refused=()
     )
-    with pytest.raises(ToolkitError, match="ile name too long, nothing written"):
+    with pytest.raises(ToolkitError, match="ile name too long; nothing was written"):
         fixing.write(broken)
     assert (tmp_path / "a.nix").read_text() == PLAIN
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nix", second]

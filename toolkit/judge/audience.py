@@ -251,7 +251,9 @@ class Audience:
         if modules := [file for file in files if not found.get(file)]:
             reason = "the NixOS modules and tests that read them were not evaluated"
             reason = (
-                reason if record.sides.nixos else f"{reason}: --nixos, for the tests"
+                reason
+                if record.sides.nixos
+                else f"{reason}; --nixos evaluates the tests"
             )
             record.not_covered.append(Gap(what=few(modules), reason=reason))
         reading: set[AttrPath] = self._reading if record.sides.nixos else set()

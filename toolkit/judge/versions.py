@@ -56,7 +56,10 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
     }:
         what = few(sorted(".".join(path) for path in left))
         record.unknown.append(
-            Gap(what=what, reason="the package sets have too many versions: --all")
+            Gap(
+                what=what,
+                reason="the package sets have too many versions; --all compares them",
+            )
         )
     with record.apart() as findings:
         compared = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)

@@ -418,6 +418,11 @@ def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
     )
     if is_clone and not is_path:
         return None
+    if what is not None and not is_path:
+        raise UsageError(
+            f"{what}: there is no such directory, and a commit needs a clone",
+            hint="run it inside a clone of nixpkgs, or name one with --git-dir",
+        )
     if directory.is_dir() and not (directory / files.REPORT).exists():
         _refuse_directory(directory)
     return directory

@@ -69,7 +69,7 @@ def test_new_way_of_building_that_no_override_reaches_is_not_called_unfixed() ->
     assert built.count("(x: buildGoModule x)") >= 1
     found = read(built)
     assert (found.state, found.overridable) == (State.UNKNOWN, Overridable.UNKNOWN)
-    assert "a new structure without the TODO" in (found.reason or "")
+    assert "a new structure and no TODO" in (found.reason or "")
     # With the TODO upstream itself says that it is not done, and nothing contradicts
     # it.
     assert (

@@ -49,7 +49,7 @@ def test_dockers_of_a_system_are_compared(tmp_path: Path) -> None:
     assert (proof.name, proof.status, proof.covers) == (
         "keeps",
         Status.PASSED,
-        f"3 dockers, aarch64-linux{PLACE}",
+        f"3 docker packages, aarch64-linux{PLACE}",
     )
 
 

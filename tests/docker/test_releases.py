@@ -44,7 +44,7 @@ def test_four_releases_share_their_evaluations(tmp_path: Path) -> None:
     (compared,) = (
         proof.covers for proof in report.proofs if proof.name == "exact-change"
     )
-    assert compared.startswith("60 dockers, ")
+    assert compared.startswith("60 docker packages, ")
     evaluations = [questions for line in lines if (questions := questions_of(line))]
     counts = Counter(question for asked in evaluations for question in asked)
     assert [question for question, count in counts.items() if count > 1] == []

@@ -25,7 +25,7 @@ _CLOCKS = 0.5
 def _shadowed(sight: Sight) -> Examined:
     hidden, taken = sight.shadowed, sight.next.taken
     if hidden is None or taken is None:
-        return ok("no unprivileged program hides one with the capability on PATH")
+        return ok("no rootlesskit without the capability precedes one that has it")
     fact = (
         f"{taken.path} precedes {hidden.path} on PATH, but only the latter may use "
         "privileged ports"

@@ -103,8 +103,8 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
             if any(part in shared(shape, name) for name in lifted)
         ]
         fact = (
-            f"only an override of {' or '.join(kept)} does not: change the file by "
-            "hand to take that from finalAttrs"
+            f"only an override of {' or '.join(kept)} has no effect: edit the file so "
+            "that the part takes it from finalAttrs"
         )
         hint = fact if kept else "nothing needs to change"
         raise LayoutError(

@@ -253,9 +253,7 @@ def find(clone: Clone, branch: str | None) -> Standing:
     if not found:
         makes = f"unlet pr --repo {quote(str(clone.top))} creates one"
         hint = (
-            f"choose a branch that unlet created with --branch: {names}"
-            if names
-            else makes
+            f"choose one of unlet's branches with --branch: {names}" if names else makes
         )
         name = f" '{branch}'" if branch is not None else ""
         raise ToolkitError(

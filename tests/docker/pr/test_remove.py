@@ -140,7 +140,7 @@ def test_branch_that_unlet_did_not_make(contributed: Contributed, branch: str) -
     contributed.clone.git("branch", "mine")
     error = refused(contributed, branch, force=True)
     assert branch in str(error)
-    assert error.hint == f"choose a branch that unlet created with --branch: {BRANCH}"
+    assert error.hint == f"choose one of unlet's branches with --branch: {BRANCH}"
 
 
 def test_several_branches(contributed: Contributed) -> None:

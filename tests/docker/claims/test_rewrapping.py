@@ -48,7 +48,10 @@ def test_claims_hold_for_layouts_and_path_is_read_back(
         assert found.commands
         assert found.evidence
     if layout == "29.6":
-        assert kept.covers == "3 docker packages, x86_64-linux, in the specimen's package set"
+        assert (
+            kept.covers
+            == "3 docker packages, x86_64-linux, in the specimen's package set"
+        )
         assert [line.partition(":")[0] for line in kept.evidence] == [
             "docker",
             "docker_25",

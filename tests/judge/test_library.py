@@ -11,7 +11,7 @@ __all__ = ["cache", "nixos", "shared"]
 def test_tests_of_the_library_are_run_before_and_after(nixos: Path) -> None:
     wrong = ("elemAt many (length many - 1 - n)", "elemAt many n")
     judgement = judgement_of(nixos, {LIB: [wrong]})
-    fails = "testReverseList of lib/tests/misc.nix fails now"
+    fails = "testReverseList of lib/tests/misc.nix now fails"
     assert ("regression", "lib", fails) in told(judgement)
     ended = ("reverseList = many: ", 'reverseList = throw "no"; unused = many: ')
     judgement = judgement_of(nixos, {LIB: [ended]})

@@ -148,7 +148,7 @@ class Cache(Struct, frozen=True):
                 fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return a file that `keep` wrote to an entry, or None if it does not exist or is damaged."""
+        """Return a file that `keep` wrote; None if it is missing or damaged."""
         path = self._path(kind, key) / name
         try:
             content = path.read_bytes()

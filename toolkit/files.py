@@ -131,7 +131,9 @@ def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
 
 
 def check_content(name: str, content: bytes) -> None:
-    """Raise ToolkitError for bytes that cannot be the target: empty, too many, binary, not UTF-8, CRLF.
+    """Raise ToolkitError for bytes that cannot be the target.
+
+    They are empty, too many, binary, not UTF-8, or have CRLF.
 
     `name` is the file's name in messages. Lines and columns count from 1; a column is a
     character.

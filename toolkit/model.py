@@ -20,7 +20,7 @@ _SHORTEST = 7
 
 
 class Oid(str):
-    """A git object id: 40 lower-case hexadecimal digits, as nixpkgs has them (SHA-1)."""
+    """A git object id: 40 lower-case hexadecimal digits (SHA-1)."""
 
     __slots__ = ()
 

@@ -447,7 +447,7 @@ class HeldSignals:
                 )
 
     def release(self) -> None:
-        """Restore the handlers, and call them for the signals that arrived meanwhile."""
+        """Restore the handlers, and call them for signals that arrived meanwhile."""
         for number, handler in reversed(self._handlers.items()):
             signal.signal(number, handler)
         for number, frame in self._came:

@@ -153,7 +153,7 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """The systems to evaluate for: those that the user named, or the default ones."""
+        """The systems to evaluate for: the user's, or the default ones."""
         return self.request.depth.systems or (*SYSTEMS, CROSS)
 
     @property

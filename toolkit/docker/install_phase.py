@@ -41,7 +41,7 @@ def _has_kit(value: str, variables: Mapping[str, str]) -> bool:
 
 
 def commands(script: str) -> list[str]:
-    """Split a shell script into commands, each on one line, without comments and empty lines."""
+    """Split a shell script into commands, one a line, without comments."""
     found = re.findall(r"^(?![ \t]*#)(?:.*\\\n)*.*", script, re.MULTILINE)
     lines = (" ".join(re.sub(r"\\(\n|\Z)", " ", each).split()) for each in found)
     return [line for line in lines if line]

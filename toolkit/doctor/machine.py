@@ -43,7 +43,7 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """The places to read, the user of docker, and the environment of the user's shell."""
+    """The places to read, the user of docker, and the user's environment."""
 
     user: Account
     environment: Mapping[str, str] = field(default_factory=dict[str, str])

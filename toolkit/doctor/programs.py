@@ -143,7 +143,7 @@ def mount_point(path: Path) -> Path:
 
 
 def try_version(program: Path) -> Trial:
-    """Run `program --version`, which changes nothing and shows whether a security wrapper works."""
+    """Run `program --version`, which shows whether a security wrapper works."""
     try:
         # With it NixOS' security wrapper prints which capabilities it passes on.
         done = process.run(

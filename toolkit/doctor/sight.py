@@ -106,7 +106,7 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def bearers(self) -> tuple[Program, ...]:
-        """The rootlesskits with the capability, in the search order of the next start."""
+        """The rootlesskits with the capability, in the order of the next start."""
         return tuple(program for program in self.next.candidates if self.bears(program))
 
     @property

@@ -275,7 +275,10 @@ class Extent:
             by_name(file.path) for file in special
         )
         if may_be_in_stdenv and not self.record.is_same(("stdenv",)):
-            reason = "differs, and so does every package that is built with it; --all compares them"
+            reason = (
+                "differs, and so does every package that is built with it; --all "
+                "compares them"
+            )
             self.made.unreached.append(Gap(what="stdenv", reason=reason))
 
     def _ask_made(self, changed: Sequence[ChangedText]) -> None:

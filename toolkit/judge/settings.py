@@ -56,7 +56,7 @@ def _compare(
     packages: Sequence[AttrPath],
     setting: tuple[str, bool | str],
 ) -> bool:
-    """Compare packages with one value of a setting; return whether that was possible."""
+    """Compare packages with one value of a setting, and return whether it worked."""
     name, value = setting
     shown = f"config.{name} = {json.dumps(value)}"
     settings = json.dumps(_nested(name.split("."), value))

@@ -78,7 +78,7 @@ def _reason(difference: Difference) -> str | None:
 
 
 def _of_value(difference: Difference) -> Difference:
-    """Return a package of passthru that is built differently as an attribute of its own."""
+    """Return a changed build of a package in passthru as its own attribute."""
     cause = difference.cause
     is_built = cause.fact is DifferenceFact.BUILT_DIFFERENTLY
     if not is_built or cause.place is not DifferencePlace.PASSTHRU or cause.within:

@@ -90,7 +90,7 @@ def _notes(judgement: Judgement) -> Iterator[str]:
 
 
 def _unknown(judgement: Judgement) -> Iterator[str]:
-    """Yield the first things that are unknown, or that a limit left without an answer."""
+    """Yield the first unknown things, and those that hit a limit."""
     for text in [*gap_texts(judgement.unknown)][:_GAPS]:
         yield f"- unknown: {plain(text)}"
     for text in [*limit_texts(judgement.unanswered)][:_GAPS]:
@@ -126,7 +126,7 @@ def _foot(judgement: Judgement, command: str) -> tuple[str, str]:
 
 
 def _fold(judgement: Judgement, room: int) -> list[str]:
-    """Return what was not compared as a folded list of so many lines; one gap has none."""
+    """Return what was not compared as a folded list, or none for one gap."""
     gaps = [f"- {plain(text)}" for text in gap_texts(ranked(judgement.not_covered))]
     most = room - len(_FOLD)
     if len(gaps) < _FEWEST_FOLDED or most < _FEWEST_FOLDED:
@@ -144,7 +144,10 @@ def _people(judgement: Judgement) -> str:
         name for attribute in worse for name in judgement.maintainers.get(attribute, ())
     }
     if people:
-        return f"maintainers of the packages with regressions: {few(sorted(people), _ROWS)}"
+        return (
+            "maintainers of the packages with regressions: "
+            f"{few(sorted(people), _ROWS)}"
+        )
     return next_steps.maintainers(judgement)
 
 

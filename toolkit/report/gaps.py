@@ -14,7 +14,7 @@ def ranked(gaps: Sequence[Gap]) -> list[Gap]:
 
 
 def gap_texts(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each reason, with the attributes and the systems that it is the reason for."""
+    """Yield a text for each reason, with its attributes and systems."""
     together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
         together[gap.system or "", gap.reason][gap.attribute or gap.what] = None
@@ -24,7 +24,7 @@ def gap_texts(gaps: Sequence[Gap]) -> Iterator[str]:
 
 
 def limit_texts(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each limit: the references that met it, and the attributes on their systems."""
+    """Yield a text for each limit, with the references or attributes that hit it."""
     references: dict[str, dict[str, None]] = {}
     together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
@@ -47,7 +47,7 @@ def limit_texts(gaps: Sequence[Gap]) -> Iterator[str]:
 def _on_systems(
     together: Mapping[tuple[str, str], Collection[str]],
 ) -> Iterable[tuple[tuple[str, tuple[str, ...]], list[str]]]:
-    """Return the systems on which the same names have the same reason, from the names of a system and reason."""
+    """Return the systems on which the same names have the same reason."""
     systems: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for (system, reason), names in together.items():
         systems[reason, tuple(names)].append(system)

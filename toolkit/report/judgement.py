@@ -125,7 +125,7 @@ def verdict(judgement: Judgement) -> str:
 def lines(
     judgement: Judgement, *, quiet: bool = False, verbose: bool = False, why: str = ""
 ) -> Iterator[Line]:
-    """Yield lines for people: the verdict, the differences, the commits, everything unknown or not covered."""
+    """Yield lines for people: the verdict, the differences, and the unknowns."""
     yield Line(text=verdict(judgement), tone=_VERDICT_TONES[decide(judgement)])
     if quiet:
         return

@@ -47,7 +47,9 @@ _FAILURES = {
 }
 
 _SENTENCES = {
-    LiftFault.NO_FUNCTION: "the builder does not accept a function of the final attributes",
+    LiftFault.NO_FUNCTION: (
+        "the builder does not accept a function of the final attributes"
+    ),
     LiftFault.NOT_JUDGED: "Nix could not compare the changed package",
     LiftFault.NOT_EVALUATED: "the changed package does not evaluate",
     LiftFault.DIFFERS: "the derivation differs",
@@ -59,7 +61,9 @@ _SENTENCES = {
         "replaced package"
     ),
     LiftFault.UNREACHED: "replacing a part has no effect on the build",
-    LiftFault.UNFOLLOWED: "an override of src or version does not reach the part that uses it",
+    LiftFault.UNFOLLOWED: (
+        "an override of src or version does not reach the part that uses it"
+    ),
 }
 
 

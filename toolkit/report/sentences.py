@@ -79,12 +79,16 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
     DifferenceFact.OPTION_GONE: (
         "the option was removed: a configuration that sets it no longer evaluates"
     ),
-    DifferenceFact.OPTION_HIDDEN: "the option exists, but the manual no longer shows it",
+    DifferenceFact.OPTION_HIDDEN: (
+        "the option exists, but the manual no longer shows it"
+    ),
     DifferenceFact.OPTION_NEW: "the option is new",
     DifferenceFact.OPTION_REFUSED: "Nix refuses the option: {other}",
     DifferenceFact.OPTION_RENAMED: "the option is now an alias of {other}",
     DifferenceFact.OUTPUTS_LOST: "has lost the output {names}",
-    DifferenceFact.POSITION_LOST: "meta.position is missing: nixpkgs' CI will request no review",
+    DifferenceFact.POSITION_LOST: (
+        "meta.position is missing: nixpkgs' CI will request no review"
+    ),
     DifferenceFact.POSITION_MOVED: "meta.position names another file of the change",
     DifferenceFact.POSITION_OUTSIDE: (
         "meta.position names a file outside the change: CI requests reviews from "
@@ -201,7 +205,7 @@ def _would_differ(difference: Difference) -> str:
 
 
 def _from_to(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
-    """Return what differs between two values: the members of lists and sets, or both."""
+    """Return how two values differ: their members, or both values."""
     is_short = all(isinstance(side, bool | int | float | None) for side in (old, new))
     return f"{json.dumps(old)} → {json.dumps(new)}" if is_short else members(old, new)
 

@@ -108,7 +108,7 @@ class Package:
         )
 
     def settle(self, contents: Sequence[bytes]) -> None:
-        """Use all packages in these files' lets as the names, unless some were given."""
+        """Use all packages in these files' lets, unless the user gave names."""
         if not self.names:
             bound = (each.name for file in self._files(contents) for each in file.bound)
             self.names = tuple(dict.fromkeys(bound))

@@ -19,7 +19,9 @@ JUDGEMENTS = {
 
 MEANINGS: dict[str, str] = {
     State.FIXED: "an override reaches each part",
-    State.HALF_FIXED: "an override reaches only some parts, or only some uses of a part",
+    State.HALF_FIXED: (
+        "an override reaches only some parts, or only some uses of a part"
+    ),
     State.NOT_FIXED: "no override reaches any part",
     State.NOT_APPLICABLE: "the file's let defines no package",
     State.UNKNOWN: "does not affect the verdict; the notes explain why",

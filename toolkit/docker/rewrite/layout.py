@@ -301,7 +301,7 @@ def newest(versions: Iterable[str | None]) -> str | None:
 
 
 def ordered(version: str) -> Version:
-    """Return docker's version in comparable form: its numbers, without a fork's suffix."""
+    """Return the numbers of docker's version, without a fork's suffix."""
     found = re.search(r"\d{1,9}(?:\.\d{1,9})*", version)
     return Version(found[0] if found is not None else "0")
 

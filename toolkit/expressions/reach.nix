@@ -79,6 +79,7 @@ let
     entry
     memberOf
     callsOf
+    callsAt
     ;
   inherit (import ./reach/flakes.nix { inherit inputs; }) flakeAt;
   inherit
@@ -346,6 +347,11 @@ in
     scope: index: name: member:
     say (map described (callsOf scope index name member));
 
+  # The same of what a path leads to, in a set that the overlay gives.
+  callsTo =
+    scope: index: path:
+    say (map described (callsAt scope index path));
+
   # The arguments that a package's file takes.
   arguments = scope: index: name: say (argumentsOf (entry index scope).prev.${name});
 
@@ -398,6 +404,47 @@ in
     say {
       old = facts (if elem attribute [ name member ] then (lib.last calls).of else found.super.${attribute});
       new = facts (way scope prev found.self found.super given).${attribute};
+    };
+
+  # The same of a package in a set, which is not a scope's.
+  wayTo =
+    scope: index: path: attribute: way:
+    let
+      calls = callsAt scope index path;
+      inherit (entry index scope) prev;
+      holder = at (lib.init path) prev;
+      given = number: old: given' (elemAt calls number).argument old old;
+    in
+    say {
+      old = facts holder.${attribute};
+      new = facts (way scope prev scope holder given).${attribute};
+    };
+
+  # The same with the way in place of the user's attribute, for a package that its own dependencies are built with.
+  replaced =
+    used: scope: index: name: attribute: way:
+    let
+      calls = callsOf scope index name "";
+      given = number: old: given' (elemAt calls number).argument old old;
+      overlays = map (
+        each: final: prev:
+        let
+          own = each.function final prev;
+        in
+        if each.key == index.key then
+          removeAttrs own [ name ]
+          // way final prev null null given
+          // {
+            "unlet before" = prev;
+          }
+        else
+          own
+      ) (filter (each: !each.isApart or false) used);
+      after = set used overlays;
+    in
+    say {
+      old = facts after."unlet before".${attribute};
+      new = facts after.${attribute};
     };
 
   # A package with the overlay of a directory, without the user's override of it and with that; what `moved` names the
@@ -515,6 +562,14 @@ in
   differs =
     scope: index: path:
     say (shown (at path (entry index scope).prev) (at path (entry index scope).given));
+
+  # The same of a member of a scope.
+  memberDiffers =
+    scope: index: name: each:
+    let
+      found = memberOf scope index name each;
+    in
+    say (shown (found.super.${each} or { }) found.given.${each});
 
   # Whether two values that are no packages are the same; null if one is a function, unless they make different packages.
   equal =

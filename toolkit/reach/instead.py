@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 from msgspec import Struct
@@ -204,6 +204,14 @@ def ways(
     )
     if names.option is None:
         yield _way(names, wrapped, inner)
+    # The source of the wrapped package may have dependencies that it downloads.
+    for download in chain.from_iterable(_DOWNLOADS.values()) if "src" in given else ():
+        text, change = _bumped([download], wrapped, case, names)
+        own = f"{base}.{wrapped}.overrideAttrs {text}".replace("\n", "\n  ")
+        yield way(
+            f"{package}.override {{\n  {wrapped} = {own};\n}}",
+            replace(change, wrapped=wrapped),
+        )
     if arguments := [each for each in given if each in calls[-1].arguments]:
         yield way(
             f"{package}.override {{ {_given(arguments, last, 'null')} }}",

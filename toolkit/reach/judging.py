@@ -356,22 +356,27 @@ class Judge:
     def _unchanged(self, asked: ScopedPath, case: Overridden) -> Override:
         """Judge two derivations that build the same."""
         same = _ALREADY
+        question = f"differs {asked.call}"
         if asked.base is None:
             failed = self._sets.ask(f"added {asked.call}", object)
             if isinstance(failed, EvaluationError):
                 return self._failure(asked.subject, failed)
-            shown = self._sets.known(
-                f"differs {asked.call}", Shown, Shown(meta=False, passthru=())
+        else:
+            member = called(asked.scope, asked.subject)
+            question = f"memberDiffers {member} {quoted(asked.path[-1])}"
+        shown = self._sets.known(question, Shown, Shown(meta=False, passthru=()))
+        if shown.meta:
+            reason = "only meta changes, and the build stays the same"
+            same = Override(status=Outcome.NO_EFFECT, reason=reason)
+        elif shown.passthru and not case.calls:
+            # `package // { … }` replaces what others take from the package.
+            return Override(
+                status=Outcome.REACHES,
+                reason=f"only {', '.join(shown.passthru)} changes",
             )
-            if (
-                changed := "meta"
-                if shown.meta
-                else "passthru"
-                if shown.passthru
-                else None
-            ):
-                reason = f"only {changed} changes, and the build stays the same"
-                same = Override(status=Outcome.NO_EFFECT, reason=reason)
+        elif shown.passthru:
+            reason = "only passthru changes, and the build stays the same"
+            same = Override(status=Outcome.NO_EFFECT, reason=reason)
         if same is _ALREADY and self._sets.drv("plain", asked.path) not in {
             "",
             case.new.path,
@@ -580,6 +585,8 @@ class Judge:
 def _names(asked: ScopedPath) -> Names:
     """Return the user's names in an override."""
     option, names = asked.subject.overlay.option, instead.names_at(asked.place)
+    if option is None and asked.base is None and asked.path[1:]:
+        return replace(names, before=".".join((names.prev, *asked.path[:-1])))
     if option is None:
         return names
     if asked.base is None:

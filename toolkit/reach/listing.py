@@ -266,9 +266,7 @@ class Listing:
             if not isinstance(failed, EvaluationError):
                 break
             if source.warning and number == 0:
-                self.warnings.append(
-                    f"{source.file}: {source.warning}: {failed.message}"
-                )
+                self.warnings.append(f"{source.file}: {source.warning}: {failed.fact}")
                 self._partial.add(source.file)
             place = self._sets.define("file", question)
         return place

@@ -18,6 +18,16 @@ from toolkit.reach.mends import Proposed
 from toolkit.reach.overridden import Call, Overridden
 from toolkit.reach.sets import ScopedPath, Sets, called, listed
 
+_IN_PLACE = 3
+"""The most alternatives tried in the place of the user's override."""
+
+
+def _rank(left: Sequence[Left], case: Overridden) -> tuple[bool, bool, int]:
+    """Return how much stays; an old version or source hides other remains."""
+    names = [each.name for each in left]
+    has_old = any(case.old.version in name for name in names)
+    return has_old, "src" in names, len(names)
+
 
 class Others:
     """Tries alternatives, and overlays that make a file's parts overridable."""
@@ -31,14 +41,13 @@ class Others:
 
     def case(self, asked: ScopedPath, pair: Pair) -> Overridden:
         """Return a case for the rules from two packages and the calls between."""
-        is_called = asked.base is not None or len(asked.path) == 1
+        is_inner = asked.base is None and len(asked.path) > 1
+        calls = f"callsTo {asked.call}" if is_inner else f"calls {asked.member}"
         return Overridden(
             old=self._store[pair.old.drv or ""],
             new=self._store[pair.new.drv or ""],
             store=self._store,
-            calls=self._sets.known(f"calls {asked.member}", tuple[Call, ...], ())
-            if is_called
-            else (),
+            calls=self._sets.known(calls, tuple[Call, ...], ()),
             top=partial(self._top, asked.scope),
             named=pair.written,
         )
@@ -80,42 +89,54 @@ class Others:
 
         Return also what the best one leaves. Nix has evaluated it.
         """
-        arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
+        is_inner = asked.base is None and len(asked.path) > 1
+        own = "_: _" if is_inner else f"{names.own}: {names.before}"
+        arguments = f"{names.final}: {names.prev}: {own}: given"
+        question = f"wayTo {asked.call}" if is_inner else f"way {asked.member}"
         name = asked.path[0]
         found = [*ways.ways(asked.path, case, left, names)]
         if left and len(asked.path) == 1:
-            question = f"downloads {asked.member} {listed(rules.DEPENDENCIES)}"
-            downloads = self._sets.known(question, tuple[tuple[str, ...], ...], ())
-            found += ways.updated(name, case, left, downloads, names)
-        closest, least = None, left
-
-        def rank(left: Sequence[Left]) -> tuple[bool, bool, int]:
-            # Beside an old version or source, other remains do not show.
-            names = [each.name for each in left]
-            return (
-                any(case.old.version in each for each in names),
-                "src" in names,
-                len(names),
+            downloads = self._sets.known(
+                f"downloads {asked.member} {listed(rules.DEPENDENCIES)}",
+                tuple[tuple[str, ...], ...],
+                (),
             )
-
+            found += ways.updated(name, case, left, downloads, names)
+        known: list[tuple[Way, tuple[Left, ...]]] = []
         for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
             pair = self._sets.ask(
-                f"way {asked.member} {quoted(way.attribute)} {function}", Pair
+                f"{question} {quoted(way.attribute)} {function}", Pair
             )
             stays = self._left(pair, replace(case, calls=(), named=()))
             if stays == ():
                 self._keep(way.text, way.change)
                 return way.text, ()
-            if stays and rank(stays) < rank(least):
-                closest, least = way.text, stays
+            if stays and _rank(stays, case) < _rank(left, case):
+                known.append((way, stays))
+        known.sort(key=lambda each: _rank(each[1], case))
+        for way, _ in known[:_IN_PLACE] if len(asked.path) == 1 else ():
+            function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
+            if self._reaches_in_place(asked, case, way, function):
+                self._keep(way.text, way.change)
+                return way.text, ()
+        closest, least = next(((way.text, stays) for way, stays in known), (None, ()))
         is_of_file = len(asked.path) == 1 and any(each.part for each in left)
         text = self._brought(asked.member, name, case, names) if is_of_file else None
-        return (
-            (text, ())
-            if text is not None
-            else (closest, least if closest is not None else ())
+        return (text, ()) if text is not None else (closest, least)
+
+    def _reaches_in_place(
+        self, asked: ScopedPath, case: Overridden, way: Way, function: str
+    ) -> bool:
+        """Return whether an alternative reaches if nothing else has the override."""
+        subject = asked.subject
+        if subject.overlay.option is not None or way.attribute != subject.name:
+            return False
+        words = f"{self._sets.used(subject.overlays)} {called(asked.scope, subject)}"
+        pair = self._sets.ask(
+            f"replaced {words} {quoted(way.attribute)} {function}", Pair
         )
+        return self._left(pair, replace(case, calls=(), named=())) == ()
 
     def _brought(
         self, words: str, name: str, case: Overridden, names: Names

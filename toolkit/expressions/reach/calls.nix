@@ -3,8 +3,10 @@ let
   inherit (builtins)
     attrNames
     concatMap
+    filter
     isAttrs
     listToAttrs
+    unsafeGetAttrPos
     ;
   inherit (import ./values.nix)
     guarded
@@ -27,10 +29,13 @@ let
         else
           of.drvAttrs or { } // of;
       given = given' argument old old;
+      # What `old // { … }` hands on is not set by the call.
+      isHandedOn =
+        name: old ? ${name} && unsafeGetAttrPos name given != null && unsafeGetAttrPos name given == unsafeGetAttrPos name old;
     in
     {
       inherit method;
-      names = guarded [ ] (if isAttrs given then attrNames given else [ ]);
+      names = guarded [ ] (if isAttrs given then filter (name: !isHandedOn name) (attrNames given) else [ ]);
       packages =
         if method == "override" && isAttrs given then
           listToAttrs (

@@ -27,6 +27,7 @@ let
     isString
     length
     listToAttrs
+    mapAttrs
     match
     pathExists
     split
@@ -303,8 +304,31 @@ let
       modules = [
         module
         unchecked
+        (lacking module)
       ];
       ${if system == "" then null else "system"} = system;
+    };
+
+  known = {
+    config = false;
+    lib = false;
+    modulesPath = false;
+    options = false;
+    pkgs = false;
+  };
+
+  # What a module takes from outside fails where it is used.
+  lacking =
+    module:
+    let
+      value = if isPath module then import module else module;
+      wanted = if isFunction value then functionArgs value else { };
+      foreign = filter (name: !wanted.${name} && !known ? ${name}) (attrNames wanted);
+    in
+    {
+      _module.args = mapAttrs (name: _: lib.mkDefault (throw "unlet: the argument '${name}' is not known here")) (
+        named foreign
+      );
     };
 
   # A module, and what it imports, without the imports that need arguments which nobody knows here.
@@ -314,13 +338,6 @@ let
       isFile = isPath module || isString module;
       value = if isFile then import (/. + module) else module;
       wanted = if isFunction value then functionArgs value else { };
-      known = {
-        config = false;
-        lib = false;
-        options = false;
-        pkgs = false;
-        modulesPath = false;
-      };
       opened =
         given:
         if !isFunction value then
@@ -337,7 +354,13 @@ let
           [ each ]
         else
           [ (tolerated each) ];
-      within = given: opened given // { imports = concatMap kept (guarded [ ] ((opened given).imports or [ ])); };
+      # Some of the overlays fail, and with them what is made with all.
+      within =
+        given:
+        let
+          own = opened (given // { pkgs = plain; });
+        in
+        own // { imports = concatMap kept (guarded [ ] (own.imports or [ ])); };
     in
     {
       ${if isFile then "_file" else null} = toString module;

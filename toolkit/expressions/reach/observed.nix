@@ -96,6 +96,11 @@ let
         "unlet calls" = calls;
       };
 
+  # The same of a set of packages, and of each of them.
+  observeSet =
+    value:
+    observe [ ] (if isAttrs value && value.type or null != "derivation" then mapAttrs (_: observe [ ]) value else value);
+
   # The attribute of a package with packages of its own, such as an interpreter's or Home Assistant's; null for none.
   scopeName =
     value:
@@ -115,6 +120,7 @@ in
     methods
     leaving
     observe
+    observeSet
     scopeName
     scopeIn
     ;

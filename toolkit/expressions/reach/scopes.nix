@@ -99,7 +99,14 @@ let
       observed =
         if member == "" then (entry index scope).observed.${name} else (memberOf scope index name member).observed.${member};
     in
-    if isAttrs observed then observed."unlet calls" or [ ] else [ ];
+    callsIn observed;
+
+  callsIn = observed: if isAttrs observed then observed."unlet calls" or [ ] else [ ];
+
+  # The calls that make what a path leads to, in a set that an overlay gives.
+  callsAt =
+    scope: index: path:
+    callsIn (at path (entry index scope).observed);
 in
 {
   inherit
@@ -109,5 +116,6 @@ in
     entry
     memberOf
     callsOf
+    callsAt
     ;
 }

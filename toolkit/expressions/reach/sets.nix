@@ -21,7 +21,7 @@ let
     ;
 
   permitting = import ../permitting.nix;
-  inherit (import ./observed.nix) leaving observe;
+  inherit (import ./observed.nix) leaving observeSet;
 
   systemOf =
     used:
@@ -76,7 +76,7 @@ let
         // {
           ${index.key} = {
             inherit prev given;
-            observed = index.function final (mapAttrs (_: observe [ ]) prev);
+            observed = index.function final (mapAttrs (_: observeSet) prev);
           };
         }
       ) used

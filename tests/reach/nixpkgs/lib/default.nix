@@ -4,6 +4,7 @@ rec {
   fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   drop = count: list: builtins.genList (n: builtins.elemAt list (n + count)) (builtins.length list - count);
   last = list: builtins.elemAt list (builtins.length list - 1);
+  init = list: builtins.genList (builtins.elemAt list) (builtins.length list - 1);
   range = first: end: builtins.genList (n: first + n) (end - first + 1);
   genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
   fix =

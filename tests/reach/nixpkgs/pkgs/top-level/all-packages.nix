@@ -297,6 +297,15 @@ let
       };
       npmDeps = self.fetchNpmDeps { inherit (self.crate) src; hash = "3"; };
     });
+    # It is built with a part of its own, as git is.
+    looped = mkDerivation {
+      pname = "looped";
+      version = "1.0.0";
+      inherit (self.crate) src;
+      inputs = [ self.looped-minimal ];
+    };
+    looped-minimal = self.looped.overrideAttrs { inputs = [ ]; };
+    apps.app = self.app;
     # A part is made of the old source, whatever the new one is.
     fronted =
       let

@@ -405,6 +405,19 @@ def write(place: Path, *, force: bool = False, unfinished: bool = False) -> None
         (building / "deep" / "file").write_text("text")
 
 
+def test_what_was_killed_before_the_exchange_is_deleted_at_once(
+    tmp_path: Path,
+) -> None:
+    dead, alive, young = (tmp_path / f".out.unlet-0123456{n}" for n in range(3))
+    for path in (dead, alive, young):
+        path.mkdir()
+    for path in (dead, alive):
+        (path / ".unlet-unfinished").touch()
+    with files.locked(alive):
+        write(tmp_path / "out")
+    assert [path.exists() for path in (dead, alive, young)] == [False, True, True]
+
+
 def test_directory_that_a_run_left_unfinished_is_replaced(tmp_path: Path) -> None:
     place = tmp_path / "out"
     write(place, unfinished=True)

@@ -362,10 +362,10 @@ def _sweep(parent: Path, prefix: str) -> None:
             )
             try:
                 status = os.fstat(handle)
-                if (
-                    status.st_uid == os.geteuid()
-                    and time.time() - status.st_mtime > _FRESH_SECONDS
-                ):
+                # The mark is written under the lock.
+                is_old = time.time() - status.st_mtime > _FRESH_SECONDS
+                is_marked = (path / _UNFINISHED).exists()
+                if status.st_uid == os.geteuid() and (is_old or is_marked):
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     WritableRoot(parent).delete(path.name)
             finally:

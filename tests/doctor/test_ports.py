@@ -16,6 +16,8 @@ from tests.rootless.nixos import (
     program,
 )
 
+pytestmark = pytest.mark.clock
+
 REFUSED = "cannot expose privileged port 80"
 SETUP = ("--docker", DOCKER)
 

@@ -17,6 +17,8 @@ from tests.rootless.nixos import (
     Host,
 )
 
+pytestmark = pytest.mark.clock
+
 SETUP = ("--docker", DOCKER)
 
 

@@ -29,7 +29,7 @@ def test_a_script_that_looks_for_code_of_the_file_keeps_the_change_from_being_ma
     )
     with pytest.raises(
         RefusalError,
-        match=r"app/package.nix: update.sh looks for '\$\{src.name\}' in its text",
+        match=r"app/package.nix: update.sh searches this file for '\$\{src.name\}'",
     ):
         require_found(
             found,

@@ -286,6 +286,11 @@ def test_an_override_behind_a_condition_is_named(reached: Callable[..., Reach]) 
             f"with import <nixpkgs> {{ }};\nlet own = plain.{OWN}; in\nhidden own",
             ["overlays: line 2"],
         ),
+        # A package that is no overlay has no condition.
+        (
+            f"{{ tool, plain }}:\nlet own = tool.override {{ }}; in\nplain.{OWN}",
+            ["overrides outside of overlays: line 2"],
+        ),
         (
             f"{{ inputs, ... }}: [ inputs.one\n(let own = plain.{OWN}; in own) ]",
             ["overlays: line 2"],

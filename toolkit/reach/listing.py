@@ -218,6 +218,9 @@ class Listing:
                     line=call.line,
                     reason=_OVERLOOKED,
                 )
+        elif any(overlay.option is not None for overlay in own):
+            if not source.is_configuration:
+                self._warn_of_lines(source, rest)
         elif not source.is_configuration:
             self.warnings += (
                 (

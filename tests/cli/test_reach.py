@@ -183,14 +183,28 @@ def test_the_natural_overrides_of_moby_name_the_form_that_works(
     assert done.stdout.splitlines()[0].split()[:2] == ["docker", "reaches"]
 
 
-def test_verbose_prints_the_derivations_for_nix_diff(unlet: Unlet) -> None:
+def test_verbose_prints_the_derivations_that_nix_instantiate_writes(
+    unlet: Unlet,
+) -> None:
+    """The commands are those of docs/tools.md, before nix-diff."""
     (unlet.cwd / "overlay.nix").write_text(
         'final: prev: { notes-server = prev.notes-server.overrideAttrs { A = "1"; }; }'
     )
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--verbose")
-    (line,) = re.findall(r"^    nix-diff (\S+) (\S+)$", done.stdout, re.MULTILINE)
-    assert len({*line}) == 2
-    assert all(path.endswith("-notes-server-4.2.0.drv") for path in line)
+    (line,) = re.findall(r"^    derivations: (\S+) (\S+)$", done.stdout, re.MULTILINE)
+    overlays = f"[ (import {unlet.cwd}/overlay.nix) ]"
+    commands: list[list[str]] = [[], ["--arg", "overlays", overlays]]
+    written = [
+        subprocess.run(
+            ["nix-instantiate", specimen.path(), *options, "-A", "notes-server"],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for options in commands
+    ]
+    assert [*line] == written
+    assert all(Path(path).is_file() for path in line)
 
 
 def test_the_summary_counts_in_plain_english(unlet: Unlet) -> None:

@@ -200,7 +200,7 @@ def _lines(found: Reach, *, is_quiet: bool, is_verbose: bool) -> Iterator[Line]:
         yield Line(text=row, tone=_TONES.get(override.status, Tone.FAILED))
         yield from (Line(text=f"    {line}") for line in _more(override))
         if is_verbose and override.derivations is not None:
-            yield Line(text=f"    nix-diff {' '.join(override.derivations)}")
+            yield Line(text=f"    derivations: {' '.join(override.derivations)}")
     for warning in found.warnings:
         yield Line(text=f"warning: {warning}", tone=Tone.NOT_RUN, head=len("warning:"))
     if not is_quiet:

@@ -160,13 +160,13 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     "builds",
     deep=True,
     is_flag=True,
-    help="Build up to ten packages that are built anew, with your rights.",
+    help="Build up to ten packages to rebuild, with your rights.",
 )
 @options.own_value(
     "--substituters",
     deep=True,
     metavar="URLS",
-    help="Ask these binary caches for the packages that are built anew.",
+    help="Ask these binary caches for the packages to rebuild.",
 )
 @options.own_value(
     "--why",

@@ -22,7 +22,7 @@ _STDOUT = Path("-")
 EXIT_CODES = """\
 Exit codes: 0 nothing has changed since last time, 1 something has, \
 10 there is something to do (remove
-the overlay, update nixpkgs, make the overlay anew), \
+the overlay, update nixpkgs, make the overlay again), \
 11 unknown for at least one ref; 2, 3, 4, 130 as always.
 """
 

@@ -301,14 +301,11 @@ class Record:
         gap = partial(Gap, what=f"{name} on {system}", attribute=name, system=system)
         limits = {**before.limits, **after.limits}
         both = before.ends.keys() & after.ends.keys()
-        # What the file refuses of what is tried is no override of it, and a value of
-        # passthru that does not evaluate before either shows nothing of the change.
-        both -= {
-            part
-            for part in both
-            if part.startswith((_TRIED, _VALUE))
-            and before.ends[part] == after.ends[part]
-        }
+        unchanged = {part for part in both if before.ends[part] == after.ends[part]}
+        # What the file refuses of what is tried is no override of it.
+        both -= {part for part in unchanged if part.startswith(_TRIED)}
+        values = {part for part in unchanged if part.startswith(_VALUE)}
+        both -= values
         # Few packages are made for it, and some of the others need many times what they
         # need natively.
         is_beyond = bool(before.limits and after.limits)
@@ -318,7 +315,8 @@ class Record:
             self.not_covered.append(
                 gap(reason="did not evaluate before either", parts=PARTS)
             )
-        elif all(_throws(each) for each in (before, after)):
+            return
+        if all(_throws(each) for each in (before, after)):
             reason = (
                 "its derivation throws both before and after, so only its inputs "
                 "were compared"
@@ -338,6 +336,10 @@ class Record:
             whole = tuple(dict.fromkeys(part.partition(".")[0] for part in parts))
             gaps = self.not_covered if is_known else self.unknown
             gaps.append(gap(reason=reason, parts=whole, limit=limits.get(parts[0])))
+        if values:
+            names = ", ".join(dict.fromkeys(map(called, sorted(values))))
+            reason = f"its {names} did not evaluate before either"
+            self.not_covered.append(gap(reason=reason, parts=("passthru",)))
 
     def subject(self, name: str, system: str) -> Compared:
         """Return an attribute as the subject of differences."""

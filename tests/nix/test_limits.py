@@ -116,10 +116,10 @@ def test_search_path_of_the_user_reads_no_file(
     (sealed / "secret").write_text("told")
     configure(f"nix-path = home={sealed}")
     expression = "builtins.readFile <home/secret>"
-    assert "is not in the Nix search path" in stranger.refusal(expression)
+    assert "was not found in the Nix search path" in stranger.refusal(expression)
     assert stranger.evaluate(expression) == "told"
     monkeypatch.setenv("NIX_PATH", f"home={sealed}")
-    assert "is not in the Nix search path" in stranger.refusal(expression)
+    assert "was not found in the Nix search path" in stranger.refusal(expression)
 
 
 def test_native_code_of_the_user_runs_no_shell(
@@ -388,7 +388,7 @@ def test_impure_build_is_refused(
         evaluator.build(BUILDS, shell, [name])
     derivations = evaluator.instantiate(BUILDS, shell, [name])
     with pytest.raises(
-        ToolkitError, match=r"^impure(-structured)?\.drv: is not built, since"
+        ToolkitError, match=r"^impure(-structured)?\.drv: unlet does not build this, because"
     ):
         evaluator.require_no_network(derivations)
     # A floating output is sandboxed like any other.

@@ -104,7 +104,7 @@ def find_in_nix_path(name: str) -> Path:
                 ).text
             )
         except CommandError as error:
-            if "is not in the Nix search path" in error.stderr:
+            if "was not found in the Nix search path" in error.stderr:
                 raise
         return Path(process.run(("nix-instantiate", *search), env=named).text)
     except CommandError as error:

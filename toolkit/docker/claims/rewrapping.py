@@ -101,7 +101,7 @@ def _compared(arguments: Mapping[str, str]) -> Finding:
         else ""
     )
     return Finding(
-        covers=f"{len(rewrapped)} dockers{left}, {arguments['system']}",
+        covers=f"{len(rewrapped)} docker packages{left}, {arguments['system']}",
         failures=(*_differences(found), *_compiled(arguments, found)),
         evidence=tuple(
             f"{name}: {facts.before} → {facts.after}"

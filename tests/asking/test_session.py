@@ -128,7 +128,12 @@ HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 900000
     ("value", "seconds", "mebibytes", "fact"),
     [
         (SLOW, 1, None, "takes more than 1 s; raise the limit with --timeout"),
-        (HOG, None, 150, "the memory was probably full; raise the limit with --max-memory"),
+        (
+            HOG,
+            None,
+            150,
+            "the memory was probably full; raise the limit with --max-memory",
+        ),
     ],
 )
 def test_one_at_a_limit_spoils_no_other_without_a_seal(

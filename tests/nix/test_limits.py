@@ -388,7 +388,8 @@ def test_impure_build_is_refused(
         evaluator.build(BUILDS, shell, [name])
     derivations = evaluator.instantiate(BUILDS, shell, [name])
     with pytest.raises(
-        ToolkitError, match=r"^impure(-structured)?\.drv: unlet does not build this, because"
+        ToolkitError,
+        match=r"^impure(-structured)?\.drv: unlet does not build this, because",
     ):
         evaluator.require_no_network(derivations)
     # A floating output is sandboxed like any other.

@@ -19,6 +19,9 @@ from toolkit.nix import limits
 from toolkit.parallel import side_by_side
 from toolkit.sources.trees import NixpkgsTree
 
+# Most of the time they wait for builds of Nix.
+pytestmark = pytest.mark.clock
+
 NATIVE = "x86_64-linux"
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
 NAMES = ("docker", "notes-server", "status-board")

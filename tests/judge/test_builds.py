@@ -13,6 +13,9 @@ from toolkit.judge import JudgeRequest, judge
 from toolkit.model import Progress, Silence
 from toolkit.report import judgement
 
+# Most of the time they wait for builds of Nix.
+pytestmark = pytest.mark.clock
+
 SYSTEMS = ("x86_64-linux", "cross")
 SLIM = "pkgs/by-name/im/image-slim/package.nix"
 EDITS: Mapping[str, tuple[str, str] | str | None] = {

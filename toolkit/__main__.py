@@ -14,11 +14,11 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> NoReturn:
     """Run the command line of this process, and exit with its exit code.
 
-    A signal that ends the process at any moment makes the exit code 130. Python's own
-    exit would restore the default effect of signals too early.
+    If a signal ends the process at any moment, the exit code is 130. `sys.exit` would
+    restore the default effect of signals too early.
     """
-    # So that a plain kill and the end of a terminal clean up as Ctrl-C does; what nohup
-    # ignores stays ignored.
+    # A plain `kill` and a closed terminal run the same cleanup as Ctrl-C. Signals that
+    # nohup ignores stay ignored.
     for number in _ENDING:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
@@ -33,7 +33,7 @@ def _run() -> int:
 
         output.install()
         if sys.argv[1:] == ["--version"]:
-            # Half of the time of this answer would go to importing what is below.
+            # The imports below would double the time of `--version`.
             return _version()
         from toolkit.cli.commands import run  # noqa: PLC0415 - as above
 

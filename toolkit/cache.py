@@ -1,9 +1,9 @@
 """The cache: each entry is a directory with a key, and appears only when complete.
 
-unlet creates a damaged entry again. Below the root, `KIND/KEY/` is an entry, `making/`
+A damaged entry is created again. Below the root, `KIND/KEY/` is an entry, `making/`
 holds unfinished entries, and `doomed/` holds entries to delete. `locks/` has a lock
 file for each entry that was ever made, and one for each kind, which a process locks
-while it uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or the directory of
+while it uses entries of that kind. The root is `$UNLET_CACHE_DIR`, or the directory of
 the XDG base directory specification. `shrink` keeps the whole cache within a limit.
 """
 
@@ -27,10 +27,12 @@ from toolkit.writable import WritableRoot
 VARIABLE = "UNLET_CACHE_DIR"
 
 LIMIT_VARIABLE = "UNLET_CACHE_MB"
-"""The variable with the size, in megabytes, that `shrink` leaves; 0 for no limit."""
+"""The variable with the size, in megabytes, to which `shrink` reduces the cache; 0
+means no limit.
+"""
 
 _LIMIT_MB = 2000
-# A store of Nix's has its own ways to shrink.
+# A Nix store shrinks by Nix's own garbage collection.
 _STORE = "nix"
 _MAKING = "making"
 _DOOMED = "doomed"
@@ -38,8 +40,8 @@ _LOCKS = "locks"
 _DU = "du --block-size=1 --summarize --null --files0-from="
 _DIGEST = hashlib.sha256().digest_size
 
-# What an interrupted machine left in `making/` is litter after this time; an hour is
-# more than any fetch takes.
+# Entries in `making/` are remains of an interrupted process after this time; no fetch
+# takes an hour.
 _STALE_SECONDS = 3600.0
 
 
@@ -47,8 +49,8 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
     `size` is its size on disk in bytes; a file that several entries share counts only
-    for the entry that was used last. Nothing reads the kinds `making` and `doomed`
-    again: an interrupt left them, or they are damaged or being deleted.
+    for the entry that was used last. No process reads entries of the kinds `making` and
+    `doomed`: an interrupt left them, or they are damaged or being deleted.
     """
 
     kind: str
@@ -59,7 +61,7 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
 
 
 class Cleaning(Struct, frozen=True, kw_only=True):
-    """The deleted entries, and the entries that another process still uses."""
+    """The result of `Cache.clean`: the deleted entries, and the ones still in use."""
 
     deleted: tuple[CacheEntry, ...]
     in_use: tuple[CacheEntry, ...]
@@ -74,7 +76,7 @@ They stay open until the process ends.
 _uses_change = Lock()
 
 _held: set[Path] = set()
-"""The entries that this process has found or created."""
+"""The paths of the entries that this process has found or created."""
 
 
 class Cache(Struct, frozen=True):
@@ -90,9 +92,9 @@ class Cache(Struct, frozen=True):
         make: Callable[[Path], object],
         check: Callable[[Path], bool],
     ) -> Path:
-        """Return the entry's directory.
+        """Return the directory of an entry, after creating the entry if necessary.
 
-        If it is missing, call `make` with an empty directory to fill. If `check`
+        If the entry is missing, call `make` with an empty directory to fill. If `check`
         rejects an entry, set it aside and create it again. If several processes want
         the same entry, one creates it and the others wait. If `make` raises, nothing
         remains. Raise ToolkitError if the cache cannot be written.
@@ -114,7 +116,8 @@ class Cache(Struct, frozen=True):
     def rename_oldest(self, kind: str, prefix: str, key: str, *, most: int) -> None:
         """Rename the oldest of `most` or more entries with a `prefix` to `key`.
 
-        An entry that a process protects with `use("KIND-KEY")` keeps its name.
+        If fewer entries have the prefix, or `key` exists, do nothing. An entry that a
+        process protects with `use("KIND-KEY")` keeps its name.
         """
         found = [
             path for path in _children(self.root / kind) if path.name.startswith(prefix)
@@ -148,7 +151,10 @@ class Cache(Struct, frozen=True):
                 fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return a file that `keep` wrote; None if it is missing or damaged."""
+        """Return the content of a file that `keep` wrote.
+
+        Return None if the file is missing or damaged.
+        """
         path = self._path(kind, key) / name
         try:
             content = path.read_bytes()
@@ -164,7 +170,7 @@ class Cache(Struct, frozen=True):
     def keep(self, kind: str, key: str, name: str, content: bytes) -> None:
         """Write a file of an entry atomically, with its digest.
 
-        Raise ToolkitError as `obtain` does.
+        Raise ToolkitError if the cache cannot be written.
         """
         entry = self._path(kind, key).relative_to(self.root)
         self.use(kind)
@@ -184,9 +190,9 @@ class Cache(Struct, frozen=True):
     def entries(
         self, *but: str, known: Mapping[Path, int] | None = None
     ) -> tuple[CacheEntry, ...]:
-        """Return all entries except those of some kinds, the most recently used first.
+        """Return all entries except those of the kinds `but`, the last used first.
 
-        Measure them unless `known`.
+        The sizes come from `known`; if it is None, du(1) measures them.
         """
         places = self._places(*but)
         sizes = _sizes([path for _, path in places]) if known is None else known
@@ -215,7 +221,7 @@ class Cache(Struct, frozen=True):
         return sorted(places, key=lambda place: (-place[0].timestamp(), place[1]))
 
     def shrink_later(self) -> None:
-        """Shrink the cache by the sizes that were measured last.
+        """Shrink the cache according to the sizes that were measured last.
 
         Start a process that outlives this one and measures the sizes again.
         """
@@ -244,7 +250,8 @@ class Cache(Struct, frozen=True):
         """Delete the least recently used entries until the rest is within the limit.
 
         `known` are the sizes of some entries in bytes. A process that outlives this one
-        deletes the entries, so nobody waits. Entries that a process uses stay.
+        deletes the entries, so the user does not wait. Entries that a process uses
+        stay.
         """
         if (most := limit()) is None:
             return
@@ -282,9 +289,9 @@ class Cache(Struct, frozen=True):
         )
 
     def _doom(self, entry: CacheEntry) -> bool:
-        """Set an entry aside to be deleted.
+        """Move an entry to `doomed/`, from where it will be deleted.
 
-        Return False if another process uses its kind.
+        Return False if another process uses entries of its kind.
         """
         with self._unused(entry.kind) as is_unused:
             try:
@@ -300,9 +307,9 @@ class Cache(Struct, frozen=True):
 
     @contextmanager
     def _unused(self, kind: str) -> Generator[bool]:
-        """Return whether no other process uses the kind.
+        """Yield whether no other process uses entries of the kind.
 
-        In the block, other processes cannot begin to use it.
+        While the block runs, other processes cannot begin to use them.
         """
         path = self.root / _LOCKS / f"use-{kind}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -318,7 +325,7 @@ class Cache(Struct, frozen=True):
                 yield True
 
     def unwritable(self, error: OSError) -> ToolkitError:
-        """Return an error that explains why the cache cannot be written."""
+        """Return a ToolkitError that explains why the cache cannot be written."""
         hint = (
             f"{VARIABLE} sets a different directory for the cache; 'unlet cache "
             "clean' frees space"
@@ -357,9 +364,9 @@ class Cache(Struct, frozen=True):
     ) -> Generator[str]:
         """Hold the first free lock of these names, and yield its name.
 
-        The lock is released at the latest when the process ends. If others hold all
-        locks, call `on_wait` and wait for the first lock. Raise ToolkitError if the
-        cache cannot be written.
+        The lock is released at the latest when the process ends. If other processes
+        hold all of the locks, call `on_wait` and wait for the first lock. Raise
+        ToolkitError if the cache cannot be written.
         """
         directory = self.root / _LOCKS
         try:
@@ -404,7 +411,7 @@ def default_cache() -> Cache:
         if not root.is_absolute():
             raise ToolkitError(f"{VARIABLE}: '{given}' is not an absolute path")
         return Cache(root)
-    # It is needed where a cache is, and not for `--version`.
+    # A late import: commands without a cache, such as `--version`, start faster.
     from platformdirs import user_cache_path  # noqa: PLC0415
 
     return Cache(user_cache_path("unlet", appauthor=False))
@@ -413,11 +420,11 @@ def default_cache() -> Cache:
 def _is_there(path: Path, check: Callable[[Path], bool]) -> bool:
     """Return whether an entry exists and `check` accepts it.
 
-    Mark the entry as used.
+    If so, update the time of the entry's last use.
     """
     if not path.is_dir() or not check(path):
         return False
-    # A cache that cannot be written to can still be read.
+    # A read-only cache can still be read.
     with suppress(OSError):
         os.utime(path)
     return True
@@ -431,12 +438,12 @@ def _children(directory: Path) -> list[Path]:
 
 
 def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
-    """Return how many bytes each directory takes on disk.
+    """Return the size of each directory on disk in bytes.
 
-    du(1) counts a file once, so a file that directories share counts for the first of
-    them.
+    du(1) counts a file once, so a file that several directories share counts for the
+    first of them.
     """
-    # Its status is 1 if another process has deleted something.
+    # du exits with status 1 if another process has deleted a file meanwhile.
     with process.echoing(lambda _: None):
         listed = process.run(
             f"{_DU}-".split(), stdin=b"\0".join(map(os.fsencode, paths)), ok=None

@@ -1,8 +1,8 @@
-"""Read strangers' bytes in a child process with limits on time and memory.
+"""Read untrusted bytes in a child process with limits on time and memory.
 
 The parser is a C library that Python's signal handlers cannot interrupt, and some
-inputs take quadratic or cubic time. The child ends at its limit, or when its parent
-forwards a signal.
+inputs take quadratic or cubic time. The child process ends at its limit, or when its
+parent forwards a signal.
 """
 
 import os
@@ -30,14 +30,16 @@ from toolkit.landlock import Confinement, python, started
 T = TypeVar("T")
 
 CPU_SECONDS = 3
-"""The processor time for one content; a file of nixpkgs takes a sixtieth of it."""
+"""The limit of processor seconds for one content; a file of nixpkgs takes a sixtieth of
+it.
+"""
 
 _MEBIBYTES = 1024
 _LENGTH = struct.Struct(">I")
 _LATE, _RAISED = 64, 65
 """Exit statuses of the child: no time is left, or its function raised an exception."""
 
-# The first may be a wrapper around the second.
+# The first program may be a wrapper that starts the second.
 _PROGRAMS = (Path(sys.executable), Path("/proc/self/exe"))
 _START = (
     "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from "
@@ -63,9 +65,9 @@ def each(
     """Apply a module-level function to each content and return the results.
 
     A content is too large if it exceeds MAXIMUM_BYTES, CPU_SECONDS or a gibibyte of
-    memory. If the function raises, that content is unread; the others are still read.
-    After `seconds`, no further content is started. The function's result must be
-    annotated, and consist of JSON types and Structs.
+    memory. If the function raises for one content, the result is an `Unread`, and the
+    other contents are still read. After `seconds`, no further content is started. The
+    function's result must be annotated, and consist of JSON types and Structs.
     """
     kind: type[T] = get_type_hints(function)["return"]
     end = time.monotonic() + seconds
@@ -100,7 +102,7 @@ def each(
             continue
         if done.status > 0:
             raise CommandError(done.argv, status=done.status, stderr=done.stderr)
-        # A signal has ended it at the first content that is without a result.
+        # A signal ended the child at the first content that has no result.
         results.append(TOO_LARGE)
     return results
 
@@ -128,10 +130,10 @@ def _run(
 
 
 def ends(call: Callable[[], object], *, seconds: float) -> bool:
-    """Return whether a call ends within some CPU seconds, in a copy of this process.
+    """Return whether a call ends within some CPU seconds, in a fork of this process.
 
-    Use it for library code that starts no program and writes nothing; its result and
-    its exceptions are ignored. An interrupt ends it.
+    Use this function for library code that starts no program and writes nothing; the
+    call's result and exceptions are ignored. An interrupt ends the fork.
     """
     child = os.fork()
     if child == 0:
@@ -146,7 +148,7 @@ def ends(call: Callable[[], object], *, seconds: float) -> bool:
     try:
         status = os.waitpid(child, 0)[1]
     except BaseException:
-        # A signal may come when the copy has just ended.
+        # A signal may come when the fork has just ended.
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
@@ -180,6 +182,6 @@ def main() -> None:
 
 
 def _limit(what: int, most: int) -> None:
-    # A system that does not know this limit, or has a lower one, is left as it is.
+    # Ignore a system that does not have this limit, or has a lower one.
     with suppress(ValueError, OSError):
         resource.setrlimit(what, (most, resource.getrlimit(what)[1]))

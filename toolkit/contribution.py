@@ -1,6 +1,6 @@
-"""The values of `unlet pr`: a branch and its commits.
+"""The values of `unlet pr`: a branch in the user's clone, and its commits.
 
-No I/O, no formatting for people.
+This module does no I/O, and formats nothing for people.
 """
 
 from pathlib import Path
@@ -11,13 +11,13 @@ from toolkit.model import Attempt, Oid, Proof, Report, Status, Step
 
 
 class Contribution(Struct, frozen=True, kw_only=True):
-    """A record of a branch, so that it can be moved and removed later.
+    """A record of a branch, so that unlet can move and remove the branch later.
 
     `target` is the package, `base` the user's name for the base and `base_commit` its
-    commit. `commits` are unlet's, oldest first; the contributor's own may follow.
-    `text` is the SHA-256 (hexadecimal) of pull-request.md as written. `only` names the
-    steps, empty for all; `bindings` and `follow` are the user's choices for a lift.
-    `others` are the further packages of a batch.
+    commit. `commits` are unlet's commits, oldest first; the contributor's own may
+    follow. `text` is the SHA-256 (hexadecimal) of pull-request.md as written. `only`
+    names the chosen steps, or is empty for all steps. `bindings` and `follow` are the
+    user's choices for a lift. `others` are the further packages of a batch.
     """
 
     branch: str
@@ -42,7 +42,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
 
 class MadeBranch(Struct, frozen=True, kw_only=True):
-    """The current state of a branch."""
+    """The current state of a branch that `unlet pr` made."""
 
     contribution: Contribution
     worktree: Path
@@ -50,7 +50,7 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
     target_branch: str
     """The branch of nixpkgs that the pull request is for."""
     author: str
-    """`NAME <EMAIL>`."""
+    """The author of the commits, as `NAME <EMAIL>`."""
     subjects: tuple[str, ...]
     title: str
     text: Path
@@ -70,13 +70,13 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):
-    """The result of `pr` in the clone whose top is `clone`.
+    """The result of `unlet pr` in the clone whose top directory is `clone`.
 
-    `made` is the branch; None if a proof failed or no package remains.
-
-    `attempts` are about each package alone. `own_proofs` are about all commits of a
-    batch together, or about the file after the contributor's own commits; empty if they
-    do not change it. `before` is the commit that the branch pointed to before.
+    `made` is the branch, or None if a proof failed or no package remains. `attempts`
+    are the results for each package alone. `own_proofs` are about all commits of a
+    batch together, or about the file after the contributor's own commits; they are
+    empty if those commits do not change the file. `before` is the commit to which the
+    branch pointed earlier.
     """
 
     clone: Path
@@ -95,7 +95,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Return whether a proof failed, for unlet's commits or the contributor's."""
+        """Return whether a proof of unlet's or the contributor's commits failed."""
         proofs = (
             *(proof for each in self.reports for proof in each.proofs),
             *self.own_proofs,
@@ -104,9 +104,10 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
 
 class Removed(Struct, frozen=True, kw_only=True):
-    """A branch that was deleted from the clone.
+    """A branch that `unlet pr` has deleted from the clone.
 
-    `commit` is the one it pointed to; None if only its files remained.
+    `commit` is the commit to which the branch pointed, or None if only its files
+    remained.
     """
 
     clone: Path

@@ -1,6 +1,6 @@
-"""Convert JSON and TOML to values and back.
+"""Convert JSON and TOML documents to typed values, and values to JSON.
 
-An error names the document and the field.
+Each error names the document and the field.
 """
 
 import json
@@ -24,7 +24,7 @@ _prepared: set[object] = set()
 
 
 class BrokenError(ToolkitError):
-    """Bytes that are not JSON: a truncated document, or something else."""
+    """A document is not JSON, or is a truncated JSON document."""
 
 
 def read(content: bytes | str, kind: type[T], *, document: str) -> T:
@@ -39,8 +39,8 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
     except msgspec.ValidationError as error:
         raise _wrong(document, error) from error
     except (msgspec.DecodeError, RecursionError):
-        # A name that is no UTF-8 is written as half of a surrogate pair, which msgspec
-        # does not read.
+        # `write` escapes a file name that is not UTF-8 as half of a surrogate pair,
+        # which msgspec does not read.
         try:
             value: object = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -49,10 +49,10 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
 
 
 def prepared(kind: type[T]) -> type[T]:
-    """Return a kind that several threads may read at once from now on.
+    """Return `kind` after preparing it, so that several threads may decode it at once.
 
-    msgspec publishes what it knows about a Struct before that is complete; a thread
-    that reads it too early crashes.
+    msgspec publishes its information about a Struct before that information is
+    complete; a thread that decodes the Struct too early crashes.
     """
     with _PREPARING:
         if kind not in _prepared:
@@ -111,7 +111,8 @@ def read_toml(
         raise ToolkitError(f"{document}: is nested too deep") from error
 
 
-# A run reads some files a dozen times, each time with other words in them.
+# A run reads some files a dozen times, each time with other values for the
+# placeholders.
 @lru_cache(maxsize=32)
 def _toml(content: bytes) -> object:
     return tomllib.loads(content.decode())
@@ -149,7 +150,7 @@ def _formed(value: object, form: Callable[[str, str], str], name: str = "") -> o
 def write(value: object) -> bytes:
     """Return a value as a JSON document with sorted keys.
 
-    Dates are ISO 8601 in UTC, ids and paths are strings.
+    Dates are ISO 8601 in UTC; ids and paths are strings.
     """
     plain = msgspec.to_builtins(
         value, str_keys=True, builtin_types=(datetime,), enc_hook=str

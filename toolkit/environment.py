@@ -1,4 +1,4 @@
-"""The environment of programs that unlet starts: which variables each purpose needs.
+"""The environment variables of the programs that unlet starts, for each purpose.
 
 A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses its
 relative entries.
@@ -44,7 +44,7 @@ _PROXIES = tuple(
 _CONFIGURATION = ("GIT_CONFIG*", "XDG_CONFIG_HOME")
 
 PARSING = ("NIX_LD*",)
-"""Our own processes that parse strangers' files."""
+"""The variables for unlet's own processes that parse untrusted files."""
 
 EVALUATING = (
     "NIX_DAEMON_SOCKET_PATH",
@@ -53,13 +53,17 @@ EVALUATING = (
     "NIX_STATE_DIR",
     "NIX_STORE_DIR",
 )
-"""A sealed Nix gets only the variables that say where the store is."""
+"""The variables for a sandboxed Nix: only the ones that locate the store."""
 
 TOOLS = ("PATH", *_SELF)
-"""Programs that need no network and no user, and git on our own repositories."""
+"""The variables for programs that need no network and no user, and for git on unlet's
+own repositories.
+"""
 
 READING = (*TOOLS, *_CONFIGURATION)
-"""git when it reads a clone, with the user's list of trusted repositories."""
+"""The variables for git when it reads a clone, with the user's list of trusted
+repositories.
+"""
 
 FETCHING = (
     *(
@@ -81,13 +85,15 @@ FETCHING = (
         "XDG_DATA_HOME",
     ),
 )
-"""git when it connects to a remote."""
+"""The variables for git when it connects to a remote."""
 
 COMMITTING = (*READING, *_AGENTS, "EMAIL", "GIT_AUTHOR_*", "GIT_COMMITTER_*")
-"""git when it adds a branch to the user's clone, with programs that sign."""
+"""The variables for git when it adds a branch to the user's clone, and for the programs
+that sign its commits.
+"""
 
 BUILDING = (*FETCHING, "AWS_*", "NIX_*", "NIXPKGS_*", "XDG_*")
-"""Nix as the user has configured it."""
+"""The variables for Nix as the user has configured it."""
 
 TOKEN = (
     *FETCHING,
@@ -100,7 +106,7 @@ TOKEN = (
     "VAULT_*",
     "XDG_*",
 )
-"""The program that prints the user's token for GitHub."""
+"""The variables for the program that prints the user's token for GitHub."""
 
 
 def variables(
@@ -109,7 +115,11 @@ def variables(
     *,
     among: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """Return the variables for a purpose; `more` override them."""
+    """Return the environment variables that a purpose allows, merged with `more`.
+
+    `names` are the allowed names and prefixes. A variable in `more` overrides one of
+    the same name.
+    """
     whole = {name for name in names if not name.endswith("*")}
     begins = tuple(name[:-1] for name in names if name.endswith("*"))
     kept = {
@@ -125,7 +135,7 @@ def variables(
 def path() -> str:
     """Return PATH without its relative entries.
 
-    In a stranger's directory, a relative entry would run the stranger's programs.
+    In an untrusted directory, a relative entry would run programs from that directory.
     """
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(entry for entry in entries if os.path.isabs(entry))  # noqa: PTH117 - no Path at the start

@@ -22,7 +22,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _NEAR = 0.66
-"""How similar a misspelt name must be to a known one, for difflib."""
+"""The similarity that a misspelt name must have to a known name, for difflib."""
 
 _EXCERPT_WIDTH = 120
 
@@ -40,7 +40,7 @@ def without_passwords(text: str) -> str:
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str) -> str:
     """Return a hint with the known names that resemble a misspelt one.
 
-    Return `otherwise` if none does.
+    Return `otherwise` if no known name resembles it.
     """
     near = get_close_matches(name, [*known], cutoff=_NEAR)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
@@ -78,7 +78,7 @@ class RefusalError(ToolkitError):
 
 
 class LayoutError(RefusalError):
-    """The rewrite is not for files of this kind."""
+    """A rewrite does not apply to files of this kind."""
 
 
 class NixSyntaxError(ToolkitError):
@@ -95,7 +95,7 @@ class NixSyntaxError(ToolkitError):
 class NotRunError(ToolkitError):
     """A proof cannot run, not even for the unchanged file.
 
-    Nothing is proven and nothing has failed. `limited` is true if time or memory ran
+    The claim is neither proven nor refuted. `limited` is true if time or memory ran
     out.
     """
 
@@ -107,14 +107,15 @@ class NotRunError(ToolkitError):
 
 
 class FullError(ToolkitError):
-    """A disk is full, so no proof can decide anything."""
+    """A disk is full, so no proof can reach a result."""
 
 
 class CommandError(ToolkitError):
     """A program ended with a status that its caller does not expect.
 
-    `argv` is the command, `status` its exit status (negative: the signal that ended
-    it), and `stderr` its whole error output. Both texts lack the passwords of URLs.
+    `argv` is the command, `status` its exit status (negative: the signal that ended the
+    program), and `stderr` its whole error output. `argv` and `stderr` lack the
+    passwords of URLs.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class CommandError(ToolkitError):
 
 
 class LimitError(CommandError):
-    """unlet ended a program at a limit.
+    """unlet ended a program because it exceeded a limit.
 
     `limit` names the limit, in words that end a sentence. `of_time` is true for a time
     limit, `of_pace` for the time limit of one task, and `of_disk` for the limit on
@@ -168,7 +169,7 @@ class LimitError(CommandError):
 
 
 def excerpt(line: str, column: int) -> str:
-    """Return a part of a line, with a caret below the column (counted from 1)."""
+    """Return an excerpt of a line, with a caret below the column (counted from 1)."""
     left_out = max(0, column - 1 - _EXCERPT_WIDTH // 2)
     return f"{line[left_out : left_out + _EXCERPT_WIDTH]}\n{' ' * (column - 1 - left_out)}^"
 
@@ -179,7 +180,7 @@ def reason_of(error: OSError | ValueError) -> str:
 
 
 def tried(make: Callable[[], T]) -> T | ToolkitError:
-    """Return the result of a call, or the error that it raises."""
+    """Return the result of a call, or the ToolkitError that the call raises."""
     try:
         return make()
     except ToolkitError as error:
@@ -187,7 +188,7 @@ def tried(make: Callable[[], T]) -> T | ToolkitError:
 
 
 def only(outcome: T | ToolkitError) -> T:
-    """Return the result of a single tried call, or raise its error."""
+    """Return the result of a call that `tried` made, or raise its error."""
     if isinstance(outcome, ToolkitError):
         raise outcome
     return outcome

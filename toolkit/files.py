@@ -1,8 +1,9 @@
 """Read the user's files, write directories of results, and replace files.
 
 A directory is built beside its destination and renamed once it is complete, so nobody
-sees half of one. It is locked until then, and so are temporary directories while in
-use. An unlocked one is left from a killed run, so unlet deletes it.
+sees a half-written one. The unfinished directory is locked meanwhile; so are temporary
+directories while unlet uses them. An unlocked directory is left from a killed run, so
+unlet deletes it.
 """
 
 import errno
@@ -22,12 +23,11 @@ from shlex import quote
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.writable import WritableRoot
 
-# Thirty times the largest package file that was looked at; what is longer is some other
-# file.
+# Thirty times the size of the largest package file examined in nixpkgs.
 MAXIMUM_BYTES = 1 << 20
 
 PIPE_SECONDS = 30.0
-"""How many seconds a pipe that the user named may take."""
+"""The time limit in seconds for reading a pipe that the user named."""
 
 _DEVICES = {
     stat.S_IFCHR: "a device",
@@ -43,9 +43,12 @@ REPORT = "report.json"
 _TEMPORARY, _BUILDING = "unlet-work-", ".unlet-"
 
 _UNFINISHED = ".unlet-unfinished"
-"""A file in an unfinished directory: the digest of what the run has written so far."""
+"""The name of the mark in an unfinished directory: a file with the digest of all that
+the run has written so far.
+"""
 
-# Between its making and its lock a directory must not be taken for one that was left.
+# A new directory is not locked yet, and must not be mistaken for the remains of a
+# killed run.
 _FRESH_SECONDS = 60.0
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -54,8 +57,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def read(path: Path, *, most: int = MAXIMUM_BYTES) -> bytes:
     """Return the content of a file that the user named.
 
-    It may be a link or a pipe. Raise ToolkitError if it is unreadable or a device, and
-    as `opened` does.
+    The file may be a link or a pipe. Raise ToolkitError if it is unreadable or a
+    device, and for the reasons that `opened` lists.
     """
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
@@ -71,10 +74,10 @@ def read(path: Path, *, most: int = MAXIMUM_BYTES) -> bytes:
 
 
 def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
-    """Return the content of an open file, a pipe or a socket.
+    """Return the content of an open file, pipe or socket.
 
-    Raise ToolkitError if it is a device or a directory, is longer than `most` bytes, or
-    is not closed within PIPE_SECONDS.
+    Raise ToolkitError if the handle is a device or a directory, has more than `most`
+    bytes, or is a pipe that its writer does not close within PIPE_SECONDS.
     """
     if stat.S_IFMT(os.fstat(handle).st_mode) in {stat.S_IFIFO, stat.S_IFSOCK}:
         return _bounded(_chunks(handle, name=name), name=name, most=most)
@@ -84,7 +87,8 @@ def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
 def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
     """Return the content of an open file.
 
-    Raise ToolkitError if it is not a regular file or exceeds `most` bytes.
+    Raise ToolkitError if the handle is not a regular file or has more than `most`
+    bytes.
     """
     status = os.fstat(handle)
     if stat.S_ISDIR(status.st_mode):
@@ -96,7 +100,7 @@ def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
         )
     if status.st_size > most:
         raise _too_big(name, status.st_size, most)
-    # Files of the kernel's have no size.
+    # Files in /proc report no size.
     return _bounded(
         iter(partial(os.read, handle, min(most + 1, _CHUNK_BYTES)), b""),
         name=name,
@@ -116,7 +120,7 @@ def _bounded(chunks: Iterable[bytes], *, name: str, most: int = MAXIMUM_BYTES) -
 def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
     """Yield the bytes of a pipe until its writer closes it.
 
-    Raise ToolkitError if that takes too long.
+    Raise ToolkitError if the pipe is still open after PIPE_SECONDS.
     """
     end = time.monotonic() + PIPE_SECONDS
     poll = select.poll()
@@ -131,12 +135,11 @@ def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
 
 
 def check_content(name: str, content: bytes) -> None:
-    """Raise ToolkitError for bytes that cannot be the target.
+    """Raise ToolkitError if the bytes cannot be a Nix file that unlet rewrites.
 
-    They are empty, too many, binary, not UTF-8, or have CRLF.
-
-    `name` is the file's name in messages. Lines and columns count from 1; a column is a
-    character.
+    Empty, too large and binary files are refused, and files that are not UTF-8 or have
+    CRLF line ends. `name` is the file's name in messages. Lines and columns count from
+    1; a column is a character.
     """
     if not content:
         raise ToolkitError(f"{name}: is empty")
@@ -162,10 +165,11 @@ def check_content(name: str, content: bytes) -> None:
 def ensure_free(destination: Path, *, force: bool = False) -> None:
     """Raise ToolkitError unless `whole_directory` may create `destination`.
 
-    Without `force`, the place must be free, an empty directory, or one that a run left
-    unfinished and nobody has changed since. With `force`, it may also be a directory of
-    an earlier run, which has unlet's report.json. It never replaces a git checkout, the
-    home directory, the current directory, or a directory that contains one of them.
+    Without `force`, the place must be free, an empty directory, or a directory that a
+    run left unfinished and that has not changed since. With `force`, the place may also
+    be a directory of an earlier run, which has unlet's report.json. A git checkout, the
+    home directory, the current directory, and a directory that contains one of them are
+    never replaced.
     """
     place = destination.resolve()
     for what, protected in (
@@ -207,7 +211,7 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
 
 
 def _is_unfinished(place: Path) -> bool:
-    """Return whether a directory is as an unfinished run left it."""
+    """Return whether a directory is exactly as an unfinished run left it."""
     mark = place / _UNFINISHED
     if mark.is_symlink() or not mark.is_file():
         return False
@@ -215,7 +219,7 @@ def _is_unfinished(place: Path) -> bool:
 
 
 def _digest(directory: Path) -> bytes:
-    """Return a hexadecimal digest of all paths and files, except the mark."""
+    """Return a hexadecimal digest of all paths and files, except `_UNFINISHED`."""
     lines: list[str] = []
     for path in sorted(directory.rglob("*")):
         if path.name == _UNFINISHED or (path.is_dir() and not path.is_symlink()):
@@ -235,13 +239,12 @@ def finish(directory: Path) -> None:
 def whole_directory(
     destination: Path, *, force: bool = False, unfinished: bool = False
 ) -> Generator[Path]:
-    """Yield an empty directory to fill.
+    """Yield an empty directory to fill, which then becomes `destination`.
 
-    It becomes `destination` when the block ends, or disappears when it raises.
-
-    The old content of `destination` stays until then, and returns if the last step
-    fails. Raise ToolkitError as `ensure_free` does, and for an OSError in the block,
-    such as a full disk.
+    The directory is renamed when the block ends, and deleted if the block raises. The
+    old content of `destination` stays until then, and returns if the last step fails.
+    Raise ToolkitError if `ensure_free` does, and for an OSError in the block, such as a
+    full disk.
     """
     ensure_free(destination, force=force)
     place = destination.resolve()
@@ -271,7 +274,7 @@ def whole_directory(
 
 @contextmanager
 def temporary() -> Generator[Path]:
-    """Yield an empty directory in TMPDIR, and delete it at the end."""
+    """Yield an empty directory in TMPDIR, and delete the directory at the end."""
     import tempfile  # noqa: PLC0415 - 3 ms that nobody pays who only reads
 
     root = Path(tempfile.gettempdir())
@@ -285,10 +288,10 @@ def temporary() -> Generator[Path]:
 
 
 def place_of(path: Path) -> Path:
-    """Return the real path of a file that the user wants written, after links.
+    """Return the path of a file that the user wants written, with its links resolved.
 
-    Raise ToolkitError if it is something else, such as a device or a pipe, or belongs
-    to git.
+    Raise ToolkitError if the path exists and is not a file, such as a device or a pipe,
+    if its directory is missing, or if it is inside a git directory.
     """
     place = path.resolve()
     if not place.parent.is_dir():
@@ -300,7 +303,7 @@ def place_of(path: Path) -> Path:
 
 
 def refuse_in_repository(path: Path) -> None:
-    """Raise ToolkitError for a place in a git directory, where only git may write."""
+    """Raise ToolkitError if a path is in a git directory, where only git may write."""
     for above in path.resolve().parents:
         if above.name == ".git" or all(
             (above / name).exists() for name in ("HEAD", "objects", "refs")
@@ -314,8 +317,8 @@ def refuse_in_repository(path: Path) -> None:
 def replace(path: Path, content: bytes) -> None:
     """Replace a file atomically and keep its mode.
 
-    For a link, replace the file that it points to. On failure, the old file stays.
-    Raise ToolkitError as `place_of` does, and OSError.
+    For a link, replace the file to which it points. On failure, the old file stays.
+    Raise ToolkitError if `place_of` refuses the path, and OSError if the write fails.
     """
     path = place_of(path)
     root = WritableRoot(path.parent)
@@ -333,7 +336,7 @@ def locked(directory: Path, *, wait: bool = True) -> Generator[None]:
     """Hold a lock on a directory, if the file system has locks.
 
     The lock leaves no file and ends with the process. Without `wait`, raise
-    BlockingIOError if another process holds it.
+    BlockingIOError if another process holds the lock.
     """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -351,9 +354,10 @@ def locked(directory: Path, *, wait: bool = True) -> Generator[None]:
 
 
 def _sweep(parent: Path, prefix: str) -> None:
-    """Delete unlocked directories of the user with a given prefix.
+    """Delete the user's unlocked directories whose names begin with a prefix.
 
-    Their names are the prefix and eight characters.
+    Eight characters follow the prefix in such a name. A directory is deleted only if it
+    is old enough or has the mark of an unfinished run.
     """
     for path in parent.glob(f"{escape(prefix)}????????"):
         with suppress(OSError):
@@ -362,7 +366,7 @@ def _sweep(parent: Path, prefix: str) -> None:
             )
             try:
                 status = os.fstat(handle)
-                # The mark is written under the lock.
+                # The run writes the mark while it holds the lock.
                 is_old = time.time() - status.st_mtime > _FRESH_SECONDS
                 is_marked = (path / _UNFINISHED).exists()
                 if status.st_uid == os.geteuid() and (is_old or is_marked):
@@ -420,7 +424,7 @@ def _too_big(name: str, size: int, most: int = MAXIMUM_BYTES) -> ToolkitError:
 
 
 def _place(content: bytes, offset: int) -> str:
-    """Return `LINE:COLUMN` of an offset; all bytes before it must be UTF-8."""
+    """Return `LINE:COLUMN` of a byte offset; all bytes before it must be UTF-8."""
     start = content.rfind(b"\n", 0, offset) + 1
     line = content.count(b"\n", 0, offset) + 1
     return f"{line}:{len(content[start:offset].decode()) + 1}"

@@ -1,6 +1,6 @@
-"""Get a server's answer, with limits on its size and on the whole time.
+"""Get the response of an HTTP server, with limits on its size and on the whole time.
 
-The server may be anybody's, so unlet does not trust it.
+The user can name any server, so unlet does not trust the response.
 """
 
 import threading
@@ -23,7 +23,7 @@ _CHUNK = 65536
 
 
 class HttpSession(requests.Session):
-    """A session that does not follow redirects.
+    """An HTTP session that does not follow redirects.
 
     requests would read the bodies of redirects, however long they are.
     """
@@ -32,8 +32,8 @@ class HttpSession(requests.Session):
         super().__init__()
         self.headers["User-Agent"] = f"unlet/{__version__}"
         for scheme in ("https://", "http://"):
-            # A connection is tried three times; an answer is an answer, whatever it
-            # asks for.
+            # A connection is tried three times. A response is never retried, even if
+            # its headers ask for it.
             retries = Retry(2, read=False, respect_retry_after_header=False)
             self.mount(
                 scheme,
@@ -45,7 +45,7 @@ class HttpSession(requests.Session):
 
 
 def unauthorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return the request unchanged.
+    """Return the request unchanged, as an authentication function that adds nothing.
 
     Without such a function, requests adds a password from ~/.netrc.
     """
@@ -61,13 +61,12 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     headers: Mapping[str, str] | None = None,
     auth: Callable[[requests.PreparedRequest], requests.PreparedRequest] = unauthorized,
 ) -> tuple[requests.Response, bytes]:
-    """Return an answer with its whole body.
+    """Return the response to a GET request with its whole body.
 
-    A redirect is not followed, and its body not read.
-
-    The request ends at `end`, a monotonic time, even if the server sends byte by byte:
-    the socket's own time-out restarts with each byte. Raise an exception of requests if
-    the server does not answer, stops or is late; raise ToolkitError for a body of more
+    A redirect is not followed, and its body is not read. The request ends at `end`, a
+    monotonic time, even if the server sends byte by byte: the socket's own time-out
+    restarts with each byte. Raise an exception of requests if the server does not
+    respond, closes the connection or is late. Raise ToolkitError for a body of more
     than `most` bytes.
     """
     done: Future[tuple[requests.Response, bytes]] = Future()
@@ -78,13 +77,13 @@ def ask(  # noqa: PLR0913 - a request and its bounds
                 _exchange(session, url, most=most, end=end, headers=headers, auth=auth)
             )
         except HTTPError as error:
-            # A label of the host that is too long: requests lets it through.
+            # requests does not check the length of a host's labels.
             done.set_exception(requests.exceptions.InvalidURL(str(error)))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             done.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    # A signal is looked at between two waits.
+    # Python handles a signal between two waits.
     while (left := end - time.monotonic()) > 0:
         if wait([done], min(left, LONGEST_WAIT)).done:
             return done.result()
@@ -101,8 +100,8 @@ def _exchange(  # noqa: PLR0913 - a request and its bounds
     auth: Callable[[requests.PreparedRequest], requests.PreparedRequest],
 ) -> tuple[requests.Response, bytes]:
     left = max(0.001, end - time.monotonic())
-    # Without an encoding the length of a body says how much memory it takes; one that
-    # has it is not unpacked.
+    # Without compression, the length of a body is also the memory that it takes. A body
+    # that is compressed nevertheless is not decompressed.
     plain = {**(headers or {}), "Accept-Encoding": "identity"}
     with session.get(
         url,
@@ -113,15 +112,16 @@ def _exchange(  # noqa: PLR0913 - a request and its bounds
         stream=True,
     ) as answer:
         if answer.status_code in REDIRECTS:
-            # Its body is for people, and need not come to an end.
+            # The body of a redirect is for people, and may be endless.
             return answer, b""
         return answer, _body(answer, most=most, end=end)
 
 
 def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
-    """Return a body as it arrives.
+    """Return the body of a response.
 
-    Raise an exception of requests if it is cut off or does not end.
+    Raise an exception of requests if the body is cut off or does not end in time, and
+    ToolkitError if it has more than `most` bytes.
     """
     body = bytearray()
     try:

@@ -1,7 +1,8 @@
-"""Read files below a foreign root: a tree, a commit's files, or files after a patch.
+"""Read files below an untrusted directory, the root, without leaving it.
 
-No link that leads out of the root is followed, and only regular files of limited length
-are read. Paths that the user names are read by `toolkit.files`.
+The root is a tree, the files of a commit, or files after a patch. No link that leads
+out of the root is followed, and only regular files of limited length are read. Paths
+that the user names are read by `toolkit.files`.
 """
 
 import errno
@@ -41,7 +42,7 @@ class EntryKind(Enum):
 class Entry(Struct, frozen=True):
     """An entry below a root: its relative path and its kind.
 
-    A link counts as a link.
+    A link has the kind LINK, whatever it points to.
     """
 
     path: str
@@ -51,8 +52,8 @@ class Entry(Struct, frozen=True):
 def read(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes:
     """Return the content of a file below a root.
 
-    Follow a link only to a file below the same root. Raise AbsentError if nothing
-    exists. Raise ToolkitError for a directory, a pipe, a device, a link that points
+    Follow a link only to a file below the same root. Raise AbsentError if the path does
+    not exist. Raise ToolkitError for a directory, a pipe, a device, a link that points
     outside, and a file of more than `most` bytes.
     """
     return read_with_status(root, path, most=most)[0]
@@ -81,7 +82,7 @@ def find(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes |
 
 
 def is_file(root: Path, path: Below) -> bool:
-    """Return whether the path is a regular file, or a link to one below the root."""
+    """Return whether the path is a regular file, or a link to a file below the root."""
     return stat.S_ISREG(_mode(root, path))
 
 
@@ -132,9 +133,9 @@ def require_place(root: Path, path: PurePosixPath) -> None:
 
 
 def within(root: Path, path: Below) -> PurePosixPath | None:
-    """Return the path below the root without links.
+    """Return the path below the root with its links resolved.
 
-    Return None if nothing exists there, or it is outside the root.
+    Return None if the path does not exist, or leads outside the root.
     """
     with suppress(OSError, ValueError):
         handle, real = _walked(root, path, _LOOK)
@@ -144,10 +145,10 @@ def within(root: Path, path: Below) -> PurePosixPath | None:
 
 
 def place(root: Path, path: Below) -> Path:
-    """Return the path below the root without links.
+    """Return the absolute path of a path below the root, with its links resolved.
 
-    Return the path itself if nothing exists there. Raise ToolkitError if it is outside
-    the root.
+    If the path does not exist, its links are not resolved. Raise ToolkitError if the
+    path leads outside the root.
     """
     if leads_out(root, path):
         raise _refusal(str(root / path), OSError(errno.EXDEV, ""))
@@ -212,7 +213,7 @@ def _refusal(name: str, error: OSError | ValueError) -> ToolkitError:
 
 @contextmanager
 def _opened(root: Path, path: Below, flags: int) -> Generator[int]:
-    """Open a path below a root, following no link out of it.
+    """Yield a handle of a path below a root, following no link out of the root.
 
     The root itself may be a link.
     """
@@ -224,10 +225,10 @@ def _opened(root: Path, path: Below, flags: int) -> Generator[int]:
 
 
 def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
-    """Open a path below a root name by name, and return its real path, too.
+    """Open a path below a root name by name, and return its handle and real path.
 
-    Follow an absolute link only if it names the root itself. Raise OSError with EXDEV
-    if the path points outside.
+    Follow an absolute link only if it points to the root or below it. Raise OSError
+    with EXDEV if the path leads outside.
     """
     waiting: list[str] = _parts(str(path))
     links = 0
@@ -258,7 +259,7 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
         real = PurePosixPath(*(name for _, name in directories[1:]))
         if directories[-1][0] == handles[-1] != handles[0]:
             return handles.pop(), real
-        # A directory that `..` has led to is open for looking only.
+        # A directory that was reached by `..` is open with O_PATH only.
         return os.open(".", flags, dir_fd=directories[-1][0]), real
     finally:
         for handle in handles:
@@ -274,7 +275,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _step(name: str, directory: int, flags: int) -> int | str:
-    """Open a name in a directory; return the target if it is a link."""
+    """Open a name in a directory; if the name is a link, return the link's target."""
     if flags == _LOOK and (target := _target(name, directory)) is not None:
         return target
     try:

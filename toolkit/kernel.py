@@ -1,4 +1,4 @@
-"""Linux system calls that Python has no function for; they need the C library.
+"""Calls of Linux system calls and C functions that Python does not offer.
 
 Structures are bytes, as `struct` packs them.
 """
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def call(number: int, *arguments: bytes | int | None) -> int:
-    """Make a system call by its number, which all machines share since Linux 5.1.
+    """Make a system call by its number and return its result, or -1 on failure.
 
-    Return -1 on failure.
+    All architectures share the numbers of system calls since Linux 5.1.
     """
     given = (
         ctypes.c_long(each) if isinstance(each, int) else each for each in arguments
@@ -20,10 +20,10 @@ def call(number: int, *arguments: bytes | int | None) -> int:
 
 
 def function(name: str) -> Any:  # noqa: ANN401 - as ctypes has it
-    """Return a function of the C library, or None."""
+    """Return a function of the C library by its name, or None if it is missing."""
     return getattr(ctypes.CDLL(None, use_errno=True), name, None)
 
 
 def code() -> int:
-    """Return the errno of this thread's last call."""
+    """Return the errno of this thread's last C call."""
     return ctypes.get_errno()

@@ -1,6 +1,6 @@
-"""Landlock: the Linux kernel (5.13 and newer) confines a program.
+"""Confine a program with Landlock, a security module of Linux 5.13 and newer.
 
-unlet confines programs that parse or evaluate strangers' files. Landlock needs no
+unlet confines programs that parse or evaluate untrusted files. Landlock needs no
 privileges. Without it, `abi` is 0 and this module restricts nothing; `toolkit.inside`
 and Nix's restricted mode still protect. Sources: landlock(7), linux/landlock.h.
 """
@@ -30,9 +30,8 @@ _NO_NEW_PRIVILEGES = 38
 _EXECUTE, _READ_FILE, _READ_DIRECTORY = 1 << 0, 1 << 2, 1 << 3
 _READ = _EXECUTE | _READ_FILE | _READ_DIRECTORY
 _OF_FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""The rights to files that each version of Landlock knows.
-
-The key is the version that brought the last of them.
+"""The bit masks of the rights to files that Landlock has, by the version that
+introduced the last of these rights.
 """
 
 _WRITE_FILE, _TRUNCATE, _DEVICE_CONTROL = 1 << 1, 1 << 14, 1 << 15
@@ -68,8 +67,9 @@ _WRITABLE_FILES = ("/dev/null",)
 class Confinement(Struct, frozen=True, kw_only=True):
     """The paths that a program may use, in addition to the system's and the store.
 
-    All of them exist. The program may list everything below `list`. It may start only
-    the programs `run`; if that is None, it may start everything that it may read.
+    All of these paths exist. The program may list every directory below `list`. It may
+    start only the programs `run`; if `run` is None, it may start every program that it
+    may read.
     """
 
     read: tuple[Path, ...] = ()
@@ -90,7 +90,7 @@ def python() -> tuple[Path, ...]:
 def started(*programs: Path) -> tuple[Path, ...] | None:
     """Return some programs together with the loaders with which Linux starts them.
 
-    Return None if one of them is a script.
+    Return None if a program is not a 64-bit ELF file, such as a script.
     """
     paths: list[Path] = []
     for program in filter(Path.exists, programs):
@@ -102,9 +102,9 @@ def started(*programs: Path) -> tuple[Path, ...] | None:
 
 
 def interpreter(program: Path) -> str | None:
-    """Return the loader of a 64-bit ELF file (elf(5), PT_INTERP).
+    """Return the path of the loader of a 64-bit ELF file (elf(5), PT_INTERP).
 
-    Return an empty path if it has none, and None for other files.
+    Return an empty path if the file has no loader, and None for files of other kinds.
     """
     with program.open("rb") as file:
         head = file.read(64)
@@ -130,22 +130,22 @@ _RULE = struct.Struct("=Qi")
 
 @cache
 def abi() -> int:
-    """Return this kernel's version of Landlock, 0 if it has none."""
+    """Return this kernel's version of Landlock, or 0 if it has none."""
     if sys.platform != "linux":
         return 0
     return max(kernel.call(_CREATE_RULESET, None, 0, _VERSION), 0)
 
 
 def walls() -> tuple[str, ...]:
-    """Return the names of the active protections against strangers' files.
+    """Return the names of the active protections against untrusted files.
 
-    They are the reader, and Landlock with its version.
+    The protections are `reader` (`toolkit.inside`), and Landlock with its version.
     """
     return ("reader", f"landlock {abi()}") if abi() else ("reader",)
 
 
 def confine(reach: Confinement) -> None:
-    """Confine the calling thread, and all that it starts, for the rest of its life.
+    """Confine the calling thread, and all processes that it starts, for good.
 
     Do nothing if `abi` is 0. Raise OSError if the kernel refuses.
     """
@@ -153,7 +153,7 @@ def confine(reach: Confinement) -> None:
     if not version:
         return
     handled = max(rights for since, rights in _OF_FILES.items() if since <= version)
-    # Each newer kernel knows one field more.
+    # Newer kernels have more fields.
     fields = [handled]
     if version >= _NET_SINCE:
         fields.append(_TCP)
@@ -179,10 +179,8 @@ def confine(reach: Confinement) -> None:
 def confined(reach: Confinement, start: Callable[[], T]) -> T:
     """Make a call in a confined thread and return its result.
 
-    The processes that it starts are confined too.
-
-    Landlock confines a thread, not a whole process (landlock(7)); so no code needs to
-    run between fork and exec.
+    The processes that the call starts are confined too. Landlock confines a thread, not
+    a whole process (landlock(7)); so no code needs to run between fork and exec.
     """
     if not abi():
         return start()
@@ -193,7 +191,7 @@ def confined(reach: Confinement, start: Callable[[], T]) -> T:
 
 def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:
     for path in paths:
-        # What is not there cannot be reached either.
+        # A path that does not exist needs no rule.
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
             try:

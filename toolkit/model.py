@@ -1,4 +1,4 @@
-"""The values that modules pass to one another: nixpkgs, a proposal and its proofs.
+"""The values that modules pass to one another, about nixpkgs, proposals and proofs.
 
 This module does no I/O, and formats nothing for people.
 """
@@ -25,7 +25,7 @@ class Oid(str):
     __slots__ = ()
 
     def __new__(cls, digits: str) -> Self:
-        """Raise UsageError for a text that is not an id."""
+        """Raise UsageError if `digits` is not an object id."""
         if not re.fullmatch(r"[0-9a-f]{40}", digits):
             raise UsageError(f"git object id: '{digits}' is not 40 hexadecimal digits")
         return super().__new__(cls, digits)
@@ -36,9 +36,10 @@ class Oid(str):
         return self[:12]
 
     def named(self, name: str) -> str:
-        """Return the commit's name with its id.
+        """Return a commit's display name: `name`, with the short id in parentheses.
 
-        If the name already contains the id, return only the name.
+        If `name` already contains the short id, return only `name`. If `name` is the
+        beginning of the id, return only the short id.
         """
         if len(name) >= _SHORTEST and self.startswith(name):
             return self.short
@@ -48,8 +49,8 @@ class Oid(str):
 class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A known commit of nixpkgs.
 
-    `blob` is the id of the recorded file in it; None until the commit is fetched for
-    the first time.
+    `blob` is the git id of one recorded file in that commit; it is None until the
+    commit is fetched for the first time.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Upstream(
     forbid_unknown_fields=True,
     rename={"pins": "pin"},
 ):
-    """nixpkgs: its git URL and its known commits, the last of which is the default.
+    """The git URL of nixpkgs and its known commits, the last of which is the default.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.
     """
@@ -75,7 +76,7 @@ class Upstream(
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """The addresses of GitHub; None stands for the value in patches/tracking.toml."""
+    """The addresses of GitHub; a field that is None uses patches/tracking.toml."""
 
     repository: str | None = None
     api_url: str | None = None
@@ -84,14 +85,14 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class SourceRequest(Struct, frozen=True, kw_only=True):
-    """The place from which the user wants the target file.
+    """The user's choice of the nixpkgs from which unlet reads the package's file.
 
-    If all fields are None, it comes from the default pin. `nixpkgs` is the user's text:
+    If all fields are None, unlet uses the default pin. `nixpkgs` is the user's text:
     `specimen`, a directory, a git clone, `<nixpkgs>`, a flake.lock, an npins
-    sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a
-    single file, and excludes the other two. `offline` forbids network access. With
-    `pinned`, a lock file may only name sources that are on this machine and fixed by
-    their content.
+    sources.json, or a git URL. `rev` is a commit, branch or tag in that nixpkgs. `file`
+    is a single file, and excludes `nixpkgs` and `rev`. `offline` forbids network
+    access. With `pinned`, a lock file may only name sources that are on this machine
+    and fixed by their content.
     """
 
     nixpkgs: str | None = None
@@ -102,17 +103,17 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
 
 
 class Tier(StrEnum):
-    """How much the proofs examine; each tier includes the ones before it."""
+    """How much the proofs examine; each tier includes the tiers before it."""
 
     TREE = "tree"
     BUILD = "build"
 
 
 class Depth(Struct, frozen=True, kw_only=True):
-    """How much the proofs examine, and their limits.
+    """How much the proofs examine, and the limits of their evaluations and builds.
 
     `whole` requires a whole nixpkgs, which unlet fetches if it is not on this machine.
-    `systems` are the ones to evaluate and build for; if empty, the default ones.
+    `systems` are the systems to evaluate and build for; if empty, the default systems.
     `max_memory` limits all evaluations together, in MiB. `timeout` limits one
     evaluation, in seconds. `nix_options` are words for nix-build.
     """
@@ -126,14 +127,14 @@ class Depth(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A resolved nixpkgs: the bytes of the target file, and where the rest is.
+    """A nixpkgs that unlet has located: the bytes of the package's file, and its tree.
 
-    `origin` describes it for people. `directory` holds the target file and its
-    neighbours, and `root` is the nixpkgs tree around it (None for a single file); unlet
-    never writes to them. `commit` and `committed` (seconds since the epoch) are None
-    without a git commit. `repository` is a git directory with the commit; without one,
-    the files come from the URL `remote`. `warnings` are lines about surprises for the
-    user.
+    `origin` describes the nixpkgs for people. `directory` holds the package's file and
+    its neighbours, and `root` is the nixpkgs tree around the file (None for a single
+    file); unlet never writes to either directory. `commit` and `committed` (seconds
+    since the epoch) are None without a git commit. `repository` is a git directory with
+    the commit; without one, the files come from the URL `remote`. `warnings` are lines
+    for the user about anything unexpected.
     """
 
     origin: str
@@ -156,13 +157,13 @@ class Status(StrEnum):
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """A claim and its outcome.
+    """A claim, the statement that a proof checks, with its outcome.
 
     `covers` lists briefly what was examined (counts, systems), `evidence` the facts
-    line by line, and `gaps` the facts about what was not examined. `reason` is why it
-    failed or was not run, `commands` are the shell lines that repeat it, and `seconds`
-    is its wall-clock time. `asked` is true if the proof must run: the user named it or
-    its tier, or it ended at a limit.
+    line by line, and `gaps` the facts about what was not examined. `reason` explains
+    why the proof failed or did not run. `commands` are the shell lines that repeat the
+    proof, and `seconds` is its wall-clock time. `asked` is true if the proof must run:
+    the user named it or its tier, or it ended at a limit.
     """
 
     name: str
@@ -178,12 +179,12 @@ class Proof(Struct, frozen=True, kw_only=True):
 
     @property
     def found(self) -> str:
-        """The first fact, which summarises the others."""
+        """The first line of `evidence`, which summarises the other lines."""
         return self.evidence[0] if self.evidence else ""
 
 
 class Progress(Protocol):
-    """Receives the steps of long work; the command line draws them."""
+    """An observer of the steps of a long task; the command line draws them."""
 
     def step(self, what: str) -> None:
         """Report that a step starts.
@@ -212,7 +213,7 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def whole(self) -> str:
-        """The body, followed by its `proven` sentences."""
+        """The text of `body`, followed by the `proven` sentences."""
         return "\n\n".join([self.body, *self.proven.values()])
 
     @property
@@ -221,7 +222,7 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"{self.subject}\n\n{self.whole.strip()}\n"
 
     def commit(self, before: bytes, after: bytes) -> Commit:
-        """Return the change of a file with this message."""
+        """Return a commit with this message that replaces `before` by `after`."""
         return Commit(
             subject=self.subject,
             body=self.body,
@@ -231,7 +232,7 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
     def backed(self, passed: Collection[str]) -> Self:
-        """Return the message with the `proven` sentences of the named proofs only."""
+        """Return this message with only the `proven` sentences of the passed proofs."""
         return replace(
             self,
             proven={
@@ -241,23 +242,23 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Commit(Message, frozen=True, kw_only=True):
-    """A change of the target file: its message, and the content before and after."""
+    """A change of the package's file: its message, and the content before and after."""
 
     before: bytes
     after: bytes
 
 
 class Patch(Struct, frozen=True, kw_only=True):
-    """A file of the series, as `git am` reads it."""
+    """A file of the series that `unlet propose` writes, in the format of `git am`."""
 
     name: str
     content: bytes
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """A step of a proposal: one commit, and its design.
+    """A step of a proposal: one commit, and the design of its rewrite.
 
-    `reason` explains the choice, unless the user made it.
+    `reason` explains why unlet chose the design; it is None if the user chose it.
     """
 
     name: str
@@ -266,11 +267,12 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """The user's request, and the commits that it leads to.
+    """The user's request, and the commits that implement it.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, and
-    `bindings` are the names that leave the let. `recipe` defines the steps. For
-    somebody else's patch, `steps` are the ones that unlet recognised.
+    `bindings` are the names of the let-bound packages that leave the let. `recipe`
+    defines the steps. For a patch that unlet did not write, `steps` are the ones that
+    it recognised in the patch.
     """
 
     source: Source
@@ -285,9 +287,9 @@ class Proposal(Struct, frozen=True, kw_only=True):
 
 
 class Proven(Struct, frozen=True, kw_only=True):
-    """The proofs about something that was written.
+    """The proofs about a directory of results that unlet has written.
 
-    `files` are names relative to its directory.
+    `files` are names relative to that directory.
     """
 
     proofs: tuple[Proof, ...]
@@ -313,7 +315,7 @@ class Proven(Struct, frozen=True, kw_only=True):
 class Report(Proven, frozen=True, kw_only=True):
     """All facts about one proposal after its proofs.
 
-    `request` describes the source, so that it can be found again.
+    `request` describes the source, so that unlet can find the source again.
     """
 
     proposal: Proposal
@@ -321,7 +323,7 @@ class Report(Proven, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """The result for one target: the report of the proposal, or its error.
+    """The result for one package: the report of the proposal, or its error.
 
     The proposal is in the directory `out`.
     """
@@ -334,7 +336,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
 class OverlayReport(Proven, frozen=True, kw_only=True):
     """The facts about a written overlay.
 
-    `bindings` are the parts of the package `target` that it makes overridable.
+    `bindings` are the let-bound packages of the package `target` that the overlay makes
+    overridable.
     """
 
     target: str
@@ -346,7 +349,7 @@ class OverlayReport(Proven, frozen=True, kw_only=True):
 class FileChange(Struct, frozen=True, kw_only=True):
     """A file of nixpkgs before and after a commit.
 
-    `before` is None if the commit adds it.
+    `before` is None if the commit adds the file.
     """
 
     path: PurePosixPath

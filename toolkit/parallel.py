@@ -1,4 +1,4 @@
-"""Run many slow tasks in threads; a failure or an interrupt ends them all."""
+"""Run slow tasks in parallel threads; a failure or an interrupt ends all of them."""
 
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -20,15 +20,15 @@ JOBS = 16
 def side_by_side(
     function: Callable[[A], B], items: Sequence[A], *, jobs: int = JOBS
 ) -> list[B]:
-    """Return the results of a function in the order of the items.
+    """Return a function's results for all items, in the order of the items.
 
-    Raise its first exception. The threads are daemons, so an interrupt does not wait
+    Raise the first exception. The threads are daemons, so an interrupt does not wait
     for unfinished tasks.
     """
     if len(items) <= 1:
         return [function(item) for item in items]
     futures: list[Future[B]] = [Future() for _ in items]
-    # Each thread takes the next one.
+    # Each thread takes the next item.
     waiting = iter([*zip(items, futures, strict=True)])
 
     def work() -> None:
@@ -42,7 +42,7 @@ def side_by_side(
     for _ in range(min(jobs, len(items))):
         threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
     try:
-        # A signal that comes just before a wait is heeded when that ends.
+        # Python handles a signal that comes just before a wait when the wait ends.
         while (state := wait(futures, LONGEST_WAIT, FIRST_EXCEPTION)).not_done:
             for future in state.done:
                 future.result()
@@ -53,7 +53,7 @@ def side_by_side(
 
 
 def result_of(future: Future[T]) -> T:
-    """Wait for a result, and handle signals meanwhile."""
+    """Return the result of a future, and handle signals while waiting for it."""
     while not wait([future], LONGEST_WAIT).done:
         pass
     return future.result()
@@ -63,8 +63,8 @@ def result_of(future: Future[T]) -> T:
 def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
     """Call a function in a thread while the block runs.
 
-    At the end of the block, wait for it, and raise its exception. Yield a function that
-    waits for the result within the block.
+    Yield a function that waits for the result within the block. At the end of the
+    block, wait for the thread, and raise its exception.
     """
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
         future = pool.submit(copy_context().run, function)

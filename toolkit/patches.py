@@ -1,4 +1,4 @@
-"""The proposal and the known pins: read the TOML files in `patches/`.
+"""Read the TOML files in `patches/`: texts of the proposal, and known pins.
 
 In a checkout, that directory is beside the package; in an installation, it is inside
 the package.
@@ -19,15 +19,17 @@ T = TypeVar("T")
 _PINS = "pins.toml"
 
 _AS_WRITTEN = frozenset(["subject", "body", "description"])
-"""Texts that are not Markdown of a pull request, so their line breaks stay."""
+"""The names of the fields whose texts keep their line breaks, because they are not
+Markdown of a pull request.
+"""
 
 
 class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The repository of nixpkgs' development, and its relevant branches.
+    """The repository of nixpkgs' development, and its branches that `track` reads.
 
-    `releases` counts the newest releases to look at; their branch and channel names
-    begin with `release_branch` and `release_channel`. `places` are paths that the file
-    had earlier.
+    `releases` counts the newest releases to read; their branch and channel names begin
+    with `release_branch` and `release_channel`. `places` are earlier paths of the
+    package's file.
     """
 
     repository: str
@@ -43,7 +45,7 @@ class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @cache
 def tracked() -> Tracked:
-    """Return patches/tracking.toml."""
+    """Return the content of patches/tracking.toml."""
     return read_toml(shipped() / "tracking.toml", Tracked)
 
 
@@ -66,9 +68,9 @@ def read_toml(
 ) -> T:
     """Return a TOML file as a value of `kind`.
 
-    In each text, `names` gives the values for `{NAME}`; then `form` converts it. Texts
-    of commits are only stripped. Raise ToolkitError if the file is unreadable or not
-    TOML, or a field does not fit `kind`.
+    In each text, `{NAME}` is replaced by the value that `names` has for it; then `form`
+    converts the text. Texts of commits are stripped instead. Raise ToolkitError if the
+    file is unreadable or not TOML, or if a field does not fit `kind`.
     """
     content = files.read(path)
 

@@ -1,4 +1,4 @@
-"""Feed a program and collect its output in one loop, with limits on time and size."""
+"""Feed a program's input and collect its output, with limits on time and size."""
 
 import os
 from collections import deque
@@ -7,8 +7,8 @@ from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import IO
 
-# The longest wait of the main thread, in seconds: a signal that comes just before it
-# blocks raises nothing until it wakes.
+# The longest wait of the main thread, in seconds. Python handles a signal that comes
+# just before a wait only when the wait ends.
 LONGEST_WAIT = 0.2
 
 _CHUNK = 65536
@@ -17,7 +17,8 @@ _CHUNK = 65536
 class Stream:
     """One output stream of a program; `observer` receives each line.
 
-    Beyond `kept` bytes, the oldest are dropped; `size` counts them, too.
+    If the output exceeds `kept` bytes, its oldest bytes are dropped. `size` counts the
+    dropped bytes, too.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Stream:
         return self.content.decode("utf-8", "replace")
 
     def take(self, chunk: bytes) -> None:
-        """Add bytes that the program has written; no bytes mean that it has ended."""
+        """Add bytes that the program has written; an empty chunk ends the output."""
         if self._observer is not None:
             *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
             for line in lines if chunk or not self._rest else (*lines, self._rest):
@@ -71,9 +72,9 @@ def exchange(
     left: Callable[[], float],
     status: Callable[[], int | None],
 ) -> None:
-    """Write `content` to a program, and collect its output until that ends or is full.
+    """Write `content` to a program, and collect its output until it ends or is full.
 
-    Input that nobody reads is dropped once the program has a `status`. `left` returns
+    Once the program has a `status`, the rest of its input is dropped. `left` returns
     the remaining seconds, or raises.
     """
     rest = memoryview(content)
@@ -102,7 +103,7 @@ def exchange(
 def _written(handle: int, content: memoryview) -> int:
     """Return how many bytes of a content a program accepts now.
 
-    It is not a failure if the program has ended or reads no more.
+    If the program has ended or reads no more, return the length of the content.
     """
     try:
         return os.write(handle, content[:_CHUNK])

@@ -1,7 +1,7 @@
-"""Run programs: the only place that starts a process.
+"""Run programs: the only module that starts a process.
 
 Every child leads its own session, so that an interrupt or a time-out ends it with all
-its descendants. It has no terminal, so no program can stop for a question.
+its descendants. A child has no terminal, so no program can wait for a user's input.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from toolkit.errors import (
 )
 from toolkit.pipes import Stream, drain, exchange
 
-# What is kept of stderr: a program that never stops complaining must not fill the
+# The maximum size of stderr: a program with endless error output must not fill the
 # memory.
 _KEPT_BYTES = 16 << 20
 
@@ -50,8 +50,8 @@ _HINTS = {
     "nix": "install Nix (Debian, Ubuntu: apt install nix-bin)",
 }
 
-# Of what a program does not get, the command that is shown takes away what it would
-# heed.
+# If a program does not get a variable with this prefix, the displayed command unsets
+# the variable, because the program would use it.
 _HEEDED = {"git": "GIT_", "nix": "NIX_"}
 
 _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
@@ -59,9 +59,9 @@ _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
 
 class Pace(Struct, frozen=True):
-    """The time limit of each task of a program in seconds.
+    """The time limit in seconds for each task of a program.
 
-    `left` is what remains of it for the current task.
+    `left` returns the remaining seconds of the current task.
     """
 
     seconds: float
@@ -69,9 +69,9 @@ class Pace(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """A program to run.
+    """A program to run, with its limits.
 
-    Only the end of a very long stderr is kept.
+    If the program writes a very long stderr, only the end is kept.
     """
 
     argv: tuple[str, ...]
@@ -79,7 +79,7 @@ class Command(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str] = field(
         default_factory=lambda: environment.variables(environment.TOOLS)
     )
-    """The whole environment, see `toolkit.environment`."""
+    """The whole environment; see `toolkit.environment`."""
     stdin: bytes | None = None
     ok: Collection[int] | None = (0,)
     """The exit statuses that mean success; None means any status."""
@@ -91,27 +91,30 @@ class Command(Struct, frozen=True, kw_only=True):
     A carriage return ends a line, too.
     """
     most: int | None = None
-    """unlet ends a program that writes more bytes than this to stdout."""
+    """The maximum number of bytes on stdout; unlet ends a program that writes more."""
     within: landlock.Confinement | None = None
-    """The kernel lets the program reach only this, if it can."""
+    """The paths to which the kernel confines the program, if it has Landlock."""
     turn: threading.Semaphore | None = None
-    """The program waits for its turn here, as part of its `timeout`."""
+    """A semaphore that limits how many programs run at once; waiting for it counts
+    towards `timeout`.
+    """
     memory: int | None = None
-    """How many MiB of its own memory Linux lets the program use.
+    """The MiB of its own memory that Linux lets the program use.
 
     Such a program also ends by itself after the processor time of its `timeout` on all
     cores, even if unlet was killed.
     """
     writes: int | None = None
-    """How many MiB Linux lets it, and the programs that it starts, write to files."""
+    """The MiB that Linux lets the program and its descendants write to files."""
     pace: Pace | None = None
+    """The time limit for each task of a program that answers several questions."""
     grace: float = 3.0
     """The seconds between SIGTERM and SIGKILL, in which Nix ends its builders.
 
-    Without them, unlet sends SIGKILL at once.
+    If it is 0, unlet sends SIGKILL at once.
     """
     shown: Callable[[str, Sequence[str]], str] | None = None
-    """A function that returns what may be shown of a line of stderr or `argv`."""
+    """A function that returns the displayable text of a line of stderr or of `argv`."""
 
     @property
     def line(self) -> str:
@@ -136,7 +139,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Completed(Struct, frozen=True, kw_only=True):
-    """A program that ended with a status that its caller accepts."""
+    """The output of a program that ended with a status that its caller accepts."""
 
     argv: tuple[str, ...]
     status: int
@@ -171,8 +174,8 @@ def echoing(observer: Callable[[str], None]) -> Generator[None]:
 def ending_together() -> Generator[None]:
     """End all programs that the block started if an exception leaves the block.
 
-    This includes programs of any thread with this context. Nested blocks end with the
-    outer one.
+    This includes programs that other threads with the same context started. Nested
+    blocks end with the outer one.
     """
     living = _Living(_group.get())
     token = _group.set(living)
@@ -186,13 +189,13 @@ def ending_together() -> Generator[None]:
 
 
 def find(program: str) -> Path | None:
-    """Return the path of `program` on PATH, or None."""
+    """Return the path of `program` on PATH, or None if it is not there."""
     found = shutil.which(program, path=environment.path())
     return Path(found) if found else None
 
 
 class CommandFields(TypedDict, total=False):
-    """The options of a program besides its words: fields of Command."""
+    """The fields of a Command other than its words, as keyword arguments."""
 
     cwd: Path | None
     env: Mapping[str, str]
@@ -204,7 +207,7 @@ class CommandFields(TypedDict, total=False):
 
 
 def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
-    """Run a program to its end.
+    """Run a program to its end, and return its output.
 
     Raise CommandError for a status outside `ok` and for a time-out, ToolkitError if the
     program cannot be started. An exception, even KeyboardInterrupt, ends the program
@@ -214,7 +217,7 @@ def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
 
 
 def execute(command: Command) -> Completed:
-    """Run a command as `run` does."""
+    """Run a command to its end, and return its output; raise as `run` does."""
     if command.turn is None:
         return _execute(command)
     began = time.monotonic()
@@ -232,7 +235,7 @@ def execute(command: Command) -> Completed:
 
 
 class _Watch:
-    """The remaining limits of a running program, and its output."""
+    """The output of a running program, and the limits that remain for it."""
 
     def __init__(self, command: Command) -> None:
         self._command = command
@@ -240,11 +243,11 @@ class _Watch:
         self.stdout = Stream(most=command.most)
         self.stderr = Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
         self.missed: Pace | None = None
-        """The pace of the current task, if the program is too slow."""
+        """The time limit of the current task, if that limit ends before the whole one."""
         self.pid = 0
 
     def left(self) -> float:
-        """Return the seconds that are left; raise TimeoutError or LimitError."""
+        """Return the remaining seconds; raise TimeoutError or LimitError at a limit."""
         command = self._command
         passed = time.monotonic() - self._began
         whole = inf if command.timeout is None else command.timeout - passed
@@ -264,8 +267,7 @@ def _execute(command: Command) -> Completed:
     living = _group.get() or _Living()
     watch = _Watch(command)
     stdout, stderr = watch.stdout, watch.stderr
-    # Between the start of the program and the `try` that ends it there must be no
-    # interrupt.
+    # No interrupt may come between the start of the program and the `try` that ends it.
     signals = HeldSignals()
     try:
         process = living.start(command)
@@ -275,7 +277,7 @@ def _execute(command: Command) -> Completed:
     try:
         watch.pid = process.pid
         signals.release()
-        # A child of the program may have its output open still.
+        # A child of the program may still have its output open.
         outputs = ((process.stdout, stdout), (process.stderr, stderr))
         exchange(process.stdin, command.stdin or b"", outputs, watch.left, process.poll)
         if stdout.is_full:
@@ -300,7 +302,7 @@ def _execute(command: Command) -> Completed:
 
 
 def _completed(command: Command, status: int, watch: _Watch) -> Completed:
-    """Return a program's output; raise as `execute` does if it ended badly."""
+    """Return a program's output; raise an error if the program ended badly."""
     said = _shown(command, watch.stderr.text, status)
     if watch.stdout.is_full:
         limit = f"it wrote more than the {command.most} bytes that are allowed"
@@ -320,9 +322,9 @@ def _tell(command: Command) -> None:
 
 
 def _shown(command: Command, said: str, status: int) -> str:
-    """Return what may be shown of a program's stderr.
+    """Return the displayable text of a program's stderr.
 
-    If that is empty, return which command ended and how.
+    If no text remains, return which command ended and how.
     """
     if command.shown is None or not said.strip():
         return said
@@ -353,10 +355,11 @@ def _too_much(command: Command) -> LimitError:
 
 
 def written(pid: int) -> int:
-    """Return how many bytes a process and its descendants have written (proc(5), io).
+    """Return the number of bytes that a process and its descendants have written.
 
-    Those of a descendant count until it ends, and again once its parent knows that. It
-    is 0 if the system does not count them.
+    The source is proc(5), io. The bytes of a descendant count until it ends, and again
+    once its parent has waited for it. Return 0 if the system does not count written
+    bytes.
     """
     try:
         place = Path(f"/proc/{pid}")
@@ -370,9 +373,9 @@ def written(pid: int) -> int:
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:
-    """Start a program that reads questions on stdin and answers on stdout.
+    """Start a program that reads requests on stdin and responds on stdout.
 
-    It ends when its stdin ends. Raise ToolkitError if it cannot be started.
+    The program ends when its stdin ends. Raise ToolkitError if it cannot be started.
     """
     _tell(command)
     return _start(replace(command, stdin=b""))
@@ -388,7 +391,7 @@ class _Living:
         self._around = around
 
     def start(self, command: Command) -> subprocess.Popen[bytes]:
-        """Start a program, which the groups around the block end, too."""
+        """Start a program that ends with this group, and with all groups around it."""
         with self._lock:
             if self._stopped:
                 raise CommandError(
@@ -409,7 +412,7 @@ class _Living:
             self._around.ended(process)
 
     def stop(self) -> None:
-        """End all processes as `end` does; the threads that wait for them reap them."""
+        """End all processes of the group; the threads that wait for them reap them."""
         with self._lock:
             self._stopped = True
             processes = self._processes.copy()
@@ -429,8 +432,8 @@ class _Living:
 class HeldSignals:
     """Delays the signals that raise an exception in the main thread, until `release`.
 
-    It does not block them, because a program that starts meanwhile would inherit the
-    block.
+    The signals are not blocked, because a program that starts meanwhile would inherit
+    the block.
     """
 
     def __init__(self) -> None:
@@ -456,7 +459,7 @@ class HeldSignals:
 
 def _start(command: Command) -> subprocess.Popen[bytes]:
     program = command.argv[0]
-    # Its own PATH may have nothing.
+    # The PATH in `command.env` may be empty.
     found = None if os.sep in program else find(program)
     temporary = os.environ.get("TMPDIR")
     if temporary and not os.access(temporary, os.W_OK | os.X_OK):
@@ -503,7 +506,7 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
 
 
 def _limit(pid: int, kind: int, most: int) -> None:
-    """Limit a process, on Linux; one that has ended needs no limit."""
+    """Set a resource limit of a process, on Linux; ignore a process that has ended."""
     if sys.platform == "linux":
         with suppress(OSError, ValueError):
             resource.prlimit(pid, kind, (most, most))
@@ -515,9 +518,10 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def end(process: subprocess.Popen[bytes], *, grace: float) -> None:
-    """End a process and its group.
+    """End a process and its process group.
 
-    Send SIGTERM and, after `grace` seconds, SIGKILL; without grace, SIGKILL at once.
+    Send SIGTERM and, after `grace` seconds, SIGKILL; without grace, send SIGKILL at
+    once.
     """
     try:
         if grace:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from toolkit.errors import ToolkitError
 
-# Not by importlib.resources: the files have to be on a disk for Nix, and to import it
-# takes longer than to find them.
+# importlib.resources is not used: Nix needs the files on a disk, and the import takes
+# longer than the search.
 PACKAGE = Path(__file__).parent
 EXPRESSIONS = PACKAGE / "expressions"
 
@@ -16,8 +16,8 @@ EXPRESSIONS = PACKAGE / "expressions"
 def shipped_path(name: str) -> Path:
     """Return the path of a shipped file, such as `overlays/NAME`.
 
-    In a checkout, it is beside the package; in an installation, it is inside the
-    package.
+    In a checkout, the file is beside the package; in an installation, it is inside the
+    package. Raise ToolkitError if the file is missing.
     """
     for place in (PACKAGE.parent, PACKAGE / "data"):
         if (place / name).is_file():

@@ -1,8 +1,8 @@
-"""Delete, move and create below a directory: the only place that does so by name.
+"""Delete, move and create files below a directory that unlet owns, the root.
 
-A `WritableRoot` is a directory that unlet made, or one that was confirmed to be its
-own. Paths are relative to it. unlet opens them name by name and follows no link, so
-nothing outside the root can change.
+No other module does so by name. A `WritableRoot` is a directory that unlet made, or
+that was confirmed to be unlet's own. Paths are relative to the root. unlet opens them
+name by name and follows no link, so nothing outside the root can change.
 """
 
 import errno
@@ -24,7 +24,7 @@ _LOOK = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXCHANGE = 2
-"""RENAME_EXCHANGE (linux/fs.h)."""
+"""The flag RENAME_EXCHANGE (linux/fs.h)."""
 
 
 class WritableRoot(Struct, frozen=True):
@@ -39,8 +39,8 @@ class WritableRoot(Struct, frozen=True):
     def delete(self, below: Below) -> None:
         """Delete a file, a link, or a directory with its content.
 
-        Ignore a missing path, or one below a link. Raise a KeyboardInterrupt only after
-        the deletion.
+        Ignore a path that is missing or below a link. Raise a KeyboardInterrupt only
+        after the deletion.
         """
         with suppress(OSError), self._parent(below) as (parent, name):
             try:
@@ -50,7 +50,7 @@ class WritableRoot(Struct, frozen=True):
                 raise
 
     def prune(self, below: Below) -> None:
-        """Delete a file, a link or an empty directory, and empty ones above it."""
+        """Delete a file, a link or an empty directory, and empty directories above."""
         path = PurePosixPath(below)
         with suppress(FileNotFoundError), self._parent(path) as (parent, name):
             try:
@@ -69,7 +69,7 @@ class WritableRoot(Struct, frozen=True):
                 raise
 
     def move(self, source: Below, destination: Below) -> None:
-        """Move a file, a link or a directory; replace an existing file."""
+        """Move a file, a link or a directory, and replace an existing file."""
         with self._parents(source, destination) as ((one, old), (other, new)):
             os.rename(old, new, src_dir_fd=one, dst_dir_fd=other)
 
@@ -92,12 +92,12 @@ class WritableRoot(Struct, frozen=True):
                 os.rename(aside, old, src_dir_fd=other, dst_dir_fd=one)
 
     def make_directory(self, below: Below) -> None:
-        """Create a directory, and those above it, unless they exist."""
+        """Create a directory and the missing directories above it."""
         with self._parent(f"{below}/.", make=True):
             pass
 
     def write(self, below: Below, content: bytes, *, mode: int | None = None) -> None:
-        """Create a file, with the directories above it; replace an older file or link.
+        """Create a file and the directories above it; replace an older file or link.
 
         Its mode is `mode`, by default 0o666 without the bits of the umask.
         """
@@ -110,12 +110,12 @@ class WritableRoot(Struct, frozen=True):
                 file.write(content)
 
     def link(self, below: Below, target: str) -> None:
-        """Create a link, with the directories above it."""
+        """Create a symbolic link and the directories above it."""
         with self._parent(below, make=True) as (parent, name):
             os.symlink(target, name, dir_fd=parent)
 
     def adopt(self, below: Below, original: Path) -> None:
-        """Create a hard link to a file, or to a link itself; if that fails, a copy."""
+        """Create a hard link to a file or symbolic link; if that fails, a copy."""
         with self._parent(below, make=True) as (parent, name):
             try:
                 os.link(original, name, dst_dir_fd=parent, follow_symlinks=False)
@@ -125,7 +125,8 @@ class WritableRoot(Struct, frozen=True):
     def names(self, below: Below = ".") -> list[str]:
         """Return the sorted names of the directories in a directory, without links.
 
-        Return none if it does not exist, is a link, or is below one.
+        Return an empty list if the directory does not exist, is a link, or is below a
+        link.
         """
         with suppress(OSError), self._parent(f"{below}/.") as (handle, _):
             return sorted(_directories(handle))
@@ -135,7 +136,7 @@ class WritableRoot(Struct, frozen=True):
     def _parent(
         self, below: Below, *, make: bool = False
     ) -> Generator[tuple[int, str]]:
-        """Open the directory around a path, and yield it with the path's last name."""
+        """Yield a handle of the directory around a path, and the path's last name."""
         *above, name = _names(str(below))
         handle = os.open(self.path, _LOOK)
         try:
@@ -181,7 +182,7 @@ def _exists(name: str, parent: int) -> bool:
 
 
 def _exchanged(one: int, old: str, other: int, new: str) -> bool:
-    """Return whether the kernel can exchange two names."""
+    """Exchange two names, and return whether the kernel could do so."""
     rename = kernel.function("renameat2")
     if rename is None:
         return False
@@ -219,7 +220,7 @@ def _unlock(parent: int, name: str) -> None:
 def _permit(directory: int) -> None:
     """Give the owner all rights to an open directory.
 
-    fchmod(2) refuses a descriptor that was opened with O_PATH, but its entry in /proc
+    fchmod(2) refuses a descriptor that was opened with O_PATH, but its path in /proc
     works.
     """
     if sys.platform == "linux":

@@ -1,1 +1,4 @@
-"""The one conversation with Nix about packages and their overrides."""
+"""Ask Nix typed questions about packages and their overrides.
+
+All other modules evaluate packages through this one.
+"""

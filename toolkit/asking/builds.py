@@ -1,4 +1,4 @@
-"""Build chunks of questions with Nix, and read their results."""
+"""Build chunks of questions as Nix derivations, and read their results."""
 
 import json
 import re
@@ -25,18 +25,20 @@ _PURE = ("--option", "pure-eval", "false", "--option", "restrict-eval", "false")
 _LOG = ("--log-format", "internal-json")
 _PREFIX = "@nix "
 _BUILD, _SUBSTITUTION, _LINE = 105, 108, 101
-"""The types of activities and of a result in Nix's log (src/libutil/logging.hh)."""
+"""The numbers of two activity types and of a result type in Nix's log
+(src/libutil/logging.hh).
+"""
 
 _HERE = "this machine"
 _ATTEMPTS = 3
-"""How often Nix tries the chunks of a builder that fails."""
+"""How many times Nix tries the chunks of a builder that fails."""
 
 _MOST_TOLD = 10
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class FailureCause(StrEnum):
-    """Why a chunk has no answers, or only some."""
+    """The reason why a chunk of questions has no answers, or only some."""
 
     ENDED = "Nix ended with an error"
     LATE = "Nix printed nothing for too long"
@@ -44,10 +46,11 @@ class FailureCause(StrEnum):
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """A chunk that was built: the mark and lines of Nix, and why it ended early.
+    """The result of a chunk of questions that Nix has built.
 
-    `status` is the exit status of Nix, negative for a signal. `question` is the number
-    of the one that was late; empty if it is unknown.
+    `mark` begins each answer in `lines`. `cause` is the reason why the evaluation ended
+    early, and `status` its exit status, negative for a signal. `question` is the number
+    of the question at which the time limit ended it; empty if that is unknown.
     """
 
     derivation: str
@@ -59,7 +62,7 @@ class Built(Struct, frozen=True, kw_only=True):
 
 
 class _Derivation(Struct, frozen=True, kw_only=True):
-    """A chunk's derivation, and its output."""
+    """The derivation of a chunk of questions, and its output path."""
 
     path: str
     output: str
@@ -75,7 +78,7 @@ class _Derivation(Struct, frozen=True, kw_only=True):
         return stores.physical(Path(self.output)).exists()
 
     def read(self) -> Built | None:
-        """Return the result in the output; None if it is not built."""
+        """Return the result in the output, or None if the output is not built."""
         with suppress(OSError):
             said = stores.physical(Path(self.output)).read_bytes()
             status, _, lines = said.decode("utf-8", "replace").partition("\n")
@@ -90,7 +93,10 @@ class _Derivation(Struct, frozen=True, kw_only=True):
 
 
 class ChunkBuilder(Struct, frozen=True, kw_only=True):
-    """Builds chunks, which share some attributes; `options` are the user's."""
+    """Builds chunks of questions, whose derivations have the `shared` attributes.
+
+    `options` are the user's arguments for nix-store.
+    """
 
     shared: Mapping[str, str]
     stored: Sequence[str]
@@ -98,10 +104,10 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
     progress: Progress
 
     def built(self, chunks: Sequence[Mapping[str, str | int]]) -> list[Built]:
-        """Build chunks, and return their results.
+        """Build chunks of questions, and return their results in order.
 
-        Do not build those that the store has. Raise ToolkitError if one cannot be
-        built, for another reason than what it evaluates.
+        Chunks that the store already has are not built. Raise ToolkitError if a chunk
+        cannot be built for a reason other than the Nix code that it evaluates.
         """
         derivations = self._derivations(chunks)
         results = {each.path: each.read() for each in derivations}
@@ -174,7 +180,7 @@ class _Activity(Struct, frozen=True, kw_only=True):
 
 
 class _Log(Struct, kw_only=True):
-    """Nix's log while it evaluates the chunks of some derivations."""
+    """The state of Nix's log while Nix builds the chunks of some derivations."""
 
     progress: Progress
     derivations: Sequence[_Derivation]
@@ -187,7 +193,7 @@ class _Log(Struct, kw_only=True):
     errors: list[str] = field(default_factory=list[str])
 
     def read(self, line: str) -> None:
-        """Read a line of Nix's log."""
+        """Update the state with a line of Nix's log."""
         if not line.startswith(_PREFIX):
             self.errors.append(line)
             return
@@ -202,7 +208,7 @@ class _Log(Struct, kw_only=True):
                 self.last[self.running[number].chunk.path] = fields[0]
             case "stop", _ if number in self.running:
                 self._stop(number)
-            # A builder's own messages have no `raw_msg`.
+            # Messages from a remote builder have no `raw_msg`.
             case "msg", _ if event.get("level") == 0 and "raw_msg" in event:
                 self.errors.append(_COLOURS.sub("", event["msg"]))
             case _:
@@ -215,7 +221,7 @@ class _Log(Struct, kw_only=True):
 
     def _stop(self, number: int) -> None:
         ended = self.running.pop(number)
-        # A builder reports its build as one of its own, within Nix's.
+        # A remote builder reports a nested activity for the same build.
         if any(each.chunk == ended.chunk for each in self.running.values()):
             return
         if not ended.chunk.is_built:
@@ -238,7 +244,7 @@ class _Log(Struct, kw_only=True):
         )
 
     def failure(self, derivation: _Derivation) -> Built | None:
-        """Return why chunk.sh wrote no output; None if it does not say."""
+        """Return the failure that chunk.sh reported in its last line, or None."""
         last = self.last.get(derivation.path, "")
         said = re.fullmatch(r"unlet: (late|signal) ?(\d*)", last)
         if said is None:
@@ -253,7 +259,7 @@ class _Log(Struct, kw_only=True):
         )
 
     def reason(self, path: str) -> str:
-        """Return in one line why a derivation cannot be built."""
+        """Return in one line the reason why a derivation cannot be built."""
         lines = [line.strip() for text in self.errors for line in text.splitlines()]
         whole = [line.removeprefix("error: ") for line in lines if line]
         last = self.last.get(path, "").removeprefix("unlet: ")
@@ -261,5 +267,5 @@ class _Log(Struct, kw_only=True):
 
 
 def _called(place: str) -> str:
-    """Return the address of a builder or a cache without its settings."""
+    """Return the address of a builder or a binary cache without its settings."""
     return without_passwords(place.partition("?")[0])

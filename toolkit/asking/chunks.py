@@ -1,8 +1,9 @@
-"""Evaluate in builds of Nix: a chunk of questions is a derivation.
+"""Evaluate questions in Nix builds: a chunk of questions is a derivation.
 
-The output has Nix's lines. It depends only on store paths: the tree, the replaced
-files, the expression, Nix, and the questions. So Nix spreads chunks over its builders,
-keeps them, and has those of an interrupted run. The sandbox of Nix confines them.
+The derivation's output has the lines that Nix prints. The output depends only on store
+paths: the tree, the replaced files, the expression, Nix, and the questions. So Nix
+distributes chunks over its builders, keeps their outputs, and reuses them after an
+interrupted run. The sandbox of Nix confines the evaluation.
 """
 
 import os
@@ -30,13 +31,13 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.writable import WritableRoot
 
 ROOT = Path("/build/at/tree")
-"""The place of each tree in a build, where chunk.sh puts it.
+"""The path of each tree in a build, where chunk.sh puts it.
 
-It is not a store path: an output that named one would depend on the whole tree.
+It is not a store path: an output that contains one would depend on the whole tree.
 """
 
 _LONGEST = 86_400.0
-"""The default time limit of a chunk in seconds."""
+"""The maximum time limit of a chunk in seconds."""
 
 _SCRIPT = "chunk.sh"
 _STORED = (
@@ -49,11 +50,11 @@ _STORED = (
     "shell",
     "tree",
 )
-"""The attributes of a chunk that are store paths."""
+"""The attributes of a chunk's derivation that are store paths."""
 
 
 class Spread(Struct, frozen=True, kw_only=True):
-    """The tree and programs of all chunks of a comparison, in the store."""
+    """The tree and the programs in the store that all chunks of a comparison share."""
 
     tree: str
     expressions: str
@@ -63,18 +64,18 @@ class Spread(Struct, frozen=True, kw_only=True):
     busybox: str
     nix: CarriedNix
     options: tuple[str, ...] = ()
-    """The user's arguments of `nix-store --realise`."""
+    """The user's arguments for `nix-store --realise`."""
 
 
 class Chunks(Struct, frozen=True, kw_only=True):
-    """One side of a comparison, which many builds evaluate at a time."""
+    """One of the two trees of a comparison, evaluated in many parallel builds."""
 
     spread: Spread
     change: str
     gathering: Gathering
 
     def execute(self, task: Task) -> None:
-        """Evaluate in a build; raise errors as a process does."""
+        """Evaluate a task in a build, and raise the same errors as a process would."""
         result = self.gathering.result(self._request(task))
         lines = result.lines.replace(result.mark, task.mark).splitlines()
         for line in lines:
@@ -94,7 +95,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
             raise CommandError(argv, status=result.status, stderr=stderr)
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Return the block in which a conversation takes part in the gathering."""
+        """Return a context manager for a thread that takes part in the gathering."""
         return self.gathering.taking_part()
 
     def _request(self, task: Task) -> ChunkRequest:
@@ -150,9 +151,9 @@ def side(
     count: int,
     progress: Progress,
 ) -> Chunks:
-    """Return the place for several conversations about a tree with these files.
+    """Return the place that evaluates a changed tree for `count` parallel threads.
 
-    The tree at `root` has them.
+    `contents` are the changed files, which the tree at `root` contains.
     """
     builder = ChunkBuilder(
         shared={
@@ -176,9 +177,9 @@ def side(
 
 
 def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> str:
-    """Return the store path with the replaced files of the tree at `root`.
+    """Return the store path that holds the changed files of the tree at `root`.
 
-    It is empty if no file is replaced.
+    Return an empty text if no file changed.
     """
     if not contents:
         return ""
@@ -200,7 +201,10 @@ def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> 
 
 
 def _gone(root: Path, path: PurePosixPath) -> PurePosixPath:
-    """Return the outermost directory that disappears with a file, or the file."""
+    """Return the outermost directory that disappears with a deleted file.
+
+    If no directory disappears, return the file itself.
+    """
     above = [path, *path.parents]
     return next(inner for inner, outer in pairwise(above) if (root / outer).is_dir())
 
@@ -228,7 +232,10 @@ def _same(place: Path) -> str:
 
 
 def _without_reach(words: Sequence[str]) -> list[str]:
-    """Remove each `-I` with its path, because chunk.sh names the readable paths."""
+    """Return the words without each `-I` and its path.
+
+    chunk.sh names the readable paths itself.
+    """
     return [
         word for before, word in pairwise(("", *words)) if "-I" not in {before, word}
     ]

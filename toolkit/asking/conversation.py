@@ -1,7 +1,7 @@
-"""Ask Nix many questions of one kind, in as few evaluations as their errors permit.
+"""Ask Nix many questions of one kind, with as few evaluations as possible.
 
 An expression prints `MARK question N` before each question, and `MARK answer N JSON` as
-soon as it has the answer: if something ends the evaluation later, earlier answers stay.
+soon as it has the answer. If an error ends the evaluation later, earlier answers stay.
 """
 
 import re
@@ -19,16 +19,19 @@ A = TypeVar("A")
 Q = TypeVar("Q")
 
 Thing = tuple[str, tuple[str, ...]]
-"""A system and an attribute path, which together have a time limit."""
+"""A system and an attribute path; all questions about them share a time limit."""
 
 
 class Conversation(ABC, Generic[Q, A]):
-    """Questions of one kind about a system, and Nix's answers so far."""
+    """Questions of one kind about a system, and the answers of Nix so far."""
 
     def __init__(
         self, system: str, allowed: Allowance, place: EvaluationPlace = HERE
     ) -> None:
-        """Subtract the time of each attribute from its allowance."""
+        """Start without answers.
+
+        `allowed` counts the time that the questions about each attribute take.
+        """
         self.system = system
         self.allowed = allowed
         self.mark = new_mark()
@@ -46,7 +49,10 @@ class Conversation(ABC, Generic[Q, A]):
         ]
 
     def together(self, questions: Sequence[Q]) -> list[A]:
-        """Return one evaluation's answers; raise CommandError if a question ends it."""
+        """Return the answers of one evaluation to all of the questions.
+
+        Raise CommandError if a question ends the evaluation.
+        """
         open_questions = {
             number: question
             for number, question in enumerate(questions)
@@ -69,22 +75,22 @@ class Conversation(ABC, Generic[Q, A]):
 
     @abstractmethod
     def thing(self, question: Q) -> Thing:
-        """Return the thing whose time limit a question uses."""
+        """Return the system and attribute path whose time limit a question uses."""
 
     @abstractmethod
     def read(self, question: Q, answer: str) -> None:
-        """Read the JSON of an answer, or of further parts of one."""
+        """Store an answer to a question, or a further part of an answer, from JSON."""
 
     @abstractmethod
     def alone(self, question: Q, error: CommandError) -> A:
-        """Return the answer to a question that ends the evaluation."""
+        """Return the answer to a question that ends the evaluation with an error."""
 
     def answer(self, question: Q) -> A:
         """Return the answer that Nix gave to a question."""
         return self.heard[key(question)]
 
     def note(self, fact: str) -> None:
-        """Read a fact besides answers, which the expression also marks."""
+        """Read a marked line that is not an answer; the default ignores it."""
 
     def _hear(self, questions: Sequence[Q], line: str) -> None:
         marked = f"trace: {self.mark} "
@@ -98,5 +104,5 @@ class Conversation(ABC, Generic[Q, A]):
 
 
 def key(question: object) -> str:
-    """Return the text that identifies a question here and in the cache."""
+    """Return the text that identifies a question in memory and in the cache."""
     return repr(question)

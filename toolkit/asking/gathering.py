@@ -1,4 +1,4 @@
-"""Gather the chunks of several conversations for one build."""
+"""Collect chunks of questions from several threads, to build all of them at once."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from toolkit.pipes import LONGEST_WAIT
 
 
 class ChunkRequest(Struct, frozen=True, kw_only=True, eq=False):
-    """A chunk by the attributes of its derivation."""
+    """A chunk of questions, as the attributes of its derivation."""
 
     attributes: Mapping[str, str | int]
 
 
 class Gathering:
-    """Gathers the chunks of several conversations, and builds all of them at once.
+    """Collects one chunk of questions from each thread, and builds all at once.
 
-    `count` conversations take part; each waits for its chunk, or leaves.
+    `count` threads take part; each waits for the result of its chunk, or leaves.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Gathering:
         self._change = Condition()
 
     def result(self, request: ChunkRequest) -> Built:
-        """Return the result of a chunk, once all others wait for theirs."""
+        """Return the result of a chunk; all threads that take part wait together."""
         with self._change:
             self._waiting.append(request)
             self._change.notify_all()
@@ -50,7 +50,7 @@ class Gathering:
 
     @contextmanager
     def taking_part(self) -> Generator[None]:
-        """Leave at the end of the block, so that no other conversation waits."""
+        """Leave at the end of the block, so that the other threads do not wait."""
         try:
             yield
         finally:

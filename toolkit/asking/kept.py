@@ -1,4 +1,4 @@
-"""The cache of answers: those that depend on the same facts share a document."""
+"""The cache of answers from Nix; answers from the same inputs share a document."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -15,21 +15,26 @@ _DOCUMENT = "answers.json"
 
 
 def fingerprint(*facts: object, expression: Iterable[Path]) -> str:
-    """Return the key of answers by these facts, this Nix, and the expression."""
+    """Return the cache key of answers: a hash of the facts, of Nix and of the code.
+
+    `facts` are the inputs of the evaluation, and `expression` are the files of Nix
+    code.
+    """
     contents = [files.read(path) for path in expression]
     text = repr((*facts, str(program.version()), contents))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Kept(Generic[A]):
-    """The answers with one key, by the text of their questions."""
+    """The cached answers with one key, by the text of their questions."""
 
     def __init__(
         self, kind: str, key: str, answer: type[A], *, lasts: Callable[[A], bool]
     ) -> None:
-        """Read the answers of the cache; only final ones are kept there.
+        """Read the answers from the cache.
 
-        An evaluation that hit a limit may end differently with a higher limit.
+        Only final answers are cached, for which `lasts` returns true: an evaluation
+        that hit a limit may end differently with a higher limit.
         """
         self._kind = kind
         self._key = key
@@ -44,7 +49,7 @@ class Kept(Generic[A]):
             }
 
     def keep(self, answers: Mapping[str, A]) -> None:
-        """Add answers."""
+        """Add answers, and write all final answers to the cache."""
         self.answers |= answers
         lasting = {
             question: answer

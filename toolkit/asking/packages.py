@@ -1,8 +1,8 @@
 """Evaluate attributes of a tree with Nix, many in one evaluation.
 
-An uncatchable error, or a limit of memory or time, ends an evaluation: earlier answers
-count, the attribute at fault is evaluated part by part, and later ones are evaluated
-again. Every evaluation is sealed.
+An uncatchable error, or a limit of memory or time, ends an evaluation. Earlier answers
+stay valid, the attribute at fault is evaluated in smaller pieces, and later attributes
+are evaluated again. Every evaluation is sandboxed.
 """
 
 import json
@@ -36,7 +36,7 @@ _BESIDE = (
     "permitting.nix",
 )
 FILES = (EXPRESSION, *(EXPRESSIONS / name for name in _BESIDE))
-"""The expression, and the files that it imports."""
+"""The Nix expression, and the files that it imports."""
 
 PARTS = (
     "position",
@@ -54,16 +54,18 @@ PARTS = (
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
 _OF_DERIVATION = ("fixed-output", "texts", "kinds", "functions", "override", "follows")
-"""Parts that end Nix whenever the derivation does, and are then skipped."""
+"""The sections of an answer that fail whenever the derivation fails, and are then
+skipped.
+"""
 
 _OF_VALUES = ("fixed-output", "functions", "follows", "override", "passthru", "values")
-"""Parts that are shown value by value; a value that ends Nix is omitted."""
+"""The sections of an answer with single values; a value that ends Nix is left out."""
 
 FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
-"""The parts to compare of an attribute that only reads a changed one."""
+"""The sections to compare for an attribute that only uses a changed one."""
 
 ELSEWHERE = tuple(part for part in ALL if part not in {"functions", "follows"})
-"""The parts to compare on other systems and in other versions of a set."""
+"""The sections to compare on other systems and in other versions of a package set."""
 
 NATIVE = "x86_64-linux"
 
@@ -90,7 +92,7 @@ _MOST_LEFT_OUT = 8
 
 
 def called(part: str) -> str:
-    """Return the name of a part, or of a value in it, for a sentence."""
+    """Return a sentence's name for a section of an answer, or for a value in it."""
     whole, _, name = part.partition(".")
     if not name:
         return _CALLED.get(part, part)
@@ -107,14 +109,15 @@ def called(part: str) -> str:
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """An attribute path, and the parts to evaluate; none means all.
+    """An attribute path to evaluate, and the sections that the answer should have.
 
-    `leaving` excludes values of passthru or of a set. `given` lists arguments and
-    attributes by their use in a file: `lists` and `nulls` by default value, `final` if
-    they may be missing. `marked` are names of the set that throw. `settings` are JSON:
-    nixpkgs is configured with them as well. `through` are names of inputs, to show how
-    the last of them is built. `modules` is JSON: what NixOS' modules are asked, as
-    judge-modules.nix has it, instead of an attribute.
+    `parts` are the sections (PARTS and SET_PARTS); empty means all. `leaving` excludes
+    values of passthru or of a set. `given` lists arguments and attributes by their use
+    in a file: `lists` and `nulls` by default value, `final` if they may be missing.
+    `marked` are names of the set that throw. `settings` is JSON for the configuration
+    of nixpkgs. `through` are names of inputs: the answer shows how the last one is
+    built. `modules` is JSON with questions about NixOS modules instead of an attribute,
+    see judge-modules.nix.
     """
 
     path: tuple[str, ...]
@@ -128,12 +131,12 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """The kind of an attribute, and its parts as Nix shows them.
+    """Nix's answer about an attribute: its kind, and its sections as JSON values.
 
     `kind` is `derivation`, `set`, `function`, another type, `missing`, `throws`, or
-    `ends` if the attribute ends the evaluation. `ends` has the reason for each part
+    `ends` if the attribute ends the evaluation. `ends` has the reason for each section
     that ends the evaluation, or for a single value, as `passthru.NAME`; `limited` names
-    those that hit a limit of unlet.
+    the sections that hit a limit of unlet.
     """
 
     kind: str
@@ -143,15 +146,15 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> dict[str, str]:
-        """The parts that hit a limit of unlet, each with that limit."""
+        """The sections that hit a limit of unlet, each with that limit."""
         return {part: self.ends[part] for part in self.limited}
 
 
 class QuestionScope(Struct, frozen=True, kw_only=True):
-    """A tree, a system, and how and where its attributes are evaluated.
+    """A tree and a system, and how and where their attributes are evaluated.
 
-    With `nixos`, NixOS tests are evaluated, too. If it is `hashed`, the answers are
-    those of the whole set: without aliases, and with hashes of most parts.
+    With `nixos`, NixOS tests are evaluated, too. With `hashed`, the answers are about
+    the whole package set: without aliases, and with hashes instead of most values.
     """
 
     root: Path
@@ -162,7 +165,7 @@ class QuestionScope(Struct, frozen=True, kw_only=True):
 
     @property
     def seconds(self) -> float:
-        """The time limit of each attribute, in all evaluations about it."""
+        """The time limit of each attribute in seconds, over all its evaluations."""
         return seconds(nixos=self.nixos)
 
     def evaluation(
@@ -170,8 +173,8 @@ class QuestionScope(Struct, frozen=True, kw_only=True):
     ) -> Evaluation:
         """Return the evaluation of the questions with these numbers.
 
-        Nix prints a `mark` and the number before each question and each answer. If it
-        is `loud`, a value that throws ends it.
+        Nix prints a `mark` and the number before each question and each answer. With
+        `loud`, a value that throws ends the evaluation.
         """
         asked = (
             {"number": number, **structs.asdict(each), "given": dict(each.given)}
@@ -181,7 +184,7 @@ class QuestionScope(Struct, frozen=True, kw_only=True):
             "sign": mark,
             "tree": str(self.root),
             "system": self.system,
-            # One variable of a program has at most 128 KiB.
+            # Linux limits one argument of a program to 128 KiB.
             "questions": json.dumps(
                 [
                     {
@@ -201,18 +204,18 @@ class QuestionScope(Struct, frozen=True, kw_only=True):
             arguments=arguments,
             count=inf if self.nixos else len(questions),
             attribute="chunk" if self.hashed else "answers",
-            # In the whole set no question ends another.
+            # In the whole set, an error in one question does not end the others.
             searches=self.hashed,
             seconds=inf if self.hashed else _SECONDS,
         )
 
 
 class Times:
-    """The time limits of one judgement, across all trees and systems.
+    """The time limits of one run of the judge, across all trees and systems.
 
-    `late` lists attributes whose time was up, by system; on x86_64-linux that counts
-    for all systems. `ending` is the time in reserve for evaluations that an error
-    ended, and that must evaluate the other attributes again.
+    `late` lists attributes whose time was up, by system; an attribute that was late on
+    x86_64-linux counts as late on all systems. `ending` is the time in reserve for
+    evaluations that an error ended, and that must evaluate the other attributes again.
     """
 
     def __init__(self, *, ending: float | None = None) -> None:
@@ -223,7 +226,7 @@ class Times:
         self._end = inf
 
     def begin(self, seconds: float) -> None:
-        """Ask no further questions after so many seconds."""
+        """Set the end of the time for questions, `seconds` from now."""
         self._end = time.monotonic() + seconds
 
     @property
@@ -233,7 +236,7 @@ class Times:
 
     @contextmanager
     def sharing(self, share: float) -> Generator[None]:
-        """Give the questions in the block a share of the remaining time."""
+        """Limit the questions in the block to a share of the remaining time."""
         end = self._end
         self._end -= max(self.left, 0.0) * (1.0 - share) if end != inf else 0.0
         try:
@@ -243,7 +246,7 @@ class Times:
 
 
 def seconds(*, nixos: bool) -> float:
-    """Return the time limit of an attribute, in all evaluations about it."""
+    """Return the time limit of an attribute in seconds, over all its evaluations."""
     return max(limits.seconds(), _SECONDS) if nixos else limits.seconds()
 
 
@@ -257,8 +260,9 @@ def ask(
 ) -> list[Answer]:
     """Evaluate attributes, and return the answers in order.
 
-    Add attributes whose time is up to `times`. Subtract the time of an attribute, alone
-    or with others, from its `allowed` time. Call `heard` after each answer.
+    Attributes whose time is up are added to `times`. The time that an attribute takes,
+    alone or with others, is subtracted from its `allowed` time. `heard` is called after
+    each answer.
     """
     times = Times() if times is None else times
     allowed = limits.allowance(scope.seconds) if allowed is None else allowed
@@ -277,7 +281,7 @@ def ask(
 
 
 class _End(Struct, frozen=True, kw_only=True):
-    """Why an evaluation ended, and the part or the value that ended it."""
+    """The reason why an evaluation ended, and the section or value that ended it."""
 
     reason: str
     limited: bool
@@ -287,7 +291,7 @@ class _End(Struct, frozen=True, kw_only=True):
 
 
 class _Conversation(Conversation[Question, Answer]):
-    """Questions about one tree on one system, and Nix's answers so far."""
+    """Questions about one tree on one system, and the answers of Nix so far."""
 
     def __init__(
         self,
@@ -311,11 +315,11 @@ class _Conversation(Conversation[Question, Answer]):
         )
 
     def thing(self, question: Question) -> Thing:
-        """Return the attribute on the system."""
+        """Return the system and attribute path of a question."""
         return self.system, question.path
 
     def together(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers of one evaluation, or those so far once time is up."""
+        """Return the answers of one evaluation, or the partial ones if time is up."""
         began = time.monotonic()
         if self._times.left <= 0:
             return self._so_far(questions)
@@ -331,13 +335,16 @@ class _Conversation(Conversation[Question, Answer]):
             raise
 
     def answer(self, question: Question) -> Answer:
-        """Return the answer; skip one whose evaluation fails, as `nix search` does."""
+        """Return the answer to a question; if it is missing, its evaluation failed.
+
+        `nix search`, which evaluates the whole set, skips attributes that fail.
+        """
         return self.heard.get(
             key(question), Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})
         )
 
     def _so_far(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers that Nix has given, without waiting for others."""
+        """Return the answers that Nix has given; missing ones are marked as late."""
         return [
             self.heard.get(key(question))
             or _limited(question.parts or ALL, limits.no_time())
@@ -353,7 +360,7 @@ class _Conversation(Conversation[Question, Answer]):
             self._arrived = {*self._arrived, name}
 
     def read(self, question: Question, answer: str) -> None:
-        """Read an answer; a second one has further parts."""
+        """Store an answer; a second answer to the same question adds sections."""
         known = self.heard.get(key(question))
         parts = documents.read(answer, dict[str, Any], document="Nix's answer")
         reached = parts.get("override", {}).get("override", {}).get("reached", {})
@@ -365,10 +372,10 @@ class _Conversation(Conversation[Question, Answer]):
             self._tell()
 
     def alone(self, question: Question, error: CommandError) -> Answer:
-        """Return the answer to a question, without the part that ends Nix."""
+        """Return the answer to a question, without the section that ends Nix."""
         end = self._end(question, error)
         if self._scope.hashed:
-            # Its first part may have been heard.
+            # The first sections of the answer may have arrived.
             limited = (PACKAGE,) if end.limited else ()
             return self.heard.get(key(question)) or Answer(
                 kind=ENDS, ends={PACKAGE: end.reason}, limited=limited
@@ -384,7 +391,7 @@ class _Conversation(Conversation[Question, Answer]):
         return self._without_part(question, end)
 
     def _end(self, question: Question, error: CommandError) -> _End:
-        """Return where an evaluation ended, and why."""
+        """Return the place at which an evaluation ended, and the reason."""
         limited = program.reached_limit(error)
         reason = program.at_limit(error) if limited else program.reason(error)
         places = re.findall(rf"{self.mark} (question|part) ([\w-]+)", error.stderr)
@@ -395,12 +402,12 @@ class _Conversation(Conversation[Question, Answer]):
             limited=limited,
             late=self._is_late(question, error),
             part=part,
-            # The innermost value that is shown first is a part of those around it.
+            # If values are nested, the last one printed is the innermost.
             value=values[-1] if values and part in _OF_VALUES else None,
         )
 
     def _without_value(self, question: Question, end: _End, value: str) -> Answer:
-        """Return the answer without a value that ends Nix, with the reason."""
+        """Return the answer without a value that ends Nix, and with the reason."""
         (rest,) = self.ask([replace(question, leaving=(*question.leaving, value))])
         if end.part == "functions":
             name = re.split(r"[(\[]", value)[0]
@@ -409,25 +416,29 @@ class _Conversation(Conversation[Question, Answer]):
                 *(part.removeprefix("functions.") for part in rest.ends),
             )
             if any(each.startswith((f"{name}(", f"{name}[")) for each in called):
-                # It was called in another way then.
+                # The function was then called in another way.
                 return rest
         whole = "passthru" if end.part == "fixed-output" else end.part
         return replace(rest, ends={**rest.ends, f"{whole}.{value}": end.reason})
 
     def _without_part(self, question: Question, end: _End) -> Answer:
-        """Return the answer without the part that ends Nix, or why it has none."""
+        """Return the answer without the section that ends Nix.
+
+        If no other section can be evaluated, the answer has only the reason.
+        """
         parts = question.parts or ALL
         ended = {end.part}
         if end.part == "derivation" and not end.limited:
             self._broken[question.path] = end.reason
-            # Of what only reads it is enough that it no longer evaluates.
+            # An attribute that only uses a changed one needs no further sections if it
+            # no longer evaluates.
             ended |= {*_OF_DERIVATION, *(["passthru"] if parts == FEW else [])}
         left = tuple(part for part in parts if part not in ended)
         if end.late:
             reason = f"it reached the limit on {self.system}: {end.reason}"
             self._times.late[self.system, question.path] = _limited(ALL, reason)
         if end.part is None or left == parts or not left or end.late:
-            # An attribute whose time is up has none left for its other parts.
+            # An attribute whose time is up has no time for its other sections.
             return Answer(
                 kind=ENDS,
                 ends=dict.fromkeys(parts, end.reason),
@@ -461,12 +472,12 @@ def _limited(parts: tuple[str, ...], reason: str) -> Answer:
 
 
 def is_unreached(answer: Answer) -> bool:
-    """Return whether the common time ended before unlet reached the attribute."""
+    """Return whether the total time ended before unlet evaluated the attribute."""
     return answer.kind == ENDS and {*answer.ends.values()} == {limits.no_time()}
 
 
 def why_not(scope: QuestionScope, path: tuple[str, ...], allowed: Allowance) -> str:
-    """Return in one line why an attribute does not evaluate."""
+    """Return in one line the reason why an attribute does not evaluate."""
     question = Question(path=path, parts=("derivation",))
     task = Task(
         evaluation=scope.evaluation({0: question}, loud=True),

@@ -1,4 +1,4 @@
-"""Decide where an evaluation runs."""
+"""The place where an evaluation runs: a process, or by the same interface a build."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,11 +12,11 @@ from toolkit.nix.limits import Allowance
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """An evaluation, and who receives its lines.
+    """An evaluation to run, and the function that receives its lines.
 
-    Its questions are about `things` in this order, whose time limits are in `allowed`.
-    The expression begins its own lines with `mark`, and `on_line` receives each line of
-    Nix.
+    The questions are about `things` (a system and an attribute path) in this order,
+    whose time limits are in `allowed`. The expression begins its own lines with `mark`,
+    and `on_line` receives each line that Nix prints.
     """
 
     evaluation: Evaluation
@@ -27,26 +27,26 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class EvaluationPlace(Protocol):
-    """A place that evaluates."""
+    """A place that runs evaluations."""
 
     def execute(self, task: Task) -> None:
-        """Evaluate; raise CommandError if that fails, LimitError at a limit."""
+        """Run an evaluation; raise CommandError on failure, LimitError at a limit."""
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Return the block in which one of several conversations evaluates here."""
+        """Return a context manager for a thread that evaluates here."""
         ...
 
 
 class Here(Struct, frozen=True):
-    """A process of this machine, in a sealed evaluation."""
+    """A place that evaluates in a sandboxed process on this computer."""
 
     def execute(self, task: Task) -> None:
-        """Evaluate in a process."""
+        """Run an evaluation in a process."""
         command = replace(task.evaluation.command, on_stderr=task.on_line)
         task.allowed.execute(command, task.things, mark=f"{task.mark} question")
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Return a block; no conversation waits for another one here."""
+        """Return an empty context manager, because threads do not wait here."""
         return nullcontext()
 
 

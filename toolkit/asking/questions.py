@@ -1,7 +1,7 @@
-"""Many questions in one evaluation of Nix, and its limits.
+"""Put many questions into one evaluation of Nix, within its limits.
 
-The expression prints a mark and `question N` before each. No evaluated file can know
-the mark, or make another one look guilty.
+The expression prints a mark and `question N` before each question. No evaluated file
+can know the mark, or make another file look like the cause of an error.
 """
 
 import re
@@ -23,26 +23,27 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 MARK = "unlet:"
-"""The mark in commands that a report shows."""
+"""The mark in the commands that a report shows."""
 
 
 def new_mark() -> str:
-    """Return a mark that nobody can know."""
+    """Return a random mark that no evaluated file can know."""
     return f"unlet-{secrets.token_hex(8)}:"
 
 
 def in_tree(reason: str) -> str:
-    """Return a text in which the files of a tree have their paths in the tree."""
+    """Return a text in which absolute paths of a tree's files start at `pkgs/`."""
     return re.sub(r"/\S+/(?=pkgs/)", "", reason)
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """A number of questions that one sealed evaluation of an expression answers.
+    """A number of questions that one sandboxed evaluation of an expression answers.
 
-    Each question has the time of one evaluation. All have at most so many `seconds`, or
-    the time of one if the user allows it more, and never over `most`. With `searches`,
-    the attribute is a set of questions, and one that fails ends no other. An evaluation
-    that `keeps` its derivations writes them to the user's own store.
+    Each question has the time limit of one evaluation. All questions together have at
+    most `seconds`, or the time of one question if the user allows more for it, and
+    never more than `most`. With `searches`, the attribute is a set of questions, and an
+    error in one does not end the others. With `keeps`, the derivations are written to
+    the user's own store.
     """
 
     expression: Path
@@ -56,7 +57,7 @@ class Evaluation(Struct, frozen=True, kw_only=True):
 
     @property
     def command(self) -> Command:
-        """The command that evaluates on this machine."""
+        """The command that runs the evaluation on this computer."""
         with limits.sealed():
             command = self._command()
         return replace(
@@ -90,13 +91,13 @@ class Evaluation(Struct, frozen=True, kw_only=True):
 def bisected(
     ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T], *, mark: str = MARK
 ) -> list[A | CommandError]:
-    """Return the answers about items, in as few evaluations as errors permit.
+    """Return the answers about items, with as few evaluations as possible.
 
-    Such an error ends an evaluation: it becomes the answer of the item at fault, and
-    all others are asked again. The last `question N` after the mark names that item;
-    without one, or if the total time ran out, the items are halved. An item that
-    exceeded its own time is not asked again. If memory ran out, it and what is around
-    it are separated.
+    If an item ends an evaluation with an error, the error becomes the item's answer,
+    and all other items are evaluated again. The last `question N` after the mark names
+    the item; without it, or if the total time ran out, the items are halved. An item
+    that exceeded its own time is not evaluated again. If memory ran out, the items
+    before and after it are evaluated separately.
     """
     if not items:
         return []

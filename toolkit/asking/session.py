@@ -1,7 +1,7 @@
-"""A conversation with one Nix process, which continues after errors.
+"""Ask one Nix process many questions; it continues after errors.
 
-`nix repl` keeps evaluated values even if something fails later, so fifty questions cost
-little more than one.
+`nix repl` keeps evaluated values even if an evaluation fails later, so fifty questions
+cost little more than one.
 """
 
 import json
@@ -28,25 +28,26 @@ from toolkit.nix.stores import own, remote
 from toolkit.pipes import LONGEST_WAIT
 from toolkit.process import Command
 
-# Below these, Nix keeps what its user has asked in a REPL.
+# The directories in which `nix repl` stores its history.
 _HISTORY = ("NIX_DATA_HOME", "XDG_DATA_HOME")
 _SETTINGS = {
     "fsync-metadata": "false",
     "warn-dirty": "false",
-    # Nothing is built, not even for the evaluation, and what cannot be fetched is not
-    # waited for.
+    # Nothing is built, not even for the evaluation, and failed downloads end quickly.
     "max-jobs": "0",
     "builders": "",
     "download-attempts": "1",
     "connect-timeout": "10",
 }
 _MEBIBYTES = 4096
-"""The memory limit of Nix in MiB without a seal, enough for fifty overrides."""
+"""The memory limit of an unsandboxed Nix in MiB, enough for fifty overrides."""
 
 _CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
 _DEEP = "error: stack overflow"
 _MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
-"""How many of the last lines of Nix besides answers are kept."""
+"""The maximum number of lines besides answers that are kept, and the maximum length of
+each.
+"""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -63,10 +64,10 @@ _MISSING = re.compile(r"^attribute '.*' missing|^undefined variable '")
 
 
 class EvaluationError(ToolkitError):
-    """Nix could not answer; the message is its reason, in one line.
+    """Nix could not answer a question; the message is the reason, in one line.
 
-    `stderr` is its whole error output. `is_limit` is true if the evaluation exceeded
-    its time or memory.
+    `stderr` is the whole error output of Nix. `is_limit` is true if the evaluation
+    exceeded its time or memory.
     """
 
     def __init__(self, message: str, stderr: str, *, is_limit: bool = False) -> None:
@@ -76,7 +77,7 @@ class EvaluationError(ToolkitError):
 
     @property
     def is_absent(self) -> bool:
-        """Return whether one of the user's files is missing on this machine."""
+        """Return whether one of the user's files is missing on this computer."""
         return _ABSENT.search(self.message) is not None
 
     @property
@@ -86,7 +87,7 @@ class EvaluationError(ToolkitError):
 
     @property
     def fact(self) -> str:
-        """The reason in words; it names the flake's input if that is unavailable."""
+        """The reason in words; for an unavailable flake input, its name."""
         found = (
             _INPUT.search(self.stderr)
             if self.is_absent and " is not locked" not in self.message
@@ -100,9 +101,9 @@ class EvaluationError(ToolkitError):
 
 
 class Session:
-    """A `nix repl` on an expression, a function of strings.
+    """A `nix repl` process that has loaded a Nix function of strings.
 
-    Use it in a `with`, which ends it.
+    Use the session in a `with` statement, which ends the process.
     """
 
     def __init__(
@@ -114,13 +115,13 @@ class Session:
         seconds: float,
         notice: str = "unlet",
     ) -> None:
-        """Start Nix; its answers together may take so many seconds from `begin` on.
+        """Prepare the command that starts Nix.
 
-        `lookup` is the meaning of `<nixpkgs>`. Warnings that begin with `notice` are
-        kept.
+        All answers together may take `seconds` from the last call of `begin`. `lookup`
+        is the path of `<nixpkgs>`. Warnings that begin with `notice` are kept.
         """
         self._notice = notice
-        # What is evaluated cannot know it, and so not answer for us.
+        # The evaluated code cannot know the sign, so it cannot forge an answer.
         sign = secrets.token_hex(8)
         self._answer, self._end = f"trace: {sign}@", f"{sign}@end"
         words = [
@@ -128,7 +129,7 @@ class Session:
             for name, value in {**arguments, "sign": sign}.items()
             for word in ("--argstr", name, value)
         ]
-        # Sealed, there is no builtin that reads a flake.
+        # A sandboxed evaluation has no builtin that reads a flake.
         features = (
             "--extra-experimental-features",
             "nix-command" if is_sealed() else "nix-command flakes",
@@ -140,12 +141,12 @@ class Session:
         ]
         argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
         more = {"NIX_REMOTE": remote(own()), **dict.fromkeys(_HISTORY, os.devnull)}
-        # A fetch heeds SIGTERM at once, a function that runs does not.
+        # A fetch ends at SIGTERM; a running function does not.
         command = Command(argv=argv, env=variables(BUILDING, more), grace=0.5)
         within = command if is_sealed() else bounded(command, memory(_MEBIBYTES))
         sealed = restrict(within, expression.parent, writes=(own(),))
-        # <nixpkgs> of an overlay is the one that it is tried on; a link comes after
-        # what it leads to.
+        # In an overlay, <nixpkgs> is the nixpkgs to which it is applied. The link comes
+        # after the path to which it points.
         self._command = replace(sealed, argv=(*sealed.argv, "-I", f"nixpkgs={lookup}"))
         self._defined: dict[str, str] = {}
         self._written = 0
@@ -156,7 +157,7 @@ class Session:
         self.begin()
 
     def begin(self) -> None:
-        """Begin the next override and its time limit."""
+        """Restart the time limit, for the next override."""
         self._deadline = time.monotonic() + self._seconds
 
     def __enter__(self) -> Self:
@@ -179,7 +180,10 @@ class Session:
         self._close()
 
     def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
-        """Return what an expression prints with `say`; raise if it prints nothing."""
+        """Return the value that an expression prints with `say`, or the error.
+
+        Raise ToolkitError if the value does not fit `kind`.
+        """
         if time.monotonic() >= self._deadline:
             return self._late("")
         try:
@@ -187,19 +191,19 @@ class Session:
                 self._asked(question), kind, document="Nix's answer"
             )
         except EvaluationError as error:
-            # What was answered before may have taken the memory.
+            # Earlier answers may have filled the memory.
             return (
                 self.ask(question, kind) if error.is_limit and self._has_room else error
             )
 
     def known(self, question: str, kind: type[T], otherwise: T) -> T:
-        """Return Nix's answer, or a default if it has none."""
+        """Return Nix's answer to a question, or `otherwise` if there is an error."""
         answer = self.ask(question, kind)
         return otherwise if isinstance(answer, EvaluationError) else answer
 
     def _asked(self, question: str) -> object:
-        # A file that ends too early is for Nix a question that goes on; a line that no
-        # question goes on with ends it.
+        # For Nix, a file that ends too early is an incomplete question; a second line
+        # that cannot continue it ends it.
         self._write(f'{question}\n:p null\nbuiltins.trace "{self._end}" null')
         answer: str | None = None
         said: deque[str] = deque(maxlen=_MOST_LINES)
@@ -262,7 +266,10 @@ class Session:
         return line
 
     def _awaited(self, said: Sequence[str]) -> str | None:
-        """Return Nix's next line, None at its end; raise EvaluationError at a limit."""
+        """Return the next line that Nix prints, or None if Nix has ended.
+
+        Raise EvaluationError at a limit.
+        """
         while (left := self._deadline - time.monotonic()) > 0:
             self._require_room()
             with suppress(queue.Empty):
@@ -271,7 +278,7 @@ class Session:
         raise self._late("\n".join(said))
 
     def _require_room(self) -> None:
-        """Raise EvaluationError if Nix has written more than it may."""
+        """Raise EvaluationError if Nix has written more bytes than its limit."""
         most = self._command.writes
         now = process.written(self._process.pid)
         if most is None or self._written + now <= most << 20:
@@ -294,8 +301,8 @@ class Session:
             self._write(f"{name} = {expression}")
 
     def _close(self) -> None:
-        # Between two questions it is the end of its input that ends it: SIGTERM ends an
-        # evaluation alone.
+        # Between two questions, Nix ends when its input ends: SIGTERM ends only an
+        # evaluation.
         self._written += process.written(self._process.pid)
         _shut(self._process.stdin)
         process.end(self._process, grace=self._command.grace)
@@ -309,7 +316,7 @@ class Session:
     ) -> None:
         """Read a stream to its end, so that Nix never waits.
 
-        Put its lines into a queue, if there is one.
+        The lines are put into `lines`, a queue, if there is one.
         """
         for line in stream or ():
             if lines is not None:

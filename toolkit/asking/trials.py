@@ -1,7 +1,7 @@
-"""Try overrides of packages in two trees, and compare the derivations.
+"""Try overrides of packages in two trees, and compare the resulting derivations.
 
 One evaluation examines many packages. An uncatchable error becomes the answer for one
-package; the others are evaluated again.
+package, and the other packages are evaluated again.
 """
 
 import json
@@ -31,23 +31,24 @@ _FILES = (
 )
 _KIND = "lifts"
 
-# What a dozen packages of two whole trees may take, on a slow machine; one has what any
-# evaluation has.
+# The time for a dozen packages of two whole trees on a slow computer; a single package
+# has the usual limit.
 _SECONDS = 180.0
 
 FOLLOW = "follow"
-"""The first name of a path to a part that follows a replaced attribute."""
+"""The first name of a path to a let-bound package that uses a replaced attribute."""
 
 
 class LiftQuestion(Struct, frozen=True, kw_only=True):
-    """A package by its attribute path, and its override methods by name.
+    """A package by its attribute path, and the overrides of it to try, by name.
 
-    `follows` maps each method to the package's attributes that its part takes.
-    `downloads` are the paths of what is downloaded by hashes that a new version
-    changes. `hidden`: the changed package's override may take arguments that it does
-    not show. `table` is a file of overrides that people write, see lifted.nix; `taken`
-    maps names to what the changed set has under them. If it is not `compared`, the tree
-    before the change is not asked.
+    `methods` maps each name to the path of the override. `follows` maps the name to the
+    package's attributes that the let-bound package uses. `downloads` are the paths of
+    fixed-output derivations whose hashes a new version changes. With `hidden`, the
+    changed package's `override` may accept arguments that it does not list. `table` is
+    a file of overrides as people write them, see lifted.nix; `taken` maps names to the
+    attributes of the changed package set that they refer to. Unless `compared`, the
+    tree before the change is not evaluated.
     """
 
     package: str
@@ -66,13 +67,14 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
 
 
 class Effect(StrEnum):
-    """The effect of an override.
+    """The effect of an override on a package.
 
-    An override works if the replacement appears and nothing of the old part remains.
+    An override works if the replacement is in the build, and the replaced package is
+    not.
     """
 
     NONE = "none"
-    """The package has no such attribute."""
+    """The package has no attribute of this name."""
     INEFFECTIVE = "has no effect"
     PARTLY = "works in part"
     WORKS = "works"
@@ -81,12 +83,13 @@ class Effect(StrEnum):
 
 
 class Method(Struct, frozen=True, kw_only=True):
-    """An override method of a package, and its effect.
+    """An override method of a package, and its effect in one tree.
 
-    `old`, `new` and `gives` are the derivations of the part, of its replacement, and of
-    the package with that, or None. `named` is true if the package has an attribute of
-    the name, whose derivation is `held`. `shown` is true if other attributes differ
-    with the replacement. `way` lists the names from the package to the replaced part.
+    `old`, `new` and `gives` are the derivations of the let-bound package, of its
+    replacement, and of the package with the replacement, or None. `named` is true if
+    the package has an attribute of the name, whose derivation is `held`. `shown` is
+    true if the replacement changes other attributes. `way` lists the names of the
+    derivations from the package to the replaced package.
     """
 
     there: bool
@@ -101,17 +104,17 @@ class Method(Struct, frozen=True, kw_only=True):
 
     @property
     def has_effect(self) -> bool:
-        """Return whether the replacement appears, in the build or beside it."""
+        """Return whether the replacement appears in the build or an attribute."""
         return self.effect is Effect.WORKS or (
             self.effect is Effect.INEFFECTIVE and self.shown
         )
 
 
 class ChangedMethod(Struct, frozen=True, kw_only=True):
-    """A method before and after the change.
+    """An override method before and after the change.
 
     `follows` shows, for attributes of the package, whether another value changes the
-    part.
+    let-bound package.
     """
 
     before: Method = Method(there=False, effect=Effect.UNASKED)
@@ -126,10 +129,11 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
 
 
 class Bump(Struct, frozen=True, kw_only=True):
-    """A package with a new version and new hashes, or None if it does not evaluate.
+    """A trial of a package with a new version and new hashes.
 
-    `downloads` are those with the old hashes, by name, or None for a value that is not
-    one; `left` names those that are still in the build.
+    `gives` is the derivation, or None if it does not evaluate. `downloads` are the
+    fixed-output derivations with the old hashes, by name, or None for another value;
+    `left` names those that are still in the build.
     """
 
     gives: str | None
@@ -147,14 +151,13 @@ class Bump(Struct, frozen=True, kw_only=True):
 
 
 class Derivations(Struct, frozen=True, kw_only=True):
-    """The derivations of a package before and after, and its methods by name.
+    """The derivations of a package before and after a change, and its overrides.
 
-    A derivation is None if it does not evaluate.
-
-    `error` is the line with the reason for the evaluation's end, at one of our limits
-    if `limited`. `marks` are the attributes of meta for which Nix refuses the package,
-    or an insecure or unfree one that it or one beside it is made with, unless told
-    otherwise. `bump` is None if a new version does not change the source.
+    A derivation is None if it does not evaluate. `methods` are the override methods, by
+    name. `error` is the reason why the evaluation ended, at a limit of unlet if
+    `limited`. `marks` are the attributes of meta for which Nix refuses the package or
+    one of its dependencies by default, such as insecure or unfree. `bump` is None if a
+    new version does not change the source.
     """
 
     before: str | None = None
@@ -217,14 +220,17 @@ def command(  # noqa: PLR0913 - as `evaluation`
     *,
     loud: bool = False,
 ) -> Command:
-    """Return the sealed command that evaluates; if it is `loud`, errors end it."""
+    """Return the sandboxed command that evaluates the questions.
+
+    With `loud`, an error in a value ends the evaluation.
+    """
     whole = evaluation(before, after, system, dict(enumerate(questions)), overlay)
     arguments = {**whole.arguments, "loud": "yes"} if loud else whole.arguments
     return structs.replace(whole, arguments=arguments).command
 
 
 def why_not(tree: Path, system: str, package: str) -> str:
-    """Return in one line why a package does not evaluate."""
+    """Return in one line the reason why a package does not evaluate."""
     try:
         process.execute(
             command(tree, tree, system, [LiftQuestion(package=package)], loud=True)
@@ -245,8 +251,9 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
 ) -> list[Derivations]:
     """Evaluate packages of two trees on one system, the second with an overlay.
 
-    The answers keep the order. A package's time, alone or with others, is subtracted
-    from its `allowed` time, by default that of one evaluation.
+    The answers are in the order of the questions. The time that a package takes, alone
+    or with others, is subtracted from its `allowed` time, by default that of one
+    evaluation.
     """
     pair = _Pair(before=before, after=after, system=system, overlay=overlay)
     allowed = limits.allowance() if allowed is None else allowed
@@ -263,7 +270,7 @@ class _Pair(Struct, frozen=True, kw_only=True):
 
 
 class _TrialConversation(Conversation[LiftQuestion, Derivations]):
-    """Questions about two trees on one system, and Nix's answers so far."""
+    """Questions about two trees on one system, and the answers of Nix so far."""
 
     def __init__(self, pair: _Pair, allowed: Allowance) -> None:
         super().__init__(pair.system, allowed)
@@ -283,11 +290,11 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         )
 
     def thing(self, question: LiftQuestion) -> Thing:
-        """Return the package on the system."""
+        """Return the system and attribute path of a question's package."""
         return thing(self.system, question)
 
     def together(self, questions: Sequence[LiftQuestion]) -> list[Derivations]:
-        """Return one evaluation's answers, with the effects of replacements."""
+        """Return the answers of one evaluation, with the effects of replacements."""
         known = self.heard.keys() | ()
         try:
             super().together(questions)
@@ -303,12 +310,12 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         return [self.answer(question) for question in questions]
 
     def note(self, fact: str) -> None:
-        """Read the reason for which Nix would refuse a package."""
+        """Store the reason for which Nix would refuse a package by default."""
         if fact in {"insecure", "unfree"}:
             self._refused.add(fact)
 
     def read(self, question: LiftQuestion, answer: str) -> None:
-        """Take an answer."""
+        """Store an answer."""
         self.heard[key(question)] = documents.read(
             answer, Derivations, document="Nix's answer"
         )
@@ -316,8 +323,8 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
     def alone(self, question: LiftQuestion, error: CommandError) -> Derivations:
         """Return the answer to a question that ended the evaluation.
 
-        If the unchanged package ends it too, nothing can be concluded. A question
-        without remaining time is not asked again.
+        If the unchanged package also ends the evaluation, the answer is empty. A
+        question without remaining time is not evaluated again.
         """
         if self.allowed.left(self.thing(question)) <= 0:
             return _ended(error)
@@ -325,8 +332,8 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
             same = self._unchanged(replace(question, methods={}))
             if same.limited or same.error is not None:
                 return same if same.limited else Derivations(methods={})
-        # Other things than the package may end Nix, changed or not: what they are is
-        # the judge's to compare.
+        # Other attributes than the package may end Nix, changed or not; the judge
+        # compares them.
         less = (
             replace(question, downloads=())
             if question.downloads
@@ -344,8 +351,8 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
     def _by_method(self, question: LiftQuestion) -> Derivations | None:
         """Return the answer from separate trials of each method, or None.
 
-        Only a trial shows what an argument accepts, and it may end Nix. It is None if
-        separate trials are no use.
+        Only a trial shows which values an argument accepts, and a trial may end Nix.
+        Return None if separate trials cannot help.
         """
         tries = any(
             path[0] in {"override", "table"} for path in question.methods.values()
@@ -384,8 +391,8 @@ def recall(  # noqa: PLR0913 - as `ask`
 ) -> list[Derivations]:
     """Return the answers of `ask`, from the cache if possible.
 
-    The store may lack the paths in them. The trees are in the cache or a store, where
-    names change with contents.
+    The store may lack the derivations in cached answers. The trees are in the cache or
+    a store, whose names change with the contents.
     """
     tables = {question.table for question in questions if question.table is not None}
     placed = (
@@ -412,14 +419,17 @@ def recall(  # noqa: PLR0913 - as `ask`
 
 
 def thing(system: str, question: LiftQuestion) -> Thing:
-    """Return the key of a question's package in an Allowance, as the judge has it."""
+    """Return the system and attribute path of a package, as Allowance identifies it."""
     return system, tuple(question.package.split("."))
 
 
 def _with_effects(
     question: LiftQuestion, answer: Derivations, store: DerivationStore
 ) -> Derivations:
-    """Add the effects of the methods, from the dependencies of both builds."""
+    """Return the answer with the effects of its overrides.
+
+    The effects follow from the dependencies of both builds.
+    """
     methods = {
         name: replace(
             method,
@@ -452,16 +462,16 @@ def _judged(
             method, effect=effect, way=tuple(store[each].name for each in way)
         )
     except ToolkitError:
-        # What a package calls its derivation need not be one.
+        # A package's attribute drvPath may not be a derivation.
         return replace(method, effect=Effect.UNKNOWN)
 
 
 def _effect(
     method: Method, path: tuple[str, ...], package: str, store: DerivationStore
 ) -> tuple[Effect, tuple[str, ...]]:
-    """Return a replacement's effect, and the way from the package to the old part."""
+    """Return a replacement's effect, and the path from the package to the old one."""
     new, old, gives = method.new, method.old, str(method.gives)
-    # A file may change what it is given.
+    # A package's file may modify the replacement, so names are compared.
     if gives == package or (
         new is not None
         and not store.way(gives, lambda path: store[path].name == store[new].name)
@@ -476,7 +486,7 @@ def _effect(
 
 
 def _loses(store: DerivationStore, before: str, after: str) -> bool:
-    """Return whether an input disappears without a rebuilt one of the same name."""
+    """Return whether an input disappears and no rebuilt input has the same name."""
     one, other = store.closure(before), store.closure(after)
     anew = {store[each].name for each in other - one}
     return any(store[each].name not in anew for each in one - other)

@@ -1,4 +1,5 @@
 """The command line: one module for each command, without rules of its own.
 
-A command builds values, calls one workflow, prints, and returns an exit code.
+A command turns options into values, calls one workflow, prints the result, and returns
+an exit code.
 """

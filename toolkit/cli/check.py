@@ -34,10 +34,12 @@ _PULL = re.compile(
     r"#?(?P<number>[1-9]\d{0,17})|https?://github\.com/(?P<repository>[\w.-]+/[\w.-]+)"
     r"/pull/(?P<addressed>[1-9]\d{0,17})(?:[/?#].*)?"
 )
-"""A pull request: `1`, `#1`, or the address of one of its pages."""
+"""The forms in which the user names a pull request: `1`, `#1`, or the URL of one of its
+pages.
+"""
 
 _PROVING = ("--file", "--proof", "--tier")
-"""The options that concern only the proofs of a target."""
+"""The options that concern only the proofs about a package."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 
@@ -45,7 +47,7 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 class PullName(Struct, frozen=True, kw_only=True):
     """A pull request as the user names it.
 
-    `repository` is the one in an address.
+    `repository` is `OWNER/NAME` if the user gave a URL.
     """
 
     number: int
@@ -53,7 +55,7 @@ class PullName(Struct, frozen=True, kw_only=True):
 
 
 def _pull(text: str) -> PullName:
-    """Return the pull request; raise click.BadParameter for anything else."""
+    """Return the pull request that a text names, or raise click.BadParameter."""
     if (match := _PULL.fullmatch(text)) is None:
         raise click.BadParameter(
             f"'{text}' is neither a number nor the address of a pull request on "
@@ -64,7 +66,7 @@ def _pull(text: str) -> PullName:
 
 
 class CheckOptions(Struct, frozen=True, kw_only=True):
-    """The values of the options that only this command has."""
+    """The values of the options that only `unlet check` has."""
 
     what: str | None
     target: str | None
@@ -76,7 +78,7 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
 
     @property
     def by_option(self) -> bool:
-        """Whether an option names the change instead of CHANGE."""
+        """Whether an option names the change, instead of the argument CHANGE."""
         return self.patch is not None or self.pull is not None or self.uncommitted
 
 
@@ -236,7 +238,7 @@ def command(given: CheckOptions) -> int:
 def _refuse_pull(what: str) -> None:
     """Raise UsageError for a CHANGE that looks like a pull request.
 
-    Digits alone may also be the beginning of a commit id.
+    Digits alone are accepted, because they may be the beginning of a commit id.
     """
     if not what.isdigit() and _PULL.fullmatch(what) is not None:
         raise UsageError(
@@ -246,13 +248,13 @@ def _refuse_pull(what: str) -> None:
 
 
 def _server(pull: PullName) -> Server:
-    """Return the server of a pull request; --repo takes precedence over an address."""
+    """Return the GitHub server of a pull request; --repo has priority over its URL."""
     server = options.server_request()
     return replace(server, repository=server.repository or pull.repository)
 
 
 def _prove(request: CheckRequest) -> int:
-    """Prove a proposal again, or the claims about a target; return the exit code."""
+    """Prove a proposal again, or the claims about a package; return the exit code."""
     is_written = request.directory is not None
     proven = (
         "the output of propose" if is_written else next(filter(options.given, _PROVING))
@@ -290,7 +292,7 @@ def _source(
     if patch is None and directory is None:
         options.refuse_without("--patch or DIR", *SOURCES)
     elif patch is None and not any(map(options.given, SOURCES)):
-        # The checkout that one stands in is not the nixpkgs of any proposal.
+        # The checkout around the current directory is not the nixpkgs of a proposal.
         return SourceRequest(offline=source.offline)
     if asks_server and source.offline:
         raise click.UsageError(
@@ -301,7 +303,7 @@ def _source(
 
 
 def _review(request: CheckRequest, given: CheckOptions) -> int:
-    """Judge a change, print the judgement and the claims, and return the exit code."""
+    """Judge a change, print the result with its proofs, and return the exit code."""
     settings, comment = options.settings(), options.asked("comment")
     if comment and settings.json:
         raise click.UsageError("--comment and --json exclude each other")
@@ -340,7 +342,7 @@ def _review(request: CheckRequest, given: CheckOptions) -> int:
 
 
 def _judging() -> JudgeRequest:
-    """Return how to judge a change, according to the options."""
+    """Return the request to the judge that the options describe."""
     named = systems()
     return JudgeRequest(
         systems=named or SYSTEMS,
@@ -359,7 +361,7 @@ def _show_review(
     settings: GlobalOptions,
     place: BuildPlace,
 ) -> None:
-    """Print the judgement and the claims about a target."""
+    """Print the judge's result, the proofs about a package, and the next steps."""
     if settings.json:
         document = judgements.to_json(
             result.judgement,
@@ -388,8 +390,8 @@ def _show_review(
 def _reviewed_code(result: Review) -> int:
     """Return the exit code of a review.
 
-    It is 1 for a regression, an unexpected difference, a failed claim or build, and 3
-    if something was not judged.
+    The code is 1 for a regression, an unexpected difference, a failed proof or a failed
+    build, and 3 if unlet could not judge a part of the change.
     """
     expected = options.asked("expect")
     judged = judged_code(
@@ -406,12 +408,13 @@ def _reviewed_code(result: Review) -> int:
 def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
     """Return the directory of a proposal, or None if the user means a clone.
 
-    --git-dir means a clone, and so does a current directory inside one.
+    The user means a clone with --git-dir, or if the current directory is inside a
+    clone.
     """
     directory = Path(what if what is not None else "proposal")
     if git_dir is not None:
         return None
-    # No name of a commit begins like these.
+    # No name of a commit begins like a path.
     is_path = directory.is_dir() or str(what).startswith(("/", "./", "../", "~/"))
     is_clone = any(
         (above / ".git").exists() for above in (Path.cwd(), *Path.cwd().parents)
@@ -429,7 +432,7 @@ def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
 
 
 def _refuse_directory(directory: Path) -> None:
-    """Raise UsageError for a directory without a proposal."""
+    """Raise UsageError for a directory that is not a proposal."""
     if (directory / ".git").exists():
         raise UsageError(
             f"{directory}: is a clone, not a proposal",
@@ -448,7 +451,7 @@ def _refuse_directory(directory: Path) -> None:
 
 
 def _again(given: CheckOptions) -> str:
-    """Return the command that judges the same change on another machine."""
+    """Return the command line that judges the same change on another computer."""
     words: list[str] = []
     if given.patch is not None:
         words += ["--patch", given.patch.name]
@@ -464,7 +467,7 @@ def _again(given: CheckOptions) -> str:
 
 
 def _place(given: CheckOptions, judgement: Judgement) -> BuildPlace:
-    """Return the tree of a change for the command that builds its packages."""
+    """Return how a command of nix-build refers to the changed tree."""
     inside = (given.git_dir or Path()).absolute()
     around = (above for above in (inside, *inside.parents) if (above / ".git").exists())
     clone = next(around, inside)

@@ -23,7 +23,7 @@ from toolkit.errors import (
     reason_of,
 )
 
-# For --help, which would otherwise import every workflow for one line each.
+# The one-line help texts are here, so that --help need not import every command.
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and "
     "prove them.",
@@ -54,18 +54,18 @@ INTERRUPTED = 130
 _STDERR_LINES = 20
 _LONGEST = 1000
 _UNDECODABLE = re.compile("[^\\s'\"]*[\udc80-\udcff][^\\s'\"]*")
-"""A name with bytes that are not UTF-8, in the form of os.fsdecode."""
+"""A name with bytes that are not UTF-8, as os.fsdecode represents them."""
 
 
 class Commands(click.Group):
-    """The group of all commands."""
+    """The group of all commands of unlet."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names, in the order of the help."""
+        """Return the names of the commands in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import a command."""
+        """Import and return a command, or return None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"toolkit.cli.{cmd_name}").command
@@ -88,7 +88,7 @@ class Commands(click.Group):
         ctx: click.Context,  # noqa: ARG002 - click's
         formatter: click.HelpFormatter,
     ) -> None:
-        """Write the commands' section of the help."""
+        """Write the section of the help that lists the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -154,7 +154,8 @@ def run(argv: Sequence[str]) -> int:
         output.say("unlet: interrupted")
         return INTERRUPTED
     except OSError as error:
-        # A fault of the machine: a full disk, a file that is gone, too many of them.
+        # An error of the operating system: a full disk, a deleted file, too many open
+        # files.
         subject = (
             os.fsdecode(error.filename)
             if isinstance(error.filename, str | bytes)
@@ -173,7 +174,7 @@ def _report(error: ToolkitError, argv: Sequence[str]) -> int:
 
 
 def describe(error: ToolkitError) -> list[str]:
-    """Return an error as lines of readable length."""
+    """Return an error's message, details and hint as lines of limited length."""
     lines = [error.message]
     if isinstance(error, NixSyntaxError) and error.excerpt:
         lines += [f"  {line}" for line in error.excerpt.splitlines()]
@@ -188,13 +189,13 @@ def describe(error: ToolkitError) -> list[str]:
 
 
 def _usage(error: click.ClickException) -> UsageError:
-    """Return click's error in unlet's form."""
+    """Return click's error as a UsageError in the form of unlet's messages."""
     message = error.format_message().strip().removesuffix(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "unlet"
     hint = f"'{command} --help' lists the options"
     if isinstance(error, click.NoSuchOption) and context is not None:
-        # click's own suggestions stand in the message, in another form each version.
+        # click's message contains suggestions, in a form that depends on its version.
         message = f"no such option '{error.option_name}'"
         names = [name for option in context.command.params for name in option.opts]
         hint = did_you_mean(error.option_name, names, otherwise=hint)
@@ -226,7 +227,7 @@ def _unexpected(error: Exception, argv: Sequence[str]) -> int:
 
 
 def _document(exit_code: int, error: Exception, argv: Sequence[str]) -> None:
-    # Looked up in the arguments, since the error may be that they cannot be read.
+    # Search the arguments themselves, because click may have failed to parse them.
     if "--json" not in argv:
         return
     value: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""`unlet doctor`: why rootless docker refuses a port below 1024, or does not start."""
+"""`unlet doctor`: explain why rootless docker does not start or refuses a low port."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from toolkit.report.lines import Line, Tone
 SCHEMA = 2
 """The version of the JSON document.
 
-A new field keeps it; a field that goes or changes its meaning needs a new number.
+A new field keeps the number; a removed field, or one with a new meaning, changes it.
 """
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
@@ -38,7 +38,7 @@ _TONES = {
 _INDENT = " " * 9
 _CONDITION = ("name", "role", "fact", "evidence")
 _EXPLAINED = 3
-"""How many possible causes of a line are explained without --verbose."""
+"""How many possible causes of a log line are explained without --verbose."""
 
 
 @options.command(
@@ -173,10 +173,10 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
 
 
 def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
-    """Yield the possible causes with their remedies, the likeliest first.
+    """Yield the possible causes of a log line with their remedies, likeliest first.
 
-    Without --verbose, omit those that this host does not have, and explain only the
-    first of the others.
+    Without --verbose, omit the causes that this host does not have, and explain only
+    the first _EXPLAINED of the others.
     """
     if verbose:
         for suspect in entry.suspects:
@@ -212,7 +212,7 @@ def _suspected(suspect: Suspect) -> Iterator[str]:
 def _remedies(
     indent: str, remedies: Sequence[Remedy], *, place: str = ""
 ) -> Iterator[str]:
-    """Yield the remedies as alternatives, the one that is usually right first.
+    """Yield the remedies as alternatives, the usual one first.
 
     A line that begins with `do:` can be pasted into a shell.
     """

@@ -1,4 +1,4 @@
-"""`unlet find`: packages that other packages define in a let."""
+"""`unlet find`: find packages that other packages define in a let."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from toolkit.sources import trees
 SCHEMA = 3
 """The version of the JSON document.
 
-A new field keeps it; a field that goes or changes its meaning needs a new number.
+A new field keeps the number; a removed field, or one with a new meaning, changes it.
 """
 _WIDEST = 30
 _UNREAD = 20
@@ -111,7 +111,7 @@ def command(
 
 
 def _show_tree(tree: Survey, *, all_kinds: bool) -> None:
-    """Print the packages in lets, or definitions of all kinds."""
+    """Print the packages defined in lets, or with `all_kinds` all definitions."""
     shown = [
         finding
         for finding in tree.findings
@@ -136,7 +136,10 @@ def _show_packages(found: Sequence[PackageInspection], picture: str | None) -> i
 
 
 def _show_trials(trials: Sequence[RecipeTrial], *, whole: bool) -> int:
-    """Print the trials; for a whole tree, also their number, which a CI can check."""
+    """Print the effect of a recipe on each package.
+
+    For a whole tree, also print the number of packages, which CI can check.
+    """
     if options.settings().json:
         output.write_json({"schema": SCHEMA, "trials": trials})
         return 0

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values that they give."""
+"""Options that several commands share, and functions that return their values."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from toolkit.model import Server, SourceRequest
 from toolkit.proposal import registry
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
-"""A function that returns a section of --help: its title, and its rows."""
+"""A function that returns a section of --help-all: its title, and its rows."""
 
 T = TypeVar("T", bound=Struct)
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _META = "toolkit."
 
-# What a directory is known to be a nixpkgs by.
+# The file that identifies a directory as nixpkgs.
 _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
 OWN, SOURCE, DEPTH, NIX, OUTPUT, NAMED = GROUPS = (
@@ -33,11 +33,17 @@ OWN, SOURCE, DEPTH, NIX, OUTPUT, NAMED = GROUPS = (
     "Output",
     f"For {registry.names()} only",
 )
-"""The groups of options in --help, in order; the first has the command's own."""
+"""The groups of options in --help, in order; the first group has the command's own
+options.
+"""
 
 
 def _filled(text: str) -> str:
-    """Return a command's help with the names of targets with own rewrites."""
+    """Return a command's help with its placeholders filled in.
+
+    The placeholders stand for the names and properties of the packages in
+    patches/targets.toml.
+    """
     usual, *others = registry.named()
     gains = [
         f"With {name}{' (the default)' if name == usual else ''}, {named.gain}."
@@ -56,7 +62,7 @@ def _filled(text: str) -> str:
 
 
 class ChoiceError(click.BadParameter):
-    """The `value` of an option is none of its `choices`."""
+    """A user's value for an option is not among the option's choices."""
 
     def __init__(
         self,
@@ -72,7 +78,7 @@ class ChoiceError(click.BadParameter):
 
 
 class Option(click.Option):
-    """An option in a group of --help; its value is never empty.
+    """An option in a group of --help; it refuses empty values.
 
     Only --help-all shows a `deep` option, which few users need.
     """
@@ -91,7 +97,7 @@ class Option(click.Option):
     def process_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's
         """Return the value; raise click.UsageError for an empty text.
 
-        Raise ChoiceError for a text that is none of the option's choices.
+        Raise ChoiceError for a text that is not one of the option's choices.
         """
         texts = value if isinstance(value, list | tuple) else [value]
         if "" in texts:
@@ -109,8 +115,8 @@ class Option(click.Option):
 class GroupedCommand(click.Command):
     """A command whose --help shows its options in groups, then its examples.
 
-    --help-all adds the `listed` sections. In each of `apart`, the first option excludes
-    the others.
+    --help-all adds the `listed` sections. In each sequence in `apart`, the first option
+    excludes the other options.
     """
 
     def __init__(
@@ -139,12 +145,12 @@ class GroupedCommand(click.Command):
             )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; errors of click's parser then name this command."""
+        """Parse the arguments, so that errors of click's parser name this command."""
         with augment_usage_errors(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
-        """Run the command, unless the user combined options that exclude each other."""
+        """Run the command, or raise click.UsageError for exclusive options."""
         for option, *others in self.apart:
             if given(option):
                 refuse_together(option, *others)
@@ -153,10 +159,11 @@ class GroupedCommand(click.Command):
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        """Write the options, a section for each group."""
+        """Write the options, with one section for each group, and the examples."""
         groups: dict[str, list[tuple[str, str]]] = {OWN: []}
         for option in self.get_params(ctx):
-            # click has a record for an argument too, with its name alone.
+            # click also returns a record for an argument, which consists of its name
+            # alone.
             record = (
                 option.get_help_record(ctx)
                 if isinstance(option, click.Option)
@@ -196,15 +203,15 @@ def _show_all(ctx: click.Context, param: click.Parameter, value: bool) -> None: 
 
 
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
-    """Return the value of a shared option, or None if it was not given.
+    """Return the value of a shared option, or None if the user did not give it.
 
-    It may come before or after the command's name.
+    The option may come before or after the command's name.
     """
     return click.get_current_context().meta.get(_META + name)
 
 
 def given(option: str) -> bool:
-    """Return whether the user gave the running command this option."""
+    """Return whether the user gave this option to the running command."""
     context = click.get_current_context()
     return any(
         context.get_parameter_source(parameter.name or "")
@@ -226,7 +233,7 @@ def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
 
 
 def gathered(kind: type[T]) -> Callable[[Callable[[T], int]], Callable[..., int]]:
-    """Pass the values of a command's options on as one value of `kind`."""
+    """Return a decorator that passes all option values as one value of `kind`."""
 
     def gather(function: Callable[[T], int]) -> Callable[..., int]:
         @wraps(function)
@@ -239,8 +246,8 @@ def gathered(kind: type[T]) -> Callable[[Callable[[T], int]], Callable[..., int]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    # An option may stand before or after the command's name: the place where it is
-    # absent must not unset it.
+    # The option may come before or after the command's name; its absence in one place
+    # must not unset its value.
     if value not in (None, (), False):
         ctx.meta[f"{_META}{param.name}"] = value
 
@@ -259,14 +266,14 @@ _deep_source = partial(source_value, deep=True)
 
 PATH = click.Path(path_type=Path)
 MIB = click.IntRange(64, 1 << 24)
-"""The range for sizes in MiB: Nix needs the minimum to start."""
+"""The range of sizes in MiB; Nix needs the minimum to start."""
 
 SECONDS = click.FloatRange(0, 1e7, min_open=True)
-"""The range for times in seconds: at most four months, the limit of waiting."""
+"""The range of times in seconds; a wait can last at most four months."""
 
 
 class GlobalOptions(Struct, frozen=True, kw_only=True):
-    """The values of the global options."""
+    """The values of the options that all commands have."""
 
     json: bool = False
     verbose: bool = False
@@ -274,7 +281,7 @@ class GlobalOptions(Struct, frozen=True, kw_only=True):
 
 
 def settings() -> GlobalOptions:
-    """Return the global options of the running command."""
+    """Return the values of the global options for the running command."""
     names = ("json", "verbose", "quiet")
     return GlobalOptions(
         **{name: asked(name) for name in names if asked(name) is not None}
@@ -296,7 +303,9 @@ common = together(
         "-q", "--quiet", deep=True, is_flag=True, help="Print only problems."
     ),
 )
-"""Add the global options to a command or a group; `settings` returns their values."""
+"""A decorator that adds the global options to a command or a group; `settings` returns
+their values.
+"""
 
 nixpkgs = source_value(
     "--nixpkgs",
@@ -323,14 +332,19 @@ source = together(
     _deep_source("--pin", metavar="NAME", help=_PIN_HELP),
     offline,
 )
-"""Add the options that name a nixpkgs; `source_request` returns their values."""
+"""A decorator that adds the options that name a nixpkgs; `source_request` returns their
+values.
+"""
 
 
 _DISK_HELP = "The limit of each sealed evaluation's files, by default 256."
 
 
 def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
-    """Add the options that change the limits of evaluations; `allow` applies them."""
+    """Return a decorator that adds the options for the limits of evaluations.
+
+    `allow` applies the values. `timeout` and `memory` are help texts.
+    """
     return together(
         depth_value("--max-memory", type=MIB, metavar="MIB", help=memory),
         depth_value("--max-disk", type=MIB, metavar="MIB", help=_DISK_HELP),
@@ -363,12 +377,17 @@ server = together(
     _deep_source("--raw-url", metavar="URL", help=_URL_HELP.format("raw files", "raw")),
     _deep_source("--token-command", metavar="COMMAND", help=_COMMAND_HELP),
 )
-"""Add the options that name a GitHub server; `server_request` returns their values."""
+"""A decorator that adds the options that name a GitHub server; `server_request` returns
+their values.
+"""
 SERVER = ("--repo", "--api-url", "--raw-url", "--token-command")
 
 
 def written(kind: str) -> Callable[[F], F]:
-    """Add the options for the output directory, by default called `kind`."""
+    """Return a decorator that adds the options for the output directory.
+
+    The directory's default name is `kind`.
+    """
     return together(
         output_option(
             "--out",
@@ -386,7 +405,7 @@ def written(kind: str) -> Callable[[F], F]:
 def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
     """Return the directory to write.
 
-    The default is beside a checkout of nixpkgs, not inside it.
+    Inside a checkout of nixpkgs, the default directory is beside the checkout.
     """
     named = (
         ctx.get_parameter_source(param.name or "")
@@ -399,7 +418,7 @@ def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
 
 
 def checkout() -> Path | None:
-    """Return the checkout of nixpkgs around the current directory, if there is one."""
+    """Return the checkout of nixpkgs around the current directory, or None."""
     directory = Path.cwd()
     return next(
         (
@@ -412,9 +431,9 @@ def checkout() -> Path | None:
 
 
 def source_request() -> SourceRequest:
-    """Return the source that the user named, by default the checkout around here.
+    """Return the nixpkgs that the user named, by default the checkout around here.
 
-    Raise click.UsageError for contradicting options.
+    Raise click.UsageError if the options contradict each other.
     """
     if given("--file"):
         refuse_together("--file", "--nixpkgs", "--rev", "--pin")
@@ -434,7 +453,7 @@ def source_request() -> SourceRequest:
 
 
 def server_request() -> Server:
-    """Return the server that the options of `server` describe."""
+    """Return the GitHub server that the user's options describe."""
     names = ("api_url", "raw_url", "token_command")
     return Server(repository=asked("repo"), **{name: asked(name) for name in names})
 

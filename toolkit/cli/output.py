@@ -1,7 +1,6 @@
-"""Print results to stdout and progress to stderr.
+"""Print results to stdout, and progress and messages to stderr.
 
-Everything printed passes through `harmless`.
-
+All printed text passes through `harmless`, which escapes control characters. The module
 toolkit.cli.proofs formats a report.
 """
 
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
 _OUTPUT, _ERRORS = 1, 2
 
 FIRST_LINE, NEXT_LINE = 1.0, 10.0
-"""The seconds until a line shows the current step, and between two lines."""
+"""The seconds until the first line shows the current step, and between two later lines.
+"""
 
 _TONES = {"proven": "green", "not run": "yellow", "failed": "bold red"}
 
@@ -74,9 +74,9 @@ class _Steps:
 
 
 class _Lines:
-    """A Progress in lines: the current step after a second, then others at times.
+    """A Progress that prints the current step as a line at intervals.
 
-    A quick command prints no line.
+    The first line is printed after FIRST_LINE seconds, so a quick command prints none.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class _Lines:
         self._printer.join()
 
     def step(self, what: str) -> None:
-        """Let the next line show this step."""
+        """Store a step, which the next line will show."""
         self._current = what
 
     def _print(self) -> None:
@@ -106,7 +106,7 @@ class _Lines:
 
 
 def _is_animated() -> bool:
-    """Return whether stderr is a terminal that can, and may, move its cursor."""
+    """Return whether stderr is a terminal that can show, and may show, a spinner."""
     wants_lines = any(map(os.environ.get, ("NO_COLOR", "CI")))
     is_dumb = os.environ.get("TERM", "dumb") in {"", "dumb", "unknown"}
     return sys.stderr.isatty() and not wants_lines and not is_dumb
@@ -139,16 +139,16 @@ def write_json(value: object) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Print lines of text in the encoding of stdout.
+    """Print lines of text to stdout in its encoding.
 
-    Escape line feeds within a line.
+    Line feeds within a line are escaped.
     """
     sys.stdout.write("".join(f"{_line(line)}\n" for line in lines))
     sys.stdout.flush()
 
 
 def write_toned(lines: Iterable[Line]) -> None:
-    """Print lines, each in the colour of its tone on a terminal.
+    """Print lines to stdout, each in the colour of its tone on a terminal.
 
     FORCE_COLOR also sets colours elsewhere; NO_COLOR turns them off.
     """
@@ -166,7 +166,7 @@ def write_toned(lines: Iterable[Line]) -> None:
 
 
 def write(document: bytes) -> None:
-    """Print a document as UTF-8, whatever the encoding of stdout."""
+    """Print a document to stdout as UTF-8, whatever the encoding of stdout."""
     sys.stdout.flush()
     sys.stdout.buffer.write(harmless(document.decode()).encode())
     sys.stdout.buffer.flush()
@@ -179,7 +179,7 @@ def say(*lines: str) -> None:
 
 
 def _line(text: str) -> str:
-    # A byte of a file's name that is no UTF-8 is shown as that byte.
+    # Show a byte of a file's name that is not UTF-8 as an escape.
     shown = re.sub(
         "[\udc80-\udcff]",
         lambda found: f"\\x{ord(found[0]) & 0xFF:02x}",
@@ -191,13 +191,15 @@ def _line(text: str) -> str:
 def install() -> None:
     """Replace the standard streams with safe ones, also for libraries that print.
 
-    If a stream is closed, reserve its file descriptor so that no opened file gets it.
+    If a standard stream is closed, reserve its file descriptor, so that no opened file
+    gets that number.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # Writing to standard output has to fail; nobody reads standard error.
+            # A later write to standard output has to fail; one to standard error is
+            # ignored.
             os.open(os.devnull, os.O_WRONLY if number == _ERRORS else os.O_RDONLY)
     sys.stdout, sys.stderr = _stream(_OUTPUT, sys.stdout), _stream(_ERRORS, sys.stderr)
 
@@ -215,10 +217,9 @@ def _stream(number: int, old: TextIO | None) -> io.TextIOWrapper:
 
 
 class _Standard(io.FileIO):
-    """Standard output or error.
+    """Standard output or standard error as a file.
 
-    If nobody reads it any more, that is not a failure: the exit code stays that of the
-    work.
+    A closed reader is not a failure: the exit code is still that of the command.
     """
 
     def __init__(self, number: int) -> None:
@@ -227,14 +228,14 @@ class _Standard(io.FileIO):
     def write(self, content: ReadableBuffer, /) -> int:
         """Write the text unchanged.
 
-        Raise ToolkitError if standard output cannot take it, for example on a full
+        Raise ToolkitError if standard output cannot be written, for example on a full
         disk.
         """
         try:
             return super().write(content)
         except OSError as error:
-            # All that follows goes nowhere: the interpreter writes what it has left
-            # when it ends.
+            # Redirect the stream to /dev/null, because the interpreter flushes its
+            # remaining output when it ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`unlet overlay`: an overlay for the user's own nixpkgs, proven there."""
+"""`unlet overlay`: write an overlay for the user's own nixpkgs, and prove it there."""
 
 import shlex
 from collections.abc import Iterator

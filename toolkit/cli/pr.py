@@ -1,4 +1,4 @@
-"""`unlet pr`: a branch for the pull request in the contributor's own clone."""
+"""`unlet pr`: prepare a branch for a pull request in the contributor's own clone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,7 +155,7 @@ def command(
 
 
 def _others(target: str, request: Request, repo: Path) -> Iterator[str]:
-    """Yield the commands for steps of a target that have their own branches."""
+    """Yield the commands for steps of a proposal that need their own branches."""
     here = join(["unlet", "pr", *argument(target), "--repo", str(repo)])
     for name in alone(target):
         if name not in request.only:
@@ -166,7 +166,11 @@ def _others(target: str, request: Request, repo: Path) -> Iterator[str]:
 def _require_batch(
     targets: tuple[str, ...], recipe: str | None, maintainer: str
 ) -> None:
-    """Raise click.UsageError for several packages without a recipe, or named twice."""
+    """Raise click.UsageError if the options for a batch contradict each other.
+
+    Several packages, --maintainer and --limit require a recipe; --maintainer excludes
+    named packages.
+    """
     if recipe is None and len(targets) > 1:
         raise click.UsageError("several TARGETs require --recipe")
     if recipe is None:
@@ -178,7 +182,7 @@ def _require_batch(
 def _remove(
     repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions
 ) -> int:
-    """Remove a branch, and report that in one line."""
+    """Remove a branch, and report the removal in one line."""
     from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
     removed = remove(repo, branch, force=force)
@@ -190,7 +194,7 @@ def _remove(
 
 
 def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
-    """Print the proofs, the branch and the next steps."""
+    """Print the proofs, the branch that was made, and the next steps."""
     if settings.json:
         output.write(contributed.to_json(done))
         return

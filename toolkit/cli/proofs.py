@@ -1,4 +1,4 @@
-"""Print a report as lines: its proofs, the written files, the next steps."""
+"""Print a report as lines: its proofs, the written files, and the next steps."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
 
 _EXAMPLE = 100
-"""The most characters of an example of a fault."""
+"""The maximum number of characters of a failure's reason."""
 
 _OVERRIDABLE = "overridable"
 
@@ -28,9 +28,9 @@ _OTHERS = (Status.FAILED, Status.NOT_RUN)
 
 
 def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) -> None:
-    """Print a report: as report.json with --json, else its proofs and next steps.
+    """Print a report: with --json as report.json, else its proofs and next steps.
 
-    `out` is the written directory, or None.
+    `out` is the directory that was written, or None.
     """
     if settings.json:
         output.write(to_json(report))
@@ -56,7 +56,7 @@ def lines(
     settings: GlobalOptions,
     out: Path | None,
 ) -> Iterator[Line]:
-    """Yield the lines of a report: its verdict, heading, proofs, files, next steps.
+    """Yield the lines of a report: verdict, heading, proofs, files and next steps.
 
     `steps` are pairs of a purpose and a command.
     """
@@ -85,11 +85,10 @@ def lines(
 
 
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
-    """Yield a line for each proof: its result or the reason for having none.
+    """Yield a line for each proof: its claim, or the reason why it did not run.
 
-    The report has the commands.
-
-    With --quiet, omit the proofs that passed.
+    A failed proof also has a line with its reason. With --quiet, omit the proofs that
+    passed.
     """
     rows = [
         proof
@@ -120,7 +119,7 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
 
 
 def _failure(proof: Proof) -> str:
-    """Return the reason of a failure, and the number of facts about it."""
+    """Return the reason of a failed proof, and the number of facts about it."""
     reason = proof.reason or ""
     example = reason if len(reason) <= _EXAMPLE else f"{reason[: _EXAMPLE - 1]}…"
     return (
@@ -131,7 +130,7 @@ def _failure(proof: Proof) -> str:
 
 
 def total(proofs: Sequence[Proof]) -> Line:
-    """Return how many proofs passed, and how many did not."""
+    """Return a line that counts the proofs by status."""
     counts = Counter(proof.status for proof in proofs)
     words = [f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"]
     others = [status for status in _OTHERS if counts[status]]
@@ -141,7 +140,7 @@ def total(proofs: Sequence[Proof]) -> Line:
 
 
 def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
-    """Yield a line for each target, its failed proofs, and an error's hint."""
+    """Yield a line for each package, its failed proofs, and the hint of an error."""
     width = max((len(attempt.target) for attempt in attempts), default=0)
     for attempt in attempts:
         name = f"{attempt.target:<{width}}"
@@ -161,7 +160,7 @@ def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
 
 
 def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
-    """Yield the heading: the source, the commits and the designs."""
+    """Yield the heading of a report: the source, the commits and the designs."""
     proposal, source = report.proposal, report.proposal.source
     yield f"source   {source.origin}"
     head = "commits" if proposal.patches else "patch"
@@ -176,9 +175,9 @@ def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
 
 
 def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
-    """Return the next steps as pairs of purpose and command.
+    """Return the next steps as pairs of a purpose and a command.
 
-    For the specimen, the steps lead to a real nixpkgs.
+    For the specimen, unlet's example tree, the commands use a real nixpkgs instead.
     """
     nixpkgs = report.request.nixpkgs if report.request is not None else None
     package = report.proposal.package
@@ -200,7 +199,7 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
 
 
 def _for_real(package: str) -> Iterator[tuple[str, str]]:
-    """Yield the commands that do the same with a real nixpkgs."""
+    """Yield the commands that repeat the specimen's proposal for a real nixpkgs."""
     is_named = package in registry.named()
     words = targets.argument(package) if is_named else ["PACKAGE"]
     name = "".join(f"{word} " for word in words)
@@ -212,7 +211,7 @@ def _for_real(package: str) -> Iterator[tuple[str, str]]:
 
 
 def _contributing(report: Report, out: Path) -> str:
-    """Return the command that creates a branch from a proposal, in its clone if any."""
+    """Return the command that applies a proposal to a clone as a branch."""
     proposal, request = report.proposal, report.request
     commit, named = proposal.source.commit, registry.named().get(proposal.package)
     if named is None or proposal.recipe is not None:

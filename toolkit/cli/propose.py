@@ -1,4 +1,4 @@
-"""`unlet propose`: from a nixpkgs to a proven patch series, diff and overlay."""
+"""`unlet propose`: write a proven patch series, diff and overlay for a nixpkgs."""
 
 from collections.abc import Sequence
 from pathlib import Path

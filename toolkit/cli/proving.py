@@ -1,4 +1,8 @@
-"""Options that say how to lift a target, and how much to prove."""
+"""Options that define how to lift a package, and how much to prove.
+
+To lift a let-bound package means to move its definition out of the let, so that
+overrides take effect.
+"""
 
 import re
 import shlex
@@ -53,11 +57,13 @@ depth_options = options.together(
         help="Arguments for nix-build in one pair of quotes, such as '--builders …'.",
     ),
 )
-"""Add the options for the depth of the proofs; `depth` returns their values."""
+"""A decorator that adds the options for the depth of the proofs; `depth` returns their
+values.
+"""
 
 
 def depth() -> Depth:
-    """Return the depth of the proofs.
+    """Return the depth and limits of the proofs that the user's options set.
 
     Raise click.UsageError if options contradict each other.
     """
@@ -90,7 +96,7 @@ def nix_options() -> tuple[str, ...]:
 
 
 def systems() -> tuple[str, ...]:
-    """Return the user's systems without duplicates."""
+    """Return the systems that the user named, without duplicates."""
     return tuple(dict.fromkeys(options.asked("system") or ()))
 
 
@@ -134,7 +140,9 @@ proposal_options = options.together(
         "src, version, or src,version.",
     ),
 )
-"""Add the options for how to lift; `proposed` returns their values."""
+"""A decorator that adds the options for the rewrite of a package; `proposed` returns
+their values.
+"""
 
 limit_option = options.own_value(
     "--limit",
@@ -143,13 +151,15 @@ limit_option = options.own_value(
     metavar="N",
     help="Change at most N packages with a recipe: by default 25, with final-attrs 10.",
 )
-"""Add the option for the packages of a recipe; `proposed` returns its value."""
+"""A decorator that adds the option for the number of packages that a recipe changes;
+`proposed` returns its value.
+"""
 
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
-    """Return the request that the options describe.
+    """Return the request for a package that the options describe.
 
-    Raise click.UsageError for an option that the target does not have.
+    Raise click.UsageError for an option that does not apply to the package.
     """
     targets.require_fit(target)
     if (recipe := options.asked("recipe")) is not None:
@@ -177,7 +187,10 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
 
 
 def _called(given: Sequence[str]) -> dict[str, str]:
-    """Parse BINDING=NAME; raise click.UsageError for an invalid NAME."""
+    """Return the names that the user gave as BINDING=NAME, by binding.
+
+    Raise click.UsageError for an invalid NAME.
+    """
     pairs = {each: each.rpartition("=") for each in given}
     is_name = re.compile(r"[A-Za-z_][\w-]*").fullmatch
     if wrong := [

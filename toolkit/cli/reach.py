@@ -1,4 +1,4 @@
-"""`unlet reach`: show which overrides of your overlays reach the build."""
+"""`unlet reach`: show which overrides of the user's overlays take effect."""
 
 import sys
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ _TONES: dict[str, Tone] = {
     Outcome.IN_PART: Tone.NOT_RUN,
     Outcome.UNKNOWN: Tone.NOT_RUN,
 }
-"""The tones of the good statuses."""
+"""The tones of the outcomes that are not failures."""
 
 _PLURALS: dict[str, str] = {
     Outcome.REACHES: "reach",
     Outcome.FAILS: "do not evaluate",
 }
-"""The plurals of the statuses that need another word."""
+"""The plural forms of the outcomes that need a different verb."""
 
 
 @options.command(
@@ -139,7 +139,10 @@ def _fixed(
     diff: bool,
     is_built: bool,
 ) -> int:
-    """Write or print the changes of the user's files, and what stays as it is."""
+    """Print the changes to the user's files, and write them if stdout is a terminal.
+
+    Also print which overrides stay unchanged, and why. Return the exit code.
+    """
     with output.working(settings) as progress:
         found = fixing.fixes(request, progress=progress, is_built=is_built)
     lines = [*mending.diff(found.mended)]

@@ -1,4 +1,4 @@
-"""`unlet schema`: the JSON Schemas of the documents that unlet prints and writes."""
+"""`unlet schema`: print the JSON Schemas of the documents that unlet writes."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""Options and words for targets with their own rewrites, from patches/targets.toml."""
+"""Options and words for packages with their own rewrites (patches/targets.toml)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -18,7 +18,7 @@ from toolkit.proposal.requests import LIFT
 OTHER = f"a TARGET other than {registry.names()}"
 
 LIFTING = ("--binding", "--as", "--follow")
-"""The options that only other targets have."""
+"""The options that only packages without their own rewrites have."""
 
 
 def _targets() -> Iterable[NamedTarget]:
@@ -30,7 +30,7 @@ STEPS = tuple(
 )
 
 OWN = ("--file", *STEPS, "--only", "--kind")
-"""The options that only targets with their own rewrites have."""
+"""The options that only packages with their own rewrites have."""
 
 
 def _choice(*values: Iterable[str]) -> click.Choice[str]:
@@ -61,11 +61,13 @@ series_options = options.together(
         help=" ".join(each.only for each in _targets()),
     ),
 )
-"""Add the options for the steps of such a target; `designs` returns their values."""
+"""A decorator that adds the options for the steps of packages with their own rewrites;
+`designs` returns their values.
+"""
 
 
 def _kinds(named: NamedTarget) -> str:
-    """Return the help of a target's kinds of overlays."""
+    """Return the help text for the kinds of overlays of a package."""
     first, *others = (f"{name}{{}}: {text}" for name, text in named.kinds.items())
     words = [first.format(" (the default)"), *(each.format("") for each in others)]
     return f"{'; '.join(words)}."
@@ -78,7 +80,7 @@ kind_option = options.grouped(
     type=_choice(*(each.kinds for each in _targets())),
     help=" ".join(_kinds(each) for each in _targets() if each.kinds),
 )
-"""Add the option for the kind of an overlay to write."""
+"""A decorator that adds the option for the kind of overlay to write."""
 
 used_kind_option = options.grouped(
     "--kind",
@@ -88,11 +90,12 @@ used_kind_option = options.grouped(
     help="Your overlay's kind, if unlet did not write it: "
     f"{'; '.join(each.tracking.kinds for each in _targets() if each.tracking.kinds)}.",
 )
-"""Add the option for the kind of an overlay that a user wrote."""
+"""A decorator that adds the option for the kind of an overlay that unlet did not write.
+"""
 
 
 def require_fit(target: str) -> None:
-    """Raise click.UsageError for an option or a step that the target does not have."""
+    """Raise click.UsageError for an option or step that a package does not have."""
     named = _named(target)
     if named is None:
         options.refuse_together(OTHER, *OWN)
@@ -109,7 +112,7 @@ def require_fit(target: str) -> None:
 
 
 def designs(target: str) -> dict[str, str]:
-    """Return the designs that the user chose, by the steps of the target."""
+    """Return the designs that the user chose, by step of the package's proposal."""
     named = _named(target)
     own = named.options if named is not None else {}
     names = {LIFT: "design"} | {option.step: name for name, option in own.items()}
@@ -118,13 +121,13 @@ def designs(target: str) -> dict[str, str]:
 
 
 def _named(target: str) -> NamedTarget | None:
-    # With a recipe, each package is like any other.
+    # With a recipe, a package's own rewrites do not apply.
     is_recipe = options.asked("recipe") is not None
     return None if is_recipe else registry.named().get(target)
 
 
 def argument(target: str) -> list[str]:
-    """Return the TARGET argument of a command line; none for the default target."""
+    """Return the TARGET argument of a command line; empty for the default package."""
     return [] if target == registry.usual() else [target]
 
 
@@ -149,7 +152,7 @@ def step_words(report: Report, named: NamedTarget) -> list[str]:
 
 
 def notes(report: OverlayReport, out: Path) -> Iterator[tuple[str, str]]:
-    """Yield lines for users of a target's overlay, as purposes and Nix code."""
+    """Yield hints for users of a written overlay, as pairs of purpose and Nix code."""
     named = registry.named().get(report.target)
     for note in named.notes if named is not None else ():
         if note.kind in {None, report.kind}:

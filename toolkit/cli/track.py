@@ -1,4 +1,4 @@
-"""`unlet track`: show whether upstream has fixed it, and advise on your overlay."""
+"""`unlet track`: show whether upstream has fixed a package, and advise on overlays."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ the overlay, update nixpkgs, make the overlay again), \
 
 
 class TrackOptions(Struct, frozen=True, kw_only=True):
-    """The values of the options that only this command has."""
+    """The values of the options that only `unlet track` has."""
 
     target: str | None
     bindings: tuple[str, ...]
@@ -156,7 +156,7 @@ def command(given: TrackOptions) -> int:
         server=options.server_request(),
         timeout=given.timeout,
     )
-    # A server that is not waited for long leaves Nix its time.
+    # A short time limit for the server does not shorten the evaluations.
     nix = given.timeout if given.timeout > limits.TOGETHER_SECONDS else None
     limited = limits.allowing(nix, given.max_memory)
     with output.working(settings) as progress, limited:
@@ -171,7 +171,7 @@ def command(given: TrackOptions) -> int:
 
 
 def _used(given: TrackOptions) -> Used:
-    """Return the overlay in use, which must be of the tracked package."""
+    """Return the overlay that the user has, which must be for the tracked package."""
     target, overlay, kind = given.target, given.overlay, given.kind
     package = target or registry.usual()
     if package in registry.named() and overlay is None:
@@ -189,7 +189,7 @@ def _used(given: TrackOptions) -> Used:
 
 
 def _write(answer: TrackAnswer, markdown: Path | None, html: Path | None) -> None:
-    """Write the answer in each form for which the user gave a path."""
+    """Write the answer as Markdown and HTML, if the user gave a path for the format."""
     from toolkit.track.page import to_html, to_markdown  # noqa: PLC0415 - for --markdown and --html alone
 
     for path, form in ((markdown, to_markdown), (html, to_html)):
@@ -205,7 +205,7 @@ def _write(answer: TrackAnswer, markdown: Path | None, html: Path | None) -> Non
 
 
 def _quiet(answer: TrackAnswer) -> Iterator[str]:
-    """Yield a line for each change; none if nothing has changed."""
+    """Yield a line for each change since the last run, and the verdict if needed."""
     yield from map(table.change, answer.changes)
     yield from (f"warning: {warning}" for warning in answer.warnings)
     if answer.exit_code > 1 or answer.changes:

@@ -1,1 +1,1 @@
-"""The formats of a proposal: turn values into bytes, without any I/O."""
+"""The formats of results: turn values into text or bytes, without any I/O."""

@@ -1,4 +1,4 @@
-"""The differences of a judgement, one line a cause."""
+"""Group the differences that `unlet check` finds into one line for each cause."""
 
 import json
 import os
@@ -23,21 +23,21 @@ from toolkit.text import few
 
 _SHORT = 60
 _AROUND = 12
-"""So much of what two long values share stands before their difference."""
+"""The number of characters that precede the first difference of two long values."""
 
 _VALUED = frozenset({Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.OPTION})
-"""The kinds of differences of which lists and sets are shown."""
+"""The kinds of differences for which lists and attribute sets are shown in full."""
 
 
 class CauseRow(Struct, frozen=True, kw_only=True):
-    """One cause of differences of some attributes on some systems."""
+    """A cause of differences, with the attributes and systems that it affects."""
 
     first: Difference
     attributes: tuple[str, ...]
     systems: tuple[str, ...]
 
     def text(self, judgement: Judgement) -> str:
-        """Return what differs, where, and the reason."""
+        """Return one line: the attributes, how they differ, where, and the reason."""
         where = (
             f" ({', '.join(self.systems)})"
             if len(self.systems) < len(judgement.looked_at)
@@ -60,12 +60,12 @@ class CauseRow(Struct, frozen=True, kw_only=True):
 
     @property
     def who(self) -> str:
-        """The attributes, as many as a line has room for."""
+        """The names of the attributes, as many as fit in a line."""
         return few(self.attributes)
 
 
 def _reason(difference: Difference) -> str | None:
-    """Return why something does not evaluate, if that is what differs."""
+    """Return the error message of an evaluation, if the difference is about one."""
     is_known = difference.kind is Kind.EVALUATION and None in (
         difference.before,
         difference.after,
@@ -78,7 +78,11 @@ def _reason(difference: Difference) -> str | None:
 
 
 def _of_value(difference: Difference) -> Difference:
-    """Return a changed build of a package in passthru as its own attribute."""
+    """Return the difference, with a changed package in passthru named directly.
+
+    If a package in passthru is built differently, the result has that package's
+    attribute path; all other differences are returned unchanged.
+    """
     cause = difference.cause
     is_built = cause.fact is DifferenceFact.BUILT_DIFFERENTLY
     if not is_built or cause.place is not DifferencePlace.PASSTHRU or cause.within:
@@ -91,7 +95,7 @@ def _of_value(difference: Difference) -> Difference:
 
 
 def cause_rows(differences: Sequence[Difference]) -> list[CauseRow]:
-    """Return differences of one cause as one, in their order."""
+    """Group differences that have the same cause, in the order of the first ones."""
     together: defaultdict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for each in map(_of_value, differences):
         reason = _reason(each) if each.weight is Weight.REGRESSION else None
@@ -108,9 +112,10 @@ def cause_rows(differences: Sequence[Difference]) -> list[CauseRow]:
 
 
 def _values(difference: Difference) -> str:
-    """Return a value before and after if they are short.
+    """Return ": OLD → NEW" for a value that changed, or an empty text.
 
-    A set or a list is in words already.
+    The text is empty for store paths, and for lists and sets that the sentence about
+    the difference already describes. Long values are shortened.
     """
     values = (difference.before, difference.after)
     is_whole = difference.cause.fact is DifferenceFact.DIFFERS and any(

@@ -1,4 +1,4 @@
-"""The judge's result as a comment on a pull request, in Markdown."""
+"""Format the result of `unlet check` as a comment on a pull request, in Markdown."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ from toolkit.report.sentences import sentence
 from toolkit.text import counted, few
 
 LINES = 25
-"""The most lines of a comment."""
+"""The maximum number of lines of a comment."""
 
 _FEW = 3
 _ROWS = 12
@@ -22,7 +22,7 @@ _GAPS = 3
 _FOLD = ("<details><summary>not compared</summary>", "", "", "</details>")
 _FEWEST_FOLDED = 2
 _KEPT = 8
-"""The lines that the commits leave for what follows."""
+"""The number of lines that the list of commits leaves for later sections."""
 
 
 def to_comment(
@@ -34,7 +34,7 @@ def to_comment(
 ) -> bytes:
     """Return the comment, in Markdown, of at most LINES lines.
 
-    `command` judges the same again.
+    `command` is the command line that judges the same change again.
     """
     head = [
         (
@@ -60,7 +60,10 @@ def to_comment(
 
 
 def _differences(judgement: Judgement) -> list[str]:
-    """Return the rebuilds, and the first causes that are more than notes."""
+    """Return list items for the rebuilds and for the first causes of differences.
+
+    Notes, the differences without consequences, are left out.
+    """
     rows = [
         row
         for row in cause_rows(judgement.differences)
@@ -77,7 +80,7 @@ def _differences(judgement: Judgement) -> list[str]:
 
 
 def _notes(judgement: Judgement) -> Iterator[str]:
-    """Yield the maintainers, and the first notes in one line."""
+    """Yield a list item for the maintainers, and one for the first notes."""
     if any(judgement.maintainers.values()):
         yield f"- {plain(_people(judgement))}"
     minor = [
@@ -90,7 +93,7 @@ def _notes(judgement: Judgement) -> Iterator[str]:
 
 
 def _unknown(judgement: Judgement) -> Iterator[str]:
-    """Yield the first unknown things, and those that hit a limit."""
+    """Yield list items for the first unknown results, and for the first limits hit."""
     for text in [*gap_texts(judgement.unknown)][:_GAPS]:
         yield f"- unknown: {plain(text)}"
     for text in [*limit_texts(judgement.unanswered)][:_GAPS]:
@@ -98,7 +101,7 @@ def _unknown(judgement: Judgement) -> Iterator[str]:
 
 
 def _claims(claims: Sequence[Proof]) -> Iterator[str]:
-    """Yield the claims that failed, else how many passed."""
+    """Yield a list item that names the failed proofs, or counts the passed ones."""
     failed = [proof.name for proof in claims if proof.status is Status.FAILED]
     if failed:
         yield f"- failed claims: {', '.join(map(code, failed))}"
@@ -108,7 +111,7 @@ def _claims(claims: Sequence[Proof]) -> Iterator[str]:
 
 
 def _foot(judgement: Judgement, command: str) -> tuple[str, str]:
-    """Return how it was compared, and by what."""
+    """Return two sentences: how unlet compared the packages, and its version."""
     rest = "the rest of the set was not compared"
     if judgement.everything:
         systems = ", ".join(judgement.everything)
@@ -126,7 +129,10 @@ def _foot(judgement: Judgement, command: str) -> tuple[str, str]:
 
 
 def _fold(judgement: Judgement, room: int) -> list[str]:
-    """Return what was not compared as a folded list, or none for one gap."""
+    """Return a folded Markdown list of the things that were not compared.
+
+    Return an empty list if there are fewer than two, or if `room` has too few lines.
+    """
     gaps = [f"- {plain(text)}" for text in gap_texts(ranked(judgement.not_covered))]
     most = room - len(_FOLD)
     if len(gaps) < _FEWEST_FOLDED or most < _FEWEST_FOLDED:
@@ -138,7 +144,10 @@ def _fold(judgement: Judgement, room: int) -> list[str]:
 
 
 def _people(judgement: Judgement) -> str:
-    """Return the maintainers of packages with regressions, else the number of all."""
+    """Return the maintainers of packages with regressions.
+
+    If no package has a regression, return the number of maintainers of all packages.
+    """
     worse = {each.attribute for each in judgement.weighing(Weight.REGRESSION)}
     people = {
         name for attribute in worse for name in judgement.maintainers.get(attribute, ())
@@ -152,7 +161,7 @@ def _people(judgement: Judgement) -> str:
 
 
 def _looked_at(judgement: Judgement) -> str:
-    """Return how it was compared."""
+    """Return a sentence that describes how unlet compared both versions."""
     if not judgement.asked:
         return "Nix only parsed both versions: nothing was evaluated"
     kinds = "derivations, downloads, meta, passthru, arguments and overrides"

@@ -1,4 +1,4 @@
-"""The result of `unlet pr`, as JSON and as lines for people."""
+"""Format the result of `unlet pr` as JSON and as lines for people."""
 
 from collections.abc import Iterator
 from shlex import join, quote
@@ -14,10 +14,10 @@ SCHEMA = 4
 
 
 def to_json(done: PullRequest | Removed) -> bytes:
-    """Return the JSON document.
+    """Return the result of `unlet pr` as a JSON document.
 
-    Its `report` about a branch is that of `unlet propose --json`; a batch has
-    `packages`.
+    For one package, `report` has the form of `unlet propose --json`. A batch has the
+    list `packages`.
     """
     if isinstance(done, Removed):
         return documents.write({"schema": SCHEMA, "removed": done})
@@ -43,10 +43,10 @@ def to_json(done: PullRequest | Removed) -> bytes:
 
 
 def steps(made: MadeBranch) -> dict[str, str]:
-    """Return the commands to look at a branch, edit its text, push it, and open it.
+    """Return the commands that show a branch, edit its text, push it, and open it.
 
-    A pushed branch already has a pull request: it is pushed with force, and none is
-    opened.
+    The keys are `look`, `edit`, `push` and `open`. A branch that the remote already has
+    is pushed with --force-with-lease, and `open` is left out.
     """
     kept, tree = made.contribution, str(made.worktree)
     base = kept.base_commit.short
@@ -86,7 +86,7 @@ def steps(made: MadeBranch) -> dict[str, str]:
 
 
 def lines(done: PullRequest) -> Iterator[str]:
-    """Yield the result and the next steps."""
+    """Yield lines about the branch and the next steps."""
     made = done.made
     if made is None:
         yield _nothing(done)
@@ -119,7 +119,7 @@ def lines(done: PullRequest) -> Iterator[str]:
         )
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
-        # gh takes no repository beside --remote.
+        # gh accepts no repository together with --remote.
         fork = "gh repo fork --remote --remote-name fork"
         yield (
             "          none of the clone's remotes is yours; create one: (cd "
@@ -130,7 +130,7 @@ def lines(done: PullRequest) -> Iterator[str]:
 
 
 def _nothing(done: PullRequest) -> str:
-    """Return why no branch was created."""
+    """Return a line that explains why no branch was created."""
     if not done.failed:
         return "no branch was created: no package remains"
     if done.before is None:
@@ -139,7 +139,7 @@ def _nothing(done: PullRequest) -> str:
 
 
 def _unformatted(done: PullRequest) -> Iterator[str]:
-    """Yield why the format was not checked."""
+    """Yield the reasons why the format was not checked, each as a line."""
     proofs = [proof for report in done.reports for proof in report.proofs]
     reasons = {
         proof.reason or "": None
@@ -155,7 +155,7 @@ def _unformatted(done: PullRequest) -> Iterator[str]:
 
 
 def removed(done: Removed) -> str:
-    """Return the line about a removed branch."""
+    """Return a line that confirms the removal of a branch."""
     was = f" (was {done.commit.short})" if done.commit is not None else ""
     at = f" and its worktree {done.worktree}" if done.worktree is not None else ""
     return f"removed branch {done.branch}{was}{at} from {done.clone}"

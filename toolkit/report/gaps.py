@@ -1,4 +1,4 @@
-"""Everything that was not compared, or has no answer, one line a reason."""
+"""Group the attributes that `unlet check` did not compare, one line for each reason."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -8,13 +8,17 @@ from toolkit.text import counted, few
 
 
 def ranked(gaps: Sequence[Gap]) -> list[Gap]:
-    """Return gaps, those by a limit first, and then those of the most attributes."""
+    """Return gaps sorted for display.
+
+    Gaps that a limit caused come first, then the gaps whose reason affects the most
+    attributes.
+    """
     counts = Counter(gap.reason for gap in gaps)
     return sorted(gaps, key=lambda gap: (gap.limit is None, -counts[gap.reason]))
 
 
 def gap_texts(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each reason, with its attributes and systems."""
+    """Yield a text for each reason, with the attributes and systems that it affects."""
     together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
         together[gap.system or "", gap.reason][gap.attribute or gap.what] = None
@@ -24,7 +28,7 @@ def gap_texts(gaps: Sequence[Gap]) -> Iterator[str]:
 
 
 def limit_texts(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each limit, with the references or attributes that hit it."""
+    """Yield a text for each limit that references or attributes have hit."""
     references: dict[str, dict[str, None]] = {}
     together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
@@ -47,7 +51,10 @@ def limit_texts(gaps: Sequence[Gap]) -> Iterator[str]:
 def _on_systems(
     together: Mapping[tuple[str, str], Collection[str]],
 ) -> Iterable[tuple[tuple[str, tuple[str, ...]], list[str]]]:
-    """Return the systems on which the same names have the same reason."""
+    """Return the systems for each pair of a reason and a group of names.
+
+    `together` has the names by system and reason.
+    """
     systems: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for (system, reason), names in together.items():
         systems[reason, tuple(names)].append(system)

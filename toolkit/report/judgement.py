@@ -1,4 +1,4 @@
-"""The judge's result: for people, and as JSON."""
+"""Format the result of `unlet check` about a change, for people and as JSON."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -96,7 +96,7 @@ def to_json(
 
 
 def _told(differences: Iterable[Difference]) -> list[dict[str, object]]:
-    """Return differences with a sentence for each."""
+    """Return differences as JSON objects, each with a sentence in the field `what`."""
     return [
         {**structs.asdict(difference), "what": sentence(difference)}
         for difference in differences
@@ -104,7 +104,7 @@ def _told(differences: Iterable[Difference]) -> list[dict[str, object]]:
 
 
 def verdict(judgement: Judgement) -> str:
-    """Return the verdict in one line, the differences, and the number of attributes."""
+    """Return the verdict in one line, with the number of causes and attributes."""
     rows = {weight: len(cause_rows(judgement.weighing(weight))) for weight in Weight}
     counts = [counted(count, weight.value) for weight, count in rows.items() if count]
     files = counted(judgement.files, "file")
@@ -125,7 +125,12 @@ def verdict(judgement: Judgement) -> str:
 def lines(
     judgement: Judgement, *, quiet: bool = False, verbose: bool = False, why: str = ""
 ) -> Iterator[Line]:
-    """Yield lines for people: the verdict, the differences, and the unknowns."""
+    """Yield the result as lines for people.
+
+    The lines show the verdict, the differences, the commits, and everything that is
+    unknown or was not compared. With `quiet`, only the verdict is shown. With `why`,
+    the lines explain one attribute.
+    """
     yield Line(text=verdict(judgement), tone=_VERDICT_TONES[decide(judgement)])
     if quiet:
         return
@@ -158,7 +163,10 @@ def lines(
 
 
 def _not_compared(judgement: Judgement, *, verbose: bool) -> Iterator[str]:
-    """Yield what was not compared, and why: in one line, or each reason in its own."""
+    """Yield texts about everything that was not compared, each with its reason.
+
+    Without `verbose`, yield one line with only the first reason.
+    """
     rest = ["the rest of the set: --all"]
     if judgement.everything:
         others = [
@@ -193,12 +201,12 @@ def _explained(judgement: Judgement, attribute: str) -> Iterator[Line]:
 
 
 def where(judgement: Judgement, word: str) -> str:
-    """Return the systems that were compared, after a word, "" if there are none."""
+    """Return `word` and the compared systems, or "" if no system was compared."""
     return f"{word}{', '.join(judgement.looked_at)}" if judgement.looked_at else ""
 
 
 def commit_texts(judgement: Judgement) -> Iterator[str]:
-    """Yield a text for each commit: what it rebuilds, and what it breaks."""
+    """Yield a text for each commit: its rebuilds, and the attributes that it breaks."""
     for step in judgement.steps:
         name = f"{step.commit.short} " if step.commit is not None else ""
         serious = [each for each in step.differences if each.weight is not Weight.NOTE]

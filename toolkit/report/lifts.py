@@ -1,4 +1,7 @@
-"""The verdict on a lift as a value, and the sentence that gives its reason."""
+"""The verdict on a lift as a value, and the sentence that explains the verdict.
+
+A lift moves a let-bound package out of its let, so that overrides take effect.
+"""
 
 from enum import StrEnum
 
@@ -6,7 +9,7 @@ from msgspec import Struct
 
 
 class LiftOutcome(StrEnum):
-    """The outcome of a lift: right, wrong, or not shown."""
+    """The result of a lift: correct, refused, or wrong."""
 
     LIFTED = "lifted"
     REFUSED = "refused"
@@ -14,7 +17,7 @@ class LiftOutcome(StrEnum):
 
 
 class LiftFault(StrEnum):
-    """Why a lift is not right."""
+    """The reason why a lift is not correct."""
 
     NO_FUNCTION = "no function"
     NOT_JUDGED = "not judged"
@@ -29,12 +32,12 @@ class LiftFault(StrEnum):
 
     @property
     def is_local(self) -> bool:
-        """Whether the lift may have an effect on another system."""
+        """Whether the fault may be specific to the system that was evaluated."""
         return self in {LiftFault.UNREACHED, LiftFault.ABSENT}
 
     @property
     def outcome(self) -> LiftOutcome:
-        """The outcome of the lift."""
+        """The outcome of a lift with this fault: failed or refused."""
         return LiftOutcome.FAILED if self in _FAILURES else LiftOutcome.REFUSED
 
 
@@ -68,7 +71,7 @@ _SENTENCES = {
 
 
 class LiftVerdict(Struct, frozen=True, kw_only=True):
-    """The verdict on a lift: its fault (None if it is right), and Nix's error."""
+    """The verdict on a lift: its fault (None if it is correct), and Nix's error."""
 
     fault: LiftFault | None = None
     error: str | None = None
@@ -80,12 +83,12 @@ class LiftVerdict(Struct, frozen=True, kw_only=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether the lift may be right on another system."""
+        """Whether the lift may be correct on another system."""
         return self.fault is not None and self.fault.is_local
 
     @property
     def why(self) -> str:
-        """The reason against the lift; empty if it has none."""
+        """The reason why the lift is not correct; empty for a correct lift."""
         if self.fault is None:
             return ""
         error = f": {self.error}" if self.error is not None else ""

@@ -1,4 +1,4 @@
-"""A line for people with its tone, which decides its colour."""
+"""A line of output for people, with a tone that determines the line's colour."""
 
 from enum import StrEnum
 
@@ -6,7 +6,10 @@ from msgspec import Struct
 
 
 class Tone(StrEnum):
-    """The tone of a line: good, unknown or bad; a plain line has none."""
+    """The tone of a line, which determines its colour on a terminal.
+
+    The tones mean: no colour, good, unknown, and bad.
+    """
 
     PLAIN = "plain"
     PROVEN = "proven"
@@ -15,9 +18,10 @@ class Tone(StrEnum):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """A line for people, without a line feed.
+    """A line of output for people, without a line feed.
 
-    `head` is how many of its first characters have the tone; None means all.
+    `head` is the number of characters at the line's start that have the tone; None
+    means all.
     """
 
     text: str

@@ -1,6 +1,6 @@
-"""Parts of Markdown.
+"""Turn untrusted text into harmless pieces of Markdown.
 
-Text from others becomes harmless and short, without paths of this machine.
+The text is shortened, and loses the paths of this computer and the links.
 """
 
 import re
@@ -10,15 +10,15 @@ from itertools import cycle
 from toolkit.text import harmless
 
 WIDTH = 240
-"""The most characters of one line of text from others."""
+"""The maximum number of characters of one line of untrusted text."""
 
-# Absolute paths, other than of places that are the same everywhere.
+# Absolute paths, except of directories that exist everywhere.
 _PRIVATE = re.compile(
     r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*"
 )
 
 # URLs, mentions, issues, commits and addresses (GitHub's "Autolinked references and
-# URLs"), each with what stands beside it up to the next space.
+# URLs"), each with the adjacent characters up to the next space.
 _LINKED = re.compile(
     r"(\S*(?:://|\bwww\.|@\w|#\d|\bgh-\d|(?<![\w-])[0-9a-f]{7,40}(?![\w-]))\S*)",
     re.IGNORECASE,
@@ -34,7 +34,7 @@ def cell(text: str) -> str:
 
 
 def fence(lines: tuple[str, ...], language: str = "") -> str:
-    """Return the lines as a code block, even if they contain back-quotes."""
+    """Return the lines as a Markdown code block, even if they contain back-quotes."""
     ticks = "```"
     while any(ticks in line for line in lines):
         ticks += "`"
@@ -42,15 +42,15 @@ def fence(lines: tuple[str, ...], language: str = "") -> str:
 
 
 def plain(text: str) -> str:
-    """Return text on one line without Markdown or HTML, and without links."""
+    """Return `text` on one line, escaped so that it has no Markdown, HTML or links."""
     return guarded(raw(text), _escaped)
 
 
 def guarded(text: str, escape: Callable[[str], str]) -> str:
-    """Return one line of text in which words that GitHub would link are code.
+    """Return one line of text in which words that GitHub would link are code spans.
 
-    A link to an issue, or a mention, would notify people there. `escape` makes the rest
-    harmless.
+    A link to an issue, or a mention, would notify the people concerned. `escape`
+    escapes all other words.
     """
     words = _LINKED.split(text)
     return "".join(
@@ -67,16 +67,17 @@ def _escaped(text: str) -> str:
 def raw(text: str, *, width: int = WIDTH) -> str:
     """Return text for a code block: one line of at most `width` characters.
 
-    Omit paths of this machine.
+    Paths of this computer are replaced by an ellipsis.
     """
     flat = _PRIVATE.sub("…", harmless(" ".join(text[: 4 * width].split())))
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
 def unwrapped(text: str) -> str:
-    """Return Markdown with each paragraph on one line; GitHub keeps line breaks.
+    """Return Markdown with each paragraph on one line.
 
-    Code blocks, lists, tables and HTML stay the same.
+    GitHub would keep the line breaks of a paragraph. Code blocks, lists, tables and
+    HTML stay the same.
     """
     parts = re.split(r"(^```.*?^```$)", text.strip(), flags=re.MULTILINE | re.DOTALL)
     return "".join(
@@ -88,7 +89,7 @@ def unwrapped(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return text as a code span, even if it contains back-quotes."""
+    """Return `text` as a code span, even if it contains back-quotes."""
     return _span(raw(text))
 
 

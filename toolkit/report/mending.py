@@ -9,10 +9,12 @@ from msgspec import Struct
 
 
 class Mended(Struct, frozen=True, kw_only=True):
-    """A file with its old and new text, and the attributes that then reach.
+    """A file that `reach --fix` changes: its old and new text.
 
-    `hashes` is the number of new hashes. `link` is the link to the file that the user
-    named. `is_changed` is true if git has another text.
+    `attributes` are the attributes whose overrides take effect after the change.
+    `hashes` is the number of new hashes. `link` is the symbolic link that the user
+    named, if any. `is_changed` is true if the file has changes that are not committed
+    to git.
     """
 
     file: Path
@@ -25,14 +27,14 @@ class Mended(Struct, frozen=True, kw_only=True):
 
 
 class Refused(Struct, frozen=True, kw_only=True):
-    """An override that unlet does not change, and why."""
+    """An override that `reach --fix` does not change, and the reason."""
 
     attribute: str
     reason: str
 
 
 def diff(mended: Sequence[Mended]) -> Iterator[str]:
-    """Yield the lines of the diff of all files."""
+    """Yield the lines of a unified diff of all changed files."""
     for change in mended:
         lines = unified_diff(
             change.before.splitlines(),
@@ -47,7 +49,7 @@ def diff(mended: Sequence[Mended]) -> Iterator[str]:
 def sentences(
     mended: Sequence[Mended], refused: Sequence[Refused], *, is_written: bool
 ) -> Iterator[str]:
-    """Yield a sentence about each file, and about each override that stays as it is."""
+    """Yield a sentence about each changed file, and each unchanged override."""
     for change in mended:
         yield f"{change.file}: {_change(change, is_written=is_written)}"
         if change.link is not None:
@@ -67,7 +69,11 @@ def overlay_sentences(
     *,
     is_written: bool,
 ) -> Iterator[str]:
-    """Yield a sentence about each overlay of unlet, and what the user has to do."""
+    """Yield a sentence about each overlay that unlet writes or the user has to add.
+
+    `overlays` are the paths of written overlays, `needed` the lines for the user's list
+    of overlays, and `untracked` the files that the user has to add to git.
+    """
     for place in overlays:
         verb = "has" if is_written else "would have"
         yield f"{place}: {verb} the overlay that the change needs"
@@ -81,7 +87,7 @@ def overlay_sentences(
 
 
 def unhashed_sentence(place: str, reason: str) -> str:
-    """Return the sentence about a fake hash that remains."""
+    """Return the sentence about a fake hash that remains in a file."""
     return f"{place}: the fake hash remains: {reason}"
 
 

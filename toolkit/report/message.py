@@ -1,4 +1,4 @@
-"""Commit messages in upstream's form: write them, and check them.
+"""Write and check commit messages in the form that nixpkgs requires.
 
 The rules are those that nixpkgs' CI enforces (ci/github-script/lint-commits.ts there),
 a limit for the subject's length, and the requirements of git itself.
@@ -11,12 +11,15 @@ from pathlib import PurePosixPath
 from toolkit.errors import ToolkitError, UsageError
 
 SUBJECT_WIDTH, BODY_WIDTH = 80, 72
-"""The most characters of a subject, and of a line in the body that has a space.
+"""The maximum number of characters of a subject, and of a line in the body that has a
+space.
 
-Upstream has no limit for a subject that names all packages of a file.
+nixpkgs has no limit for a subject that names all packages of a file.
 """
 _VERB_WIDTH = 40
-"""The most characters after a prefix of any length: attribute paths can be long."""
+"""The number of characters that may follow a long prefix, because attribute paths can
+be long.
+"""
 
 _CONVENTIONAL = (
     *(
@@ -42,13 +45,13 @@ _AUTOSQUASH = ("amend!", "fixup!", "squash!")
 # `nixos/forgejo`.
 _PREFIX = re.compile(r"[A-Za-z0-9_][\w.+'/{},-]*(?:, [A-Za-z0-9_][\w.+'/{},-]*)*: \S")
 
-# Of git-interpret-trailers(1): a token is letters, digits and hyphens. A URL is none,
-# though git takes it for one.
+# According to git-interpret-trailers(1), a key consists of letters, digits and hyphens.
+# A URL is no trailer here, although git accepts it.
 _TRAILER = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:(?!//)[ \t]*(?P<value>.*)")
 
-# For these addresses nixpkgs' CI closes a pull request
-# (ci/github-script/lint-commits.js there), if the commit has no trailer that discloses
-# it.
+# nixpkgs' CI (ci/github-script/lint-commits.js there) closes a pull request with an
+# author of these addresses, unless the commit has a trailer that discloses the
+# assistant.
 _ASSISTANTS = {
     "223556219+copilot@users.noreply.github.com",
     "agent@cursor.com",
@@ -57,7 +60,7 @@ _ASSISTANTS = {
 }
 _ADDRESS = re.compile(r"<([^>]+)>")
 
-# Where `git am` takes the message to end and the diff to begin.
+# The lines at which `git am` ends the message and expects the diff.
 _SCISSORS = re.compile(r"^(?:---|diff -|Index: ).*", re.MULTILINE)
 
 
@@ -65,8 +68,9 @@ def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
     """Return a message as git stores it: no trailing blanks, a final line feed.
 
     The trailers, each `Key: value`, come last, where `git interpret-trailers` puts
-    them: in the body's last paragraph if that consists of trailers, else in a new one.
-    Each occurs once. Raise UsageError as `checked_trailers` does.
+    them: in the body's last paragraph if that paragraph consists of trailers, else in a
+    new paragraph. Each trailer occurs once. Raise UsageError if `checked_trailers`
+    does.
     """
     lines = [line.rstrip() for line in f"{subject}\n\n{body}".split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
@@ -81,9 +85,9 @@ def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
 
 
 def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
-    """Return trailers in git's form `Key: value`, each once.
+    """Return trailers in git's form `Key: value`, without duplicates.
 
-    Raise UsageError for another form: several lines, a key with other characters than
+    Raise UsageError for another form: several lines, a key with characters other than
     letters, digits and hyphens, or no value.
     """
     found: dict[str, str] = {}
@@ -99,9 +103,10 @@ def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
 
 
 def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> None:
-    """Raise ToolkitError for an assistant's address without Assisted-by.
+    """Raise ToolkitError for an AI assistant's address without Assisted-by.
 
-    It searches the trailers and the `people`, who have roles as keys.
+    The addresses are searched in the trailers and in `people`, whose keys are roles
+    such as author.
     """
     if any(trailer.lower().startswith("assisted-by:") for trailer in trailers):
         return
@@ -127,8 +132,8 @@ def require_form(
 ) -> None:
     """Raise ToolkitError for the first rule that a message breaks.
 
-    `paths` are the files that the commit changes: `doc: …` is allowed for files below
-    `doc/`.
+    `paths` are the files that the commit changes: a prefix such as `doc: …` is allowed
+    for files below `doc/`.
     """
     segments = {part for path in paths for part in path.parts}
     types = "|".join(name for name in _CONVENTIONAL if name not in segments)
@@ -160,9 +165,12 @@ def require_form(
 
 
 def _trailers(message: str) -> tuple[str, ...]:
-    """Return the lines of a message's last paragraph if all are trailers, else none."""
+    """Return the lines of a message's last paragraph if all of them are trailers.
+
+    Otherwise, return an empty tuple.
+    """
     _, blank, last = message.strip("\n").rpartition("\n\n")
-    # An indented line goes on with the one above it.
+    # An indented line continues the line above it.
     lines = last.split("\n") if blank else []
     return (
         tuple(lines)
@@ -172,7 +180,7 @@ def _trailers(message: str) -> tuple[str, ...]:
 
 
 def _line(text: str) -> str:
-    """Return a short form of a text, on one line, for a message."""
+    """Return a text on one line, shortened to BODY_WIDTH, for an error message."""
     flat = "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
         for letter in " ".join(text.split())

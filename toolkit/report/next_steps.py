@@ -1,4 +1,4 @@
-"""The last lines of a judgement: what to build, who maintains it, and the results."""
+"""Format the end of the result of `check`: rebuilds, labels, maintainers, builds."""
 
 import re
 from collections import defaultdict
@@ -14,10 +14,12 @@ from toolkit.text import counted, few
 
 
 class BuildPlace(Struct, frozen=True, kw_only=True):
-    """The tree of a change for a command, and the name of this machine's system.
+    """How a command refers to the changed tree, and this computer's system.
 
-    `tree` are arguments of nix-build; none if no place has the tree. `review` is a
-    command of nixpkgs-review, "" if that is not installed; `again` is one of unlet.
+    `tree` are arguments of nix-build that select the changed tree; empty if no argument
+    can select the tree. `review` is a command line of nixpkgs-review, empty if the
+    program is not installed. `again` is the command line of unlet that judges the
+    change. `here` is the system, such as `x86_64-linux`.
     """
 
     tree: tuple[str, ...] = ()
@@ -50,7 +52,10 @@ def _path(attribute: str) -> str:
 
 
 def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator[Line]:
-    """Yield the rebuilds, labels and maintainers, and the command or its results."""
+    """Yield lines for the rebuilds, labels and maintainers.
+
+    The last lines are the command that builds packages, or the results of a build.
+    """
     if built := rebuilds(judgement):
         yield Line(text=f"rebuilds  {built}")
         yield Line(text=f"labels    {label_text(judgement)}")
@@ -72,9 +77,9 @@ def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator
 
 
 def rebuilds(judgement: Judgement) -> str:
-    """Return the number of compared attributes that are built differently, by system.
+    """Return how many attributes are built differently on each system, as a text.
 
-    Name systems with the same numbers together.
+    Systems with the same numbers share one phrase.
     """
     compared = judgement.compared
     systems: defaultdict[str, list[str]] = defaultdict(list)
@@ -90,7 +95,10 @@ def rebuilds(judgement: Judgement) -> str:
 
 
 def label_text(judgement: Judgement) -> str:
-    """Return upstream's labels, with a hint if only a part of the set was compared."""
+    """Return the labels that nixpkgs' CI would set on a pull request.
+
+    If only a part of the package set was compared, the text has a hint.
+    """
     names = ", ".join(labels(judgement.plan, judgement.looked_at))
     return (
         names
@@ -100,7 +108,7 @@ def label_text(judgement: Judgement) -> str:
 
 
 def maintainers(judgement: Judgement) -> str:
-    """Return how many people maintain the attributes that differ."""
+    """Return the number of maintainers of the attributes that differ, as a text."""
     people = {name for names in judgement.maintainers.values() for name in names}
     count = len(judgement.maintainers)
     return (
@@ -129,7 +137,7 @@ def _built(built: PackageBuild) -> Line:
 def to_value(
     judgement: Judgement, steps: NextSteps, place: BuildPlace
 ) -> dict[str, object]:
-    """Return the next steps for a JSON document."""
+    """Return the next steps as an object of a JSON document."""
     plan = judgement.plan
     return {
         "labels": labels(plan, judgement.looked_at),

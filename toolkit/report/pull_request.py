@@ -1,9 +1,9 @@
 """The text of a pull request: reason, change and proofs, then nixpkgs' template.
 
 The texts are data in patches/lift.toml or a similar file; each statement in them has a
-passed proof in the report. The evidence is in report.md, with the reason of each step.
-The template is that of the target nixpkgs, byte for byte: a draft with an edited one
-was closed (nixpkgs #561027).
+passed proof in the report. The evidence and the reason of each step are in report.md.
+The template is copied from the user's nixpkgs, byte for byte: a draft with an edited
+template was closed (nixpkgs #561027).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +27,13 @@ _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 
 
 class StepText(Message, frozen=True, kw_only=True):
-    """A step with one `design` (`*` for any): its message, and a paragraph `why`.
+    """The texts for a step with one `design` (`*` for any design).
 
-    `why` is by default the message's body. `short` is the reason in a text about
-    several steps, by default the same. `title` is that of a pull request that makes
-    this step together with others. `usage` is a block of code that works after the
-    step, `price` is what the step costs, and `motive` names where people asked for it.
+    `why` is the paragraph with the reason, by default the message's body. `short` is
+    the reason in a text about several steps, by default the same as `why`. `title` is
+    the title of a pull request that makes this step together with others. `usage` is a
+    block of code that works after the step, `price` is the cost of the step, and
+    `motive` names the places in which people requested the change.
     """
 
     name: str
@@ -46,12 +47,12 @@ class StepText(Message, frozen=True, kw_only=True):
 
     @property
     def paragraph(self) -> str:
-        """The reason and the change, in Markdown."""
+        """The paragraph about the reason and the change, in Markdown."""
         return self.why or " ".join(self.body.split())
 
 
 class Related(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An open pull request with the goal of a step: its number, and text about it."""
+    """An open pull request with the same goal as a step, and text about it."""
 
     number: int
     about: str
@@ -59,10 +60,11 @@ class Related(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A proposal as data: its commits, and the Markdown of its pull request.
+    """The texts of a proposal: its commits, and the Markdown of its pull request.
 
-    `compared` are the attributes whose derivations a reviewer compares, with the
-    variables `permits` set, for a `system` if few have them.
+    `compared` are the attributes whose derivations a reviewer compares. `permits` are
+    the environment variables that must be set for that, and `system` is a system that
+    has the attributes, if few systems do.
     """
 
     steps: tuple[StepText, ...]
@@ -73,7 +75,7 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     related: tuple[Related, ...] = ()
 
     def step(self, step: Step) -> StepText:
-        """Return the text of a step with its design."""
+        """Return the text of a step for the design of that step."""
         return next(
             each
             for each in self.steps
@@ -82,16 +84,19 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def read(path: Path, kind: type[T], *, names: Mapping[str, str] | None = None) -> T:
-    """Return a proposal as data; raise ToolkitError as `patches.read_toml` does."""
+    """Return the texts in a TOML file, with each paragraph on one line.
+
+    Raise ToolkitError if the file is unreadable or a field does not fit `kind`.
+    """
     return patches.read_toml(path, kind, names=names, form=unwrapped)
 
 
 class DraftFacts(Struct, frozen=True, kw_only=True):
-    """The facts for a draft.
+    """The facts from which the text of a pull request is made.
 
-    `added` is the commit after the series. `commits` are the ids of all commits, and
-    `base` is that of their parent. `template` is nixpkgs' own; it is empty if it is not
-    on this machine.
+    `added` is a commit after the series, if there is one. `commits` are the ids of all
+    commits, and `base` is the id of their parent. `template` is nixpkgs' template for
+    pull requests; it is empty if it is not on this computer.
     """
 
     report: Report
@@ -102,7 +107,7 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
     base: Oid | None = None
 
     def passed(self, name: str) -> Proof | None:
-        """Return the proof of this name if it passed."""
+        """Return the proof of this name, or None if it did not pass."""
         passed = (
             proof for proof in self.report.proofs if proof.status is Status.PASSED
         )
@@ -125,7 +130,7 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
 
     @property
     def related(self) -> tuple[Related, ...]:
-        """The open pull requests that make one of the same steps."""
+        """The open pull requests that make one of the steps of this proposal."""
         made = {step.name for step in self.report.proposal.steps}
         return tuple(each for each in self.texts.related if each.step in made)
 
@@ -135,9 +140,9 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
 
 
 def draft(facts: DraftFacts, *others: DraftFacts) -> bytes:
-    """Return pull-request.md: the text, then the template.
+    """Return pull-request.md: the text about the change, then nixpkgs' template.
 
-    `others` are about the further packages of a batch.
+    `others` are the facts about the further packages of a batch.
     """
     sections = _listed((facts, *others)) if others else _sections(facts)
     content = ("\n\n".join(sections) + "\n\n").encode(errors="backslashreplace")
@@ -145,7 +150,10 @@ def draft(facts: DraftFacts, *others: DraftFacts) -> bytes:
 
 
 def title(facts: DraftFacts, *others: DraftFacts) -> str:
-    """Return the title of the pull request."""
+    """Return the title of the pull request.
+
+    `others` are the facts about the further packages of a batch.
+    """
     proposal = facts.report.proposal
     subject = next(
         commit.subject
@@ -195,7 +203,7 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
 
 
 def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
-    """Yield the blocks of a text about the same change in several packages."""
+    """Yield the paragraphs of a text about the same change in several packages."""
     steps = packages[0].report.proposal.steps
     reasons = dict.fromkeys(
         facts.texts.step(step).paragraph for facts in packages for step in steps
@@ -224,7 +232,8 @@ def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
 def _comparison(packages: Sequence[DraftFacts]) -> str:
     """Return the command that shows the derivations of packages.
 
-    Nix evaluates all of them under the same conditions.
+    Nix evaluates all packages with the environment variables and the system of the
+    first package.
     """
     texts = packages[0].texts
     system = [f"--argstr system {texts.system}"] if texts.system else []
@@ -234,7 +243,7 @@ def _comparison(packages: Sequence[DraftFacts]) -> str:
 
 
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
-    """Yield a line for each commit: its subject, and its reason."""
+    """Yield a list item for each commit: its subject, and its reason."""
     for number, (commit, text) in enumerate(
         zip(facts.report.proposal.commits, said, strict=True), start=1
     ):
@@ -244,7 +253,7 @@ def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
 
 
 def background(facts: DraftFacts) -> Iterator[str]:
-    """Yield the blocks of report.md with the reasons."""
+    """Yield the Markdown blocks of report.md that explain the reasons."""
     steps = facts.report.proposal.steps
     if steps:
         yield "## Why"

@@ -1,4 +1,4 @@
-"""The reasons for another build in a package's own words, in one line or in full."""
+"""Format the reasons why a derivation differs, in one line or in full."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,16 +8,16 @@ from toolkit.text import few
 _SHORT = 60
 _MEMBERS = 6
 MOST_LINES = 10
-"""The changed lines of a phase that are shown."""
+"""The maximum number of changed lines that are shown of a build phase."""
 
 
 def brief(reasons: Sequence[Reason]) -> str:
-    """Return the reasons in one line, without the changed lines of phases."""
+    """Return the reasons in one line, without the changed lines of build phases."""
     return "; ".join(_of_package(reason, _brief(reason)) for reason in reasons)
 
 
 def whole(reasons: Sequence[Reason]) -> Iterator[str]:
-    """Yield the reasons with all members, values and lines, one line each."""
+    """Yield all reasons in full: a line for each reason or changed line of a phase."""
     for reason in reasons:
         if reason.form is Form.LINES:
             yield _of_package(reason, reason.name)
@@ -27,7 +27,7 @@ def whole(reasons: Sequence[Reason]) -> Iterator[str]:
 
 
 def changed_lines(reasons: Sequence[Reason]) -> Iterator[str]:
-    """Yield the first changed lines of each phase, and the number of the rest."""
+    """Yield the first changed lines of each build phase, and the number of others."""
     for reason in reasons:
         if reason.form is not Form.LINES:
             continue
@@ -63,7 +63,10 @@ def _brief(reason: Reason, *, most: int | None = _SHORT) -> str:
 
 
 def _few(texts: Sequence[str], most: int | None) -> str:
-    """Return texts on one line, each of at most so many characters."""
+    """Return texts on one line, each with at most `most` characters.
+
+    If `most` is None, no text is shortened or left out.
+    """
     if most is None:
         return ", ".join(texts)
     return few([_cut(text, most) for text in texts], _MEMBERS)

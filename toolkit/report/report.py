@@ -1,6 +1,6 @@
-"""The report of a proposal: report.json, which can be read back, and report.md.
+"""The report of a proposal: report.json, which unlet can read again, and report.md.
 
-A new field needs no new SCHEMA; a field that goes or gets a new meaning does. The
+A new field needs no new SCHEMA; a removed field or one with a new meaning does. The
 report of an overlay is JSON only.
 """
 
@@ -32,7 +32,11 @@ OVERLAY_SCHEMA = 1
 
 
 class WrittenSource(Struct, frozen=True, kw_only=True):
-    """Where the file comes from: its old blob and commit, and the user's words."""
+    """The origin of the package's file, as report.json records it.
+
+    `origin` describes the nixpkgs for people, `blob` is the git id of the file before
+    the change, `commit` its commit, and `nixpkgs` the user's text.
+    """
 
     origin: str
     blob: Oid
@@ -41,18 +45,19 @@ class WrittenSource(Struct, frozen=True, kw_only=True):
 
 
 class WrittenCommit(Struct, frozen=True, kw_only=True):
-    """One commit."""
+    """A commit of the proposal, as report.json records it."""
 
     subject: str
 
 
 class WrittenReport(Struct, frozen=True, kw_only=True):
-    """The fields of report.json that are read again.
+    """The fields of report.json that unlet reads again.
 
-    `unlet` is the version that wrote it; `result` is `passed`, `failed`, or
-    `incomplete` if no proof failed but one was not run. `target` is the attribute path
-    in nixpkgs, `file` the path of its file, `bindings` are the names that leave the
-    let, `steps` the designs of the commits. `recipe` is the value of --recipe.
+    `unlet` is the version that wrote the file; `result` is `passed`, `failed`, or
+    `incomplete` if no proof failed but a proof did not run. `target` is the attribute
+    path in nixpkgs, `file` the path of the package's file, `bindings` are the names of
+    the let-bound packages that leave the let, `steps` the designs of the commits.
+    `recipe` is the value of --recipe.
     """
 
     unlet: str
@@ -67,7 +72,7 @@ class WrittenReport(Struct, frozen=True, kw_only=True):
 
 
 def document(report: Report) -> dict[str, object]:
-    """Return report.json as a value."""
+    """Return the content of report.json as a value."""
     proposal, source, request = (
         report.proposal,
         report.proposal.source,
@@ -112,7 +117,7 @@ def _named(request: SourceRequest) -> str | None:
 
 
 def outcome(result: Report | ToolkitError) -> dict[str, object]:
-    """Return the result for one of several targets: its report or its refusal."""
+    """Return the JSON object for one of several packages: its report or its error."""
     if isinstance(result, ToolkitError):
         return {"error": {"message": result.message, "hint": result.hint}}
     return {"report": document(result)}
@@ -124,9 +129,10 @@ def to_json(report: Report) -> bytes:
 
 
 def from_json(content: bytes, *, name: str = "report.json") -> WrittenReport:
-    """Read a document that `to_json` wrote. `name` is the file's name in messages.
+    """Return the report that a document of `to_json` contains.
 
-    Raise ToolkitError if it is not JSON, has another schema, or has a wrong field.
+    `name` is the file's name in messages. Raise ToolkitError if the document is not
+    JSON, has another schema, or has a wrong field.
     """
     return documents.read_versioned(
         content, WrittenReport, schema=SCHEMA, document=name
@@ -136,7 +142,7 @@ def from_json(content: bytes, *, name: str = "report.json") -> WrittenReport:
 def overlay_to_json(report: OverlayReport) -> bytes:
     """Return report.json of an overlay.
 
-    Its `result` has the meaning of a proposal's.
+    Its `result` is `passed`, `failed` or `incomplete`, as for a proposal.
     """
     source = report.source
     return documents.write(
@@ -177,11 +183,14 @@ def _rounded(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
 
 _CLONE = "$NIXPKGS"
 _LOCAL = re.compile(r"(?<![\w.}:/])/(?!nix/store/|dev/null)[\w.]+/|--nixpkgs ")
-"""The parts of a command that are valid only on this machine."""
+"""The pieces of a command that are valid only on this computer."""
 
 
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
-    """Return report.md: the proposal, its source, and its proofs with commands."""
+    """Return report.md: the proposal, its source, and its proofs with commands.
+
+    `background` are further Markdown blocks for the end.
+    """
     blocks = [*_blocks(report), *background]
     return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 
@@ -253,7 +262,7 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _source_words(report: Report) -> list[str]:
-    """Return the options that name a source on any machine, with its commit if any."""
+    """Return the options that name the source on any computer, with its commit."""
     request, commit = report.request or SourceRequest(), report.proposal.source.commit
     named = _named(request)
     if named is None and request.file is not None:
@@ -271,9 +280,9 @@ def _source_words(report: Report) -> list[str]:
 
 
 def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
-    """Yield the section of a proof.
+    """Yield the section of report.md about a proof.
 
-    Do not repeat commands that are in the section `shown_at`.
+    If the section `shown_at` already has the commands, refer to that section.
     """
     yield f"### {proof.name}: {proof.status}"
     yield proof.claim

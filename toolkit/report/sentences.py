@@ -1,4 +1,4 @@
-"""Describe a difference in a sentence; each fact has one."""
+"""Describe each difference that `unlet check` finds in a sentence."""
 
 import json
 from collections import Counter
@@ -129,7 +129,7 @@ _PREDICATES: Mapping[DifferenceFact, str] = {
 
 
 def sentence(difference: Difference) -> str:
-    """Return how an attribute differs, without naming the attribute and the values."""
+    """Return how an attribute differs, without the attribute's name and its values."""
     cause = difference.cause
     setting = f"with {cause.setting}:" if cause.setting else ""
     words = (setting, cause.within, _subject(cause), _predicate(difference))
@@ -137,7 +137,10 @@ def sentence(difference: Difference) -> str:
 
 
 def _subject(cause: Cause) -> str:
-    """Return the part of the attribute that a difference is about; "" for all of it."""
+    """Return the words for the place of a difference within its attribute.
+
+    The text is empty if the difference is about the whole attribute.
+    """
     if cause.place is DifferencePlace.FETCH:
         return cause.name or "it"
     if cause.place is DifferencePlace.PARTS:
@@ -164,9 +167,9 @@ def _predicate(difference: Difference) -> str:
 
 
 def members(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the removed and added members of two lists or sets.
+    """Return the removed and added members of two lists or attribute sets.
 
-    Two long sets with the same members have the ones that differ.
+    If two sets have the same member names, return the names of the members that differ.
     """
     one, other = labels(old), labels(new)
     if one is None or other is None:
@@ -192,7 +195,7 @@ def _version(difference: Difference) -> str:
 
 
 def _would_differ(difference: Difference) -> str:
-    """Return the attributes that a derivation which throws would be built with."""
+    """Return a sentence about a derivation that throws, with its changed attributes."""
     sides: list[dict[str, Any]] = [
         side if is_set(side) else {} for side in (difference.before, difference.after)
     ]
@@ -205,7 +208,7 @@ def _would_differ(difference: Difference) -> str:
 
 
 def _from_to(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
-    """Return how two values differ: their members, or both values."""
+    """Return how two values differ: both values if short, else their members."""
     is_short = all(isinstance(side, bool | int | float | None) for side in (old, new))
     return f"{json.dumps(old)} → {json.dumps(new)}" if is_short else members(old, new)
 
@@ -250,7 +253,7 @@ def _fetch_unnamed(difference: Difference) -> str:
 
 
 def _follows(difference: Difference) -> str:
-    """Return what an override newly reaches, or no longer reaches."""
+    """Return what an override newly affects, or no longer affects."""
     cause = difference.cause
     is_new = cause.fact is DifferenceFact.FOLLOWS
     reaches = "now reaches" if is_new else "no longer reaches"

@@ -27,26 +27,27 @@ _NOUNS = {
     "website",
     "webui",
 }
-"""Names of parts that are nouns, with which a sentence uses "the"."""
+"""Names of let-bound packages that are nouns and get the article "the" in a sentence.
+"""
 
 MOST_LISTED = 4
-"""The most names of a list in a sentence."""
+"""The maximum number of names that a sentence lists."""
 
 
 class TextPart(Struct, frozen=True, kw_only=True):
-    """A part of a package: the name of its binding, and the path of its attribute."""
+    """A let-bound package in a text: its binding's name, and its attribute path."""
 
     name: str
     path: tuple[str, ...]
 
     @property
     def attribute(self) -> str:
-        """The last name of the path."""
+        """The last name of the attribute path."""
         return self.path[-1]
 
     @property
     def introduced(self) -> str:
-        """The attribute, and the binding if that has another name."""
+        """The attribute's name, with the binding in parentheses if its name differs."""
         is_known = self.name == self.attribute or len(self.path) == 1
         return self.attribute if is_known else f"{self.attribute} ({self.name})"
 
@@ -65,7 +66,7 @@ def block(template: str, macro: str, *arguments: object) -> str:
 
 @cache
 def _environment(folder: str) -> "Environment":
-    # Commands that propose nothing start without it.
+    # A late import: commands that propose nothing start faster without jinja2.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(
@@ -86,30 +87,30 @@ def _environment(folder: str) -> "Environment":
 
 
 def agree(words: Sequence[object], one: str, many: str) -> str:
-    """Return the singular or plural form for the number of `words`."""
+    """Return `one` or `many`, the singular or plural form for the number of `words`."""
     return many if len(words) > 1 else one
 
 
 def listed(words: Sequence[str]) -> str:
-    """Return `a`, `a and b`, or `a, b and c`."""
+    """Return words as `a`, `a and b`, or `a, b and c`."""
     *most, last = words or ("",)
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def few(words: Sequence[str]) -> str:
-    """Return the words as `listed` does, with all after the third as `others`."""
+    """Return the words as `listed` does; if there are many, the last is `others`."""
     if len(words) > MOST_LISTED:
         words = (*words[: MOST_LISTED - 1], "others")
     return listed(words)
 
 
 def called(parts: Sequence[TextPart]) -> list[str]:
-    """Return the names of parts in a sentence."""
+    """Return the names of let-bound packages for a sentence, with articles."""
     return [f"{_article(part)}{part.attribute}" for part in parts]
 
 
 def introduced(parts: Sequence[TextPart]) -> list[str]:
-    """Return the names of parts, with those of their bindings if these differ."""
+    """Return the names of let-bound packages, with their bindings if those differ."""
     return [f"{_article(part)}{part.introduced}" for part in parts]
 
 
@@ -118,5 +119,5 @@ def _article(part: TextPart) -> str:
 
 
 def capital(words: str) -> str:
-    """Return the beginning of a sentence with a capital letter; keep a part's name."""
+    """Capitalise a sentence that begins with "the"; a package's name stays as it is."""
     return f"T{words[1:]}" if words.startswith("the ") else words

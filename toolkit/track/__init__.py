@@ -1,1 +1,1 @@
-"""`track`: read versions of a file, find their meaning, and draw the conclusion."""
+"""`unlet track`: read a package's file at many refs, and judge each version."""

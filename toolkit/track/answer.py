@@ -1,7 +1,7 @@
-"""The answer of `track`, as values; `unlet schema track` describes their JSON.
+"""The result of `track` as values; `unlet schema track` describes their JSON.
 
 A field may be added without a new SCHEMA; a removed field, or one with a new meaning,
-needs a new number. None means that something is unknown or does not apply.
+needs a new number. None means that a value is unknown or does not apply.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ SCHEMA = 6
 class Advice(StrEnum):
     """The advice to the user: UPDATE nixpkgs, or KEEP, REMOVE or RENEW the overlay.
 
-    It is UNKNOWN if unlet does not know.
+    It is UNKNOWN if unlet cannot give any advice.
     """
 
     KEEP = "keep"
@@ -31,7 +31,7 @@ class Advice(StrEnum):
 
 
 class RefKind(StrEnum):
-    """The kind of a ref: a branch, a channel, the user's pin, or one the user named."""
+    """The kind of a ref: a branch, a channel, the user's pin, or named by the user."""
 
     BRANCH = "branch"
     CHANNEL = "channel"
@@ -40,11 +40,11 @@ class RefKind(StrEnum):
 
 
 class Ref(Struct, frozen=True, kw_only=True):
-    """A branch, channel, commit or pin, and the file there.
+    """A branch, channel, commit or pin of nixpkgs, and the package's file in it.
 
-    `path` is the file's path, and `moved` is true if it is not the usual one. `changed`
-    is the commit that last changed the file, `fixed_by` the one that fixed it. `reason`
-    explains why the state is unknown.
+    `path` is the file's path, and `moved` is true if that is not the usual path.
+    `changed` is the commit that last changed the file, `fixed_by` the commit that fixed
+    the package. `reason` explains why the state is unknown.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Ref(Struct, frozen=True, kw_only=True):
 
 
 class AnswerChange(Struct, frozen=True, kw_only=True):
-    """A difference from last time: of a ref, or of the verdict."""
+    """A difference from the result of the last run, in a ref or in the verdict."""
 
     subject: str
     field: str
@@ -70,16 +70,17 @@ class AnswerChange(Struct, frozen=True, kw_only=True):
 
 
 class NextStep(Struct, frozen=True, kw_only=True):
-    """A next step: a sentence, and the command for it, if there is one."""
+    """A step that unlet advises: a sentence, and the command for it, if any."""
 
     text: str
     command: str | None = None
 
 
 class TrackVerdict(Struct, frozen=True, kw_only=True):
-    """The answer in one line, and the next steps.
+    """The conclusion for the user: the advice, its sentence, and the next steps.
 
-    `fixed_in` are the fixed refs, `unknown` those whose state is unknown.
+    `fixed_in` are the refs that have the fix, `unknown` the refs whose state is
+    unknown.
     """
 
     judgement: Advice
@@ -90,9 +91,9 @@ class TrackVerdict(Struct, frozen=True, kw_only=True):
 
 
 class TrackAnswer(Struct, frozen=True, kw_only=True):
-    """The whole answer of `track`.
+    """The whole result of `track`.
 
-    `first` is true if there was no earlier answer to compare with. `missing` are the
+    `first` is true if there was no earlier result to compare with. `missing` are the
     usual refs that the clone lacks, so nothing is known about them.
     """
 

@@ -1,6 +1,6 @@
-"""Remember versions and refs, so that each is read only once.
+"""Remember what earlier runs found in files and refs, so that each is read once.
 
-The cache's key covers unlet's code, so a run never uses readings of other code.
+The cache's key covers unlet's code, so a run never uses the results of other code.
 """
 
 import hashlib
@@ -27,13 +27,12 @@ _FILE = "readings.json"
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """The kept facts: readings by blob, and last changes by place.
+    """The remembered facts: readings of files by blob id, and commits by key.
 
-    `since` has the commits that fixed a package, by its name, its parts and the commit
-    that last changed its file. `answers` are Nix's about any package, by the commit,
-    the package and the methods that it tried.
-
-    A change's place includes the hash of the file's content.
+    `changes` has the commit that last changed a file, by a key that includes the hash
+    of the file's content. `since` has the commits that fixed a package, by the
+    package's name, its let-bound packages and the commit that last changed its file.
+    `answers` are Nix's answers about packages, by commit, package and override methods.
     """
 
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
@@ -45,15 +44,14 @@ class Known(Struct, frozen=True, kw_only=True):
 class Memory:
     """The remembered readings, from the cache and from this run.
 
-    `save` writes them if there are new ones.
-
-    `budget` is the time and memory of the parser and Nix for this run.
+    `save` writes new readings to the cache. `budget` is the time and memory of the
+    parser and Nix for this run.
     """
 
     def __init__(self) -> None:
-        """Read what an earlier run kept.
+        """Read the cache entry of an earlier run.
 
-        `warnings` explain why Nix did not answer, or why nothing can be kept.
+        `warnings` explain why Nix did not answer, or why the cache cannot be written.
         """
         self.known = Known()
         self.warnings: list[str] = []
@@ -69,11 +67,14 @@ class Memory:
             )
 
     def renew(self, seconds: float) -> None:
-        """Restart the common time limit; use `seconds` if that is more."""
+        """Restart the time limit that all evaluations share.
+
+        The new limit is `seconds`, or the usual limit if that is longer.
+        """
         self.budget = Budget(max(limits.seconds(limits.TOGETHER_SECONDS), seconds))
 
     def save(self) -> None:
-        """Write new readings; if the cache cannot be written, keep nothing."""
+        """Write new readings to the cache; if it cannot be written, add a warning."""
         content = msgspec.json.encode(self.known, enc_hook=str)
         if content == self._saved:
             return

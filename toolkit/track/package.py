@@ -1,6 +1,6 @@
-"""Any package as a subject of `track`: Nix tries overrides in the trees of a clone.
+"""Read the state of any package for `track`: Nix tries overrides in trees of a clone.
 
-Without a clone, only the file is read.
+Without a clone, only the syntax of the package's file is read.
 """
 
 import re
@@ -47,16 +47,19 @@ _STATES = {
 }
 
 _SECONDS = 25.0
-"""The time limit of Nix for one version in seconds, within the common budget."""
+"""The time limit of Nix for one version of a package in seconds, within the common
+budget.
+"""
 
 _SHARE = 15.0
-"""The additional seconds for each version beyond the usual number."""
+"""The seconds that each commit to read adds to the common budget."""
 
 
 class Package:
-    """A package by its attribute path.
+    """A package to track, named by its attribute path.
 
-    `names` are the bindings that matter; if empty, all in a let at any ref.
+    `names` are the let-bound packages to examine; if empty, `settle` chooses all
+    packages that the file defines in a let at any ref.
     """
 
     def __init__(
@@ -69,9 +72,10 @@ class Package:
         self._progress = progress
 
     def find(self, read: Reader) -> File:
-        """Return the file with the package's lets.
+        """Return the package's file that has a let.
 
-        Look in pkgs/by-name, in all-packages.nix, and in files beside these.
+        Search pkgs/by-name, all-packages.nix, and the neighbours of the file found
+        there.
         """
         path, (found,) = self.target, read([self.target])
         if found is None:
@@ -93,7 +97,7 @@ class Package:
         return File(path=path, blob=found[0], content=found[1])
 
     def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
-        """Return the package's file as the text of all-packages.nix names it."""
+        """Return the package's file as all-packages.nix names it, with its path."""
         bound = package_files.bound_value(all_packages(read), self.package)
         if bound is None:
             raise NoPackageError(f"nixpkgs has no package '{self.package}'")
@@ -108,7 +112,7 @@ class Package:
         )
 
     def settle(self, contents: Sequence[bytes]) -> None:
-        """Use all packages in these files' lets, unless the user gave names."""
+        """Choose all packages in the lets of these files, if the user named none."""
         if not self.names:
             bound = (each.name for file in self._files(contents) for each in file.bound)
             self.names = tuple(dict.fromkeys(bound))
@@ -116,9 +120,10 @@ class Package:
     def readings(
         self, found: Sequence[FoundFile], repository: Path | None
     ) -> list[Reading | None]:
-        """Return the reading of each file.
+        """Return what Nix or the syntax shows about each file; None for a missing file.
 
-        Nix reads it in its tree; else the syntax decides, with the reason.
+        Nix tries overrides in the tree of the file's commit. If it cannot, the syntax
+        decides, and the reading has the reason.
         """
         there = [each.file.content for each in found if each.file is not None]
         self.settle(there)
@@ -132,7 +137,7 @@ class Package:
         ]
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return the meaning of files by their syntax."""
+        """Return what the syntax shows about each file, by the file's blob id."""
         files = self._files(list(contents.values()))
         return {
             blob: self.meaning(file, None)
@@ -167,7 +172,10 @@ class Package:
     def _answer(
         self, found: FoundFile, file: FileBindings, repository: Path | None
     ) -> Methods:
-        """Ask Nix about the package at a commit, only once."""
+        """Return Nix's answer about the package at a commit.
+
+        An answer that an earlier run has found comes from the memory.
+        """
         asked = questions(file, self.names)
         key = f"{found.commit} {self.package} {' '.join(asked)}"
         known = self._memory.known.answers
@@ -206,10 +214,10 @@ class Package:
         why: str | None = None,
         limited: bool = False,
     ) -> Reading:
-        """Return the state of the names.
+        """Return the state of the let-bound packages `names` in a file.
 
-        `why` explains why Nix does not decide; if Nix hit a limit, the names are
-        unknown.
+        `answer` is Nix's answer, and `why` explains why Nix has none. If Nix hit a
+        limit, the state is unknown.
         """
         by_nix = answer is not None and answer.reason is None
         decider = EVALUATION if by_nix else SYNTAX
@@ -250,7 +258,7 @@ class Package:
 
 
 def _missing(components: Sequence[Component]) -> list[str]:
-    """Return the names that neither the file defines nor Nix found."""
+    """Return the names that the file does not define and Nix did not find."""
     return [
         component.name
         for component in components

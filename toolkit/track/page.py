@@ -1,6 +1,6 @@
-"""The answer as an HTML page, and as Markdown for an issue or a job's summary.
+"""Format the result of `track` as an HTML page and as Markdown.
 
-The page needs no other files. Text from upstream stays plain in both: it contains no
+The page needs no other files. Text from nixpkgs is escaped in both formats: it has no
 markup, mentions nobody, and reverses no writing direction.
 """
 
@@ -26,16 +26,16 @@ _MARKS = {
     State.ABSENT: "none",
     State.UNKNOWN: "unknown",
 }
-"""The kind of dot beside each word."""
+"""The CSS class of the dot beside each state."""
 
 
 def to_html(answer: TrackAnswer) -> bytes:
-    """Return the page, without external scripts, fonts or pictures."""
+    """Return an HTML page about the result, without external files."""
     return _rendered("page.html.jinja", answer, harmless)
 
 
 def to_markdown(answer: TrackAnswer) -> bytes:
-    """Return the Markdown."""
+    """Return Markdown about the result, for an issue or the summary of a CI job."""
     text = _rendered("answer.md.jinja", answer, _plain).decode()
     return re.sub(r"\n{3,}", "\n\n", text).encode()
 
@@ -78,7 +78,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
 
 
 def _plain(text: str) -> Markup:
-    """Return text without Markdown and without links."""
+    """Return `text` escaped so that it has no Markdown and no links."""
     flat = " ".join(harmless(text).split())
     return Markup(guarded(flat, _escaped))  # noqa: S704 - it is Markdown
 
@@ -93,7 +93,7 @@ def _cell(value: object) -> Markup:
 
 
 def _code(text: str) -> Markup:
-    """Return a command as code, whatever it contains."""
+    """Return a command as a Markdown code span, even if it contains back-quotes."""
     shown = " ".join(harmless(text).split())
     ticks = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""

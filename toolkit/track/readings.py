@@ -1,6 +1,6 @@
-"""The meaning of a package's file at a ref, as one value for all commands.
+"""The state of a package's file at a ref, as one value for all commands.
 
-None means that something is unknown or does not apply.
+None means that a value is unknown or does not apply.
 """
 
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from msgspec import Struct, field
 UNKNOWN = "unknown"
 
 SYNTAX, EVALUATION = "syntax", "evaluation"
-"""The source of a decision."""
+"""The two ways to determine a state: reading the file, or evaluating it in Nix."""
 
 STRANGE = "unknown layout: "
-"""How the reason begins if the layout is unknown."""
+"""The beginning of the reason for an unknown state, if the file's layout is unknown."""
 
 
 class State(StrEnum):
-    """The state of a version of the file, over all defects.
+    """The state of a version of a package's file, over all of its defects.
 
-    UNKNOWN never counts as NOT_FIXED. ABSENT means that nixpkgs has no such package.
+    UNKNOWN never counts as NOT_FIXED. ABSENT means that nixpkgs lacks the package.
     """
 
     FIXED = "fixed"
@@ -32,7 +32,10 @@ class State(StrEnum):
 
 
 class Overridable(StrEnum):
-    """Whether an override reaches the components; NOT_APPLICABLE if there are none."""
+    """Whether overrides of let-bound packages take effect.
+
+    NOT_APPLICABLE means that the file defines no let-bound package.
+    """
 
     YES = "yes"
     NO = "no"
@@ -42,9 +45,10 @@ class Overridable(StrEnum):
 
 
 class Component(Struct, frozen=True, kw_only=True):
-    """A component: `bound` is let, parameter, attribute, elsewhere or absent.
+    """A let-bound package, and whether overrides of it take effect.
 
-    `methods` are overrides that reach it.
+    `bound` is the place of its definition: let, parameter, attribute, elsewhere or
+    absent. `methods` are the override methods that take effect.
     """
 
     name: str
@@ -55,9 +59,10 @@ class Component(Struct, frozen=True, kw_only=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """A fact that only a package's own reader knows, in a word or two.
+    """A further fact about a version, which only the package's own reader determines.
 
-    `by` names the decider, as in Reading.
+    `value` is a word or two. `by` is `evaluation` or `syntax`, the way in which the
+    fact was determined.
     """
 
     value: str = UNKNOWN
@@ -65,12 +70,12 @@ class Fact(Struct, frozen=True, kw_only=True):
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """The meaning of a version of the file.
+    """The state of one version of a package's file.
 
-    `overridable_by` names the decider: `evaluation` (Nix), or `syntax`. `facts` are
-    further facts, by name. `releases` maps attributes to versions, `failed` maps those
-    that do not evaluate to the reason. `reason` explains unknown values, or why Nix did
-    not decide.
+    `overridable_by` is `evaluation` (by Nix) or `syntax`, the way in which
+    `overridable` was determined. `facts` are further facts, by name. `releases` maps
+    attributes to versions, and `failed` maps attributes that do not evaluate to the
+    error. `reason` explains unknown values, or why Nix did not decide.
     """
 
     state: State
@@ -84,19 +89,20 @@ class Reading(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
     def fact(self, name: str) -> Fact:
-        """Return a further fact, which may be unknown."""
+        """Return a further fact by its name; a missing fact is unknown."""
         return self.facts.get(name, Fact())
 
 
 def unknown(reason: str) -> Reading:
-    """Return the reading of a version that cannot be read."""
+    """Return the reading of a version that cannot be read, with the reason."""
     return Reading(state=State.UNKNOWN, overridable=Overridable.UNKNOWN, reason=reason)
 
 
 def overall(components: Iterable[Component]) -> Overridable:
-    """Return the combined state of the components.
+    """Return the combined state of let-bound packages.
 
-    An unknown one affects only results that depend on it.
+    A package whose state is unknown affects the result only if the others all take an
+    override.
     """
     answers = {component.overridable for component in components}
     if False in answers:

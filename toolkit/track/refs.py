@@ -1,6 +1,6 @@
-"""Find out for each branch and channel whether upstream has fixed the package.
+"""Determine for each branch and channel whether nixpkgs has fixed a package.
 
-Then advise the user what to do with the overlay.
+The result includes advice on the user's overlay.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from toolkit.track.state import Facts
 from toolkit.track.upstream import FoundFile, Refs, TrackedPackage, WantedRef, kind_of
 from toolkit.track.verdict import Used
 
-# A fix that is older than so many versions is dated by none of them.
+# The number of versions in which the commit of a fix is searched.
 _MOST_SINCE = 60
 _AT_A_TIME = 8
 
@@ -36,11 +36,11 @@ _AT_A_TIME = 8
 class TrackRequest(Struct, frozen=True, kw_only=True):
     """A request to `track`.
 
-    `refs` are the ones to examine, empty for the usual ones. `git_dir` is a local
-    clone, None for the server. `nixpkgs` is the user's own nixpkgs, `used` the overlay
-    on it. `target` is a package's attribute path, and `bindings` are the parts that
-    matter, empty for all. `state` is the file with the last answer. The other fields
-    describe the server; None means the default of patches/.
+    `target` is the package's attribute path, and `bindings` are the let-bound packages
+    to examine, empty for all. `refs` are the refs to examine, empty for the usual ones.
+    `git_dir` is a local clone; if it is None, `server` is used. `nixpkgs` is the user's
+    own nixpkgs, and `used` the user's overlay. `state` is the file with the last
+    result. `timeout` limits each request to the server, in seconds.
     """
 
     target: str = field(default_factory=registry.usual)
@@ -55,11 +55,10 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
 
 
 def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
-    """Answer the request.
+    """Return the state of a package at each ref, with a verdict for the user.
 
-    Raise ToolkitError if there are no refs, or a user's file is invalid.
-
-    A failure to read a ref is part of its answer, and does not affect the others.
+    Raise ToolkitError if there are no refs, or if a user's file is invalid. A failure
+    to read one ref is part of the result, and does not affect the other refs.
     """
     last = (
         state.load(request.state, request.target) if request.state is not None else None
@@ -89,7 +88,7 @@ def _upstream(request: TrackRequest, subject: TrackedPackage, memory: Memory) ->
         return RepositoryRefs(
             request.git_dir, request.server.repository or tracked().repository, subject
         )
-    # A quarter of a second that a clone does not need.
+    # A late import: it takes a quarter of a second, which a clone does not need.
     from toolkit.track.server import ServerRefs  # noqa: PLC0415
 
     return ServerRefs(request.server, subject, memory, timeout=request.timeout)
@@ -146,7 +145,7 @@ def _answer(
 
 
 def _used(used: Used, tree: Path | None) -> Used:
-    """Return the overlay in use, and whether it does nothing in a tree."""
+    """Return the user's overlay, and whether the overlay does nothing in a tree."""
     if used.directory is None or tree is None:
         return used
     places = (used.directory, used.directory / "overlay")
@@ -196,9 +195,10 @@ def _ref(
 def _fixed_by(
     found: FoundFile, reading: Reading, upstream: Refs, memory: Memory
 ) -> FileCommit | None:
-    """Return the commit since which the file is fixed, if it can be determined.
+    """Return the commit since which the file is fixed, or None if unknown.
 
-    It must be among the newest commits, and all before it must be readable.
+    The commit must be among the newest commits that changed the file, and all older
+    versions up to the first unfixed one must be readable.
     """
     newest = found.file.change if found.file is not None else None
     parts = (each.name for each in reading.components)
@@ -226,9 +226,9 @@ def _fixed_by(
 
 
 def _states(found: FoundFile, upstream: Refs) -> Iterator[tuple[FileCommit, State]]:
-    """Yield the newest commits that changed a file, each with the state that it gave.
+    """Yield the newest commits that changed a file, and the file's state after each.
 
-    Read several at a time.
+    The versions are read in groups of _AT_A_TIME.
     """
     versions = upstream.versions(found, most=_MOST_SINCE)
     while some := list(islice(versions, _AT_A_TIME)):

@@ -1,4 +1,4 @@
-"""A local clone of nixpkgs as a source of refs.
+"""A local clone of nixpkgs as the source of refs for `track`.
 
 It needs no network and no token, and is as new as its last fetch.
 """
@@ -46,7 +46,7 @@ class RepositoryRefs(Refs):
     def defaults(self) -> tuple[WantedRef, ...]:
         """Return the usual refs in the clone, and record the missing ones.
 
-        Return HEAD if the clone has none of them.
+        Return HEAD if the clone has none of the usual refs.
         """
         found = default_refs(self._branches.commits)
         if not found:
@@ -59,7 +59,7 @@ class RepositoryRefs(Refs):
         return found
 
     def commit(self, name: str) -> Oid:
-        """Return the commit of a branch (the remote's first), or of any other name."""
+        """Return the commit of a ref; a branch of the remote comes first."""
         return (
             self._branches.commits.get(name)
             or reading.locate(self._directory, name).commit
@@ -68,9 +68,9 @@ class RepositoryRefs(Refs):
     def contents(
         self, at: str, paths: Sequence[PurePosixPath]
     ) -> Sequence[Content | None]:
-        """Return the contents of these paths.
+        """Return the blob id and content of each path; None for a missing path.
 
-        Raise ToolkitError if git cannot read one, or a partial clone lacks it.
+        Raise ToolkitError if git cannot read a file, or a partial clone lacks it.
         """
         try:
             found = self._contents([f"{at}:{path}" for path in paths])
@@ -102,7 +102,7 @@ class RepositoryRefs(Refs):
     def versions(
         self, found: FoundFile, *, most: int
     ) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the newest commits that changed the file, with its content then."""
+        """Yield the newest commits that changed the file, each with its content."""
         if found.commit is None or found.file is None:
             return
         places = history.versions(

@@ -1,6 +1,7 @@
-"""nixpkgs on GitHub: files as raw downloads, the rest through the REST API.
+"""nixpkgs on GitHub as the source of refs for `track`.
 
-It reads refs in parallel.
+Files are raw downloads, and all other facts come from the REST API. Refs are read in
+parallel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,13 +34,13 @@ _AT_A_TIME = 8
 class ServerRefs(Refs):
     """The refs of a repository on GitHub.
 
-    Facts about unchanged files come from the memory.
+    Facts about unchanged files come from the cache of earlier runs.
     """
 
     def __init__(
         self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float
     ) -> None:
-        """Send no request yet.
+        """Store the server's addresses, without sending a request.
 
         Raise UsageError for an invalid repository or URL. `timeout` is in seconds.
         """
@@ -60,7 +61,7 @@ class ServerRefs(Refs):
                 f"unlet cannot find the newest releases: {error.message}"
             )
             return default_refs(usual)
-        # What begins so has been listed; that the others are there is known.
+        # The releases have been listed; the other usual refs are known to exist.
         return default_refs(
             [
                 *(name for name in usual if not name.startswith(beginnings)),
@@ -71,7 +72,7 @@ class ServerRefs(Refs):
     def versions(
         self, found: FoundFile, *, most: int
     ) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the newest commits that changed the file, with its content then."""
+        """Yield the newest commits that changed the file, each with its content."""
         if found.file is None:
             return
         path = str(found.file.path)
@@ -84,9 +85,9 @@ class ServerRefs(Refs):
             yield from zip(map(_change, some), side_by_side(content, some), strict=True)
 
     def commit(self, name: str) -> Oid | None:
-        """Return None, because the server knows a ref by its name.
+        """Return None, because the server accepts the name of a ref.
 
-        Raise UsageError if the name cannot be that of a ref.
+        Raise UsageError if the name is not a valid name of a ref.
         """
         reading.check_rev(name)
         return None
@@ -94,7 +95,7 @@ class ServerRefs(Refs):
     def contents(
         self, at: str, paths: Sequence[PurePosixPath]
     ) -> Sequence[Content | None]:
-        """Return the contents of these paths."""
+        """Return the blob id and content of each path; None for a missing path."""
 
         def read(path: PurePosixPath) -> Content | None:
             try:
@@ -106,7 +107,10 @@ class ServerRefs(Refs):
         return side_by_side(read, paths)
 
     def last_change(self, at: str, file: File) -> FileCommit | None:
-        """Return the commit that last changed a file, asked once for each content."""
+        """Return the commit that last changed a file.
+
+        The server is asked only once for each content of the file.
+        """
         changes, key = (
             self._memory.known.changes,
             f"{self._github.repository} {at} {file.path} {file.blob}",

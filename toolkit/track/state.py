@@ -1,6 +1,6 @@
-"""The last answer in a user's file, and the differences from it.
+"""Keep the last result of `track` in a user's file, and compare it with a new one.
 
-If something is unknown this time, its old value stays: unknown is not a change.
+If a value is unknown in this run, its old value stays: unknown is not a change.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,15 @@ from toolkit.proposal import registry
 from toolkit.track.answer import AnswerChange, Ref, RefKind, TrackVerdict
 from toolkit.track.readings import UNKNOWN
 
-# The pin's name has its commit in it, and that is no other subject.
+# The pin's own name contains its commit, so the name changes with each update.
 _OWN = "your nixpkgs"
 _SCHEMA = 1
 _KIND = "unlet track"
 
 Facts = dict[str, dict[str, str]]
-"""The facts: subject (a ref, or `verdict`) → field → value, without unknown ones."""
+"""The facts about each ref, and about `verdict`: name → field → value. Unknown values
+are left out.
+"""
 
 
 class _StateDocument(Struct, frozen=True, kw_only=True):
@@ -31,7 +33,7 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
 
 
 def load(path: Path, package: str) -> Facts | None:
-    """Return the facts in a state file; None if it does not exist or is empty.
+    """Return the facts in a state file, or None if it does not exist or is empty.
 
     Raise ToolkitError for a damaged file, another kind of file, or another package's
     state.
@@ -49,7 +51,7 @@ def load(path: Path, package: str) -> Facts | None:
 
 
 def save(path: Path, facts: Facts, package: str) -> None:
-    """Replace a state file atomically; raise ToolkitError if that fails."""
+    """Write a state file atomically; raise ToolkitError if that fails."""
     document = _StateDocument(schema=_SCHEMA, kind=_KIND, facts=facts, package=package)
     try:
         files.replace(path, documents.write(document))
@@ -58,7 +60,7 @@ def save(path: Path, facts: Facts, package: str) -> None:
 
 
 def facts_of(refs: Sequence[Ref], verdict: TrackVerdict) -> Facts:
-    """Return the facts of an answer to remember, without dates, numbers and hashes."""
+    """Return the facts of a result to remember, without dates, numbers and hashes."""
     facts: Facts = {
         _OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs
     }
@@ -68,7 +70,7 @@ def facts_of(refs: Sequence[Ref], verdict: TrackVerdict) -> Facts:
 
 
 def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
-    """Return the differences from last time, for refs that were examined last time."""
+    """Return the differences between two runs, for refs that both runs examined."""
     if before is None:
         return ()
     differences: list[AnswerChange] = []

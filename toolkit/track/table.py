@@ -1,4 +1,4 @@
-"""The tables and words of an answer for the terminal, Markdown and HTML."""
+"""The rows and sentences of a result of `track`, for all output formats."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -31,26 +31,24 @@ MEANINGS: dict[str, str] = {
 
 
 def refs(answer: TrackAnswer) -> list[Row]:
-    """Return the header, and a row for each ref."""
+    """Return the header of the table, and a row for each ref."""
     facts = registry.tracking(answer.package).facts
     head = ("ref", "state", "overridable", *facts, answer.package, "last change")
     return [head, *(_ref(ref, facts) for ref in answer.refs)]
 
 
 def glossary(answer: TrackAnswer) -> list[Row]:
-    """Return the words in the rows that need an explanation, each with it.
-
-    They are in the order of the columns.
-    """
+    """Return the words in the table that need an explanation, as (word, meaning)."""
     cells = {cell for row in refs(answer)[1:] for cell in row[1:]}
     meanings = MEANINGS | registry.tracking(answer.package).words
     return [(word, meaning) for word, meaning in meanings.items() if word in cells]
 
 
 def notes(answer: TrackAnswer) -> Iterator[str]:
-    """Yield the notes that do not fit in a cell.
+    """Yield sentences that do not fit in the table.
 
-    They explain why something is unknown, or where the file has moved.
+    They explain why a state is unknown, where a file has moved, which commit fixed the
+    package, and which overrides take effect.
     """
     if answer.missing:
         names = ", ".join(answer.missing)
@@ -78,7 +76,7 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
 
 
 def change(changed: AnswerChange) -> str:
-    """Return a change since the last run, in one line."""
+    """Return a sentence about a change since the last run."""
     before, after = changed.before, changed.after
     if changed.field == "judgement":
         before, after = (
@@ -98,7 +96,10 @@ def change(changed: AnswerChange) -> str:
 
 
 def _methods(answer: TrackAnswer) -> Iterator[str]:
-    """Yield which components each override reaches; group refs with the same result."""
+    """Yield sentences that name the overrides that take effect.
+
+    Refs with the same result share a sentence.
+    """
     found: dict[str, list[str]] = {}
     for ref in answer.refs:
         reached: dict[str, list[str]] = {}
@@ -117,7 +118,7 @@ def _methods(answer: TrackAnswer) -> Iterator[str]:
 
 
 def _deciders(answer: TrackAnswer) -> Iterator[str]:
-    """Yield a sentence that names who decided: Nix or the syntax."""
+    """Yield a sentence that names how the states were determined: by Nix or syntax."""
     deciders: set[str | None] = set()
     for ref in answer.refs:
         if ref.reading is not None:

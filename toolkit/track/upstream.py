@@ -1,4 +1,4 @@
-"""The refs to look at, and the file at each, in a clone or on a server."""
+"""The refs of nixpkgs to examine, and a package's file at each, from any source."""
 
 import re
 from abc import ABC, abstractmethod
@@ -24,14 +24,14 @@ Reader: TypeAlias = Callable[[Sequence[PurePosixPath]], Sequence[Content | None]
 
 
 class WantedRef(Struct, frozen=True):
-    """A ref to look at."""
+    """A ref of nixpkgs to examine."""
 
     name: str
     kind: RefKind
 
 
 class File(Struct, frozen=True, kw_only=True):
-    """The file at a ref: its path, its content, the commit that last changed it."""
+    """A package's file at a ref: its path, its content, and its last change."""
 
     path: PurePosixPath
     content: bytes
@@ -40,7 +40,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class FoundFile(Struct, frozen=True, kw_only=True):
-    """The result for a ref.
+    """The result of looking for a package's file at a ref.
 
     `reason` explains why the file is missing, and `tree` is the whole nixpkgs if it is
     available. `absent` is true if the ref has no such package.
@@ -55,44 +55,43 @@ class FoundFile(Struct, frozen=True, kw_only=True):
 
 
 class NoPackageError(ToolkitError):
-    """A ref has no such package."""
+    """A ref of nixpkgs has no package of this name."""
 
 
 class TrackedPackage(Protocol):
-    """The tracked package, whose file usually is at `target`."""
+    """The package to track; its file usually is at `target`."""
 
     package: str
     target: PurePosixPath
 
     def find(self, read: Reader) -> File:
-        """Return the file at a ref.
+        """Return the package's file at a ref.
 
-        Raise ToolkitError if it cannot be found, and NoPackageError if the package does
-        not exist.
+        `read` returns the contents of files at that ref. Raise ToolkitError if the file
+        cannot be found, and NoPackageError if the package does not exist.
         """
         ...
 
     def readings(
         self, found: Sequence[FoundFile], repository: Path | None
     ) -> list[Reading | None]:
-        """Return the meaning of each file; None for a missing file.
+        """Return the state of the package in each file; None for a missing file.
 
-        `repository` has the refs' commits.
+        `repository` is the clone with the refs' commits, if there is one.
         """
         ...
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return the meanings of versions by their content alone; keys are blobs."""
+        """Return the states of versions by their syntax alone; keys are blob ids."""
         ...
 
 
 class Refs(ABC):
-    """The refs of a clone or a server.
+    """The refs of nixpkgs in a clone or on a server.
 
-    `missing` are usual refs that it lacks, `repository` is the clone's.
-
-    If a ref cannot be read, the error becomes its reason; other errors become
-    `warnings`. `at` is a ref's commit, or its name on a server.
+    `missing` are usual refs that the source lacks, and `repository` is the path of the
+    clone. If a ref cannot be read, the error becomes the reason of that ref; other
+    errors become `warnings`. `at` is a ref's commit, or its name on a server.
     """
 
     missing: tuple[str, ...] = ()
@@ -104,7 +103,7 @@ class Refs(ABC):
         self.warnings: list[str] = []
 
     def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
-        """Return the file at each ref."""
+        """Return the package's file at each ref."""
         return side_by_side(self._look, wanted)
 
     def _look(self, wanted: WantedRef) -> FoundFile:
@@ -129,11 +128,11 @@ class Refs(ABC):
 
     @abstractmethod
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the default refs."""
+        """Return the refs to examine if the user names none."""
 
     @abstractmethod
     def commit(self, name: str) -> Oid | None:
-        """Return the commit of a ref; None if the server knows the ref by its name.
+        """Return the commit of a ref, or None if the server accepts its name.
 
         Raise ToolkitError for an invalid name.
         """
@@ -142,30 +141,30 @@ class Refs(ABC):
     def contents(
         self, at: str, paths: Sequence[PurePosixPath]
     ) -> Sequence[Content | None]:
-        """Return the contents of these paths."""
+        """Return the blob id and content of each path; None for a missing path."""
 
     @abstractmethod
     def last_change(self, at: str, file: File) -> FileCommit | None:
-        """Return the commit that last changed a file."""
+        """Return the commit that last changed a file, or None if unknown."""
 
     @abstractmethod
     def versions(
         self, found: FoundFile, *, most: int
     ) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the newest commits that changed the file, with its content then."""
+        """Yield the newest commits that changed the file, each with its content."""
 
 
 def kind_of(name: str) -> RefKind:
-    """Return the kind of a ref that the user named."""
+    """Return the kind of a ref that the user named: a channel, or another name."""
     return (
         RefKind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else RefKind.NAMED
     )
 
 
 def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
-    """Return the default refs: branches, channels, and those of the newest releases.
+    """Return the usual refs: branches, channels, and those of the newest releases.
 
-    `names` are existing refs: a release counts if its branch or channel is among them.
+    `names` are existing refs, from which the newest releases are determined.
     """
     what = tracked()
     number = re.compile(
@@ -185,7 +184,7 @@ def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
 
 
 def default_refs(names: Collection[str]) -> tuple[WantedRef, ...]:
-    """Return the default refs that exist."""
+    """Return the usual refs that exist."""
     return tuple(wanted for wanted in usual_refs(names) if wanted.name in names)
 
 

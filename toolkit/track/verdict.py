@@ -1,7 +1,7 @@
-"""Advise the user about the overlay and nixpkgs.
+"""Advise the user what to do with an overlay and with nixpkgs.
 
-The advice is to keep the overlay, make it again, update nixpkgs, remove the overlay, or
-unknown.
+The advice is to keep the overlay, make it again, update nixpkgs, or remove the overlay.
+It is unknown if the states of the refs do not decide.
 """
 
 import re
@@ -33,21 +33,22 @@ from toolkit.track.upstream import (
 
 NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN = 0, 1, 10, 11
 
-# A channel's name ends in the beginning of its commit: nixos-26.05.1234.058a66cee256.
+# The name of a channel's release ends with the beginning of its commit:
+# nixos-26.05.1234.058a66cee256.
 _RELEASE = re.compile(r"/(?:nixos|nixpkgs)-[\w.-]*\.([0-9a-f]{11,40})/[^/]*$")
 
 
 _PATCHED = "patched"
-"""The kind of an overlay that `propose` writes."""
+"""The kind of an overlay that `unlet propose` writes."""
 
 
 class Used(Struct, frozen=True, kw_only=True):
-    """A package's overlay.
+    """The overlay for a package that the user has.
 
-    `blob` is the file from which it was made, if known, and `directory` is where it is.
-    `is_aside` is true if it changes nothing in the user's nixpkgs. `bindings` are the
-    parts that it makes overridable, empty if unknown. `kind` is None if the user does
-    not name one.
+    `blob` is the git id of the file from which the overlay was made, if known, and
+    `directory` is the overlay's place. `is_aside` is true if the overlay changes
+    nothing in the user's nixpkgs. `bindings` are the let-bound packages that it makes
+    overridable, empty if unknown. `kind` is None if the user does not name a kind.
     """
 
     package: str = field(default_factory=registry.usual)
@@ -59,21 +60,21 @@ class Used(Struct, frozen=True, kw_only=True):
 
     @property
     def is_named(self) -> bool:
-        """Return whether the user named this overlay, by its directory or its kind."""
+        """Return whether the user named an overlay, by its directory or its kind."""
         return self.directory is not None or self.kind is not None
 
     @property
     def use(self) -> OverlayUse:
-        """When an overlay of its kind is needed."""
+        """The facts about a version under which an overlay of this kind is needed."""
         return registry.tracking(self.package).overlays.get(
             self.kind or "", OverlayUse()
         )
 
     def is_needed(self, reading: Reading) -> bool | None:
-        """Return whether this version of the file still needs the overlay.
+        """Return whether a version of the package's file still needs the overlay.
 
         Return None if unknown. Only Nix's evaluation of a version can show that the
-        overlay does nothing.
+        overlay is not needed.
         """
         if self.use.fact is not None:
             fact = reading.fact(self.use.fact)
@@ -97,7 +98,7 @@ class _Source(Struct, frozen=True, kw_only=True):
 
 
 class _Report(Struct, frozen=True, kw_only=True):
-    """The part of a report.json that is read.
+    """The fields of an overlay's report.json that `track` reads.
 
     `unlet propose` writes a report without a kind; for a lift, the kind is the design.
     """
@@ -145,12 +146,12 @@ def pinned(
     repository: str,
     progress: Progress,
 ) -> FoundFile:
-    """Return the file in the user's nixpkgs.
+    """Return the package's file in the user's own nixpkgs.
 
-    A commit in a lock file is read only from the place of the refs: the clone, without
-    a network, or the server, with one small request. Paths on this machine are read
-    directly. Raise ToolkitError if it is not a nixpkgs; if it is unavailable now,
-    return the reason.
+    A commit in a lock file is read only from the source of the refs: the clone, without
+    a network, or the server, with one small request. Paths on this computer are read
+    directly. If the nixpkgs is unavailable now, the result has the reason. Raise
+    ToolkitError if `nixpkgs` does not name a nixpkgs.
     """
     name = without_passwords(nixpkgs)
     locked = _locked(nixpkgs, repository)
@@ -182,7 +183,10 @@ def pinned(
 
 
 def _locked(nixpkgs: str, repository: str) -> str | None:
-    """Return the commit of the repository that a lock file pins; None for all else."""
+    """Return the commit of `repository` that a lock file pins.
+
+    Return None for any other form of `nixpkgs`.
+    """
     path, _, entry = nixpkgs.partition("#")
     file = Path(path).expanduser()
     if not file.is_file():
@@ -209,12 +213,12 @@ def track_verdict(
     nixpkgs: str | None = None,
     are_all: bool = True,
 ) -> TrackVerdict:
-    """Judge the refs, and the user's own pin if any, for the user's overlay.
+    """Return the advice for the user's overlay, from the refs and the user's pin.
 
     `nixpkgs` is the user's name for the pin. A fix is available from a channel, or from
     a ref that the user named, but not from a branch of nixpkgs. Unless the refs
-    `are_all` of the usual channels, nothing follows for other channels. An unknown
-    state is no reason to keep or to remove anything.
+    `are_all` of the usual channels, the text says nothing about other channels. An
+    unknown state is no reason to keep or to remove an overlay.
     """
     judgement, text = _judged(refs, pin, used, are_all=are_all)
     fixed = [ref.name for ref in refs if ref.state is State.FIXED]
@@ -234,9 +238,10 @@ def track_verdict(
 
 
 def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
-    """Return the exit code.
+    """Return the exit code of `track`.
 
-    A next step has precedence, and an answer with gaps never counts as unchanged.
+    Advice that requires an action has priority. A result with unknown refs never counts
+    as unchanged.
     """
     if verdict.judgement in {Advice.REMOVE, Advice.UPDATE, Advice.RENEW}:
         return TO_DO
@@ -261,7 +266,10 @@ def _judged(
 
 
 def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Advice, str] | None:
-    """Judge by the user's own nixpkgs; None if it still needs the overlay unchanged."""
+    """Return advice from the user's own nixpkgs.
+
+    Return None if this nixpkgs still needs the overlay as it is.
+    """
     needed = _is_needed(pin, used)
     if needed is None:
         reason = (
@@ -284,7 +292,10 @@ def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Advice, str] | None:
 def _by_source(
     refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str
 ) -> tuple[Advice, str] | None:
-    """Judge by the refs that users can install; None if they all need the overlay."""
+    """Return advice from the refs that users can install.
+
+    Return None if all of these refs still need the overlay.
+    """
     channels = [ref for ref in refs if ref.kind is RefKind.CHANNEL]
     sources = channels or [ref for ref in refs if ref.kind is not RefKind.BRANCH]
     done = [ref for ref in sources if _is_needed(ref, used) is False]
@@ -334,7 +345,8 @@ def _steps(
     used: Used,
     nixpkgs: str | None,
 ) -> Iterator[NextStep]:
-    # Commands are printed and written.
+    # The commands are printed and written to files, so they must not contain a
+    # password.
     nixpkgs = without_passwords(nixpkgs) if nixpkgs is not None else None
     again = shlex.join(_again(used, nixpkgs))
     match judgement:
@@ -395,7 +407,7 @@ def _is_needed(ref: Ref, used: Used) -> bool | None:
 
 
 def _is_stale(ref: Ref, used: Used) -> bool:
-    """Return whether the overlay was made from another version of its file."""
+    """Return whether the overlay was made from another version of the file."""
     return (
         used.use.fact is None
         and ref.blob is not None
@@ -417,7 +429,7 @@ def _anew(used: Used, nixpkgs: str | None) -> str:
 
 
 def _again(used: Used, nixpkgs: str | None) -> list[str]:
-    """Return the command that checks the same package and overlay again."""
+    """Return the command line that checks the same package and overlay again."""
     target = [] if used.package == registry.usual() else [used.package]
     overlay = ["--overlay", str(used.directory)] if used.directory is not None else []
     kind = ["--kind", used.kind] if used.kind is not None and not overlay else []
@@ -429,7 +441,7 @@ def _given(nixpkgs: str | None) -> list[str]:
 
 
 def _update(nixpkgs: str | None) -> str | None:
-    """Return the command that updates a nixpkgs of this name; None if unknown."""
+    """Return the command that updates a nixpkgs of this name, or None if unknown."""
     file, _, entry = (nixpkgs or "").partition("#")
     if Path(file).name == "flake.lock":
         return f"nix flake update {entry or 'nixpkgs'}"
@@ -439,7 +451,7 @@ def _update(nixpkgs: str | None) -> str | None:
 
 
 def _listed(refs: Sequence[Ref]) -> str:
-    """Return names with the dates of their fixes, each date once."""
+    """Return the names of refs with the dates of their fixes, grouped by date."""
     by_date: dict[str, list[str]] = {}
     for ref in refs:
         since = (

@@ -1,1 +1,1 @@
-"""Find out what a user's overrides reach, and better ways to write them."""
+"""`unlet reach`: determine which overrides take effect, and find working ones."""

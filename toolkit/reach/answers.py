@@ -1,4 +1,4 @@
-"""Nix's answers about overlays, as values."""
+"""The answers of Nix about overlays, as values."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from msgspec import Struct, field
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """The file and line of an attribute."""
+    """The file and line at which an attribute is defined."""
 
     file: str
     line: int | None
 
 
 class Named(Struct, frozen=True, kw_only=True):
-    """An attribute of an overlay, or of a scope; `known` is true if nixpkgs has it."""
+    """An attribute of an overlay or of a scope, and its place in a file.
+
+    `known` is true if nixpkgs itself has the attribute. A scope is a set of packages
+    such as `python3Packages`, which has its own overrides.
+    """
 
     name: str
     known: bool = True
@@ -21,16 +25,17 @@ class Named(Struct, frozen=True, kw_only=True):
 
 
 class ValueFacts(Struct, frozen=True, kw_only=True):
-    """The kind of a value, and the derivation of a package."""
+    """The kind of a value, and the derivation path if the value is a package."""
 
     kind: str
     drv: str | None = None
 
 
 class Alias(Struct, frozen=True, kw_only=True):
-    """Another path to the same package.
+    """Another attribute path to an overridden package.
 
-    It has the derivation there, and the one without any overlay.
+    `drv` is the derivation at this path with the overlays, `plain` the derivation
+    without any overlay.
     """
 
     path: tuple[str, ...]
@@ -39,11 +44,12 @@ class Alias(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """An attribute without and with the override.
+    """The value of an attribute without the override (`old`) and with it (`new`).
 
     `written` are the package's variables that the user's files define. For a package
-    under an overlay, `passthru` are the names in it, and `downloads` are the paths of
-    the hashes of what the package, and its parts in passthru, download.
+    under an overlay, `passthru` are the names of its attribute passthru, and
+    `downloads` are the attribute paths of the hashes of fixed-output derivations that
+    the package, and the let-bound packages in its passthru, use.
     """
 
     old: ValueFacts
@@ -55,7 +61,11 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """The kind of an attribute, and the members of a scope that change."""
+    """The kind of an attribute without and with an override, and the changed members.
+
+    `members` are the attributes that the override sets in a scope, such as
+    `python3Packages`, and `base` is the attribute path of the scope.
+    """
 
     old: str
     new: str
@@ -67,17 +77,17 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """How a package differs apart from its derivation."""
+    """The attributes of a package that differ although its derivation is the same."""
 
     meta: bool
     passthru: tuple[str, ...]
 
 
 class OverrideCall(Struct, frozen=True, kw_only=True):
-    """A call of a function such as `overrideAttrs`, as the file has it.
+    """A call of a function such as `overrideAttrs` in the text of a file.
 
-    It has the package's name and the line. `bindings` are the lines of the attributes
-    around it; `is_local` is true in a `let`.
+    `name` is the package's name. `bindings` are the lines of the attributes that
+    contain the call; `is_local` is true if one of them is a let binding.
     """
 
     name: str
@@ -87,11 +97,11 @@ class OverrideCall(Struct, frozen=True, kw_only=True):
 
 
 class OverlaySource(Struct, frozen=True, kw_only=True):
-    """A place with overlays: the Nix code that reads it, and the file to name.
+    """A file with overlays, and the Nix code that reads it.
 
-    The code is for reach.nix. `otherwise` are fallbacks if it does not evaluate, with
-    an optional warning; `label` is its name in the file. `calls` are the overrides in
-    the file's text.
+    `question` is the code, for reach.nix. `otherwise` is code to use if it does not
+    evaluate, with an optional warning. `label` is the name of the overlays in the file,
+    and `calls` are the overrides in the file's text.
     """
 
     question: str
@@ -104,9 +114,10 @@ class OverlaySource(Struct, frozen=True, kw_only=True):
 
 
 class SetOption(Struct, frozen=True, kw_only=True):
-    """An option that contains an override of a package, perhaps in a list.
+    """A NixOS option whose value contains an override of a package, perhaps in a list.
 
-    `keys` is the option's path.
+    `keys` is the path to the value in Nix's answer, `option` the name of the option,
+    and `of` the attribute path of the package.
     """
 
     keys: tuple[str, ...]
@@ -117,23 +128,23 @@ class SetOption(Struct, frozen=True, kw_only=True):
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the option, if any, names no package."""
+        """Return whether the value is in a list, or belongs to no single option."""
         return self.is_listed or not self.option
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """An option whose default is another attribute than its name suggests."""
+    """An option whose default is not the package that its name suggests."""
 
     option: str
     attribute: str
 
 
 class Overlay(Struct, frozen=True, kw_only=True):
-    """An overlay: its name in the session, its number in the list, its attributes.
+    """An overlay: its name in the session with Nix, its number, and its attributes.
 
-    `listed` is false if its file only names it: such overlays have no order. `source`
-    is its file's name in the session. With an option, it is the option's value instead
-    of an overlay.
+    `listed` is false if the overlay is only defined in its file, and so has no order.
+    `source` is the name of its file in the session. With `option`, the value represents
+    an override in a NixOS option instead of an overlay.
     """
 
     key: str
@@ -145,14 +156,14 @@ class Overlay(Struct, frozen=True, kw_only=True):
     option: SetOption | None = None
 
     def place(self, name: str) -> Place | None:
-        """Return the place of an attribute in the overlay; None if it has none."""
+        """Return the place of an attribute, or None if the overlay does not set it."""
         found = next((each for each in self.names if each.name == name), None)
         return (
             None if found is None else found.place or Place(file=self.file, line=None)
         )
 
     def is_before(self, other: Overlay) -> bool:
-        """Return whether a later overlay follows, which may replace attributes."""
+        """Return whether `other` is a later overlay, which may replace attributes."""
         is_ordered = self.file != other.file or (self.listed and other.listed)
         return (
             self.number < other.number
@@ -162,7 +173,7 @@ class Overlay(Struct, frozen=True, kw_only=True):
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """An attribute of an overlay in a list of them."""
+    """An attribute of an overlay, together with all overlays that are used with it."""
 
     overlay: Overlay
     overlays: tuple[Overlay, ...]
@@ -170,12 +181,12 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The attribute."""
+        """The name of the attribute."""
         return self.named.name
 
     @property
     def again(self) -> bool:
-        """Return whether an earlier overlay has the attribute, too."""
+        """Return whether an earlier overlay sets the attribute, too."""
         return any(
             each.is_before(self.overlay) and each.place(self.name) is not None
             for each in self.overlays
@@ -183,7 +194,7 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     @property
     def later(self) -> tuple[Overlay, ...]:
-        """The later overlays with the same attribute."""
+        """The later overlays that set the same attribute."""
         return tuple(
             each
             for each in self.overlays

@@ -1,6 +1,6 @@
 """The values that the modules of `reach` share.
 
-They are an override, its outcome, and what remains of the old package.
+They are an override, its outcome, and the old values that remain in the build.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,11 @@ SCHEMA = 2
 
 
 class Outcome(StrEnum):
-    """The outcome of an override."""
+    """The outcome of an override: whether it takes effect.
+
+    IN_PART means that the build contains the replacement and still an old value. NEW
+    means that nixpkgs lacks the attribute.
+    """
 
     REACHES = "reaches"
     IN_PART = "in part"
@@ -26,10 +30,11 @@ class Outcome(StrEnum):
 
 
 class Left(Struct, frozen=True, kw_only=True):
-    """Something that stays although the override should replace it.
+    """An old value that remains in the build although the override should replace it.
 
-    `way` lists the derivations that lead to it, the package's own first; `why` is a
-    sentence about it. `part` is true if the file of the overridden package defines it.
+    `way` lists the names of the derivations that lead to the value, the package's own
+    first; `why` is a sentence about it. `part` is true if the file of the overridden
+    package defines the value.
     """
 
     name: str
@@ -39,9 +44,9 @@ class Left(Struct, frozen=True, kw_only=True):
 
 
 class Replacement(Struct, frozen=True, kw_only=True):
-    """A later overlay that replaces an attribute of an earlier one.
+    """A later overlay that replaces an attribute of an earlier overlay.
 
-    It has the overlay's number in the list, and the place.
+    `overlay` is the number of the later overlay in the list of overlays.
     """
 
     overlay: int
@@ -50,14 +55,13 @@ class Replacement(Struct, frozen=True, kw_only=True):
 
 
 class Override(Struct, frozen=True, kw_only=True):
-    """An attribute that an overlay changes, on one system.
+    """The result for an override: an attribute that an overlay sets, on one system.
 
-    `file` and `line` are the place of its value.
-
-    `reason` explains the status in one line. `instead` is Nix code that does reach; if
-    there is none, `closest` leaves less than the override. Attribute, system and place
-    may come later than the status. `derivations` are the files of two derivations that
-    differ: without and with the override.
+    `file` and `line` are the place of the attribute. `reason` explains the status in
+    one line, and `left` are the old values that remain. `instead` is Nix code that
+    takes effect; if there is none, `closest` is the code that leaves the fewest old
+    values. Attribute, system and place are set last. `derivations` are the paths of the
+    two derivations that differ: without and with the override.
     """
 
     attribute: str = ""
@@ -74,7 +78,7 @@ class Override(Struct, frozen=True, kw_only=True):
 
 
 def together(members: Sequence[Override]) -> Override:
-    """Judge an attribute by the members of its scope."""
+    """Return an attribute's result from the results for the members of its scope."""
     found = {each.status for each in members}
     left = next((each.left for each in members if each.left), ())
     if len(found) == 1:
@@ -95,9 +99,9 @@ def together(members: Sequence[Override]) -> Override:
 
 
 class Brought(Struct, frozen=True, kw_only=True):
-    """An overlay that makes a file's let-bound packages overridable.
+    """An overlay by unlet that makes a package's let-bound packages overridable.
 
-    It has the command that writes it.
+    `command` is the command line that writes the overlay.
     """
 
     directory: Path
@@ -105,11 +109,11 @@ class Brought(Struct, frozen=True, kw_only=True):
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """All examined overrides, in the order of the overlays.
+    """The result of `reach`: all overrides, in the order of the overlays.
 
-    `changes` turn the user's override into each `instead`, whose text is the key.
-    `derivations` are those of the packages with their overrides. `names` are the
-    attributes that the overlays set, whether or not they were examined.
+    `changes` has the edits that turn the user's override into an alternative, by the
+    alternative's text in `instead`. `derivations` are the derivations of the packages
+    with their overrides. `names` are all attributes that the overlays set.
     """
 
     nixpkgs: str
@@ -121,7 +125,7 @@ class Reach(Struct, frozen=True, kw_only=True):
 
     @property
     def totals(self) -> dict[str, int]:
-        """The number of overrides with each status."""
+        """The number of overrides with each outcome."""
         return {
             status.value: sum(each.status is status for each in self.overrides)
             for status in Outcome
@@ -129,10 +133,10 @@ class Reach(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """The exit code.
+        """The exit code of `unlet reach`.
 
-        It is 0 if all overrides reach or add a package, 1 if one does not reach, else 3
-        if something is unknown.
+        It is 0 if all overrides take effect or add a package, 1 if one does not take
+        effect or fails, and 3 if an outcome is unknown.
         """
         found = {each.status for each in self.overrides}
         if found & {Outcome.IN_PART, Outcome.NO_EFFECT, Outcome.FAILS}:

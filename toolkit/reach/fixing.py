@@ -1,7 +1,7 @@
-"""`reach --fix`: write the forms that reach into the user's files.
+"""`reach --fix`: rewrite the user's overrides into forms that take effect.
 
-A file gets all of its changes or none. Nix evaluates the whole file with a change
-first: the override must reach, and no other override may change its status.
+Nix first evaluates the whole changed file: the rewritten override must take effect, and
+no other override may change its outcome. The rewrites that pass are kept.
 """
 
 import stat
@@ -33,11 +33,13 @@ _REACHING = frozenset([Outcome.REACHES, Outcome.NEW])
 
 
 class Fixes(Struct, frozen=True, kw_only=True):
-    """The changed files, the refusals, and the overrides before and after the change.
+    """The result of `reach --fix`.
 
-    `overlays` are the places of unlet's overlays by package, `needed` are the lists
-    that the user has to write, and `untracked` are the overlays that a flake does not
-    see yet.
+    `reach` and `after` are the overrides before and after the change. `mended` are the
+    changed files, and `refused` the overrides that stay unchanged. `overlays` are the
+    places of unlet's overlays by package, `needed` are the lists of overlays that the
+    user has to write, and `untracked` are the overlays that a flake ignores until git
+    tracks them. `unhashed` are the fake hashes that remain.
     """
 
     reach: Reach
@@ -51,7 +53,11 @@ class Fixes(Struct, frozen=True, kw_only=True):
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
-    """An override, its file, the edits that make it reach, and where they begin."""
+    """The edits that rewrite one override in its file.
+
+    `place` is the file, line and column of the override. `overlay` is the package whose
+    let-bound packages must first become overridable by an overlay of unlet.
+    """
 
     override: Override
     file: Path
@@ -61,7 +67,7 @@ class _Plan(Struct, frozen=True, kw_only=True):
 
     @property
     def beside(self) -> Path | None:
-        """The directory of unlet's overlay that the change needs."""
+        """The directory of the overlay by unlet that the edits require."""
         name = self.overlay
         return None if name is None else self.file.parent / f"{name}-overlay"
 
@@ -69,10 +75,10 @@ class _Plan(Struct, frozen=True, kw_only=True):
 def fixes(
     request: ReachRequest, *, progress: Progress, is_built: bool = False
 ) -> Fixes:
-    """Return the changes of the user's files that make their overrides reach.
+    """Return the changes of the user's files that make their overrides take effect.
 
-    If it `is_built`, Nix builds the downloads with fake hashes. Raise ToolkitError as
-    `reach` does, and for standard input.
+    If `is_built`, Nix builds the fixed-output derivations with fake hashes, to find the
+    real hashes. Raise ToolkitError as `reach` does, and for standard input.
     """
     if sources.INPUT in request.paths:
         raise ToolkitError(
@@ -131,7 +137,7 @@ def fixes(
 def _planned(
     before: Reach, texts: dict[Path, str]
 ) -> tuple[list[_Plan], list[Refused]]:
-    """Return the edits for each override that does not reach, or why there are none."""
+    """Return the edits for each override that has no effect, and the refusals."""
     plans: list[_Plan] = []
     refused: list[Refused] = []
     for override in before.overrides:
@@ -150,7 +156,7 @@ def _mended(
     kept: Sequence[_Plan],
     result: hashes.Hashed,
 ) -> Iterator[Mended]:
-    """Yield the files whose texts differ."""
+    """Yield the files whose texts change."""
     links = {path.resolve(): path for path in request.paths if path.is_symlink()}
     for file, text in result.texts.items():
         if text == texts[file]:
@@ -168,7 +174,7 @@ def _mended(
 
 
 def write(fixes: Fixes) -> None:
-    """Write the new texts, and unlet's overlays beside them: all of them or none.
+    """Write the changed files, and unlet's overlays beside them: all or nothing.
 
     Raise ToolkitError, before writing anything, for a file that has changed meanwhile
     or cannot be written.
@@ -200,13 +206,13 @@ def write(fixes: Fixes) -> None:
 
 
 def _bring(package: str, before: Reach, place: Path) -> None:
-    """Write the overlay of a package for the nixpkgs in use."""
+    """Write the overlay that makes a package's let-bound packages overridable."""
     if not proposing.bring(package, Path(before.nixpkgs), place, progress=Silence()):
         raise ToolkitError(f"{package}: unlet can no longer make an overlay of it")
 
 
 def _plan(override: Override, before: Reach, texts: dict[Path, str]) -> _Plan:
-    """Return the edits for an override, or raise RefusalError."""
+    """Return the edits for an override; raise RefusalError if there are none."""
     file = Path(override.file or "")
     changes = before.changes.get(override.instead or "", ())
     is_in_later = "# in overlay" in (override.instead or "")
@@ -234,7 +240,7 @@ def _plan(override: Override, before: Reach, texts: dict[Path, str]) -> _Plan:
 
 
 def _place(tree: Tree, line: int | None) -> str:
-    """Return the file, line and column of the first code on a line."""
+    """Return the file, line and column of the first binding on a line."""
     nodes = (node for node in tree.root.walk() if node.line == line)
     first = next((node for node in nodes if node.kind == "binding"), None)
     return f"{tree.name}:{line or 1}:1" if first is None else first.location
@@ -258,7 +264,7 @@ def _own_files(before: Reach) -> dict[Path, str]:
 
 
 def _texts(texts: Mapping[Path, str], plans: Sequence[_Plan]) -> dict[Path, str]:
-    """Return the new texts of files."""
+    """Return the new texts of files after the edits of some plans."""
     edits: dict[Path, set[Edit]] = {}
     for plan in plans:
         edits.setdefault(plan.file, set()).update(plan.edits)
@@ -267,7 +273,7 @@ def _texts(texts: Mapping[Path, str], plans: Sequence[_Plan]) -> dict[Path, str]
 
 
 def _listing(plan: _Plan, text: str) -> list[Edit]:
-    """Return the edit that puts unlet's overlay first in the file's list, if any."""
+    """Return the edit that puts unlet's overlay first in a file's overlay list."""
     if plan.beside is None:
         return []
     tree = parsed(text, name=str(plan.file))
@@ -275,7 +281,7 @@ def _listing(plan: _Plan, text: str) -> list[Edit]:
 
 
 class _Fix(Struct, frozen=True, kw_only=True):
-    """Tries changes of whole files."""
+    """Evaluates changed files, and selects the edits that take effect."""
 
     request: ReachRequest
     before: Reach
@@ -283,7 +289,7 @@ class _Fix(Struct, frozen=True, kw_only=True):
     progress: Progress
 
     def kept(self, plans: Sequence[_Plan]) -> tuple[list[_Plan], Reach]:
-        """Return the changes that reach together, and the resulting overrides."""
+        """Return the plans that take effect together, and the resulting overrides."""
         if not plans:
             return [], self.before
         if (after := self._tried(plans)) is not None:
@@ -297,11 +303,14 @@ class _Fix(Struct, frozen=True, kw_only=True):
         return kept, best
 
     def _tried(self, plans: Sequence[_Plan]) -> Reach | None:
-        """Return the overrides with some changes; None if one does not reach."""
+        """Return the overrides after some plans, or None if an override has no effect.
+
+        Return None also if another override changes its outcome.
+        """
         try:
             texts = _texts(self.texts, plans)
         except ValueError:
-            # Two of them change the same place.
+            # Two plans change the same place.
             return None
         after = self.evaluated(texts, plans)
         names = {_key(plan.override) for plan in plans}
@@ -320,7 +329,7 @@ class _Fix(Struct, frozen=True, kw_only=True):
         return after if are_same and is_better else None
 
     def evaluated(self, texts: Mapping[Path, str], plans: Sequence[_Plan]) -> Reach:
-        """Return the overrides in copies of the files with other texts."""
+        """Return the overrides in copies of the user's files with other texts."""
         places = {plan.beside: plan.overlay for plan in plans if plan.beside}
         listed = {
             plan.beside for plan in plans if _listing(plan, self.texts[plan.file])
@@ -350,18 +359,18 @@ class _Fix(Struct, frozen=True, kw_only=True):
 
 
 def _key(override: Override) -> tuple[str, str]:
-    """Return the key of an override, which does not depend on the path to it."""
+    """Return a key of an override that does not depend on the path of its scope."""
     return override.attribute.rpartition(".")[2], override.system
 
 
 def _paths(request: ReachRequest) -> list[Path]:
-    """Return the paths of a request as absolute ones, by default the user's own."""
+    """Return the absolute paths of a request, by default the user's overlays."""
     named = request.paths or [Path(source.file) for source in sources.users()]
     return [sources.absolute(path.expanduser()) for path in named]
 
 
 def _is_changed(file: Path) -> bool:
-    """Return whether git knows another text of a file."""
+    """Return whether a file has changes that are not committed to git."""
     place = file.resolve()
     try:
         return bool(worktrees.changes(place.parent, place.name))
@@ -370,7 +379,7 @@ def _is_changed(file: Path) -> bool:
 
 
 def _is_untracked(place: Path, request: ReachRequest) -> bool:
-    """Return whether a new directory is in a flake, but unknown to git."""
+    """Return whether a new directory is in a flake, but not tracked by git."""
     flakes = [path for path in _paths(request) if sources.is_flake(path)]
     roots = {path if path.is_dir() else path.parent for path in flakes}
     if not any(place.is_relative_to(root) for root in roots):

@@ -1,8 +1,8 @@
-"""Get the hashes that a file of overrides lacks.
+"""Replace the fake hashes in a file of overrides by the hashes that Nix reports.
 
-Nix builds each download and reports its hash. Each fake hash first gets a number, so
-that a download's hash shows where it belongs. A download that is made from another one
-waits for the hash of that.
+Nix builds each fixed-output derivation and reports the real hash. Each fake hash first
+gets a number, which identifies the derivation that uses it. A derivation that depends
+on another one with a fake hash has to wait for the other hash.
 """
 
 import base64
@@ -29,7 +29,7 @@ _BYTES = 32
 
 
 class Fake(Struct, frozen=True, kw_only=True):
-    """A fake hash in a file, its number, and the note above its binding."""
+    """A fake hash in a file, with its number, and the comment above its binding."""
 
     file: Path
     number: int
@@ -38,12 +38,12 @@ class Fake(Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """The number as a hash in hexadecimal."""
+        """The number as a SHA-256 hash in hexadecimal."""
         return self.number.to_bytes(_BYTES, "big").hex()
 
     @property
     def sri(self) -> str:
-        """The number as a hash in Nix."""
+        """The number as a SHA-256 hash in the SRI form that Nix code uses."""
         digest = base64.b64encode(bytes.fromhex(self.digest))
         return f"sha256-{digest.decode()}"
 
@@ -56,9 +56,9 @@ class Unhashed(Struct, frozen=True, kw_only=True):
 
 
 class Hashed(Struct, frozen=True, kw_only=True):
-    """Texts of files with the hashes that Nix reported, and the resulting overrides.
+    """The texts of files with real hashes, and the resulting overrides.
 
-    `counts` are the numbers of hashes by file.
+    `counts` are the numbers of replaced hashes by file.
     """
 
     texts: Mapping[Path, str]
@@ -75,7 +75,8 @@ def hashed(
 ) -> Hashed:
     """Return texts with real hashes in place of fake ones.
 
-    `after` are the overrides in these texts; `trial` evaluates them in others.
+    `after` are the overrides in the given texts; `trial` evaluates the overrides in
+    other texts.
     """
     fakes = [*_fakes(texts)]
     if not fakes:
@@ -140,7 +141,7 @@ def _is_fake(node: Node) -> bool:
 
 
 def _note(node: Node) -> Node | None:
-    """Return the note of `--fix` above a binding around a fake hash."""
+    """Return the comment that `--fix` wrote above a fake hash's binding, or None."""
     for around in (node, *node.ancestors()):
         siblings = around.parent.children if around.parent is not None else []
         before = siblings[: siblings.index(around)] if around in siblings else []
@@ -152,7 +153,10 @@ def _note(node: Node) -> Node | None:
 def _filled(
     texts: Mapping[Path, str], fakes: Sequence[Fake], hashes: Mapping[int, str]
 ) -> dict[Path, str]:
-    """Return texts with some hashes; remove notes that no longer apply."""
+    """Return texts in which some hashes are filled in.
+
+    The comments about filled hashes are removed.
+    """
     edits: dict[Path, set[Edit]] = {file: set() for file in texts}
     noted = {fake.note for fake in fakes if fake.number not in hashes}
     for fake in fakes:
@@ -165,7 +169,7 @@ def _filled(
 
 
 def _downloads(after: Reach, fakes: Sequence[Fake]) -> dict[int, str]:
-    """Return the derivations that have the numbered hashes."""
+    """Return the derivations that use the numbered fake hashes, by number."""
     store = DerivationStore(own())
     inputs = {
         path for derivation in after.derivations for path in store.closure(derivation)
@@ -177,7 +181,7 @@ def _downloads(after: Reach, fakes: Sequence[Fake]) -> dict[int, str]:
 
 
 def _ready(downloads: Mapping[int, str]) -> list[int]:
-    """Return the downloads that need none of the others."""
+    """Return the numbers of derivations that depend on none of the others."""
     store = DerivationStore(own())
     return [
         number

@@ -1,7 +1,7 @@
-"""Alternatives to an override that stops halfway, the likeliest first.
+"""Alternatives to an override that takes effect only in part, the likeliest first.
 
-Each is evaluated exactly as printed, except `…`, which stands for the user's own
-values.
+Nix evaluates each alternative exactly as printed, except `…`, which stands for the
+user's own values.
 """
 
 import re
@@ -36,7 +36,7 @@ _SOURCES = (
     'src = old.src.override {{ rev = "{tag}"; sha256 = ""; }};',
     'src = {final}.fetchurl {{ url = "{url}"; hash = ""; }};',
 )
-"""The forms of a source with another version."""
+"""The forms of a source for another version."""
 
 _DOWNLOADS = {
     "cargoDeps": (
@@ -50,7 +50,9 @@ _DOWNLOADS = {
         'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};',
     ),
 }
-"""The forms of a download for another source, by the variable that contains it."""
+"""The forms of a fixed-output derivation for another source, by the variable that
+contains it.
+"""
 
 _REPLACED = {
     "cargoDeps": ("cargoDeps", "cargoHash", "cargoSha256"),
@@ -58,22 +60,26 @@ _REPLACED = {
     "npmDeps": ("npmDeps", "npmDepsHash"),
     "npmDepsHash": ("npmDeps", "npmDepsHash"),
 }
-"""The variables that another one replaces, besides the one of its own name."""
+"""The variables that a variable replaces, if they are not only the one of the same
+name.
+"""
 
 
 _EXTENSIONS = "pythonPackagesExtensions"
 
 _VALUE = re.compile(r"(\S+) = ⟨(\d+ \w+)((?:\.\w+)?)⟩")
-"""A value of the user in a template.
+"""A placeholder for a value of the user in a template.
 
-It has its name, the number of the call that has it, and its argument.
+The placeholder has the value's name, the number of the call that sets the value, and
+the argument of that call.
 """
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """The user's names for the arguments of an overlay, and of an extension in it.
+    """The names of the arguments in the user's overlay, and in an extension inside it.
 
-    If `option` is given, it is set instead of an overlay's attribute.
+    If `option` is given, the code sets this NixOS option instead of an overlay's
+    attribute.
     """
 
     final: str = "final"
@@ -96,10 +102,11 @@ class Names(Struct, frozen=True, kw_only=True):
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """An alternative override: its attribute, and its text as printed and evaluated.
+    """An alternative override: its attribute, its text as printed, and as evaluated.
 
-    It gives a member of a scope, or the scope's whole extension if the member is empty.
-    `change` makes it from the user's override, if that is possible.
+    In the evaluated code, `given` is the user's value for `member` of a scope, or the
+    scope's whole extension if `member` is empty. `change` turns the user's override
+    into the alternative, if that is possible.
     """
 
     attribute: str
@@ -112,7 +119,7 @@ class Way(Struct, frozen=True, kw_only=True):
 def names_at(place: Place | None) -> Names:
     """Return the user's names for the arguments of the functions around a line.
 
-    By default, return nixpkgs' own names.
+    If the line is in no such function, return the usual names in nixpkgs.
     """
     if place is None:
         return Names()
@@ -137,9 +144,10 @@ def names_at(place: Place | None) -> Names:
 
 
 def _arguments(node: Node) -> tuple[str, str] | None:
-    """Return the last two arguments of a function, which have no patterns.
+    """Return the names of the last two arguments of a function.
 
-    Name the second one even if the first is unused.
+    Return None for other numbers of arguments, and for patterns. If the first name
+    begins with `_`, the second name replaces it.
     """
     inner = node.child("function_expression")
     if inner is not None and inner.child("function_expression") is not None:
@@ -156,7 +164,10 @@ def _arguments(node: Node) -> tuple[str, str] | None:
 def ways(
     path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names
 ) -> Iterator[Way]:
-    """Yield alternatives for the last call of an override."""
+    """Yield alternatives for the last call of an override.
+
+    `left` are the old values that remain with the user's override.
+    """
     calls, environment = case.calls, case.old.environment
     if not calls:
         return
@@ -191,7 +202,8 @@ def ways(
         for each in _DOWNLOADS
         if each in environment or each in stays
     ]
-    # A Python builder may not take another source, where the derivation does.
+    # With a Python builder, overridePythonAttrs may not accept another source although
+    # overrideAttrs does.
     methods = [method, "overrideAttrs"][: 1 + (method == "overridePythonAttrs")]
     sources = _SOURCES if "src" in stays else ("",)
     for function, *more in product(methods, sources, *texts):
@@ -204,7 +216,7 @@ def ways(
     )
     if names.option is None:
         yield _way(names, wrapped, inner)
-    # The source of the wrapped package may have dependencies that it downloads.
+    # The wrapped package may also need new dependencies for its source.
     for download in chain.from_iterable(_DOWNLOADS.values()) if "src" in given else ():
         text, change = _bumped([download], wrapped, case, names)
         own = f"{base}.{wrapped}.overrideAttrs {text}".replace("\n", "\n  ")
@@ -226,9 +238,10 @@ def updated(
     downloads: Sequence[Sequence[str]],
     names: Names,
 ) -> Iterator[Way]:
-    """Yield the last call of an override with new hashes for its downloads.
+    """Yield alternatives with new hashes for the package's fixed-output derivations.
 
-    The downloads are those of the package and its parts in passthru.
+    `downloads` are the attribute paths of the derivations in the package, and in the
+    let-bound packages of its passthru.
     """
     calls = case.calls
     downloads = unset(downloads, calls)
@@ -256,9 +269,9 @@ def updated(
 def unset(
     downloads: Sequence[Sequence[str]], calls: Sequence[Call]
 ) -> list[Sequence[str]]:
-    """Return the paths of downloads whose hashes an override does not set.
+    """Return the paths of fixed-output derivations whose hashes an override keeps.
 
-    Return none without a call.
+    Return an empty list if the override has no call.
     """
     given = {*calls[-1].names} if calls else None
     return [
@@ -269,7 +282,7 @@ def unset(
 
 
 def _package(package: str, calls: Sequence[Call]) -> str:
-    """Return a package with all calls of an override except the last."""
+    """Return Nix code for a package with all calls of an override except the last."""
     before = (
         f".{call.method} {{ {_given(call.names, number, 'null')} }}"
         for number, call in enumerate(calls[:-1])
@@ -278,12 +291,12 @@ def _package(package: str, calls: Sequence[Call]) -> str:
 
 
 def _given(names: Sequence[str], number: int, old: str = "old") -> str:
-    """Return bindings with the user's values, those of a numbered call."""
+    """Return Nix bindings with placeholders for the values in a numbered call."""
     return " ".join(f"{each} = ⟨{number} {old}⟩;" for each in names)
 
 
 def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> str:
-    """Return an override of a kernel's version, with the source of that version."""
+    """Return Nix code that overrides a kernel's version and source."""
     lines = [f"{each} = ⟨{number} null.argsOverride⟩;" for each in more]
     src = _kernel_source(names).splitlines()
     return (
@@ -306,9 +319,10 @@ def _bumped(
     names: Names,
     rest: Sequence[str] = (),
 ) -> tuple[str, Mend]:
-    """Return the values of the last call with another source or other downloads.
+    """Return the last call's argument with another source or other hashes.
 
-    Return also the `rest`, and the same as a change of the call.
+    `more` are bindings from the forms above, and `rest` are complete bindings. The
+    second result is the edit that changes the user's call in this way.
     """
     call, final = case.calls[-1], names.final
     is_source = any(each in _SOURCES for each in more)
@@ -341,9 +355,10 @@ def _bumped(
 def _way(
     names: Names, attribute: str, template: str, change: Mend | None = None
 ) -> Way:
-    """Return an alternative as printed, and with the user's values.
+    """Return an alternative from a template, as printed and as evaluated.
 
-    A call's values are a function of the old ones.
+    In the evaluated form, the placeholders are replaced by the values of the user's
+    call.
     """
     template = template.replace("{  }", "{ }")
     question = _VALUE.sub(r"\1 = (given \2)\3.\1", template)
@@ -357,9 +372,11 @@ def _way(
 
 
 def obstacle(left: Sequence[Left], closest: Sequence[Left]) -> str | None:
-    """Return why no alternative reaches, unless misspelt names already explain it.
+    """Return a sentence that explains why no alternative takes effect.
 
-    `closest` is what the best alternative leaves.
+    `left` are the old values that remain with the user's override, `closest` the ones
+    that remain with the best alternative. Return None if the override has misspelt
+    names, whose messages already explain the outcome.
     """
     if left and all("did you mean" in each.why for each in left):
         return None
@@ -388,9 +405,9 @@ def _rehashed(
     moved: Sequence[str] = (),
     more: str = "",
 ) -> Iterator[str]:
-    """Yield bindings that give downloads a new hash, and `more`.
+    """Yield bindings that give fixed-output derivations a new hash.
 
-    A set in passthru contains those that `moved` there.
+    `moved` are attributes that belong into passthru, and `more` is added to each call.
     """
     parts = defaultdict[str, list[str]](list)
     for *part, name in downloads:
@@ -416,10 +433,10 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
     downloads: Sequence[Sequence[str]],
     names: Names,
 ) -> tuple[str, Proposed | None]:
-    """Return an override that reaches behind a command's overlay.
+    """Return an override that takes effect after the overlay that `command` writes.
 
-    It is the user's override, or one of the parts in passthru. The change is None if
-    values of the user would have to move.
+    The second result is the edit that makes the override; it is None if values of the
+    user would have to move.
     """
     first = f"# behind the overlay that '{command}' writes"
     hashes = (*_rehashed(downloads, names),)
@@ -435,7 +452,10 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
 def part(
     command: str, package: str, binding: str, names: Names, *, in_passthru: bool
 ) -> str:
-    """Return an override of a part that works behind a command's overlay."""
+    """Return an override of a let-bound package.
+
+    The override takes effect after the overlay that `command` writes.
+    """
     inner = f"passthru = old.passthru // {{ {binding} }};" if in_passthru else binding
     text = names.bound(
         package, f"{names.prev}.{package}.overrideAttrs (old: {{ {inner} }})"
@@ -446,7 +466,7 @@ def part(
 def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
     """Yield alternatives that set a member of an interpreter's scope.
 
-    They survive other overrides of the interpreter.
+    These alternatives remain if the interpreter is overridden again.
     """
     own, before, name = names.own, names.before, path[-1]
     if path[:-1] and path[0].startswith("python"):
@@ -465,7 +485,7 @@ def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
 def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
     """Yield alternatives in which a later overlay extends a scope.
 
-    Without them, it replaces the scope's extensions.
+    Without the alternative, the later overlay replaces the scope's extensions.
     """
     for argument in ("overrides", "packageOverrides") if path[:-1] else ():
         added = (
@@ -483,7 +503,7 @@ def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
 
 
 def kernel(packages: str, name: str, names: Names) -> Way:
-    """Return code that gives the overridden package to a kernel's packages."""
+    """Return an alternative that builds the packages for the overridden kernel."""
     value = f"{names.final}.linuxPackagesFor {names.final}.{name}"
     return Way(
         attribute=packages,

@@ -1,4 +1,4 @@
-"""Ask Nix about each override in some overlays, and judge what remains."""
+"""Ask Nix about each override in the user's overlays, and determine its outcome."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,10 +21,10 @@ from toolkit.reach.sets import ScopedPath, Sets, called, listed
 from toolkit.reach.sources import is_own
 
 _MOST = 32
-"""The most packages of a set to judge."""
+"""The maximum number of packages of a set to compare."""
 
 _SOME = 8
-"""How many names of a set are enough to see that all fail for one reason."""
+"""The number of names of a set that is enough to see that all fail for one reason."""
 
 _ALREADY = Override(
     status=Outcome.NO_EFFECT,
@@ -39,7 +39,7 @@ _BY_OTHERS = Override(
 
 
 class Judge:
-    """Judges a session's overrides on one system, that of its `overlays`."""
+    """Determines the outcomes of a session's overrides on one system."""
 
     def __init__(
         self,
@@ -48,7 +48,12 @@ class Judge:
         bring: Callable[[str], Brought | None],
         parts: Mapping[str, str],
     ) -> None:
-        """`parts` are names that only a package binds, with that package."""
+        """Store the session and its helpers.
+
+        `bring` writes the overlay that makes a package's let-bound packages
+        overridable. `parts` are the names of let-bound packages, with the package that
+        binds each.
+        """
         self._sets = sets
         self.overlays = Listing(sets)
         self._others = Others(sets, bring)
@@ -62,7 +67,7 @@ class Judge:
 
     @property
     def changes(self) -> Mapping[str, Sequence[Proposed]]:
-        """How to turn the user's override into each alternative, by its text."""
+        """The edits that turn the user's override into an alternative, by its text."""
         known = self._others.changes
         return {
             **{text: (change,) for text, change in known.items()},
@@ -76,7 +81,10 @@ class Judge:
     def overrides(
         self, subjects: Sequence[Listed], only: Sequence[str]
     ) -> list[Override]:
-        """Return the effect of each override, in order."""
+        """Return the outcome of each override, in order.
+
+        `only` restricts the result to attributes that the user named.
+        """
         found: list[Override] = []
         for count, subject in enumerate(subjects):
             self._progress.step(f"{subject.name} ({count + 1} of {len(subjects)})")
@@ -106,13 +114,14 @@ class Judge:
             return
         found = self._sets.ask(f"look {called(scope, subject)}", Look)
         self._bear(scope, found)
-        # Another overlay may take the extensions of this one out.
+        # Another overlay may remove the extensions of this one.
         if isinstance(found, EvaluationError) or (found.hook and not found.members):
             scope = self._sets.alone(subject)
             found = self._sets.ask(f"look {called(scope, subject)}", Look)
             whole = replace(whole, scope=scope)
         if isinstance(found, EvaluationError):
-            # Of a new interpreter the packages may fail where it does not.
+            # The packages of a new interpreter may fail even if the interpreter itself
+            # evaluates.
             verdict = (
                 self._failure(subject, found)
                 if subject.named.known
@@ -136,13 +145,14 @@ class Judge:
                 if found.package
                 else self._unlike(whole, found.old, found.new)
             )
-            # An interpreter that only carries other packages is none of them.
+            # An interpreter that differs only in its packages has no outcome of its
+            # own.
             if not found.members or verdict.status is not Outcome.NO_EFFECT:
                 yield self._override(whole, verdict)
         yield from members
 
     def _extended(self, whole: ScopedPath) -> Iterator[Override]:
-        """Judge the members of a package set to which an option gives an extension."""
+        """Yield the outcomes of the members of a package set that an option extends."""
         look = self._sets.ask(f"look {called(whole.scope, whole.subject)}", Look)
         if isinstance(look, EvaluationError) or look.package or not look.extended:
             return
@@ -157,7 +167,7 @@ class Judge:
             yield self._override(member, self._judged(member))
 
     def _is_known(self, asked: ScopedPath, place: Place) -> bool:
-        """Return whether another overlay, or another path, already gave the package."""
+        """Return whether another overlay, or another path, already set the package."""
         subject, path = asked.subject, asked.path
         if place.file != subject.overlay.file and place.file in {
             each.file for each in subject.overlays
@@ -172,9 +182,9 @@ class Judge:
         return False
 
     def _bear(self, scope: str, answer: object) -> None:
-        """Skip a set in which one override takes all the time.
+        """If one override used all the time of a package set, skip the set from now on.
 
-        Give the next question its own time.
+        The next question then gets its own time.
         """
         if (
             isinstance(answer, EvaluationError)
@@ -185,10 +195,13 @@ class Judge:
             self._sets.begin()
 
     def _unlike(self, asked: ScopedPath, old: str, new: str) -> Override:
-        """Judge two values of different kinds, of which at most one is a package."""
+        """Return the outcome for two values of different kinds.
+
+        At most one of the values is a package.
+        """
         if old == "nothing":
             return Override(status=Outcome.NEW)
-        # The old package may fail.
+        # The old value may be a package that fails.
         if new == "package" or new not in {old, "function"}:
             return Override(status=Outcome.REACHES)
         if new == "set" and (within := self._within(asked)) is not None:
@@ -206,9 +219,9 @@ class Judge:
         return Override(status=Outcome.UNKNOWN, reason=f"is a {new}, not a package")
 
     def _within(self, asked: ScopedPath) -> Override | None:
-        """Judge a set by the packages in it that differ, up to a number.
+        """Return the outcome for a set, from the packages in it that differ.
 
-        Return None if all are the same.
+        At most _MOST packages are compared. Return None if all packages are the same.
         """
         subject = asked.subject
         names = self._sets.ask(f"within {asked.call}", tuple[str, ...])
@@ -235,8 +248,8 @@ class Judge:
             return Override(
                 status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}"
             )
-        # In another set, such as that of a later version, some packages are for other
-        # platforms.
+        # A package set of another version may contain packages for other platforms
+        # only.
         verdict = together(
             [each for each in members if each.status is not Outcome.FAILS] or members
         )
@@ -252,9 +265,9 @@ class Judge:
     def _differing(
         self, asked: ScopedPath, names: Sequence[str]
     ) -> list[tuple[str, ...]] | EvaluationError:
-        """Return the paths that differ in a set.
+        """Return the attribute paths in a set whose packages differ.
 
-        Halve the set if Nix cannot evaluate it as a whole.
+        If Nix cannot evaluate the set as a whole, halve it.
         """
         found = self._sets.ask(
             f"inner {asked.call} {listed(names)}", tuple[tuple[str, ...], ...]
@@ -266,7 +279,7 @@ class Judge:
         ):
             return found
         if len(names) == 1:
-            # What has never evaluated is no fault of the override.
+            # A package that also failed without the override does not count.
             before = self._sets.ask(
                 f"before {replace(asked, path=(*asked.path, *names)).call}", object
             )
@@ -287,7 +300,10 @@ class Judge:
     def _none_evaluates(
         self, call: str, names: Sequence[str], failed: EvaluationError
     ) -> bool:
-        """Return whether a set fails as a whole; some of its names show that."""
+        """Return whether all packages of a set fail for the same reason.
+
+        Only a few names of the set are tried.
+        """
         some = (
             self._sets.ask(f"inner {call} {listed([each])}", object)
             for each in names[:: len(names) // _SOME]
@@ -298,7 +314,7 @@ class Judge:
         )
 
     def _judged(self, asked: ScopedPath) -> Override:
-        """Judge a path in a set of packages."""
+        """Return the outcome of an override for one attribute path."""
         is_joint = asked.scope == self._sets.joint(asked.subject)
         asked, pair = self._pair(asked)
         if isinstance(pair, EvaluationError):
@@ -308,7 +324,7 @@ class Judge:
             return self._unlike(asked, pair.old.kind, pair.new.kind)
         case = self._others.case(asked, pair)
         old, new = case.old, case.new
-        # The places of outputs that are addressed by their content are not known.
+        # The paths of content-addressed outputs are unknown.
         if old.path != new.path and (
             old.outputs != new.outputs or "" in old.outputs.values()
         ):
@@ -326,7 +342,10 @@ class Judge:
         return self._unchanged(asked, case)
 
     def _pair(self, asked: ScopedPath) -> tuple[ScopedPath, Pair | EvaluationError]:
-        """Return a path without and with the override, if both evaluate."""
+        """Return the values of a path without and with the override.
+
+        If the values fail with all overlays together, try this override alone.
+        """
 
         def pair_in(asked: ScopedPath, afresh: str = "false") -> Pair | EvaluationError:
             if asked.base is None:
@@ -354,7 +373,7 @@ class Judge:
         return asked, pair
 
     def _unchanged(self, asked: ScopedPath, case: Overridden) -> Override:
-        """Judge two derivations that build the same."""
+        """Return the outcome for two derivations that build the same."""
         same = _ALREADY
         question = f"differs {asked.call}"
         if asked.base is None:
@@ -369,7 +388,7 @@ class Judge:
             reason = "only meta changes, and the build stays the same"
             same = Override(status=Outcome.NO_EFFECT, reason=reason)
         elif shown.passthru and not case.calls:
-            # `package // { … }` replaces what others take from the package.
+            # `package // { … }` replaces attributes that other packages use.
             return Override(
                 status=Outcome.REACHES,
                 reason=f"only {', '.join(shown.passthru)} changes",
@@ -392,7 +411,7 @@ class Judge:
         )
 
     def _changed(self, asked: ScopedPath, pair: Pair, case: Overridden) -> Override:
-        """Judge two derivations that differ."""
+        """Return the outcome for two derivations that differ."""
         old, new = case.old, case.new
         if rules.is_meta(old, new):
             return Override(
@@ -401,7 +420,7 @@ class Judge:
             )
         left = rules.left(case)
         known = self._written.get((asked.place, asked.path[-1]), [])
-        # The same line may have overridden the old value, too.
+        # The same line may also have overridden the old value.
         stays = {old.path} - {
             self._sets.drv(self._sets.joint(asked.subject), each) for each in known
         }
@@ -448,9 +467,9 @@ class Judge:
     def _beside(
         self, asked: ScopedPath, rest: Sequence[Left], names: Names
     ) -> str | None:
-        """Return an alternative for other names of a package.
+        """Return an alternative that also overrides another name of the package.
 
-        The first of them still lacks the override.
+        The first path in `rest` is the name that still lacks the override.
         """
         target = rest[0].name.split(".")
         is_kernel = target[1:] == ["kernel"]
@@ -495,7 +514,7 @@ class Judge:
         return Override(status=status, reason=reason, instead=other)
 
     def _override(self, asked: ScopedPath, verdict: Override) -> Override:
-        """Return a verdict about the whole list of overlays, with the place."""
+        """Return an outcome, judged in the whole list of overlays, with its place."""
         subject, path, where = asked.subject, asked.path, asked.place
         chosen = subject.overlay.option
         if verdict.status in {Outcome.REACHES, Outcome.IN_PART, Outcome.NEW}:
@@ -541,7 +560,10 @@ class Judge:
             )
 
     def _in_list(self, asked: ScopedPath, verdict: Override) -> Override:
-        """Judge, with the whole list in its order, an override that works alone."""
+        """Return the outcome in the whole list of overlays, in its order.
+
+        `verdict` is the outcome of the override alone, which takes effect.
+        """
         subject, path = asked.subject, asked.path
         if self._sets.joint(subject) in self._slow:
             return verdict
@@ -583,7 +605,7 @@ class Judge:
 
 
 def _names(asked: ScopedPath) -> Names:
-    """Return the user's names in an override."""
+    """Return the user's argument names at the place of an override."""
     option, names = asked.subject.overlay.option, instead.names_at(asked.place)
     if option is None and asked.base is None and asked.path[1:]:
         return replace(names, before=".".join((names.prev, *asked.path[:-1])))

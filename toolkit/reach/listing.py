@@ -1,4 +1,4 @@
-"""List the overlays in a user's files, and their attributes."""
+"""List the overlays in a user's files, and the attributes that each overlay sets."""
 
 from collections.abc import Iterator, Sequence
 
@@ -31,15 +31,15 @@ _OVERLOOKED = (
 
 
 def status_of(failed: EvaluationError) -> Outcome:
-    """Return the status of a value that does not evaluate.
+    """Return the outcome for a value that does not evaluate.
 
-    It is unknown at a limit, or if a file is missing.
+    The outcome is unknown at a limit, or if a file is missing.
     """
     return Outcome.UNKNOWN if failed.is_limit or failed.is_absent else Outcome.FAILS
 
 
 class Listing:
-    """The overlays of a session, their system, and warnings about unread parts."""
+    """The overlays of a session, their system, and warnings about unread files."""
 
     def __init__(self, sets: Sets) -> None:
         self._sets = sets
@@ -52,9 +52,9 @@ class Listing:
     def subjects(
         self, sources: Sequence[OverlaySource], only: Sequence[str]
     ) -> tuple[list[Override], list[Listed]]:
-        """Return the unreadable parts of overlays that are used together.
+        """Return unreadable overlays, and the attributes of the other overlays.
 
-        Return also their other attributes.
+        The overlays in `sources` are used together. `only` restricts the attributes.
         """
         unread: list[Override] = []
         overlays: list[Overlay] = []
@@ -93,9 +93,10 @@ class Listing:
             chosen = [option for option in options if isinstance(option, Overlay)]
             overlays += chosen
             if chosen and not source.is_configuration:
-                # Packages that a file makes of others are no overlays, and are read.
+                # A file that defines packages from others has no overlays, but its
+                # options were read.
                 unread = [row for row in unread if row.file != source.file]
-            # A cause that keeps the overlays from being read is said of them.
+            # An error that affects the overlays is reported once, for the overlays.
             elif all(row.file != source.file for row in unread):
                 unread += (row for row in options if isinstance(row, Override))
             unread += self.overlooked(source, overlays, unread)
@@ -114,14 +115,15 @@ class Listing:
         ]
 
     def status_of(self, file: str, failed: EvaluationError) -> Outcome:
-        """Return the status of a value that does not evaluate in a file."""
+        """Return the outcome for a value in a file that does not evaluate."""
         is_lacking = failed.is_missing and file in self._partial
         return Outcome.UNKNOWN if is_lacking else status_of(failed)
 
     def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
-        """Return the configurations of a flake by kind and name.
+        """Return the configurations of a flake, as pairs of a kind and a name.
 
-        If the flake cannot be read, its overlays say why.
+        Return an empty tuple if the flake cannot be read; its overlays then have the
+        error.
         """
         return self._sets.known(
             f"hosts {quoted(directory)}", tuple[tuple[str, str], ...], ()
@@ -130,9 +132,10 @@ class Listing:
     def _options(
         self, source: OverlaySource, overlays: Sequence[Overlay]
     ) -> Iterator[Overlay | Override]:
-        """Yield the overrides that options of a configuration hold.
+        """Yield the overrides in the options of a configuration, as overlays.
 
-        Yield also why some options were not read. Warn about other overrides.
+        Options that Nix cannot read are yielded as an `Override` with the reason. Warn
+        about overrides that are in neither an overlay nor an option.
         """
         own = self._sets.define("file", source.question)
         readable = self._readable(source)
@@ -157,7 +160,7 @@ class Listing:
             (each for each in chosen if isinstance(each, SetOption)),
             len(overlays) + 1,
         ):
-            # A file that is but an override has no attribute for it.
+            # If the whole file is an override, no attribute contains it.
             line = next(
                 (call.line for call in source.calls if call.name == found.of[-1]), None
             )
@@ -192,10 +195,10 @@ class Listing:
         overlays: Sequence[Overlay] = (),
         unread: Sequence[Override] = (),
     ) -> Iterator[Override]:
-        """Yield the overrides in a file that nothing else covers.
+        """Yield the overrides in a file's text that are in no overlay and no option.
 
-        Warn about those in an overlay that set nothing here, for example behind a
-        condition.
+        Warn about overrides in an overlay that set nothing here, for example because of
+        a false condition.
         """
         own = [overlay for overlay in overlays if overlay.file == source.file]
         named = [named for overlay in own for named in overlay.names]
@@ -234,7 +237,7 @@ class Listing:
     def _warn_of_lines(
         self, source: OverlaySource, calls: Sequence[OverrideCall]
     ) -> None:
-        """Warn about overrides that nothing else covers."""
+        """Warn about overrides that unlet did not check, with their lines."""
         lines = ", ".join(dict.fromkeys(str(call.line) for call in calls))
         if lines:
             fact = f"unlet did not check overrides outside of overlays: line {lines}"
@@ -243,7 +246,7 @@ class Listing:
     def _chosen(
         self, source: OverlaySource, place: str, keys: tuple[str, ...]
     ) -> Iterator[SetOption | Override]:
-        """Yield the values of options, and those that do not evaluate."""
+        """Yield the overrides in option values, or the errors of values that fail."""
         found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
         if not isinstance(found, EvaluationError):
             yield from found
@@ -262,7 +265,7 @@ class Listing:
             yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
     def _readable(self, source: OverlaySource) -> str:
-        """Return the session's name for a source in the first readable form."""
+        """Return the session's name for a source, in the first readable form."""
         place = self._sets.define("file", source.question)
         for number, question in enumerate(source.otherwise):
             failed = self._sets.ask(f"overlays {place}", object)
@@ -277,7 +280,7 @@ class Listing:
     def _parts(
         self, place: str, label: str, found: tuple[str, ...] | EvaluationError
     ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
-        """Yield the overlays of a file, one by one if Nix cannot read the whole."""
+        """Yield the overlays of a file, singly if Nix cannot read the whole file."""
         is_read = not isinstance(found, EvaluationError)
         if is_read or not (
             parts := self._sets.known(f"parts {place}", tuple[str, ...], ())
@@ -291,10 +294,11 @@ class Listing:
             )
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
-        """Return the verdict about an overlay whose attributes are unknown."""
+        """Return the result for an overlay that Nix cannot read."""
         status = status_of(failed)
         if file in self._partial:
-            # In a part of a configuration, what fails may need the rest.
+            # If only a fragment of a configuration was read, an error may come from the
+            # missing rest.
             status = Outcome.UNKNOWN
         elif status is Outcome.UNKNOWN:
             self._partial.add(file)

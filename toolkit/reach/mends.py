@@ -1,4 +1,4 @@
-"""Changes of an override as values: what must be written so that it reaches."""
+"""Changes of an override, as values, that make the override take effect."""
 
 from typing import TypeAlias
 
@@ -8,10 +8,11 @@ from msgspec import Struct
 class Mend(Struct, frozen=True, kw_only=True):
     """A change of the last call of an override.
 
-    `bindings` are added to what it sets, in place of those of the `replaced` names; they
-    name the old values `old`, and `recursive` ones each other. `within` is the attribute
-    with the set that gets them, `method` another function in place of the call's, and
-    `wrapped` the package, an argument of the overridden one, that gets the call instead.
+    `bindings` are added to the call's argument, and the bindings of the `replaced`
+    names are removed. A binding refers to the previous values as `old`; if `recursive`,
+    the bindings refer to one another. `within` is the attribute whose set gets the
+    bindings. `method` replaces the call's function. `wrapped` is a package, an argument
+    of the overridden one, to which the call moves.
     """
 
     bindings: tuple[str, ...] = ()
@@ -23,27 +24,37 @@ class Mend(Struct, frozen=True, kw_only=True):
 
 
 class Extension(Struct, frozen=True, kw_only=True):
-    """A scope's extension becomes an element of a list of extensions."""
+    """A change that moves a scope's extension into a list of extensions.
+
+    `attribute` is the list in nixpkgs, and `prev` the user's name for the previous set.
+    """
 
     attribute: str
     prev: str
 
 
 class Composition(Struct, frozen=True, kw_only=True):
-    """A scope's extension is joined with that of an earlier overlay."""
+    """A change that joins a scope's extension with that of an earlier overlay.
+
+    `argument` is the argument with the extension, and `prev` the user's name for the
+    previous set.
+    """
 
     argument: str
     prev: str
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """A binding that comes after that of the override."""
+    """A change that adds a binding after the one with the override."""
 
     binding: str
 
 
 class Behind(Struct, frozen=True, kw_only=True):
-    """The overlay that `unlet overlay` writes comes first, then a change."""
+    """A change that needs an overlay by `unlet overlay` before the user's overlay.
+
+    The overlay makes the let-bound packages of `package` overridable.
+    """
 
     package: str
     change: Mend

@@ -1,7 +1,7 @@
-"""Copies of the user's files for an evaluation, some of them with another text.
+"""Copy the user's files for an evaluation, some of them with other texts.
 
-A copy is in a directory of unlet; its relative paths lead to the same files as those of
-the original, or to other copies. The user's files are only read.
+A copy is in a directory of unlet; its relative paths lead to the same files as the
+paths of the original, or to other copies. The user's files are only read.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _DEFAULT, _FLAKE, _LOCK = "default.nix", "flake.nix", "flake.lock"
 class Mirror:
     """Copies of files in a directory, made when they are needed.
 
-    `texts` are the other texts, by file.
+    `texts` are the new texts, by file.
     """
 
     def __init__(
@@ -29,28 +29,31 @@ class Mirror:
         texts: Mapping[Path, str],
         others: Mapping[Path, Path],
     ) -> None:
-        """`others` stand for directories that do not exist yet."""
+        """Prepare copies in a directory.
+
+        `others` maps directories that do not exist yet to the ones that replace them.
+        """
         self._directory = directory
         self._texts = texts
         self._copies: dict[Path, Path | None] = {**others}
         self._count = 0
         self.originals: dict[str, Path] = {}
-        """The user's files, by their copies."""
+        """The user's files, by the paths of their copies."""
 
     def path(self, path: Path) -> Path:
-        """Return the copy of a user's path, or the path if nothing changes there."""
+        """Return the copy of a user's path, or the path itself if no file changes."""
         if path.name != _FLAKE and (path / _FLAKE).is_file():
             path /= _FLAKE
         elif path.is_dir() and not (path / _DEFAULT).is_file():
             return self._overlays(path)
-        # Nix reads a link as what it leads to.
+        # Nix resolves a link before it reads the file.
         copy = self._copy((path / _DEFAULT if path.is_dir() else path).resolve())
         if copy is None:
             return path
         return copy.parent if path.name == _FLAKE else copy
 
     def _overlays(self, path: Path) -> Path:
-        """Return a copy of a directory of overlays, if one of them changes."""
+        """Return a copy of a directory of overlays, if one of its files changes."""
         places = [Path(source.file) for source in sources.overlays(path)]
         copies = [self._copy(place.resolve()) for place in places]
         if not any(copies):
@@ -70,7 +73,10 @@ class Mirror:
         return directory / name
 
     def _copy(self, file: Path) -> Path | None:
-        """Return the copy of a file; None if it, and the files it names, stay."""
+        """Return the copy of a file, or None if no copy is needed.
+
+        A copy is needed if the file, or a file to which its paths lead, has a new text.
+        """
         if file in self._copies or not file.is_file() or file.suffix != ".nix":
             return self._copies.get(file)
         self._copies[file] = None
@@ -102,7 +108,7 @@ class Mirror:
         return copy
 
     def _target(self, file: Path, literal: Node) -> Path | None:
-        """Return the Nix file at a path in a file; None if the path is computed."""
+        """Return the Nix file to which a path in a file leads, or None if computed."""
         if "${" in literal.text:
             return None
         path = (file.parent / literal.text).absolute()

@@ -1,4 +1,4 @@
-"""Find out why an override changes nothing, if nixpkgs has another value."""
+"""Explain why an override changes nothing although it sets another value."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ _CONDITIONAL = frozenset(["optionalAttrs", "optional", "optionals", "optionalStr
 
 
 def reason(case: Overridden, place: Place | None) -> str | None:
-    """Return the reason; None if nixpkgs has the same value."""
+    """Return why an override changes nothing; None if nixpkgs has the same value."""
     for call in case.calls:
         if call.method == "override" and (unknown := _unknown(call)):
             near = get_close_matches(unknown[0], call.arguments, n=1)

@@ -1,4 +1,7 @@
-"""Find alternatives to an override that stops halfway; Nix evaluates each one."""
+"""Find alternatives to an override that takes effect only in part.
+
+Nix evaluates each alternative.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,28 +22,35 @@ from toolkit.reach.overridden import Call, Overridden
 from toolkit.reach.sets import ScopedPath, Sets, called, listed
 
 _IN_PLACE = 3
-"""The most alternatives tried in the place of the user's override."""
+"""The maximum number of alternatives to try in the place of the user's override."""
 
 
 def _rank(left: Sequence[Left], case: Overridden) -> tuple[bool, bool, int]:
-    """Return how much stays; an old version or source hides other remains."""
+    """Return a sort key for how many old values remain; fewer sort first.
+
+    A remaining version or source counts most, because it hides other old values.
+    """
     names = [each.name for each in left]
     has_old = any(case.old.version in name for name in names)
     return has_old, "src" in names, len(names)
 
 
 class Others:
-    """Tries alternatives, and overlays that make a file's parts overridable."""
+    """Finds alternatives, and overlays that make let-bound packages overridable."""
 
     def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
         self._sets = sets
         self._bring = bring
         self.changes: dict[str, Proposed] = {}
-        """How to turn the user's override into an alternative, by the text of that."""
+        """The edits that turn the override into an alternative, by its text."""
         self._store = DerivationStore(own())
 
     def case(self, asked: ScopedPath, pair: Pair) -> Overridden:
-        """Return a case for the rules from two packages and the calls between."""
+        """Return the two derivations of a package, for the rules about old values.
+
+        The result also has the override calls that lead from one derivation to the
+        other.
+        """
         is_inner = asked.base is None and len(asked.path) > 1
         calls = f"callsTo {asked.call}" if is_inner else f"calls {asked.member}"
         return Overridden(
@@ -65,9 +75,9 @@ class Others:
     def _left(
         self, pair: Pair | EvaluationError, case: Overridden
     ) -> tuple[Left, ...] | None:
-        """Return what stays of the old version in a pair.
+        """Return the old values that remain in the second package of a pair.
 
-        Return None if it does not evaluate, or does not differ.
+        Return None if a package does not evaluate, or if the derivations are the same.
         """
         if (
             isinstance(pair, EvaluationError)
@@ -85,9 +95,10 @@ class Others:
     def instead(
         self, asked: ScopedPath, case: Overridden, left: Sequence[Left], names: Names
     ) -> tuple[str | None, Sequence[Left]]:
-        """Return the first alternative that reaches, else the best.
+        """Return the first alternative that takes effect, or else the best one.
 
-        Return also what the best one leaves. Nix has evaluated it.
+        The second result are the old values that remain with the alternative, empty if
+        it takes effect. Nix has evaluated the alternative.
         """
         is_inner = asked.base is None and len(asked.path) > 1
         own = "_: _" if is_inner else f"{names.own}: {names.before}"
@@ -128,7 +139,10 @@ class Others:
     def _reaches_in_place(
         self, asked: ScopedPath, case: Overridden, way: Way, function: str
     ) -> bool:
-        """Return whether an alternative reaches if nothing else has the override."""
+        """Return whether an alternative takes effect instead of the user's override.
+
+        The user's override is left out of its overlay for this evaluation.
+        """
         subject = asked.subject
         if subject.overlay.option is not None or way.attribute != subject.name:
             return False
@@ -141,9 +155,10 @@ class Others:
     def _brought(
         self, words: str, name: str, case: Overridden, names: Names
     ) -> str | None:
-        """Return the code to write behind the overlay that lifts the package's parts.
+        """Return code that takes effect after an overlay by unlet.
 
-        Return None if it does not reach there.
+        The overlay makes the package's let-bound packages overridable. Return None if
+        no code takes effect.
         """
         if (made := self._bring(name)) is None:
             return None
@@ -165,7 +180,8 @@ class Others:
                 return text
             if isinstance(pair, EvaluationError):
                 break
-            # A part in passthru is set there, and what is downloaded gets another hash.
+            # A let-bound package in passthru is overridden there, and fixed-output
+            # derivations get other hashes.
             moved = (
                 tuple(each for each in case.calls[-1].names if each in pair.passthru)
                 if case.calls
@@ -187,7 +203,10 @@ class Others:
         among: Sequence[Way],
         names: Names,
     ) -> str | None:
-        """Return the first alternative that changes a target under all overlays."""
+        """Return the first alternative that changes a target under all overlays.
+
+        `target` is an attribute path.
+        """
         subject = asked.subject
         before = self._sets.drv(self._sets.joint(subject), target)
         words = f"{self._sets.used(subject.overlays)} {called(asked.scope, subject)}"
@@ -207,7 +226,11 @@ class Others:
     def part(
         self, subject: Listed, part: str, package: str, names: Names
     ) -> str | None:
-        """Return a part's override behind the overlay that makes it overridable."""
+        """Return an override of a let-bound package that takes effect.
+
+        The override requires unlet's overlay for the package. Return None if it has no
+        effect.
+        """
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None
         if (made := self._bring(package)) is None:

@@ -1,4 +1,4 @@
-"""Two derivations of one package, without and with an override, for the rules."""
+"""Two derivations of a package, without and with an override, for the rules."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,15 +10,16 @@ from msgspec import Struct, field
 from toolkit.nix.derivations import Derivation, DerivationStore, digest
 
 FEWEST = 3
-"""The fewest characters of a word or version that is distinctive."""
+"""The minimum length of a word or version that is distinctive."""
 _INTERPRETER = re.compile(r"(?:python|pypy|perl|lua|luajit|ruby|php|ocaml|R)[\d.]*-")
 _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A call of one of a package's functions.
+    """A call of one of a package's override functions.
 
-    It has the names that it sets, the packages among these, and the permitted names.
+    `names` are the attributes that the call sets, `packages` the derivations among
+    their values, and `arguments` the names that the function accepts.
     """
 
     method: str
@@ -28,10 +29,10 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Overridden(Struct, frozen=True, kw_only=True):
-    """Two derivations in a store, the calls between them, and the package set.
+    """Two derivations in a store, the override calls between them, and their set.
 
-    `named` are the variables that the user wrote. `top` returns the set's derivations
-    for names, without missing ones.
+    `named` are the variables that the user wrote. `top` returns the derivations of
+    names in the package set, without missing ones.
     """
 
     old: Derivation
@@ -43,7 +44,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def changed(self) -> list[str]:
-        """The new or changed variables, except the outputs."""
+        """The new or changed variables of the derivation, except the outputs."""
         old, new = self.old.environment, self.new.environment
         return [
             name
@@ -53,14 +54,14 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def added(self) -> list[str]:
-        """The variables that are new."""
+        """The variables that only the new derivation has."""
         return [name for name in self.changed if name not in self.old.environment]
 
     @property
     def version_changes(self) -> bool:
         """Return whether the version itself differs, not only a suffix.
 
-        An input's version in it does not count either.
+        A version that differs only by the version of an input does not count.
         """
         old, new = self.old.version, self.new.version
         is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
@@ -68,7 +69,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def _follows_an_input(self) -> bool:
-        """Whether the version contains another package's, such as the kernel's."""
+        """Whether only the version of an input differs in the version.
+
+        For example, a kernel module's version contains that of the kernel.
+        """
         gone, fresh = (
             {
                 each.pname: each.version
@@ -85,16 +89,17 @@ class Overridden(Struct, frozen=True, kw_only=True):
         )
 
     def source(self, derivation: Derivation) -> str:
-        """Return the path of a derivation's source, empty if it has none."""
+        """Return the path of a derivation's source, or an empty text."""
         return derivation.environment.get("src") or derivation.environment.get(
             "srcs", ""
         )
 
     @property
     def tag(self) -> str:
-        """The tag of the new version, in Nix.
+        """The git tag of the new version, as a string in Nix code.
 
-        It looks like the old one, by default with a `v` before it.
+        The tag is formed like the old tag; if that is unknown, it is `v` and the
+        version.
         """
         found = re.search(
             rf"([\w.+-]*?){self._written}([\w+-]*)", unquote(self._address)
@@ -104,9 +109,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
         )
 
     def url(self, final: str) -> str:
-        """Return the URL of the new version in Nix, with the set `final`.
+        """Return the source URL of the new version, as a string in Nix code.
 
-        If the old one has no version in its URL, invent one.
+        `final` is the user's name for the package set. If the old URL has no version,
+        return an example URL.
         """
         first = re.match(r"[\w.:/@%?&=+~,-]+(?= |$)", self._address)
         url = re.sub(self._written, "${version}", first[0]) if first is not None else ""
@@ -136,12 +142,12 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def source_changes(self) -> bool:
-        """Return whether the source has other content, judging by hash and path."""
+        """Return whether the source has other content, judged by hash and path."""
         old, new = self.source(self.old), self.source(self.new)
         if not old or not new or old == new:
             return bool(old) != bool(new)
         makers = [self.store.maker(self.old, old), self.store.maker(self.new, new)]
-        # A source that is built has no hash: then the path decides.
+        # A source that is the result of a build has no hash, so its path decides.
         digests = {maker.hash if maker is not None else "" for maker in makers}
         return len(digests) != 1 or "" in digests
 
@@ -154,14 +160,16 @@ class Overridden(Struct, frozen=True, kw_only=True):
     def written(self) -> set[str | None]:
         """The hashes that the override sets.
 
-        Setting the old one again declares that the download is unchanged.
+        If an override sets the old hash again, it declares that the download is
+        unchanged.
         """
         return {digest(self.new.environment.get(name, "")) for name in self.names}
 
     def is_written(self, place: str) -> bool:
-        """Return whether the override sets the hash of a download.
+        """Return whether the override sets the hash of a store path.
 
-        The hash may be that of a whole directory of downloads.
+        If the path is a directory of several downloads, all of their hashes must be
+        set.
         """
         maker = self.store.maker(self.new, place)
         if maker is None:
@@ -174,7 +182,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(hashes) and hashes <= self.written
 
     def has_same_downloads(self, old: str, new: str) -> bool:
-        """Return whether two store paths have the same downloads, perhaps renamed."""
+        """Return whether two store paths have the same downloads, even if renamed."""
         makers = self.store.maker(self.old, old), self.store.maker(self.new, new)
         if makers[0] is None or makers[1] is None or makers[1].hash:
             return False
@@ -186,7 +194,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(one) and one == other
 
     def holders(self, path: str) -> list[str]:
-        """Return the variables that contain an input."""
+        """Return the variables that contain an output of an input."""
         places = self.store[path].outputs.values()
         return [
             name
@@ -197,10 +205,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
     def mentions(self, name: str) -> bool:
         """Return whether the build mentions a variable.
 
-        Another variable, the script, or a setup hook may mention it.
+        Another variable, the script, or a setup hook may mention the name.
         """
         word = re.escape(name)
-        # A shell's `${NAME-}` reads it, too.
+        # `${NAME-}` in a shell reads the variable, too.
         pattern = re.compile(rf"(?<![\w-]){word}(?![\w-])|\$\{{{word}(?!\w)")
         texts = [
             value for other, value in self.new.environment.items() if other != name
@@ -215,7 +223,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return any(map(pattern.search, chain(texts, scripts)))
 
     def _hooks(self) -> set[str]:
-        """Return the inputs that may bring a setup hook, including those of stdenv."""
+        """Return the inputs that may add a setup hook, including those of stdenv."""
         waiting = [*self.new.inputs]
         found = set[str]()
         while waiting:
@@ -240,17 +248,20 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def around(self) -> frozenset[str]:
-        """The inputs of the standard environment, which are never the package's own."""
+        """The inputs of stdenv, which never belong to the package itself."""
         place = self.new.environment.get("stdenv", "")
         maker = self.store.maker(self.new, place) if place else None
         return self.store.closure(maker.path) if maker is not None else frozenset()
 
     def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
-        """Return the inputs that are packages of the set, not parts of this one."""
+        """Return the inputs that are independent packages of the set.
+
+        Inputs that belong to this package are left out.
+        """
         known: Mapping[str, str] = (
             self.top([self.store[path].pname for path in inputs]) if inputs else {}
         )
-        # Packages of an interpreter have its name in front.
+        # Names of packages of an interpreter begin with the interpreter's name.
         interpreter = _INTERPRETER.match(self.new.pname)
         prefix = interpreter[0] if interpreter is not None else ""
         own = _words(self.new.pname.removeprefix(prefix))
@@ -262,11 +273,11 @@ class Overridden(Struct, frozen=True, kw_only=True):
         )
 
     def names_of(self, way: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of derivations."""
+        """Return the names of the derivations with these paths."""
         return tuple(self.store[path].name for path in way)
 
     def first(self, place: str) -> str:
-        """Return the name of a store path's derivation, else the path's own name."""
+        """Return the name of a store path's derivation, or else the path's own name."""
         maker = self.store.maker(self.new, place)
         return maker.name if maker is not None else place[44:]
 

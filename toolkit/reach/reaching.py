@@ -1,4 +1,4 @@
-"""Run `reach`: find the paths, the nixpkgs and the systems, then judge."""
+"""Run `reach`: find the overlays, the nixpkgs and the systems, then judge."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _SEARCHED = "<nixpkgs>"
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
-    """The paths to examine (by default the user's overlays), and the options."""
+    """The files to examine (by default the user's overlays), and the options."""
 
     paths: tuple[Path, ...]
     source: SourceRequest
@@ -40,10 +40,10 @@ class ReachRequest(Struct, frozen=True, kw_only=True):
 
 
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
-    """Return the effects of the overrides in overlays.
+    """Return the outcomes of the overrides in overlays.
 
-    Raise ToolkitError for an unreadable path, an attribute that no overlay has, and as
-    `trees.as_they_are` does.
+    Raise ToolkitError for an unreadable path, for an attribute in `only` that no
+    overlay sets, and if the nixpkgs is unavailable.
     """
     with files.temporary() as directory:
         given = directory / "overlay.nix"
@@ -68,7 +68,7 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
         if f"{each.attribute}.".startswith(f"{name}.")
     ]
     missing = next((name for name in request.only if name not in found), None)
-    # What could not be read may have the attribute.
+    # An overlay that could not be read may set the attribute.
     if missing is not None and len(overrides) == len(found):
         raise ToolkitError(
             f"{missing}: no overlay here sets it",
@@ -99,7 +99,7 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
 
 
 def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
-    """Yield the overlays that are used together; a path is that of a flake."""
+    """Yield the overlays that are used together, as a list or the path of a flake."""
     if not request.paths:
         yield sources.users()
     together: list[OverlaySource] = []
@@ -113,7 +113,7 @@ def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
 
 
 def _source(request: ReachRequest) -> SourceRequest:
-    """Return the named nixpkgs, else that of a flake's lock, else <nixpkgs>."""
+    """Return the nixpkgs to use: the named one, else a flake.lock's, else <nixpkgs>."""
     source = request.source
     if source.nixpkgs is None and source.rev is None:
         directories = (
@@ -163,9 +163,9 @@ def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
 def _apart(
     overrides: Sequence[Override], known: Sequence[Override], label: str
 ) -> Iterator[Override]:
-    """Yield a configuration's overrides.
+    """Yield the overrides of a configuration, without those of the flake's overlays.
 
-    Omit overrides of the flake's overlay that have the same verdict there.
+    An override of the flake's overlays is repeated only if its outcome differs here.
     """
     places = {(each.attribute, each.file, each.line) for each in known}
     for each in overrides:
@@ -185,7 +185,7 @@ def _on(
     request: ReachRequest,
     progress: Progress,
 ) -> Reach:
-    """Return the verdicts on one system, by default the configuration's."""
+    """Return the outcomes on one system, by default the configuration's."""
     arguments = {
         "tree": str(root),
         "system": system,
@@ -205,7 +205,8 @@ def _on(
             around.enter_context(stores.passing())
         lookup = root
         if limits.is_sealed() and limits.without_git(root) != (root,):
-            # By its name, Nix could read all of the tree.
+            # With the tree's own path, Nix could read the whole tree, including git's
+            # files.
             lookup = scratch / "nixpkgs"
             lookup.symlink_to(root)
         sets = around.enter_context(

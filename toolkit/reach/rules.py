@@ -1,9 +1,9 @@
-"""Rules about the remains of an old package.
+"""Rules that find old values in the build of an overridden package.
 
-They compare two derivations, without and with the override. Each rule is a function
-from an `Overridden` to the remains. Only replaced things can remain: `src`, `version`,
-a variable with a package, an argument, a hash. An addition reaches if the derivation
-changes and something reads it.
+Each rule compares two derivations, without and with the override, and is a function
+from an `Overridden` to the remaining old values. Only replaced things can remain:
+`src`, `version`, a variable with a package, an argument, a hash. An addition takes
+effect if the derivation changes and the build reads the new value.
 """
 
 import re
@@ -37,7 +37,7 @@ DEPENDENCIES = (
     "webui",
     "ui",
 )
-"""Variables with downloads for the source, or with something made from it."""
+"""The variables with downloads for the source, or with something made from those."""
 
 _PRECISE = 2
 _REGISTRY = re.compile(r"\bnuget\b")
@@ -58,12 +58,13 @@ def is_meta(old: Derivation, new: Derivation) -> bool:
 
 
 def left(case: Overridden) -> tuple[Left, ...]:
-    """Return the remains, each once.
+    """Return the old values that remain in a build, each name once.
 
     For a package that intentionally wraps the old one, return only unused settings.
     """
     if case.old.path in case.new.inputs:
-        # What nothing reads wraps nothing, though it names the old package.
+        # A setting that nothing reads does not make the package a wrapper, even if its
+        # value names the old package.
         return tuple(unread.unread_phases(case))
     if not case.calls and case.old.path in case.store.closure(case.new.path):
         return ()
@@ -114,7 +115,7 @@ def same_source_within(case: Overridden) -> Iterator[Left]:
 
 
 def same_dependencies(case: Overridden) -> Iterator[Left]:
-    """Yield dependencies downloaded for the source that do not change with it."""
+    """Yield dependencies of the source that stay although the source changes."""
     if not case.source_changes:
         return
     for name in DEPENDENCIES:
@@ -141,17 +142,17 @@ def same_dependencies(case: Overridden) -> Iterator[Left]:
 
 
 def old_source(case: Overridden) -> Iterator[Left]:
-    """Yield files that are still made from the old source."""
+    """Yield inputs that are still made from the old source."""
     place = case.source(case.old)
-    # One without a source of its own is made of what it wraps, on purpose.
+    # A package without a source of its own wraps another package on purpose.
     if (
         not case.source_changes
         or not case.source(case.new)
         or not place.startswith("/nix/store/")
     ):
         return
-    # A package of the set that is made of the same source, such as nixf beside nixd, is
-    # a part.
+    # An independent package that uses the same source, such as nixf beside nixd, counts
+    # as a part of this one.
     around = case.around | {
         path
         for path in case.outsiders(case.new.inputs)
@@ -162,7 +163,7 @@ def old_source(case: Overridden) -> Iterator[Left]:
         lambda path: place in case.store[path].outputs.values(),
         around=around,
     ):
-        # Such as the plain package that a vim plugin keeps in a variable.
+        # For example the plain package that a vim plugin has in a variable.
         if not case.holders(way[1]) or any(
             unread.is_read(case, name) for name in case.holders(way[1])
         ):
@@ -177,9 +178,9 @@ def old_source(case: Overridden) -> Iterator[Left]:
 
 
 def stale_download(case: Overridden) -> Iterator[Left]:
-    """Yield the dependencies that still have the old hash.
+    """Yield fixed-output derivations that still have the old hash.
 
-    They are downloaded for the new source or version.
+    They belong to the new source or version, so their hash should change.
     """
     if not case.source_changes and not case.version_changes:
         return
@@ -223,7 +224,7 @@ def old_version(case: Overridden) -> Iterator[Left]:
     known: Mapping[str, str] = (
         case.top([case.store[path].pname for path in same]) if same else {}
     )
-    # go 1.26.4 beside gitea 1.26.4 is an outsider.
+    # For example, go 1.26.4 is independent of gitea 1.26.4.
     outsiders = case.outsiders(same)
     for each in (case.store[path] for path in same if path not in outsiders):
         is_part = known.get(each.pname) != each.path
@@ -236,12 +237,12 @@ def old_version(case: Overridden) -> Iterator[Left]:
 
 
 def old_download(case: Overridden) -> Iterator[Left]:
-    """Yield downloads that still belong to the old version.
+    """Yield fixed-output derivations that still belong to the old version.
 
-    Omit the source and patches.
+    The source and patches are left out.
     """
     version = case.old.version
-    # Addresses hold a version such as 1.0 by chance.
+    # URLs contain a short version such as 1.0 by chance.
     if (
         not case.version_changes
         or not case.source_changes
@@ -271,7 +272,7 @@ def old_download(case: Overridden) -> Iterator[Left]:
 
 
 def old_package(case: Overridden) -> Iterator[Left]:
-    """Yield the package's own dependency if a variable replaces it with another."""
+    """Yield the package's own dependency that a variable should have replaced."""
     same = [case.store[path] for path in case.new.inputs if path in case.old.inputs]
     for name in case.changed:
         value = case.new.environment[name]
@@ -298,7 +299,7 @@ def old_package(case: Overridden) -> Iterator[Left]:
 
 
 def old_argument(case: Overridden) -> Iterator[Left]:
-    """Yield the old value of an argument that is still in the build."""
+    """Yield the old value of a replaced argument that is still in the build."""
     packages = {
         name: path
         for call in case.calls

@@ -1,6 +1,6 @@
-"""The package sets for judging an override, in one session with Nix.
+"""The package sets in which an override is judged, in one session with Nix.
 
-They are the sets with all overlays, and with this one alone.
+There is a package set with all overlays, and one with only this override.
 """
 
 from collections.abc import Sequence
@@ -14,36 +14,36 @@ from toolkit.reach.effects import Replacement
 
 
 class Sets(Session):
-    """A session's package sets by name, and the questions about them."""
+    """A session with Nix, with names for its package sets and questions about them."""
 
     def used(self, overlays: Sequence[Overlay]) -> str:
         """Return the session's name for a list of overlays."""
         return self.define("used", f"[ {' '.join(each.key for each in overlays)} ]")
 
     def joint(self, subject: Listed) -> str:
-        """Return the name of the set with all overlays."""
+        """Return the session's name for the package set with all overlays."""
         return self.define("joint", f"joint {self.used(subject.overlays)}")
 
     def alone(self, subject: Listed) -> str:
-        """Return the name of the package set with only this override."""
+        """Return the session's name for the package set with only this override."""
         return self.define(
             "alone", f"alone {self.used(subject.overlays)} {called('', subject)}"
         )
 
     def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:
-        """Return the name of the set in which one overlay lacks an attribute."""
+        """Return the session's name for the set without an attribute of an overlay."""
         return self.define(
             "without", f"without {self.used(overlays)} {overlay.key} {quoted(name)}"
         )
 
     def drv(self, scope: str, path: Sequence[str]) -> str | EvaluationError:
-        """Return the derivation of a path in a set; empty if it has none."""
+        """Return the derivation path of an attribute path, or an empty text."""
         return self.ask(f"drv {scope} {listed(path)}", str)
 
     def refusal(self, subject: Listed, path: Sequence[str]) -> str | None:
-        """Return why Nix refuses a package, or None.
+        """Return a sentence if Nix refuses a package by default, or None.
 
-        Return also the variables with which Nix evaluates it.
+        The sentence names the environment variables that make Nix evaluate the package.
         """
         strict = self.define("strict", f"strict {self.used(subject.overlays)}")
         found = self.known(
@@ -57,7 +57,10 @@ class Sets(Session):
         return f"with {allowed}: Nix refuses packages that are {found[0]}"
 
     def replacement(self, subject: Listed, path: Sequence[str]) -> Replacement | None:
-        """Return the later overlay that replaces a path and undoes this value."""
+        """Return the later overlay that replaces an attribute, or None.
+
+        The earlier value of the attribute then has no effect.
+        """
         name, overlays = subject.name, subject.overlays
         found = self.drv(self.joint(subject), path) if subject.later else ""
         without = (
@@ -72,7 +75,8 @@ class Sets(Session):
             both = self.drv(self.define("joint", f"joint {self.used(until)}"), path)
             if self.drv(self._without(until, subject.overlay, name), path) == both:
                 place = later.place(name)
-                # The second of two that say the same replaces nothing.
+                # If two overlays set the same value, the second does not replace the
+                # first.
                 if (
                     place is None
                     or self.drv(self._without(overlays, later, name), path) == found
@@ -85,7 +89,7 @@ class Sets(Session):
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return a list of strings in Nix."""
+    """Return Nix code for a list of strings."""
     return f"[ {' '.join(map(quoted, names))} ]"
 
 
@@ -98,10 +102,10 @@ def called(scope: str, subject: Listed, path: Sequence[str] | None = None) -> st
 
 
 class ScopedPath(Struct, frozen=True, kw_only=True):
-    """A path that an override gives, in a set of packages, and its place in a file.
+    """An attribute path that an override sets, in a package set.
 
-    If the override extends a scope, `base` is that scope, and the path leads to a
-    member.
+    `place` is the override's place in a file. If the override extends a scope such as
+    `python3Packages`, `base` is the path of the scope, and `path` leads to a member.
     """
 
     subject: Listed

@@ -1,6 +1,6 @@
-"""Find the overlays in the user's paths.
+"""Find the overlays in the paths that the user names.
 
-A path is a file, a directory of overlays, a flake, or a configuration.
+A path is a file, a directory of overlays, a flake, or a NixOS configuration.
 """
 
 import os
@@ -22,12 +22,12 @@ from toolkit.reach import written
 from toolkit.reach.answers import OverlaySource, OverrideCall
 
 INPUT = Path("-")
-"""The name of standard input."""
+"""The path that stands for standard input."""
 
 _FLAKE = "flake.nix"
 _HERE = "default.nix"
 _MODULE = frozenset(["config", "options", "modulesPath"])
-"""The arguments that only a module takes."""
+"""The arguments that only a NixOS module takes."""
 _SETTINGS = frozenset(
     [
         "boot",
@@ -40,22 +40,20 @@ _SETTINGS = frozenset(
         "services",
     ]
 )
-"""The options that a module with packages sets."""
+"""The top-level options by which a NixOS module with packages is recognised."""
 _PARTS = frozenset(["flake", "perSystem"])
 """The options of a flake-parts module that contain other modules and packages."""
 _MADE = re.compile(
     r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b|\.(?:extend|appendOverlays)\b"
 )
-"""The attributes of code that makes a package set with overlays, such as a shell."""
+"""The code that creates a package set with overlays, for example in a shell.nix."""
 
 
 def users() -> list[OverlaySource]:
-    """Return the user's own overlays and config.nix, as Nix finds them.
+    """Return the user's own overlays and config.nix, as nixpkgs finds them.
 
-    Raise ToolkitError if there are none.
-
-    nixpkgs reads `overlays.nix` or the directory `overlays`, see its
-    pkgs/top-level/impure.nix.
+    nixpkgs reads `overlays.nix` or the directory `overlays`; see
+    pkgs/top-level/impure.nix there. Raise ToolkitError if the user has none.
     """
     directory = (
         Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nixpkgs"
@@ -77,9 +75,10 @@ def users() -> list[OverlaySource]:
 
 
 def overlays(path: Path) -> list[OverlaySource]:
-    """Return the overlays of a file or directory that apply together.
+    """Return the overlays of a file or directory, which apply together.
 
-    A flake is read elsewhere.
+    The overlays of a flake are found by `flake` instead. Raise ToolkitError if the path
+    does not exist or the directory contains no overlay.
     """
     path = path.expanduser()
     if not path.exists():
@@ -89,7 +88,7 @@ def overlays(path: Path) -> list[OverlaySource]:
         return [_file(path)]
     if (path / _HERE).is_file():
         return [_source("file", path / _HERE)]
-    # The order and the choice are those of nixpkgs.
+    # The order and the selection are those of nixpkgs.
     names = sorted(path.iterdir(), key=lambda each: each.name)
     places = (
         each if each.suffix == ".nix" and each.is_file() else each / _HERE
@@ -107,7 +106,7 @@ def overlays(path: Path) -> list[OverlaySource]:
 def write_input(path: Path) -> None:
     """Write the Nix code on standard input to a file.
 
-    Its paths start at the working directory, as for Nix.
+    Relative paths in the code are resolved against the working directory, as Nix does.
     """
     text = files.read(Path("/dev/stdin")).decode(errors="surrogateescape")
     literals = (
@@ -124,16 +123,16 @@ def write_input(path: Path) -> None:
 
 
 def absolute(path: Path) -> Path:
-    """Return a path without `..`.
+    """Return an absolute path without `..`.
 
-    Nix takes `..` for the directory above, even after a link.
+    Nix would remove `..` together with the name before it, even if that name is a link.
     """
     return path.resolve() if ".." in path.parts else path.absolute()
 
 
 @cache
 def is_own(file: str) -> bool:
-    """Return whether a file is one of unlet's own overlays."""
+    """Return whether unlet wrote this overlay file."""
     try:
         return f"\n{OWN}".encode() in files.read(Path(file))
     except ToolkitError:
@@ -141,7 +140,7 @@ def is_own(file: str) -> bool:
 
 
 def is_flake(path: Path) -> bool:
-    """Return whether a path is a flake."""
+    """Return whether a path is a flake: a flake.nix, or a directory with one."""
     return path.name == _FLAKE or (path / _FLAKE).is_file()
 
 
@@ -155,7 +154,7 @@ def flake(path: Path) -> tuple[Path, OverlaySource]:
 def host(directory: Path, kind: str, name: str) -> OverlaySource:
     """Return the expression that reads a configuration of a flake.
 
-    It is one of NixOS, home-manager or nix-darwin.
+    `kind` is the flake's attribute for NixOS, home-manager or nix-darwin.
     """
     question = f"host {quoted(str(directory))} {quoted(kind)} {quoted(name)}"
     return OverlaySource(
@@ -199,7 +198,7 @@ def calls(path: Path) -> tuple[OverrideCall, ...]:
 def _is_module(path: Path) -> bool:
     """Return whether a file is a NixOS configuration.
 
-    Its arguments, or the options that it sets, decide.
+    The arguments of its function, or the options that it sets, decide.
     """
     root = written.root_of(path)
     if root is None:
@@ -225,7 +224,7 @@ def _settings(root: Node) -> set[str]:
 
 
 def _is_parts(root: Node | None) -> bool:
-    """Return whether a file is a module of flake-parts."""
+    """Return whether a file is a flake-parts module."""
     return root is not None and bool(_PARTS & _settings(root))
 
 

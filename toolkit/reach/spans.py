@@ -1,7 +1,7 @@
-"""Edit an override in the user's file so that it reaches.
+"""Edit an override in the user's file so that the override takes effect.
 
-The functions are pure, from a change to edits. Each refuses rather than guesses, with
-file, line and column. Bytes outside the edits stay.
+The functions are pure, from a change to text edits. Each raises RefusalError with file,
+line and column instead of guessing. Bytes outside the edits stay the same.
 """
 
 import re
@@ -28,17 +28,17 @@ NOTE = "# replace this fake hash with the one that Nix reports"
 _FAKE = re.compile(r'[\w.]+\.lib\.fakeHash|(?<== )""(?=;)')
 _SETS = ("final", "prev", "pkgs", "super", "self")
 _HOLDERS = {"lib": "", **{name: f"{name}." for name in _SETS}}
-"""The usual names of sets that have nixpkgs' `lib`, with their prefix."""
+"""The usual names of sets that contain nixpkgs' `lib`, with the prefix for each."""
 _OLD = re.compile(r"\bold(?=[.)])")
 
 
 def refusal(node: Node, fact: str) -> RefusalError:
-    """Return the refusal for a place."""
+    """Return a RefusalError with the place of a node."""
     return RefusalError(f"{node.tree.name}:{node.place}: {fact}")
 
 
 def override_at(tree: Tree, line: int, name: str) -> tuple[WrittenCall, Node | None]:
-    """Return the override of a package on a line, and its attribute."""
+    """Return the override of a package on a line, and the binding that contains it."""
     here = [
         node
         for node in tree.root.walk()
@@ -63,7 +63,7 @@ def _last(binding: Node) -> str:
 def first_in_list(tree: Tree, text: str) -> list[Edit]:
     """Return the edit that puts an overlay first in the file's list of overlays.
 
-    Return none if it has no such list, or several.
+    Return an empty list if the file has no list of overlays, or several.
     """
     last = spine(tree.root)[-1]
     lists = [last] if last.kind == "list_expression" else []
@@ -110,7 +110,7 @@ def edits(
 
 
 def _fake_hash(node: Node) -> str:
-    """Return nixpkgs' fake hash by a name in scope, or nothing."""
+    """Return nixpkgs' fake hash by a name in scope, or an empty text."""
     scoped = (
         prefix
         for name, prefix in _HOLDERS.items()
@@ -137,7 +137,7 @@ def _changed(call: WrittenCall, change: Mend, fake: str) -> Iterator[Edit]:
 
 
 def _set_of(argument: Node) -> Node:
-    """Return the attribute set of an argument, inside the functions around it."""
+    """Return the attribute set in an argument, inside the functions around it."""
     last = spine(argument)[-1]
     if last.kind not in SETS:
         raise refusal(last, "is not an attribute set to which --fix could add")
@@ -152,7 +152,7 @@ def _binding(holder: Node, name: str) -> Node:
 
 
 def _old_name(call: WrittenCall, change: Mend) -> tuple[str, Sequence[Edit]]:
-    """Return the name of the old values, and the edits that add one if necessary."""
+    """Return the name of the previous values, and edits that add it if necessary."""
     argument = inside(call.argument)
     if not any(_OLD.search(binding) for binding in change.bindings):
         return "old", ()
@@ -207,7 +207,7 @@ def _added(holder: Node, change: Mend, old: str, fake: str) -> Iterator[Edit]:
 
 
 def _lines(binding: str, fake: str) -> Iterator[str]:
-    """Yield the lines of a binding, after a note if it has a fake hash."""
+    """Yield the lines of a binding, after a comment if it has a fake hash."""
     if _FAKE.search(binding):
         yield NOTE
         if fake:
@@ -216,7 +216,7 @@ def _lines(binding: str, fake: str) -> Iterator[str]:
 
 
 def removed(statement: Node) -> Edit:
-    """Return the edit that removes a binding, and its line if that is then empty."""
+    """Return the edit that removes a binding, and its line if that becomes empty."""
     text = statement.tree.text
     end = text.find("\n", statement.end)
     if is_first(text, statement.start) and not text[statement.end : end].strip():

@@ -1,6 +1,6 @@
-"""Rules about settings that nothing reads.
+"""Rules that find settings of an override that the build never reads.
 
-They examine the variables of two derivations.
+They examine the variables of two derivations, without and with the override.
 """
 
 import re
@@ -14,9 +14,7 @@ from toolkit.reach.overridden import Overridden
 _FETCHING = frozenset(
     ["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"]
 )
-"""The arguments of a fetcher.
-
-In any other derivation, each is a variable that nothing reads.
+"""The arguments of a fetcher, which nothing reads as variables of another derivation.
 """
 
 _TURNED = {
@@ -33,7 +31,7 @@ _TURNED = {
     "extraConfig": "configfile",
     "structuredExtraConfig": "configfile",
 }
-"""Variables that a builder replaces before `overrideAttrs` can change them."""
+"""The variables that a builder has processed before `overrideAttrs` can change them."""
 
 _OF_PYTHON = frozenset(["dependencies", "build-system"])
 _PYTHON = re.compile(r"python-.*hook")
@@ -42,7 +40,7 @@ _OF_SOURCE = (
     *("src", "srcs", "patches", "configureFlags", "cmakeFlags", "mesonFlags"),
     *("NIX_CFLAGS_COMPILE", "NIX_LDFLAGS"),
 )
-"""Variables that nothing reads in a package without a source."""
+"""The variables that nothing reads in a package without a source."""
 
 _STEPS = (
     "unpack",
@@ -69,7 +67,7 @@ _PHASES = frozenset(
         *("src", "srcs", "sourceRoot", "patches", "doCheck", "doInstallCheck"),
     ]
 )
-"""Variables that the phases of a build read.
+"""The variables that the phases of a build read.
 
 A builder with a `buildCommand` runs no phases.
 """
@@ -108,7 +106,7 @@ _KNOWN = _PHASES | {
         "enableParallelBuilding",
     ),
     *("outputs", "version", "pname", "name", "meta", "passthru"),
-    # Nix reads these itself.
+    # Nix itself reads these.
     *(
         "allowedReferences",
         "allowedRequisites",
@@ -137,13 +135,13 @@ _PHASE = re.compile(r"(unpack|patch|configure|build|install|fixup|dist)Phase")
 _CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck"])
 _CHECKS = re.compile(r"(?<!version-)check-hook")
 _OF_HOOKS = re.compile(r"[a-z]+[A-Z]\w*")
-"""Variables with such a name are read by nixpkgs' hooks, not by the package."""
+"""Names of variables that the hooks of nixpkgs read, not the package itself."""
 _SWITCH = re.compile(
     r"(?:do|dont|no|disabled?|enable)[A-Z]\w*|[a-z]\w*(?:Features|Flags|FlagsArray|Inputs|Phase)"
 )
-"""New variables with such a name are for a hook.
+"""Names of new variables that are meant for a hook.
 
-Others may be the user's own, for use in other settings.
+A variable of another name may be used by the user's other settings.
 """
 _NEAR = 0.88
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
@@ -151,18 +149,18 @@ _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
 
 
 def is_read(case: Overridden, name: str) -> bool:
-    """Return whether something may read a variable.
+    """Return whether the build may read a variable.
 
-    It may be the build itself, a phase, a setup hook, or Nix.
+    The reader may be the build itself, a phase, a setup hook, or Nix.
     """
     return _OF_HOOKS.fullmatch(name) is None or name in _KNOWN or case.mentions(name)
 
 
 def wrapper_source(case: Overridden) -> Iterator[Left]:
-    """Yield a wrapper's `src`, `patches` and compiler flags.
+    """Yield the `src`, `patches` and compiler flags of a wrapper package.
 
-    A wrapper has no source, so nothing reads them. If another package replaces the
-    wrapper, it does read them.
+    A wrapper has no source, so nothing reads these variables. If the override replaces
+    the wrapper's build, they are read.
     """
     old, new = case.old.environment, case.new.environment
     is_other = any(
@@ -183,7 +181,7 @@ def wrapper_source(case: Overridden) -> Iterator[Left]:
 
 
 def unused_source(case: Overridden) -> Iterator[Left]:
-    """Yield a source that is neither unpacked nor named anywhere."""
+    """Yield a source that the build neither unpacks nor mentions."""
     environment = case.new.environment
     place = environment.get("src", "")
     if "src" not in case.changed or not environment.get("dontUnpack"):
@@ -198,7 +196,7 @@ def unused_source(case: Overridden) -> Iterator[Left]:
 def unread_phases(case: Overridden) -> Iterator[Left]:
     """Yield settings of phases that do not run.
 
-    The builder runs a `buildCommand`, or omits them.
+    The builder runs a `buildCommand` instead, or skips the phase.
     """
     environment = case.new.environment
     command = environment.get("buildCommand", "")
@@ -251,7 +249,8 @@ def unread_checks(case: Overridden) -> Iterator[Left]:
     if any(name in case.changed for name in ("doCheck", "doInstallCheck")):
         return
     installs = environment.get("installCheckPhase", "")
-    # Such as pytest's, but the one that asks a program for its version does not.
+    # Hooks such as pytest's run checks; the hook that prints a program's version does
+    # not.
     hooks = {
         name
         for path in case.new.inputs
@@ -271,7 +270,7 @@ def unread_checks(case: Overridden) -> Iterator[Left]:
 
 
 def unused_hash(case: Overridden) -> Iterator[Left]:
-    """Yield a hash that no download uses."""
+    """Yield a hash that no fixed-output derivation uses."""
     hashes = {
         name: value
         for name in case.changed
@@ -291,12 +290,12 @@ def unused_hash(case: Overridden) -> Iterator[Left]:
 
 
 def turned_too_late(case: Overridden) -> Iterator[Left]:
-    """Yield variables that the builder has already turned into others."""
+    """Yield variables that the builder has already processed into others."""
     for name in case.changed:
         other = _TURNED.get(name)
         if other is None or other not in case.old.environment or other in case.changed:
             continue
-        # A vim plugin has such variables too, and its builder makes nothing of them.
+        # A vim plugin also has such variables, and its builder ignores them.
         if name in _OF_PYTHON and not any(
             _PYTHON.match(case.store[path].name) for path in case.new.inputs
         ):
@@ -308,9 +307,10 @@ def turned_too_late(case: Overridden) -> Iterator[Left]:
 
 
 def unread_variable(case: Overridden) -> Iterator[Left]:
-    """Yield new variables that nothing reads.
+    """Yield new variables that the build never reads.
 
-    Each is an argument of the package, a misspelt name, or for a missing hook.
+    Such a variable is an argument of the package, a misspelt name, or for a missing
+    hook.
     """
     arguments = {
         name
@@ -318,7 +318,7 @@ def unread_variable(case: Overridden) -> Iterator[Left]:
         if call.method != "override"
         for name in call.arguments
     }
-    # What Nix itself reads changes other variables too.
+    # Variables that Nix itself reads change others, too.
     is_alone = {*case.changed} <= {*case.names, "name"}
     for name in case.added:
         if name in _FETCHING and not case.source_changes and case.source(case.new):

@@ -1,4 +1,4 @@
-"""The overrides in the text of a file: the calls, and what they override and set."""
+"""Find the overrides in the text of a Nix file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ METHODS = frozenset(
 
 
 class WrittenCall(Struct, frozen=True, kw_only=True):
-    """A call such as `prev.NAME.overrideAttrs { … }`, and its parts in the tree.
+    """A call such as `prev.NAME.overrideAttrs { … }`, as nodes of the syntax tree.
 
     `subject` is the overridden package; `method` is the last name in `function`.
     """
@@ -41,7 +41,7 @@ class WrittenCall(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The name of the package, without the set that has it."""
+        """The name of the package, without the set that contains it."""
         first = self.subject[0]
         if len(self.subject) > 1:
             return self.subject[-1].text.strip('"')
@@ -50,18 +50,18 @@ class WrittenCall(Struct, frozen=True, kw_only=True):
 
     @property
     def chain(self) -> list[WrittenCall]:
-        """The calls of one package, the innermost first."""
+        """The calls that override one package in turn, the innermost first."""
         inner = call(inside(self.subject[0])) if len(self.subject) == 1 else None
         return [self] if inner is None else [*inner.chain, self]
 
     @property
     def bindings(self) -> list[Node]:
-        """The bindings around it, the innermost first."""
+        """The bindings that contain the call, the innermost first."""
         return [node for node in self.node.ancestors() if node.kind == "binding"]
 
     @property
     def is_local(self) -> bool:
-        """Return whether a `let` that is no overlay defines it."""
+        """Return whether a let binding, other than an overlay's, contains the call."""
         return any(
             binding.parent is not None
             and binding.parent.parent is not None
@@ -72,13 +72,13 @@ class WrittenCall(Struct, frozen=True, kw_only=True):
 
 
 def _is_overlay(binding: Node) -> bool:
-    """Return whether a name is bound to a function of two arguments."""
+    """Return whether a binding's value is a function of two arguments."""
     function = binding.child("function_expression")
     return function is not None and function.child("function_expression") is not None
 
 
 def call(node: Node) -> WrittenCall | None:
-    """Return an expression as a call of an override; None if it is something else."""
+    """Return an expression as a call of an override function, or None."""
     if node.kind != "apply_expression":
         return None
     function, argument = (each for each in node.children if each.kind != "comment")
@@ -98,7 +98,7 @@ def call(node: Node) -> WrittenCall | None:
 
 
 def calls(root: Node) -> Iterator[WrittenCall]:
-    """Yield the overrides in a file; of a chain of calls, yield the last."""
+    """Yield the override calls in a file; of a chain of calls, yield only the last."""
     inner = set[Node]()
     for node in root.walk():
         written = call(node)
@@ -108,9 +108,9 @@ def calls(root: Node) -> Iterator[WrittenCall]:
 
 
 def root_of(file: Path) -> Node | None:
-    """Return the tree of a file; None if it cannot be parsed.
+    """Return the syntax tree of a file, or None if it cannot be parsed.
 
-    Nix then shows the error.
+    Nix reports the syntax error later.
     """
     try:
         return parsed(files.read(file).decode(errors="replace"), name=str(file)).root

@@ -85,7 +85,7 @@ def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
 
 
 def merged(before: Facts | None, now: Facts) -> Facts:
-    """Return the facts to remember: current ones, and older ones about the rest."""
+    """Return the facts to remember: new ones, and old ones that have no new value."""
     old = before if before is not None else {}
     return {
         subject: {**old.get(subject, {}), **now.get(subject, {})}

@@ -1,4 +1,7 @@
-"""The judge: what a change does to everything that it affects, whoever made it."""
+"""The judge: compare all attributes that a change of nixpkgs affects.
+
+The judge behind `unlet check` evaluates the package set before and after the change.
+"""
 
 import time
 from collections.abc import Iterator
@@ -20,24 +23,28 @@ from toolkit.nix.limits import Allowance
 from toolkit.sources.changes import Change, ChangeStep
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
-"""The default systems.
+"""The default systems to compare.
 
-`cross` is from x86_64-linux to aarch64-linux, and `static` is pkgsStatic of
+`cross` compiles on x86_64-linux for aarch64-linux, and `static` is pkgsStatic of
 x86_64-linux.
 """
 
 _MODULE_SECONDS = 150.0
-"""The further seconds for changed NixOS modules: a machine takes 3 to 10."""
+"""The additional seconds for changed NixOS modules; evaluating a NixOS configuration
+takes 3 to 10.
+"""
 
 
 class JudgeRequest(Struct, frozen=True, kw_only=True):
-    """How to judge a change; `nixos` evaluates NixOS tests as well.
+    """How to judge a change, and on which systems.
 
-    On the systems of `everything`, every attribute of the set is compared, for the
-    whole change only. Without them, `bounded` gives up on attributes without an answer
-    in the time of one evaluation; `every_reference` has no limit. With `builds`, builds
-    of Nix evaluate, which get these arguments, and which have no common time limit.
-    `why` names an attribute whose build is explained.
+    With `nixos`, NixOS tests are evaluated, too. On the systems in `everything`, all
+    attributes of the package set are compared, for the whole change only. With
+    `bounded`, unlet gives up on attributes that have no answer after the time of one
+    evaluation. With `every_reference`, all attributes that use a changed one are
+    compared. If `builds` is not None, Nix builds run the evaluations, with these
+    arguments and without a common time limit. `why` names an attribute whose rebuild is
+    explained.
     """
 
     systems: tuple[str, ...] = SYSTEMS
@@ -50,9 +57,10 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
-    """Judge a change as a whole, and each commit if it has several.
+    """Judge a change as a whole, and each of its commits if it has several.
 
-    The time limits are separate. Raise ToolkitError if the trees cannot be written.
+    Each of these comparisons has its own time limit. Raise ToolkitError if the trees
+    cannot be written.
     """
     began = time.monotonic()
     with ground.opened(change.base, progress=progress) as place:
@@ -85,7 +93,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
 def _spread(
     change: Change, request: JudgeRequest, place: Ground, progress: Progress
 ) -> chunks.Spread | None:
-    """Return the builds of Nix that evaluate, if the user wants that."""
+    """Add the base tree and the programs to the Nix store, if builds evaluate."""
     if request.builds is None:
         return None
     progress.step("adding the nixpkgs to the Nix store")
@@ -93,7 +101,7 @@ def _spread(
 
 
 class _Judging(Struct, frozen=True, kw_only=True):
-    """A change that is judged in one place, as a whole and step by step."""
+    """A change that is judged in one working tree, as a whole and commit by commit."""
 
     change: Change
     request: JudgeRequest
@@ -110,7 +118,7 @@ class _Judging(Struct, frozen=True, kw_only=True):
         *,
         everything: tuple[str, ...] = (),
     ) -> Judgement:
-        """Judge one step compared with the one before, or with the base."""
+        """Judge one commit, compared with the one before or with the base."""
         request = self.request
         if self._is_bounded:
             self.times.begin(self._together)
@@ -134,7 +142,7 @@ class _Judging(Struct, frozen=True, kw_only=True):
         ).judged()
 
     def steps(self) -> Iterator[StepVerdict]:
-        """Judge each commit compared with the one before."""
+        """Judge each commit, compared with the commit before."""
         steps = self.change.steps
         most = seconds(nixos=self.request.nixos)
         for before, after in zip((None, *steps), steps, strict=False):
@@ -157,7 +165,7 @@ class _Judging(Struct, frozen=True, kw_only=True):
 
     @property
     def _together(self) -> float:
-        """The seconds for all evaluations together."""
+        """The time limit of all evaluations together, in seconds."""
         together = limits.seconds(limits.TOGETHER_SECONDS)
         files = map(str, self.change.whole.files)
         if any(file.startswith(modules.MODULES) for file in files):

@@ -1,7 +1,8 @@
-"""Find what changed lines read from the machine and nixpkgs' configuration.
+"""Find the parts of the environment and of nixpkgs' config that changed lines read.
 
-A sealed evaluation shows one machine and one configuration. This module reads words, so
-it finds every form of Nix: it may find too much, but not too little.
+A sandboxed evaluation shows only one computer and one configuration. This module
+searches words in the text, so it covers every form of Nix code: it may find too much,
+but not too little.
 """
 
 import re
@@ -16,9 +17,9 @@ _WORD = re.compile(_NAME)
 _OTHER_NAME = re.compile(rf"({_NAME})\s*=\s*builtins\s*;")
 _WITH = re.compile(r"\bwith\s+builtins\s*;")
 _OWN_FETCH = re.compile(r"[{,]\s*fetchurl\s*[,}?]")
-# Attributes see one another in these.
+# In these forms, attributes can refer to one another.
 _RECURSIVE = re.compile(r"\brec\s*\{|\b(?:final\w*|self)\s*\.")
-# Not one that is bound there.
+# A name that is not being defined.
 _READ = re.compile(rf"{_NAME}(?![\w'-]|\s*=(?!=))")
 _MACHINE = frozenset(
     {
@@ -41,7 +42,7 @@ _MACHINE = frozenset(
         "storePath",
     }
 )
-"""Names of Nix and of lib whose values depend on the machine."""
+"""Names of builtins and lib functions whose values depend on the computer."""
 
 _ANY = "builtins.${…}"
 _MACHINE_FORMS = {
@@ -50,30 +51,33 @@ _MACHINE_FORMS = {
         r"|\bwith\s+builtins\s*;.*\bfetchurl\b",
         re.DOTALL,
     ),
-    # A path in the tree is the same everywhere.
+    # A path inside the tree is the same on every computer.
     "pathExists": re.compile(r"\b(?:__)?pathExists\b(?!\s*\(?\s*\.{1,2}/)"),
     "<…>": re.compile(r"<[\w.+-]+(?:/[\w.+-]+)*>"),
-    # All of them at once: a name may be computed.
+    # The name of a builtin may be computed.
     _ANY: re.compile(
         r"\bbuiltins\s*\.\s*\$\{"
         r"|(?<!inherit \()(?<!with )(?<!= )\bbuiltins\b(?!\s*[.?])"
     ),
 }
-"""Forms that depend on the machine, although their names alone may not."""
+"""Forms of code that depend on the computer, although their names alone may not."""
 
 _SETTING = re.compile(rf"(?<![\w'-])config\s*[.?]\s*({_NAME}(?:\.{_NAME})*)")
 _TEXT = re.compile(r"[!=]=\s*\"([\w.+-]+)\"|\"([\w.+-]+)\"\s*[!=]=")
 _MOST_TEXTS = 4
 _INHERITED = re.compile(r"\binherit\s*\(\s*(?:\w+\.)*config\s*\)([^;]*);")
 _DEFAULT = re.compile(rf"({_NAME})\s*\?\s*([^,}}]*)")
-# What each nixpkgs has as its own, and what `config` is of a module.
+# Names that are not settings of nixpkgs: each nixpkgs has its own value, or a NixOS
+# module means another `config`.
 _NO_SETTING = frozenset({"nixpkgs", "system", "warnings"})
 
 
 class Ambient(Struct, frozen=True, kw_only=True):
-    """The names of the machine and the dotted settings that changed lines read.
+    """The names of the environment and of nixpkgs' config that changed lines read.
 
-    The lines compare `texts` with something, perhaps with a setting.
+    `machine` are names that depend on the computer, and `settings` dotted names of
+    nixpkgs' config. `texts` are strings that the lines compare with something, perhaps
+    with a setting.
     """
 
     machine: tuple[str, ...] = ()
@@ -82,9 +86,10 @@ class Ambient(Struct, frozen=True, kw_only=True):
 
 
 def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
-    """Return what the changed lines of a text read, also through names bound there.
+    """Return the names that changed lines of a file read, also through its bindings.
 
-    The attributes of a table are packages, which are compared separately.
+    With `is_table`, the file is a list of packages: its attributes are packages, which
+    are compared separately.
     """
     lines = {*before.splitlines()} ^ {*after.splitlines()}
     region = "\n".join(
@@ -95,7 +100,7 @@ def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
     inherited = " ".join(_INHERITED.findall(region))
     settings = {*_SETTING.findall(region), *_WORD.findall(inherited)}
     texts = sorted({one or other for one, other in _TEXT.findall(region)})
-    # A name says more than that any could be read.
+    # A specific name is better than the note that a computed name reads any builtin.
     named = (machine - {_ANY}) | (words & _MACHINE)
     return Ambient(
         machine=tuple(sorted(named or machine)),
@@ -105,7 +110,7 @@ def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
 
 
 def _region(text: str, lines: set[str], *, is_table: bool) -> str:
-    """Return the code of some lines, of those around them, and of names in them."""
+    """Return the code of some lines, of the code around them, and of names they use."""
     written = text.splitlines()
     numbers = [number for number, line in enumerate(written) if line in lines]
     shown = {*tokens.around(text, lines), *tokens.bindings_around(text, numbers)}
@@ -117,7 +122,7 @@ def _region(text: str, lines: set[str], *, is_table: bool) -> str:
     for name, value in _bound(text, code, is_recursive=is_recursive):
         bound.setdefault(name, []).append(value)
     known: set[str] = set()
-    # A static name comes before any `with`.
+    # A static name has priority over any `with`.
     around = [] if _OWN_FETCH.search(code) else _WITH.findall(code)
     parts = [*around, region]
     for part in parts:
@@ -131,9 +136,10 @@ def _region(text: str, lines: set[str], *, is_table: bool) -> str:
 
 
 def _bound(text: str, code: str, *, is_recursive: bool) -> Iterator[tuple[str, str]]:
-    """Yield the names that a text binds, or gives as defaults of arguments.
+    """Yield the names that a text defines, with the code of their values.
 
-    Attributes count if they can see one another.
+    Defaults of function arguments count. Attributes count if `is_recursive`, which
+    means that they can refer to one another.
     """
     for binding in tokens.find(text):
         if (binding.local or is_recursive) and binding.names:

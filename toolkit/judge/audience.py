@@ -1,6 +1,6 @@
 """Compare the packages, NixOS tests and modules that use changed attributes.
 
-They read or override these attributes.
+A user of an attribute is code in another file that reads or overrides the attribute.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,8 +24,8 @@ FEW_READERS = 24
 class Audience:
     """Compares the users of a change's attributes.
 
-    `names` are the changed attributes whose users were compared; `left` counts the
-    users that were not.
+    `names` are the attributes that were compared because they use a changed one; `left`
+    counts the users that were not compared.
     """
 
     def __init__(self, record: Record) -> None:
@@ -38,9 +38,9 @@ class Audience:
     def ask(
         self, own: Collection[AttrPath], same: Collection[AttrPath]
     ) -> Sequence[str]:
-        """Compare the users of the attributes `own`, except the `same` ones.
+        """Compare the users of the attributes `own`, except of those in `same`.
 
-        Return NixOS files that use them.
+        Return the NixOS files that use the attributes.
         """
         kinds = self._record.kinds
         functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
@@ -65,9 +65,10 @@ class Audience:
         return self._ask_callers(there, own) if functions else there.modules
 
     def _is_value(self, path: AttrPath, serious: Collection[str]) -> bool:
-        """Return whether to compare by value.
+        """Return whether users of an attribute are found by its value.
 
-        Sets are compared by name, except values of the library.
+        Functions are called instead, and the members of a set are compared by their
+        names, except values of nixpkgs' lib.
         """
         kind = self._record.kinds[path]
         if kind != SET:
@@ -77,11 +78,12 @@ class Audience:
     def _ask_callers(
         self, there: readers.Readers, own: Collection[AttrPath]
     ) -> Sequence[str]:
-        """Compare the callers of functions that call a changed one, or rename it.
+        """Compare the callers of functions that call or rename a changed function.
 
-        Such a function shows nothing itself, either. Return NixOS files.
+        Such a function does not differ by itself until it is called. Return the NixOS
+        files that use these functions.
         """
-        # A set may be in one of them.
+        # A package set may contain another one.
         opened = [*self._open(), *self._open()]
         kinds = self._record.kinds
         calling = {
@@ -97,7 +99,7 @@ class Audience:
         return callers.modules
 
     def foreseen(self, names: Collection[str]) -> list[Question]:
-        """Return likely questions about users, in case the packages differ."""
+        """Return the questions about users that are needed if the packages differ."""
         found = readers.find(self._record, {(name,) for name in names}, names)
         return [
             Question(path=path, parts=FEW)
@@ -106,7 +108,10 @@ class Audience:
 
     @property
     def closed(self) -> list[str]:
-        """The sets whose members were not evaluated, except sets of a package."""
+        """The package sets whose members were not evaluated.
+
+        Sets that belong to a package are left out.
+        """
         record = self._record
         packages = (
             path for path, kind in record.kinds.items() if kind in {PACKAGE, FUNCTION}
@@ -120,7 +125,10 @@ class Audience:
         return sorted({".".join(path) for path in sets} & self.names)
 
     def _open(self) -> list[AttrPath]:
-        """Compare members of small sets that call a changed function; return them."""
+        """Compare the members of small package sets, and return the ones that exist.
+
+        The sets call a changed function.
+        """
         record = self._record
         if not (closed := self.closed):
             return []
@@ -131,9 +139,10 @@ class Audience:
         return record.compare({record.native: found}, FEW)[record.native]
 
     def _ask(self, found: readers.Readers, *, idle: bool) -> None:
-        """Compare users.
+        """Compare the users that a search has found.
 
-        They are `idle` if they read only values, which were already compared.
+        With `idle`, the users only read values that were already compared, so fewer of
+        them are compared.
         """
         record = self._record
         most = (_MOST_READERS, FEW_READERS if idle else _MOST_CALLERS)
@@ -141,7 +150,8 @@ class Audience:
             most = (len(found.strong), len(found.weak))
         wanted = [*found.strong[: most[0]], *found.weak[: most[1]]]
         rest = [*found.strong[most[0] :], *found.weak[most[1] :]]
-        # What a function makes is seen in all that call it, if these are not too many.
+        # The results of a function show in all of its callers, if there are not too
+        # many.
         more = [] if idle or len(rest) > _MOST_MADE else rest
         left = {"attribute": len(rest) - len(more), **found.left}
         self.left += sum(left.values())
@@ -166,8 +176,8 @@ class Audience:
         elif record.native not in serious and serious:
             record.compare(dict.fromkeys(serious, wanted), FEW)
         else:
-            # A difference that is there natively is the same elsewhere, but for what
-            # reads it there alone.
+            # A difference on the native system is the same on other systems, except for
+            # packages that use the attribute only there.
             record.compare({record.native: wanted}, FEW)
             differ = {
                 each.attribute
@@ -182,9 +192,9 @@ class Audience:
     def _ask_everywhere(
         self, wanted: Sequence[AttrPath], more: Sequence[AttrPath]
     ) -> None:
-        """Compare users on this system, and the first ones on others.
+        """Compare users on the native system, and the first ones on other systems.
 
-        Return whether `more` are built differently.
+        For the users in `more`, only the derivations are compared.
         """
         record = self._record
         record.compare({record.native: wanted}, FEW)
@@ -202,11 +212,11 @@ class Audience:
     def ask_maintained(self, file: ChangedText, most: int) -> None:
         """Compare the maintainers that a file changes, and `meta` of their packages.
 
-        Do so only on this system.
+        Only the native system is compared, and at most `most` packages.
         """
         record = self._record
         persons = {(*mapping.PERSONS[file.path], *name[:1]) for name in file.names}
-        # Of the persons of a team, that shows no more than how many they are.
+        # For a team, this shows only the number of members.
         members = {(*path, "members") for path in persons}
         record.compare({record.native: sorted(persons | members)}, FEW)
         names = {path[-1] for path in persons}
@@ -221,7 +231,7 @@ class Audience:
     def add_tests(self, file: ChangedText) -> None:
         """Add the NixOS tests that a NixOS file defines.
 
-        If it defines none, its effect is unknown.
+        If the file defines no test, record that its effect is unknown.
         """
         maps = self._record.maps if self._record.sides.nixos else ()
         tests = {test for each in maps for test in each.tests(file.path)}
@@ -237,11 +247,14 @@ class Audience:
             )
 
     def add_readers(self, tests: Collection[AttrPath]) -> None:
-        """Add the NixOS tests that read a changed module."""
+        """Add the NixOS tests that read a changed NixOS module."""
         self._reading |= {*tests}
 
     def ask_tests(self, files: Sequence[str]) -> None:
-        """Evaluate the NixOS tests in the change; on request, those that read it."""
+        """Compare the NixOS tests in the change; on request, also tests that read it.
+
+        `files` are NixOS files that use changed attributes.
+        """
         record = self._record
         found: Mapping[str, set[AttrPath]] = (
             {file: record.maps[1].tests(file) for file in files}

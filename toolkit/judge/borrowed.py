@@ -1,6 +1,6 @@
-"""Find hashes that a change takes from another package.
+"""Find hashes that a change has copied from another package.
 
-Nix would then download the content of that other package.
+With such a hash, Nix would use the other package's download.
 """
 
 import re
@@ -23,17 +23,17 @@ _HASH = re.compile(
     r"|(?<![\w-])[0-9a-df-np-sv-z]{52}(?![\w-])"
 )
 _EMPTY = re.compile(r"(?:sha\d+-)?[A0]+=*")
-"""The hash of lib.fakeHash, in its forms."""
+"""The placeholder hash of lib.fakeHash, in its forms."""
 
 _SOURCE = re.compile(r'\b(?:repo|url|pname|crateName)\s*=\s*"([^"]+)"')
 _MOST = 12
-"""The most hashes to search for in other files."""
+"""The maximum number of hashes to search for in other files."""
 
 
 def compare(record: Record, files: Sequence[ChangedText]) -> None:
     """Compare the new hashes of changed packages with those of all other packages.
 
-    A package with the same repository, address or name may have the same hash.
+    An equal hash is allowed if the two packages have the same repository, URL or name.
     """
     packages = [file for file in files if file.path.startswith("pkgs/")]
     known = {file.path for file in packages}
@@ -53,7 +53,7 @@ def compare(record: Record, files: Sequence[ChangedText]) -> None:
 
 
 def _add(record: Record, file: ChangedText, other: str) -> None:
-    """Add the difference that a file's hash belongs to another file."""
+    """Add the difference that a file contains the hash of another file's package."""
     reached = record.reached.get(file.path, set())
     names = sorted(".".join(path) for path in reached & record.kinds.keys())
     name = by_name(file.path) or (names[0] if names else file.path)
@@ -65,7 +65,7 @@ def _add(record: Record, file: ChangedText, other: str) -> None:
 
 
 def _hashes(file: TreeFile | None) -> list[str]:
-    """Return the hashes in a file, without the empty ones."""
+    """Return the hashes in a file, without placeholders."""
     return _hashes_in(_text(file))
 
 
@@ -79,5 +79,5 @@ def _text(file: TreeFile | None) -> str:
 
 
 def _sources(text: str) -> set[str]:
-    """Return the sources that a file fetches, as its text names them."""
+    """Return the repositories, URLs and names of the sources in a file's text."""
     return {*_SOURCE.findall(text)}

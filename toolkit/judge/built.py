@@ -1,6 +1,7 @@
-"""Compare how a package is built.
+"""Compare how a package is built before and after the change.
 
-The comparison covers its derivation, its refusals, and the results of its functions.
+The comparison covers its derivation, whether nixpkgs refuses it, and the results of its
+functions.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,9 @@ _REFUSALS = {
     "insecure": {"knownVulnerabilities"},
     "unsupported": {"platforms", "badPlatforms"},
 }
-"""Why nixpkgs refuses a package: the attribute of `meta`, and what sets it."""
+"""The reasons for which nixpkgs refuses a package, each with the words of `meta` that
+cause it.
+"""
 
 
 def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
@@ -55,7 +58,7 @@ def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
 
 
 def _ends(own: Own) -> Weighed | None:
-    """Return the difference if a derivation evaluates on one side only."""
+    """Return the difference if a derivation evaluates on one side only, or None."""
     for name, place in (
         ("drv", DifferencePlace.ITSELF),
         ("out", DifferencePlace.OUTPUT),
@@ -71,7 +74,7 @@ def _ends(own: Own) -> Weighed | None:
 
 
 def _would_differ(own: Own) -> Iterator[Weighed]:
-    """Compare the inputs of a derivation that throws on both sides."""
+    """Compare the attributes of a derivation that throws on both sides."""
     one, other = own.before["attributes"], own.after["attributes"]
     names = tuple(
         name
@@ -85,7 +88,7 @@ def _would_differ(own: Own) -> Iterator[Weighed]:
 
 
 def _version(own: Own) -> Cause | None:
-    """Return the new version as the cause, if there is one."""
+    """Return the new version as the cause of a rebuild, or None if it is the same."""
     if not own.updated:
         return None
     versions = (str(side["version"]) for side in (own.before, own.after))
@@ -93,7 +96,7 @@ def _version(own: Own) -> Cause | None:
 
 
 def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return why nixpkgs refuses a package now, unless its configuration allows it."""
+    """Return the reasons for which nixpkgs newly refuses a package by default."""
     if own.before.get("drv") == THREW:
         return []
     reasons = [
@@ -110,9 +113,9 @@ def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[st
 def refused(
     subject: Compared, reasons: Sequence[str], positions: tuple[Any, Any]
 ) -> Iterator[Weighed]:
-    """Yield why a package is refused by default.
+    """Yield a difference for each reason why nixpkgs refuses a package by default.
 
-    It is a change if the package's own file sets the reason, else a regression.
+    The weight is a change if the package's own file sets the reason, else a regression.
     """
     files = (
         subject.shown(position).rpartition(":")[0]
@@ -128,9 +131,9 @@ def refused(
 def attributes(
     own: Own, before: dict[str, str], after: dict[str, str]
 ) -> Iterator[Weighed]:
-    """Compare the types of a derivation's attributes, and of its source's.
+    """Compare the types of a derivation's attributes, and of its source's attributes.
 
-    Another derivation, or another source, explains differences of its own attributes.
+    If the derivation differs, a difference in an attribute of its own needs no mention.
     """
     both = before.keys() & after.keys()
     for name in sorted(before.keys() | after.keys()):
@@ -151,9 +154,10 @@ def attributes(
 def functions(
     outer: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare the results of functions that give a package on both sides.
+    """Compare the results of functions that return a package on both sides.
 
-    A package that is built differently also makes these results differ.
+    If the package itself is built differently, the derivations of the results are not
+    compared.
     """
     for name in sorted(before.keys() & after.keys()):
         old, new = before[name], after[name]
@@ -173,6 +177,6 @@ def functions(
 
 
 def _within(call: str, differences: Iterable[Weighed]) -> Iterator[Weighed]:
-    """Yield differences in the result of a call."""
+    """Yield differences with the name of the call in whose result they are."""
     for weighed in differences:
         yield replace(weighed, cause=replace(weighed.cause, within=call))

@@ -1,4 +1,4 @@
-"""The files of a change, before and after, and the names in them that differ."""
+"""Read the files of a change, and find the names in them that differ."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from toolkit.nix import program
 from toolkit.sources.changes import MOST
 
 _DOCUMENTS = (".md", ".rst")
-# Packages may be made of these.
+# In other directories; in pkgs/, a package may be built from such a file.
 _DOCUMENTS_ELSEWHERE = (".svg", ".txt.in", ".xml")
 _PLATFORM = re.compile(
     r"\bis(?:Aarch32|Android|Armv\w+|Avr|BigEndian|Cygwin|FreeBSD|Ghcjs|LoongArch\w*|MinGW|Mips\w*|Msp430|Musl|NetBSD"
@@ -35,7 +35,7 @@ _SYSTEM = re.compile(
 )
 _SAYS = re.compile(r"\b(?:throw|abort|warn|trace|assertMsg)(?:If|IfNot|Val)?\b")
 _MOST_SAID = 20
-"""The most lines of the message of a `throw` or `warn`."""
+"""The maximum number of lines of a `throw` or `warn` message."""
 
 _WORD = re.compile(r"[A-Za-z_][\w'-]*")
 _ARGUMENT = r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*+"
@@ -49,22 +49,25 @@ _GIVEN = {
     "final": re.compile(r"\bfinal\w*\.([A-Za-z_][\w'-]*)\s+or\b"),
     "passthru": re.compile(r"\bfinal\w*\.passthru\.([A-Za-z_][\w'-]*)\s+or\b"),
 }
-"""Names to try overrides with, by the way in which a text uses them."""
+"""Patterns for names with which to try overrides, by the use of the name in a file."""
 
 _MOST_GIVEN = 8
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
 _OF_ROOT = frozenset(["default.nix", ".version"])
-# Nix prints few digits of them.
+# Nix prints floating-point numbers with few digits.
 _FRACTION = re.compile(rb"(?<!\d)\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
 class ChangedText(Struct, frozen=True, kw_only=True):
-    """A file of the change; `equal` means that its meaning to Nix stays the same.
+    """A file of the change, and the names and words in its changed lines.
 
-    `platforms` are platforms in or around the changed lines that no judged system has.
-    `words` are in or around the changed lines. `said` are the changed lines, before and
-    after, in the message of a `throw` or `warn`. `ambient` is what these lines read
-    from the machine and nixpkgs' configuration.
+    `equal` means that Nix parses both versions to the same code. `error` is Nix's
+    syntax error. `names` are the attributes that differ; `rest` is true if something
+    outside them differs. `platforms` are platforms in or around the changed lines that
+    are not among the compared systems. `words` are the words in or around the changed
+    lines. `said` are the changed lines, before and after, in the message of a `throw`
+    or `warn`. `ambient` are the names of the environment and of nixpkgs' config that
+    the lines read.
     """
 
     path: str
@@ -98,7 +101,10 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
 
 def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the names for which the changed files have defaults, for a question."""
+    """Return the names for which the changed files have defaults, by kind of default.
+
+    They are passed to Nix in a question, to try overrides with these names.
+    """
     sides = [side for file in files for side in (file.before, file.after)]
     contents = (side.content for side in sides if side is not None)
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
@@ -110,7 +116,7 @@ def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ..
 
 
 def file_changes(sides: Sides) -> list[ChangedText]:
-    """Return the files that differ between the two sides."""
+    """Return the files that differ between the tree before and after the change."""
     pairs: dict[str, tuple[TreeFile | None, TreeFile | None]] = {}
     for path in sorted({*sides.before, *sides.after}):
         before, after = (
@@ -123,7 +129,8 @@ def file_changes(sides: Sides) -> list[ChangedText]:
         old if old and new and old.mode == new.mode else None
         for old, new in pairs.values()
     ]
-    # The new files first: of those that are no Nix, only so many are named.
+    # The new files come first, because Nix names only a limited number of invalid
+    # files.
     read = _read(
         [
             *((path, after) for path, (_, after) in pairs.items()),
@@ -140,9 +147,9 @@ def file_changes(sides: Sides) -> list[ChangedText]:
 def _read(
     files: Sequence[tuple[str, TreeFile | None]],
 ) -> list[str | ToolkitError | None]:
-    """Return what Nix reads in the files at these paths, or its error.
+    """Return for each file the code that Nix parses, or Nix's syntax error.
 
-    Both versions of a file have the same place.
+    Both versions of a file are parsed at the same path.
     """
     contents = {
         number: file.content
@@ -156,7 +163,7 @@ def _read(
             program.parsed_each(list(contents.values()), directory, names=names),
             strict=True,
         )
-    # No file can know the directory's name.
+    # The code must not contain the temporary directory's name.
     texts = {
         at: each.replace(str(directory), "") if isinstance(each, str) else each
         for at, each in found
@@ -171,9 +178,9 @@ def _changed(
     *,
     parsed: Sequence[str | ToolkitError | None],
 ) -> ChangedText:
-    """Return a file of the change, with what Nix `parsed` before and after.
+    """Return a file of the change; `parsed` is Nix's result before and after.
 
-    Another position is not a difference.
+    A difference in the position of code is not a difference.
     """
     old, new = parsed
     fractions = [
@@ -216,7 +223,7 @@ def _changed(
 def _changed_json(
     file: ChangedText, members: dict[str, Any], others: dict[str, Any]
 ) -> ChangedText:
-    """Return a JSON file, with the members that differ."""
+    """Return a JSON file of the change, with the top-level members that differ."""
     names = {
         (name,)
         for name in members.keys() | others.keys()
@@ -226,9 +233,9 @@ def _changed_json(
 
 
 def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:
-    """Return the changed lines in the message of a `throw` or `warn`.
+    """Return the changed lines in the messages of `throw` or `warn`.
 
-    The message may begin on the next line, and have several lines.
+    A message may begin on the next line, and have several lines.
     """
     lines = text.splitlines()
     said: dict[int, str] = {}
@@ -246,7 +253,10 @@ def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:
 
 
 def _members(text: str) -> dict[str, Any]:
-    """Parse the named members of a JSON string: a list of versions or of sources."""
+    """Return the members of a JSON object, such as a list of versions or of sources.
+
+    Return an empty dictionary for other JSON values and for text that is not JSON.
+    """
     try:
         members = json.loads(text)
     except (ValueError, RecursionError):

@@ -30,11 +30,11 @@ _OF_VALUES = {"passthru", "values"}
 _RECURSES = "recurseForDerivations"
 _OVERRIDES = "overrideScope"
 _OF_SCOPES = {"callPackage", "newScope", _OVERRIDES, "overrideScope'", "packages"}
-"""The functions that lib.makeScope gives a set."""
+"""The functions that lib.makeScope adds to a package set."""
 
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
-    """Return the differences between two answers."""
+    """Return the differences between the answers about an attribute."""
     weighed = _transition(subject, before, after)
     if weighed is None:
         weighed = [*_ended(before, after), *_parts(subject, before, after)]
@@ -44,9 +44,9 @@ def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference
 def _transition(
     subject: Compared, before: Answer, after: Answer
 ) -> list[Weighed] | None:
-    """Compare the kinds of an attribute.
+    """Return the differences if an attribute changes its kind.
 
-    Return None if its parts must be compared.
+    Return None if the kinds are equal and the sections of the answers must be compared.
     """
     if before.kind == after.kind:
         is_known = before.kind not in {THROWS, MISSING} and (
@@ -54,8 +54,8 @@ def _transition(
         )
         return None if is_known else []
     if MISSING in {before.kind, after.kind}:
-        # Everything in a package that throws is missing, and a new name is a
-        # difference of its set.
+        # If a package throws, its attributes are missing; a new name is reported for
+        # the set that contains it.
         is_told = before.kind == MISSING and after.kind in _FAILING
         return [] if is_told else [_moved(subject, before, after)]
     is_limited = any(side.kind == ENDS and side.limited for side in (before, after))
@@ -84,7 +84,10 @@ def _moved(subject: Compared, before: Answer, after: Answer) -> Weighed:
 
 
 class _Ending(Struct, frozen=True, kw_only=True):
-    """A part that ends Nix on one side: its weight, the fact, and Nix's reason."""
+    """The failure of a section of an answer on one side only.
+
+    `reason` is Nix's error.
+    """
 
     weight: Weight
     fact: DifferenceFact
@@ -92,7 +95,7 @@ class _Ending(Struct, frozen=True, kw_only=True):
 
 
 def _ended(before: Answer, after: Answer) -> Iterator[Weighed]:
-    """Yield the parts that end Nix on one side only; group those with one reason."""
+    """Yield the sections that fail to evaluate on one side only, grouped by reason."""
     together: dict[_Ending, list[str]] = {}
     for part, ending in (*_ends_now(before, after), *_ended_before(before, after)):
         together.setdefault(ending, []).append(part)
@@ -119,10 +122,11 @@ def _ended(before: Answer, after: Answer) -> Iterator[Weighed]:
 
 
 def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
-    """Yield the parts that end Nix only after the change.
+    """Yield the sections that fail to evaluate only after the change.
 
-    This does no harm if the derivation ends Nix on both sides, because the part shows
-    as much of the package; or if the part is new in a package whose derivation throws.
+    Such a failure is only a note if the derivation fails on both sides, because the
+    section then shows no more than before, or if the section is new in a package whose
+    derivation throws.
     """
     throw = _throws(before) and _throws(after)
     for part, reason in after.ends.items():
@@ -144,7 +148,7 @@ def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
 
 
 def _ended_before(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
-    """Yield the parts that ended Nix only before the change."""
+    """Yield the sections that failed to evaluate only before the change."""
     is_whole = "derivation" in before.ends.keys() - after.ends.keys()
     fact = (
         DifferenceFact.THROWS_NOW
@@ -171,7 +175,7 @@ def _throws(answer: Answer) -> bool:
 
 
 def _ends(part: str, answer: Answer) -> bool:
-    """Return whether a part ends Nix, as a whole or through one of its values."""
+    """Return whether a section fails to evaluate, as a whole or in a value."""
     whole = part.partition(".")[0]
     return (
         part in answer.ends
@@ -181,7 +185,7 @@ def _ends(part: str, answer: Answer) -> bool:
 
 
 def _lacks(answer: Answer, part: str) -> bool:
-    """Return whether a part is a value of passthru that this version lacks."""
+    """Return whether a section is a value of passthru that this version lacks."""
     whole, _, name = part.partition(".")
     known = answer.parts.get("passthru")
     return (
@@ -192,7 +196,7 @@ def _lacks(answer: Answer, part: str) -> bool:
 
 
 def _takes(part: str, answer: Answer) -> bool:
-    """Return whether the other version has the argument that a part tries."""
+    """Return whether the other version has the argument that a section overrides."""
     if part.startswith("follows."):
         return part.removeprefix("follows.") in answer.parts.get("follows", {})
     name = re.fullmatch(r"override\.(.+)=", part)
@@ -200,7 +204,7 @@ def _takes(part: str, answer: Answer) -> bool:
 
 
 def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed]:
-    """Compare the parts that both answers have."""
+    """Compare the sections that both answers have."""
     parts = {
         name: _without_ends(name, before, after)
         for name in before.parts
@@ -220,9 +224,9 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed
 
 
 def _set(parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Weighed]:
-    """Compare the values that a set has on both sides, and whether it recurses.
+    """Compare the values that a set has on both sides, and `recurseForDerivations`.
 
-    `_names` compares the names.
+    `_names` compares the names of the set.
     """
     one, other = parts.get("recurse", (None, None))
     if one != other:
@@ -241,9 +245,9 @@ def _set(parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Weighed]:
 
 
 def _without_ends(part: str, before: Answer, after: Answer) -> tuple[Any, Any]:
-    """Return a part of both answers, without values that end Nix.
+    """Return a section of both answers, without values that fail to evaluate.
 
-    Such a value counts on neither side.
+    A value that fails on one side is removed from both.
     """
     one, other = before.parts[part], after.parts[part]
     if part not in _OF_VALUES:
@@ -263,9 +267,10 @@ def _without_ends(part: str, before: Answer, after: Answer) -> tuple[Any, Any]:
 def _package(
     subject: Compared, parts: Mapping[str, tuple[Any, Any]]
 ) -> Iterator[Weighed]:
-    """Compare the parts of a package.
+    """Compare the sections of the answers about a package.
 
-    Compare them even if the package is rebuilt, except for what the rebuild explains.
+    A rebuilt package is also compared, except for differences that follow from the
+    rebuild.
     """
 
     def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -291,7 +296,7 @@ def _package(
     yield from built.functions(own, *pair("functions"))
     refetched = fixed_outputs.refetched(*fetched)
     for weighed in showing.passthru(own, *pair("passthru"), refetched=refetched):
-        # The derivation's reason is the reason of a value that throws with it.
+        # A value that throws together with the derivation has the same reason.
         if not (is_broken and weighed.after == THROWN):
             yield weighed
     if is_known and not is_broken:
@@ -300,7 +305,7 @@ def _package(
 
 
 def is_told_of_set(difference: Difference) -> bool:
-    """Return whether a set is no longer a scope, or no longer searched."""
+    """Return whether a set is no longer a scope, or no longer has recursion."""
     return difference.cause.fact in {
         DifferenceFact.NOT_RECURSED,
         DifferenceFact.SCOPE_LOST,
@@ -308,14 +313,17 @@ def is_told_of_set(difference: Difference) -> bool:
 
 
 def is_of_set(difference: Difference) -> bool:
-    """Return whether such a set itself shows the loss of an attribute."""
+    """Return whether an attribute is lost because its set lost its scope functions.
+
+    A lost `recurseForDerivations` counts, too.
+    """
     name = difference.attribute.rpartition(".")[2]
     is_lost = difference.cause.fact is DifferenceFact.LOST
     return is_lost and name in {_RECURSES, *_OF_SCOPES}
 
 
 def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
-    """Yield the names that a set gains or loses, each as an attribute."""
+    """Yield the names that a set gains or loses, each as a difference of its own."""
     sides = (before, after)
     if not before.kind == after.kind == SET or not all(
         "names" in side.parts for side in sides

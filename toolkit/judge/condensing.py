@@ -23,15 +23,15 @@ _SEEN = {DifferenceFact.SEEN_NEW, DifferenceFact.SEEN_NO_MORE}
 def condensed(
     maps: tuple[Map, Map], differences: Iterable[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences, except those that another one explains."""
+    """Yield the differences, except those that another difference explains."""
     once = [*_told_once(differences)]
     yield from _pointed(maps, _renamed(maps, [*_unseen(once)]))
 
 
 def _unseen(differences: list[Difference]) -> Iterator[Difference]:
-    """Yield the differences.
+    """Yield the differences without those that a changed derivation already shows.
 
-    The attributes that an override sees count only if the build does not show them.
+    They are changes of the attributes that an override function receives.
     """
     reasons: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for difference in differences:
@@ -52,9 +52,9 @@ def _unseen(differences: list[Difference]) -> Iterator[Difference]:
 def _renamed(
     maps: tuple[Map, Map], differences: list[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences.
+    """Yield the differences, with each renamed argument as one change.
 
-    An argument that got the new name of its package is one change.
+    An argument is renamed if it has the new name of the package whose alias it was.
     """
     before, after = (side.new_names for side in maps)
     names = {old: new for old, new in after.items() if before.get(old) != new}
@@ -89,7 +89,7 @@ def _renamed(
 
 
 def _is_argument(difference: Difference, fact: DifferenceFact) -> bool:
-    """Return whether an argument of override comes or goes."""
+    """Return whether a difference has this fact about an argument of override."""
     cause = difference.cause
     return cause.place is DifferencePlace.ARGUMENT and cause.fact is fact
 
@@ -97,9 +97,9 @@ def _is_argument(difference: Difference, fact: DifferenceFact) -> bool:
 def _pointed(
     maps: tuple[Map, Map], differences: Iterable[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences.
+    """Yield the differences, with those of a redirected alias as one change.
 
-    Those of an alias that now points to another package become one.
+    A redirected alias points to another package than before.
     """
     before, after = (
         {**side.renamed(mapping.ALL_PACKAGES), **side.renamed(mapping.ALIASES)}
@@ -136,13 +136,16 @@ def _pointed(
 
 
 def _set_of(difference: Difference) -> str:
-    """Return the set that contains an attribute."""
+    """Return the attribute path of the set that contains an attribute."""
     return difference.attribute.rpartition(".")[0]
 
 
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
-    """Yield the differences, except those inside a package that has its own line."""
-    # The first one has the reasons.
+    """Yield the differences without duplicates.
+
+    A rebuilt package in passthru is a duplicate if the package is reported itself.
+    """
+    # Only the first of equal differences has the reasons.
     first: dict[tuple[str, str, Kind, Cause], Difference] = {}
     for each in differences:
         key = (each.attribute, each.system, each.kind, each.cause)

@@ -1,4 +1,4 @@
-"""Compare the machines that NixOS modules configure (judge-modules.nix)."""
+"""Compare NixOS configurations that changed modules produce (judge-modules.nix)."""
 
 import json
 from collections import Counter
@@ -16,18 +16,20 @@ _PORTS = {
     "allowedUDPPorts": "UDP",
     "allowedUDPPortRanges": "UDP",
 }
-# Each machine has these, and each holds what differs elsewhere.
+# Every configuration has these inputs, which only collect files that are compared
+# elsewhere.
 _HOLDERS = frozenset({"etc", "system-path", "system-units", "user-units"})
 _FIREWALL = "networking.firewall"
-# What belongs to the value before them: names of files of the store.
+# Characters that end a store path in a text.
 _AFTER_NAME = frozenset(" \t\n\"'/:;,)}]$")
 
 
 class NixosMachine(Struct, frozen=True, kw_only=True):
-    """A machine with some options `on`.
+    """A NixOS configuration in which the options `on` are enabled.
 
-    `system` is its derivation; None if an assertion forbids it, whose message is in
-    `refusals`. `parts` are entries, such as units, by their place in the configuration.
+    `system` is its derivation, or None if an assertion forbids the configuration;
+    `refusals` are then the messages. `parts` are entries, such as systemd units, by
+    their path in the configuration.
     """
 
     on: tuple[tuple[str, ...], ...] = ()
@@ -38,7 +40,7 @@ class NixosMachine(Struct, frozen=True, kw_only=True):
 
 
 def compare(before: NixosMachine, after: NixosMachine) -> tuple[Reason, ...]:
-    """Return how the parts of two machines differ: their lines, and the inputs."""
+    """Return the differences of two configurations, as changed lines and inputs."""
     inputs: set[str] = set()
     reasons: list[Reason] = []
     for name, old, new in _entries(before, after):
@@ -62,7 +64,7 @@ def compare(before: NixosMachine, after: NixosMachine) -> tuple[Reason, ...]:
 
 
 def opened(before: NixosMachine, after: NixosMachine) -> tuple[str, ...]:
-    """Return the ports that the firewall opens only on the second machine."""
+    """Return the ports that the firewall opens only after the change."""
     one, other = (_ports(machine.parts.get(_FIREWALL)) for machine in (before, after))
     return tuple(sorted(other - one))
 
@@ -91,7 +93,10 @@ def _ports_in(rules: Any) -> set[str]:  # noqa: ANN401 - JSON
 def _entries(
     before: NixosMachine, after: NixosMachine
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the entries of parts that differ, by name, and the warnings."""
+    """Yield each entry that differs, as a name, the old value and the new value.
+
+    Different warnings count as an entry, too.
+    """
     if before.warnings != after.warnings:
         yield "warnings", [*before.warnings], [*after.warnings]
     for part in sorted(before.parts.keys() | after.parts.keys()):
@@ -109,7 +114,7 @@ def _quoted(name: str) -> str:
 
 
 def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
-    """Return the lines of a text, the members of a list, or the names of a set."""
+    """Return a value as lines: those of a text, a list's members, or a set's names."""
     if value is None or value in ([], {}):
         return []
     if isinstance(value, str):
@@ -126,14 +131,14 @@ def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
 
 
 def _take(left: Counter[str], line: str) -> bool:
-    """Return whether a line is among the remaining ones, and remove it."""
+    """Return whether a line is among the counted ones, and remove it from the count."""
     is_left = left[line] > 0
     left[line] -= is_left
     return is_left
 
 
 def _stored(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the store paths in a value, without what these contain."""
+    """Return the store paths in a value."""
     text = value if isinstance(value, str) else json.dumps(value)
     paths: set[str] = set()
     for match in STORE.finditer(text):
@@ -145,5 +150,5 @@ def _stored(value: Any) -> set[str]:  # noqa: ANN401 - JSON
 
 
 def shown(on: Sequence[tuple[str, ...]]) -> str:
-    """Return the settings that enable options, as a configuration writes them."""
+    """Return the settings that enable options, in the form of a NixOS configuration."""
     return ", ".join(f"{'.'.join(loc)} = true" for loc in on)

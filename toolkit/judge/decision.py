@@ -1,4 +1,4 @@
-"""The verdict of a judgement: merge, look at some of it, or fix it first."""
+"""Derive a verdict from the judge's result: merge, read some changes, or fix first."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -15,11 +15,11 @@ from toolkit.judge.differences import (
 
 
 class Decision(StrEnum):
-    """The verdict of a judgement.
+    """The verdict on a change.
 
     SAFE means that a new version or an input explains all rebuilds, or that attributes
     hit a limit. LOOK means that a person must read some changes. UNKNOWN means that
-    attributes of the change have no answer, and nothing else needs reading.
+    attributes of the change have no answer, and no change needs reading.
     """
 
     SAME = "same"
@@ -30,7 +30,7 @@ class Decision(StrEnum):
 
 
 def decide(judgement: Judgement) -> Decision:
-    """Return the verdict: the worst that is known about the change."""
+    """Return the verdict for the worst finding about the change."""
     if judgement.weighing(Weight.REGRESSION):
         return Decision.REGRESSION
     if to_read(judgement):
@@ -52,10 +52,11 @@ def to_read(judgement: Judgement) -> tuple[Difference, ...]:
 
 
 def _is_explained(judgement: Judgement, difference: Difference) -> bool:
-    """Return whether a difference is a build that follows from another difference.
+    """Return whether a difference is a rebuild that another difference explains.
 
-    Inputs with their own difference explain it, and so does a new version. A package
-    that comes from no changed file has no reasons of its own.
+    A new version explains the rebuild of its package, and a changed input explains the
+    rebuilds that depend on it. A package that no changed file defines has no reasons of
+    its own.
     """
     cause = difference.cause
     is_own = difference.attribute in judgement.reached.get(difference.system, ())
@@ -71,13 +72,13 @@ def _is_explained(judgement: Judgement, difference: Difference) -> bool:
 
 
 def _is_by_inputs(judgement: Judgement, why: Sequence[Reason]) -> bool:
-    """Return whether all reasons are inputs with their own differences."""
+    """Return whether all reasons are inputs that have differences of their own."""
     told = {
         difference.attribute.rpartition(".")[2]
         for difference in judgement.weighing(Weight.CHANGE)
         if difference.kind is Kind.DERIVATION
     }
-    # The first input leads to the reason that follows.
+    # The reasons that follow belong to the first input.
     others = {name for reason in why for name in reason.added[1:]}
     return all(reason.form is Form.INPUT for reason in why) and told >= {
         *others,

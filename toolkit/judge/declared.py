@@ -1,4 +1,4 @@
-"""Compare the options of NixOS modules, as judge-modules.nix shows them."""
+"""Compare the options that NixOS modules declare (judge-modules.nix)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,10 +18,10 @@ from toolkit.judge.differences import (
 
 
 class TypeShape(Struct, frozen=True, kw_only=True):
-    """A type of options, described by the values that it `accepts`.
+    """The type of a NixOS option, described by the sample values that it `accepts`.
 
-    `values` are those of an enumeration. A `closed` submodule has no options besides
-    those that it declares.
+    `values` are the values of an enumeration. A `closed` submodule has no options
+    besides the declared ones.
     """
 
     description: Any = None
@@ -31,7 +31,7 @@ class TypeShape(Struct, frozen=True, kw_only=True):
     nested: Mapping[str, "TypeShape"] = field(default_factory=dict[str, "TypeShape"])
 
     def has_lost(self, after: "TypeShape") -> bool:
-        """Return whether another type refuses values that this one accepts."""
+        """Return whether the type after the change refuses values of this type."""
         pairs = zip(self.accepts, after.accepts, strict=False)
         if any(accepted and not accepts for accepted, accepts in pairs):
             return True
@@ -48,9 +48,10 @@ class TypeShape(Struct, frozen=True, kw_only=True):
 
 
 class OptionShape(Struct, frozen=True, kw_only=True):
-    """An option as the modules in `files` declare it.
+    """A NixOS option as the modules in `files` declare it.
 
-    `default` has its value, if any.
+    `default` has the default value, if there is one. The other fields have the names of
+    mkOption's arguments.
     """
 
     loc: tuple[str, ...]
@@ -64,7 +65,7 @@ class OptionShape(Struct, frozen=True, kw_only=True):
 
     @property
     def is_hidden(self) -> bool:
-        """Return whether the manual omits the option."""
+        """Return whether the NixOS manual omits the option."""
         return self.visible is False or self.internal is True
 
     @property
@@ -74,10 +75,10 @@ class OptionShape(Struct, frozen=True, kw_only=True):
 
 
 class AliasArrival(Struct, frozen=True, kw_only=True):
-    """Where the value goes that a configuration gives to an option.
+    """The effect of setting an option that the manual no longer lists.
 
-    `reaches` are the other options that receive it; `refusals` are messages of
-    assertions.
+    `there` is true if the option exists. `reaches` are the other options that receive
+    the value; `refusals` are messages of assertions.
     """
 
     there: bool
@@ -105,14 +106,14 @@ def missing(
 
 
 def added(before: OptionShape | None, after: OptionShape) -> Weighed | None:
-    """Note that the manual lists a new option."""
+    """Return a note if the manual lists a new option, or None."""
     if after.is_hidden or (before is not None and not before.is_hidden):
         return None
     return noted(Kind.OPTION, Cause(fact=DifferenceFact.OPTION_NEW))
 
 
 def compare(before: OptionShape, after: OptionShape) -> Iterator[Weighed]:
-    """Yield the differences of an option that both sides have."""
+    """Yield the differences of an option that exists on both sides."""
     yield from _types(before.type, after.type)
     yield from _defaults(before.default, after.default)
     for name, new in after.documentation.items():

@@ -11,7 +11,7 @@ from toolkit.model import Oid
 
 
 class Kind(StrEnum):
-    """The kind of a difference."""
+    """The aspect of an attribute in which a difference is."""
 
     EVALUATION = "evaluation"
     OPTION = "option"
@@ -40,7 +40,7 @@ class Weight(StrEnum):
 
 
 class DifferencePlace(StrEnum):
-    """The part of an attribute that differs, or the attribute itself."""
+    """The element of an attribute that differs, or the attribute itself."""
 
     ALIAS = "alias"
     ARGUMENT = "argument"
@@ -61,7 +61,7 @@ class DifferencePlace(StrEnum):
 
 
 class DifferenceFact(StrEnum):
-    """The change of the part that differs.
+    """The fact about the element of an attribute that differs.
 
     toolkit/report/sentences.py has the sentence for each fact.
     """
@@ -139,13 +139,14 @@ class DifferenceFact(StrEnum):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """The cause of a difference, from which the report makes a sentence.
+    """The typed cause of a difference, from which the report makes a sentence.
 
-    `name` is that of the `place`, such as a value of meta. `within` is the call whose
-    result it is of, such as `withPlugins(x)`, and `trial` what an override is tried
-    with. `names` are the things that the fact counts, `other` is a second thing that it
-    is about. `renamed` fetches have another output. `setting` is what nixpkgs is
-    configured with besides its defaults.
+    `name` is the name of the `place`, such as a value of meta. `within` is the call in
+    whose result the difference is, such as `withPlugins(x)`, and `trial` the value with
+    which an override was tried. `names` are the items that the fact lists, and `other`
+    is a second name that it mentions. `renamed` means that a download has another
+    output path. `setting` is a setting of nixpkgs' config that differs from the
+    default.
     """
 
     fact: DifferenceFact
@@ -160,7 +161,7 @@ class Cause(Struct, frozen=True, kw_only=True):
 
 
 class Weighed(Struct, frozen=True, kw_only=True):
-    """A difference with its weight, and the values before and after."""
+    """A difference with its weight, and the values before and after the change."""
 
     kind: Kind
     weight: Weight
@@ -170,7 +171,7 @@ class Weighed(Struct, frozen=True, kw_only=True):
 
 
 class Form(StrEnum):
-    """How an attribute of a derivation differs."""
+    """The way in which an attribute of a derivation differs."""
 
     CONTENT = "content"
     INPUT = "input"
@@ -182,10 +183,11 @@ class Form(StrEnum):
 
 
 class Reason(Struct, frozen=True, kw_only=True):
-    """An attribute of a derivation that differs, with the members or lines that do.
+    """An attribute of a derivation that differs, which explains a rebuild.
 
-    An input that is built differently is in `added`. `package` is the input to which
-    the reason belongs; "" for the package itself.
+    `removed` and `added` are the members or lines that differ; an input that is built
+    differently is in `added`. `package` is the input to which the attribute belongs, or
+    "" for the package itself.
     """
 
     form: Form
@@ -198,7 +200,7 @@ class Reason(Struct, frozen=True, kw_only=True):
 class Difference(Weighed, frozen=True, kw_only=True):
     """A difference of an attribute on a system.
 
-    `before` and `after` are JSON values. `why` has the reasons for another build.
+    `before` and `after` are JSON values. `why` has the reasons for a rebuild.
     """
 
     attribute: str
@@ -212,7 +214,7 @@ def regression(
     before: Any = None,  # noqa: ANN401 - JSON
     after: Any = None,  # noqa: ANN401 - JSON
 ) -> Weighed:
-    """Return a regression."""
+    """Return a difference with the weight of a regression."""
     return Weighed(
         kind=kind, weight=Weight.REGRESSION, cause=cause, before=before, after=after
     )
@@ -224,7 +226,7 @@ def changed(
     before: Any = None,  # noqa: ANN401 - JSON
     after: Any = None,  # noqa: ANN401 - JSON
 ) -> Weighed:
-    """Return a change."""
+    """Return a difference with the weight of a change."""
     return Weighed(
         kind=kind, weight=Weight.CHANGE, cause=cause, before=before, after=after
     )
@@ -236,17 +238,18 @@ def noted(
     before: Any = None,  # noqa: ANN401 - JSON
     after: Any = None,  # noqa: ANN401 - JSON
 ) -> Weighed:
-    """Return a note."""
+    """Return a difference with the weight of a note."""
     return Weighed(
         kind=kind, weight=Weight.NOTE, cause=cause, before=before, after=after
     )
 
 
 class Gap(Struct, frozen=True, kw_only=True):
-    """A part of the change that was not judged, and why.
+    """Something about the change that was not judged, and the reason.
 
-    `parts` of an attribute may be missing on a system. `limit` names the limit that was
-    hit, perhaps by a `reference`: an attribute that reads or overrides a changed one.
+    `what` describes it for people. `parts` are the missing sections of the answer about
+    the attribute. `limit` names the limit that was hit. `reference` is true if the
+    attribute only uses a changed one.
     """
 
     what: str
@@ -259,14 +262,14 @@ class Gap(Struct, frozen=True, kw_only=True):
 
 
 class Expectation(StrEnum):
-    """The user's expectation of a change."""
+    """The user's expectation of a change: no difference, or no rebuild."""
 
     SAME = "same"
     NO_REBUILD = "no-rebuild"
 
 
 class StepVerdict(Struct, frozen=True, kw_only=True):
-    """The effect of one commit in a range, compared with the commit before."""
+    """The result for one commit of a range, compared with the commit before."""
 
     subject: str
     commit: Oid | None
@@ -278,8 +281,8 @@ class StepVerdict(Struct, frozen=True, kw_only=True):
 class Rebuilt(Struct, frozen=True, kw_only=True):
     """A package that is built differently or is new.
 
-    It has the output, and how many files name it. Files are counted only if not all
-    packages can be listed.
+    `output` is its output path. `named_by` is the number of files that mention the
+    package, counted only if there are too many packages to list.
     """
 
     attribute: str
@@ -297,14 +300,15 @@ class BuildPlan(Struct, frozen=True, kw_only=True):
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """The effects of a change.
+    """The result of judging a change.
 
-    `asked` counts the attributes of so many `files`; `same` and `differ` are parts of
-    that number. By system, `reached` are the compared attributes from the files,
-    `readers` the attributes that read or override them. `unknown` are reached
-    attributes without an answer, `unanswered` references and single systems that met a
-    limit, and `not_covered` lists everything not evaluated. `equal` are files that mean
-    the same to Nix as before.
+    `asked` is the number of attributes that were compared for the changed `files`, of
+    which `same` are equal and `differ` are not. `reached` are the compared attributes
+    that the files define, and `readers` the attributes that use those, by system.
+    `unknown` are attributes without an answer, `unanswered` are users of attributes and
+    single systems that hit a limit, and `not_covered` lists everything that was not
+    evaluated. `equal` are files that Nix parses to the same code. `everything` are the
+    systems on which the whole package set was compared.
     """
 
     subject: str = ""
@@ -331,7 +335,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     maintainers: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict[str, tuple[str, ...]]
     )
-    """The maintainers of each attribute that differs; teams count, too."""
+    """The maintainers and teams of each attribute that differs."""
     plan: BuildPlan | None = None
     head: Oid | None = None
     """The last commit of the change."""
@@ -341,7 +345,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     def rebuilds(self) -> dict[str, int]:
         """The number of attributes that are built differently, by system.
 
-        An attribute that throws is not built.
+        An attribute that throws does not count.
         """
         changes = [
             each
@@ -375,7 +379,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     @property
     def looked_at(self) -> tuple[str, ...]:
-        """The systems with at least one comparison."""
+        """The systems on which at least one attribute was compared."""
         everywhere = {
             *self.reached,
             *self.readers,
@@ -385,12 +389,16 @@ class Judgement(Struct, frozen=True, kw_only=True):
         return tuple(system for system in self.systems if system in everywhere)
 
     def weighing(self, weight: Weight) -> tuple[Difference, ...]:
-        """Return the differences of this weight."""
+        """Return the differences of a weight."""
         return tuple(each for each in self.differences if each.weight is weight)
 
 
 def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
-    """Return 1 for a regression or a failed expectation, and 3 if that is unknown."""
+    """Return the exit code for a judged change.
+
+    It is 1 for a regression or a difference that the user did not expect, 3 if the
+    result is unknown, and else 0.
+    """
     built = {
         Kind.CONFIGURATION,
         Kind.DERIVATION,

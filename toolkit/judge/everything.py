@@ -21,7 +21,7 @@ from toolkit.judge.record import Record
 from toolkit.text import counted, few
 
 _TOGETHER = 6000
-"""The number of attributes after which answers are saved."""
+"""The number of attributes after which answers are saved in the cache."""
 
 _HASHED = ("arguments", "kinds", "meta", "passthru", "position")
 
@@ -30,7 +30,7 @@ _Pairs = Mapping[AttrPath, tuple[Answer, Answer]]
 
 
 def compare(record: Record, system: str) -> None:
-    """Compare all attributes on a system; in full, the first that differ."""
+    """Compare all attributes on a system, and the first that differ in full."""
     if not (found := _answers(record, system)):
         record.unknown.append(
             Gap(what=system, reason="Nix cannot evaluate the package set")
@@ -62,9 +62,9 @@ def compare(record: Record, system: str) -> None:
 
 
 def _leave(record: Record, system: str, found: _Pairs) -> None:
-    """Record the attributes without an answer.
+    """Record the attributes that were not compared.
 
-    They hit a limit, evaluate on neither side, or do not show passthru.
+    They hit a limit, evaluate on neither side, or have a passthru that Nix cannot show.
     """
     limited = {
         path: after if after.limited else before
@@ -102,9 +102,9 @@ def _leave(record: Record, system: str, found: _Pairs) -> None:
 
 
 def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer]]:
-    """Return the answers about the attributes of the set.
+    """Return the answers about all attributes of the package set.
 
-    They include those of the sets in it that Nix searches.
+    Sets with `recurseForDerivations` are searched, too.
     """
     sides = record.sides.of_all()
     found: dict[AttrPath, tuple[Answer, Answer]] = {}

@@ -1,6 +1,6 @@
 """Choose the attributes to compare for a change.
 
-They are the ones that its files affect, then those that use these.
+They are the attributes that the changed files define, then the users of those.
 """
 
 import re
@@ -56,11 +56,11 @@ _UPDATING = re.compile(
 
 
 class Extent:
-    """The attributes to compare for the differences between two sides.
+    """The attributes to compare between two trees, and the results.
 
-    The results are collected here. On the systems of `everything`, they are all
-    attributes of the set. `explained` is one to explain even if the change does not
-    make it.
+    On the systems of `everything`, all attributes of the package set are compared.
+    `explained` is an attribute whose rebuild is explained even if the change does not
+    define it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Extent:
         everything: Sequence[str] = (),
         explained: AttrPath | None = None,
     ) -> None:
-        """Read the files that differ."""
+        """Read the files that differ, and prepare an empty result."""
         self.sides = sides
         self.everything = everything
         self.explained = explained
@@ -82,7 +82,7 @@ class Extent:
         self.audience = Audience(self.record)
 
     def judged(self) -> Judgement:
-        """Compare the attributes; return all facts about the change except its name."""
+        """Compare the attributes, and return the result without the change's name."""
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
@@ -101,7 +101,7 @@ class Extent:
         return rebuilding.planned(self._judgement(), self.record)
 
     def _judgement(self) -> Judgement:
-        """Return all that is known so far."""
+        """Return the result so far."""
         differences = [*condensed(self.record.maps, self.record.differences)]
         differ = {
             each.attribute for each in differences if each.weight is not Weight.NOTE
@@ -136,7 +136,7 @@ class Extent:
         )
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
-        """Return which of the wanted attributes were compared, by system."""
+        """Return the compared attributes that `wanted` accepts, by system."""
         found = {
             system: [name for name in names if wanted(name)]
             for system, names in self.record.compared.items()
@@ -148,7 +148,7 @@ class Extent:
         }
 
     def _stands_apart(self, gap: Gap) -> bool:
-        """Return whether only a use, or only one system, hit the limit."""
+        """Return whether a limit was hit only by a user or on a single system."""
         elsewhere = [
             names
             for system, names in self.record.compared.items()
@@ -160,7 +160,7 @@ class Extent:
     def _broken(self, file: ChangedText) -> Difference:
         """Return the difference of a file that Nix cannot parse.
 
-        Then nothing else is compared.
+        If there is such a file, nothing else is compared.
         """
         name = by_name(file.path) or file.path
         cause = Cause(fact=DifferenceFact.NOT_NIX, place=DifferencePlace.FILE)
@@ -169,7 +169,7 @@ class Extent:
         )
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
-        """Compare the attributes from the files, then the users of these."""
+        """Compare the attributes that the files define, then their users."""
         moves_names = self._moves_names(files)
         if moves_names or any(file.path == mapping.ALIASES for file in files):
             text = "\n".join(each.text(mapping.ALIASES) for each in self.record.maps)
@@ -209,13 +209,14 @@ class Extent:
         differing: Sequence[ChangedText],
         special: Sequence[ChangedText],
     ) -> None:
-        """Compare the attributes from the `differing` files.
+        """Compare the attributes that the `differing` files define.
 
-        Compare the further effects of the `special` ones, too.
+        Also compare the further effects of the `special` files, which not all packages
+        need.
         """
         self._ask_made(differing)
         self.made.widen(special)
-        # A file that Nix reads as before may differ by positions alone.
+        # A file that Nix parses to the same code may still change positions.
         equal = [file.path for file in files if file.equal]
         moved = {path for file in equal for path in self.record.reached.get(file, ())}
         self.record.compare(
@@ -223,13 +224,13 @@ class Extent:
         )
 
     def _compare_settings(self, files: Sequence[ChangedText]) -> None:
-        """Compare packages in the configurations of nixpkgs that changed lines read."""
+        """Compare packages with the settings of nixpkgs that changed lines read."""
         for file in files:
             there = self.made.there(file, self.record.reached[file.path])
             settings.compare(self.record, file, self.record.packages(there))
 
     def _compare_modules(self, files: Sequence[ChangedText]) -> None:
-        """Compare NixOS modules, and remember the tests that read them."""
+        """Compare NixOS modules, and remember the NixOS tests that read them."""
         judged = [
             file
             for file in files
@@ -242,7 +243,8 @@ class Extent:
     ) -> None:
         """Record the files whose effect is unknown.
 
-        No attribute is made from them, or no compared package needs them.
+        The effect is unknown if a file defines no attribute, or no compared package
+        needs it.
         """
         for file in files:
             if self._is_unnamed(file):
@@ -256,9 +258,9 @@ class Extent:
     def _look_beyond(
         self, general: Sequence[str], special: Sequence[ChangedText]
     ) -> None:
-        """Record that everything may differ.
+        """Record that all packages may differ, if that is possible.
 
-        All packages may need a file, or stdenv may differ.
+        All packages may need a changed file, or stdenv may differ.
         """
         if general and not self.everything:
             reason = "every package depends on it, but only a few were compared"
@@ -270,7 +272,7 @@ class Extent:
                 }
             )
             return
-        # Not all that stdenv is made with is found by names.
+        # The search by names does not find everything that stdenv uses.
         may_be_in_stdenv = self.record.serious and not all(
             by_name(file.path) for file in special
         )
@@ -282,9 +284,9 @@ class Extent:
             self.made.unreached.append(Gap(what="stdenv", reason=reason))
 
     def _ask_made(self, changed: Sequence[ChangedText]) -> None:
-        """Compare the attributes that files make.
+        """Compare the attributes that files define.
 
-        At the same time, find and compare the users of packages in pkgs/by-name.
+        At the same time, search and compare the users of packages in pkgs/by-name.
         """
         asked = {path for file in changed for path in self.record.reached[file.path]}
         names = frozenset(
@@ -297,7 +299,7 @@ class Extent:
         )
         with ExitStack() as stack:
             if is_known:
-                # The last ones, cross and static, take the longest.
+                # The last systems, cross and static, take the longest.
                 for system in reversed(
                     [each for each in self.systems if each != self.native]
                 ):
@@ -309,9 +311,10 @@ class Extent:
             self.made.ask(asked)
 
     def _foreseen(self, system: str, asked: Iterable[AttrPath]) -> list[Question]:
-        """Return likely questions on this system about existing attributes.
+        """Return the questions that will be needed on a system.
 
-        The system static shares no part of a package with them.
+        They are about attributes that exist. The system `static` has only top-level
+        packages.
         """
         paths = [
             path
@@ -339,7 +342,10 @@ class Extent:
         self.audience.ask_tests(readers)
 
     def _note(self, file: ChangedText) -> None:
-        """Note the changed messages of throw or warn, which no answer of Nix shows."""
+        """Add differences that no answer of Nix shows.
+
+        They are messages of throw or warn, and names that depend on the computer.
+        """
         reached = self.record.reached[file.path]
         there = mapping.shortest(reached & self.record.kinds.keys())
         if file.ambient.machine:
@@ -362,7 +368,7 @@ class Extent:
             )
 
     def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
-        """Compare whether other names still follow an attribute that throws."""
+        """Compare whether aliases still fail if the attribute that they name throws."""
         for table in {mapping.ALL_PACKAGES, mapping.ALIASES} & {
             file.path for file in files
         }:
@@ -393,7 +399,7 @@ class Extent:
     def _candidates(self, files: Sequence[ChangedText]) -> set[str]:
         """Find the attributes that each file may affect.
 
-        Return the files on which all packages depend.
+        Return the paths of the files on which all packages depend.
         """
         general: set[str] = set()
         for file in files:
@@ -405,7 +411,7 @@ class Extent:
             if file.equal and is_all:
                 continue
             if file.equal:
-                # A comment shows only in what has the directory for its source.
+                # A comment affects only packages whose source is the whole directory.
                 found = {*mapping.shortest(found)[:FEW_READERS]}
             if is_all and (
                 file.rest or file.path not in {mapping.ALL_PACKAGES, mapping.ALIASES}
@@ -416,7 +422,7 @@ class Extent:
         return general
 
     def _is_reason(self, file: ChangedText, own: set[AttrPath]) -> bool:
-        """Return whether a file, such as a patch, changes a derivation."""
+        """Return whether a file, such as a patch, is a reason for a rebuild."""
         name = PurePosixPath(file.path).name
         names = {".".join(path) for path in own}
         own_ones = (
@@ -435,11 +441,11 @@ class Extent:
     ) -> None:
         """Record that a file's effect is unknown if no compared package needs it.
 
-        A function may not be called at all. `own` are the attributes that the file may
-        make, `made` those of all files.
+        For example, a function may have no caller. `own` are the attributes that the
+        file may define, `made` those of all files.
         """
         if own and file.path in {mapping.ALL_PACKAGES, mapping.ALIASES}:
-            # All packages need a table of them; what its names are was asked.
+            # All packages depend on a table of packages; its names were compared.
             return
         if self._is_needed(file, own, made):
             return
@@ -477,7 +483,7 @@ class Extent:
     def _is_needed(
         self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]
     ) -> bool:
-        """Return whether a package needs a file; try its own packages first."""
+        """Return whether a package needs a file; try the file's own packages first."""
         packages = self.record.packages(own)
         all_packages = self.record.packages(made - own)
         owner = [path for path in packages if path[0] == by_name(file.path)]
@@ -495,7 +501,11 @@ class Extent:
         return is_all and self.made.needs(file, all_packages)
 
     def _leave(self, gap: Gap) -> None:
-        """Record that a file's effect is unknown, unless people run it by hand."""
+        """Record that a file's effect is unknown.
+
+        Scripts that maintainers run belong to no package; they are recorded as not
+        compared.
+        """
         if _UPDATING.search(gap.what):
             self.record.not_covered.append(
                 Gap(what=gap.what, reason="it updates packages, but belongs to none")
@@ -530,9 +540,9 @@ class Extent:
                 self.record.differences.append(each)
 
     def _is_unnamed(self, file: ChangedText) -> bool:
-        """Return whether nobody names a file beside a package of pkgs/by-name.
+        """Return whether no file names this file beside a package of pkgs/by-name.
 
-        It is then part of a source, or unused.
+        Such a file is part of a source, or unused.
         """
         is_beside = by_name(file.path) is not None and not is_package(file.path)
         return is_beside and not any(
@@ -540,9 +550,9 @@ class Extent:
         )
 
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
-        """Return the rank of a difference.
+        """Return the sort key of a difference.
 
-        The worst comes first, and attributes from the change come before their users.
+        The worst comes first, and attributes of the change come before their users.
         """
         system = (
             self.systems.index(difference.system)
@@ -561,7 +571,7 @@ class Extent:
 
 
 def _functions(file: ChangedText) -> set[AttrPath]:
-    """Return the functions in a file of the library."""
+    """Return the attribute paths of the functions in a file of nixpkgs' lib."""
     if not file.path.startswith("lib/"):
         return set()
     stem = PurePosixPath(file.path).stem

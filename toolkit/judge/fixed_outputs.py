@@ -1,6 +1,6 @@
-"""Find downloads with an old hash but new content.
+"""Find fixed-output derivations that changed but keep their old hash.
 
-Find downloads of other derivations that a text still names, too.
+Nix would then reuse the old download. Also find derivations that only a text mentions.
 """
 
 import re
@@ -21,7 +21,7 @@ from toolkit.judge.differences import (
 from toolkit.judge.subject import HASHES, with_strings
 from toolkit.judge.values import STORE
 
-# How a fetch is run, and not what comes of it.
+# Attributes that affect how a download runs, but not its result.
 _MANNERS = {
     "__ignoreNulls",
     "__structuredAttrs",
@@ -38,13 +38,14 @@ _MANNERS = {
     "strictDeps",
     "userHook",
 }
-# What a place names is fetched whatever these are; a command of its own may use them.
+# Attributes that do not matter if a URL names the source; a custom command may use
+# them.
 _BESIDE_PLACES = {"env", "version"}
-# A new version brings these with it.
+# Attributes that change with a new version.
 _NAMES = {*_MANNERS, *_BESIDE_PLACES, "name", "pname"}
 _REF = {"rev", "tag", "ref"}
 _TAG = re.compile(r"refs(?:/|%2F)tags(?:/|%2F)")  # A tag is named in full or not.
-# What tells most of a fetch is named first.
+# The most informative attributes of a download, in the order of display.
 _TELLING = (
     "urls",
     "rev",
@@ -60,9 +61,10 @@ _TELLING = (
 def fetches(
     before: list[Any], after: list[Any], *, same: bool = False
 ) -> Iterator[Weighed]:
-    """Compare downloads that keep their hash but not their derivation.
+    """Compare downloads that keep their hash but have another derivation.
 
-    If the package is the `same`, only show new ones.
+    With `same`, the package is otherwise built the same, so a renamed download that
+    keeps its hash is only a note.
     """
     before, after = (
         [each for each in side if isinstance(each["drv"], str)]
@@ -76,7 +78,7 @@ def fetches(
 
 
 class _Fetches:
-    """The downloads of the old package, by what a new one may share with them."""
+    """The downloads of the old package, indexed by name, output and hash."""
 
     def __init__(self, fetches: Sequence[dict[str, Any]]) -> None:
         self.derivations = {fetch["drv"] for fetch in fetches}
@@ -87,7 +89,7 @@ class _Fetches:
         self._by_hash = {_hash(fetch): fetch for fetch in fetches}
 
     def counterpart(self, new: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the old download whose output or hash a new one keeps."""
+        """Return the old download whose output or hash a new one keeps, or None."""
         old = self._by_name.get(new["name"])
         if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
             old = self._by_output.get(new["out"]) or self._by_hash.get(_hash(new))
@@ -97,7 +99,7 @@ class _Fetches:
 def _fetch_differs(
     old: dict[str, Any], new: dict[str, Any], *, same: bool
 ) -> Iterator[Weighed]:
-    """Compare two fetches with the same output or hash."""
+    """Compare two downloads with the same output or hash."""
     one, other = _fetch(old), _fetch(new)
     is_renamed = old["out"] != new["out"]
     has_place = one.get("urls") is not None
@@ -137,7 +139,7 @@ def _fetch_differs(
 def _serious(
     one: dict[str, Any], other: dict[str, Any], *, is_renamed: bool
 ) -> list[str]:
-    """Return the attributes that may change the result of a download."""
+    """Return the attributes that differ and may change the result of a download."""
     names = {
         name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
     }
@@ -147,7 +149,7 @@ def _serious(
         and {"url", "urls"}.isdisjoint(names)
         and None in (one.get("rev"), other.get("rev"))
     ):
-        # The same place under another name.
+        # The URL is the same, only the name of the revision differs.
         names -= _REF
     if is_renamed:
         return sorted(names - _NAMES)
@@ -155,7 +157,10 @@ def _serious(
 
 
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
-    """Return the names of downloads with other derivations, and of their dependents."""
+    """Return the names of downloads whose derivations differ.
+
+    The names of the attributes that contain these downloads are included.
+    """
     olds = {each["name"]: each["drv"] for each in before}
     names = {
         each["name"]
@@ -166,9 +171,9 @@ def refetched(before: list[Any], after: list[Any]) -> set[str]:
 
 
 def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
-    """Compare the store paths in a package's texts.
+    """Compare the store paths that are mentioned in a package's texts.
 
-    A difference is the same output of another derivation, which no attribute shows.
+    A difference is an equal output of another derivation, which no attribute shows.
     """
     olds = {text["name"]: text for text in before}
     for new in after:
@@ -191,7 +196,7 @@ def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
 
 
 def _ranked(names: Collection[str]) -> list[str]:
-    """Return names, the most informative first."""
+    """Return the names of attributes, the most informative first."""
     return [
         *(name for name in _TELLING if name in names),
         *(name for name in names if name not in _TELLING),
@@ -203,14 +208,14 @@ def _hash(fetch: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
 
 
 def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Return whether two downloads share an output, or a hash under two names."""
+    """Return whether two downloads have the same output or the same hash."""
     return bool(old["out"] == new["out"] or (_hash(old) and _hash(old) == _hash(new)))
 
 
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
-    """Return the description of a download, without the form of its hash.
+    """Return the attributes of a download in a comparable form.
 
-    Names stand for store paths.
+    The form of its hash is left out, and store paths lose their hashes.
     """
 
     def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -1,11 +1,10 @@
-"""Trees in the cache that share all but the changed files with a base.
+"""Working trees in the cache: copies of a nixpkgs in which files can be replaced.
 
-The unchanged files are hard links to those of the base.
-
-The judge has one that holds a tree before and after the change, in turn: both are
-evaluated under equal paths, because some packages contain the path of their own tree.
-Each base has a few, so that several processes can judge at a time. A lift, which needs
-both at a time, has another directory for the tree after the change.
+The unchanged files are hard links to those of the base nixpkgs. The judge uses one
+working tree for both sides in turn: both must be evaluated under equal paths, because
+some packages contain the path of their own tree. Each base has a few working trees, so
+that several processes can judge at the same time. A lift, which needs both sides at the
+same time, has another directory for the tree after the change.
 """
 
 import hashlib
@@ -33,14 +32,14 @@ _TREE = "tree"
 _BASE = "base"
 _REPLACED = "replaced.json"
 _MOST = 4
-"""How many grounds a base has.
+"""The maximum number of working trees for a base.
 
-Each is a tree of directories (100 MB) that shares files with the first.
+Each consists of directories (100 MB) and shares its files with the base.
 """
 
 
 class Ground:
-    """A tree in which files can be replaced for a time."""
+    """A working tree in which files can be replaced temporarily."""
 
     def __init__(self, base: Path, directory: Path) -> None:
         self._base = base
@@ -51,7 +50,7 @@ class Ground:
     def holding(
         self, contents: Mapping[PurePosixPath, TreeFile | None]
     ) -> Generator[Path]:
-        """Replace files as `replace` does during the block, then restore the base."""
+        """Replace files during the block, then restore the base."""
         try:
             self.replace(contents)
             yield self.root
@@ -59,11 +58,11 @@ class Ground:
             self.restore()
 
     def replace(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> None:
-        """Replace files, or delete those that are None.
+        """Replace the given files, or delete a file whose content is None.
 
-        Restore the files of an earlier call; do nothing if they are the same. Raise
-        ToolkitError for a link that points outside the tree, a file below a link, or
-        one in place of a directory with files.
+        First restore the files of an earlier call, unless they are the same. Raise
+        ToolkitError for a link that points outside the tree, a file below a link, or a
+        file in place of a directory with files.
         """
         paths = [str(path) for path in contents]
         if self._paths() != paths or any(
@@ -71,13 +70,13 @@ class Ground:
         ):
             self.restore()
             self._journal.write_bytes(documents.write(paths))
-            # What goes makes room for what comes: a file may become a directory.
+            # Delete first, because a file may become a directory.
             for gone in paths:
                 self._remove(gone)
             for path, file in contents.items():
                 if file is not None:
                     self._write(path, file)
-        # A link may lead to the next one: all of them are there now.
+        # Check links last, because a link may lead to another new file.
         if out := [
             path
             for path, file in contents.items()
@@ -101,7 +100,7 @@ class Ground:
     def _remove(self, path: str) -> None:
         """Remove a file, and the directories that become empty.
 
-        Nothing below a link belongs to the tree.
+        A path below a link is ignored, because it does not belong to the tree.
         """
         with suppress(OSError):
             WritableRoot(self.root).prune(path)
@@ -114,14 +113,13 @@ class Ground:
         )
 
     def restore(self) -> None:
-        """Restore the base, even after a process was killed."""
+        """Restore the base, even if an earlier process was killed."""
         paths = self._paths()
         for path in paths:
             self._remove(path)
         for path in paths:
             origin = self._base / path
-            # What stands below a directory that was another thing meanwhile has paths
-            # of its own.
+            # The files below such a directory have their own entries in the list.
             if not os.path.lexists(origin) or inside.is_directory(self._base, path):
                 continue
             WritableRoot(self.root).adopt(path, origin)
@@ -130,7 +128,7 @@ class Ground:
 
 @contextmanager
 def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
-    """Yield a ground of a tree for exclusive use.
+    """Yield a working tree of a base nixpkgs for exclusive use.
 
     Create one if needed, or wait until one is free.
     """
@@ -148,10 +146,10 @@ def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
 def changed(
     base: NixpkgsTree, contents: Mapping[PurePosixPath, TreeFile | None]
 ) -> NixpkgsTree:
-    """Return the tree with these files added or replaced; None deletes a file.
+    """Return a tree with these files added or replaced; None deletes a file.
 
-    The last few trees of a base are kept, so that the commands of a report can be
-    repeated. Raise as `Ground.replace` does.
+    The last few trees of a base stay in the cache, so that the commands of a report can
+    be repeated. Raise ToolkitError for the reasons that `Ground.replace` lists.
     """
     digests = [
         hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -167,15 +165,15 @@ def changed(
 
 
 def edited(base: NixpkgsTree, path: PurePosixPath, content: bytes) -> NixpkgsTree:
-    """Return the tree with another content of one of its files, as `changed` does."""
+    """Return a tree in which one file has another content."""
     return changed(
         base, {path: replace(reading.read_file(base.root, path), content=content)}
     )
 
 
 def _obtained(base: NixpkgsTree, kind: str, key: str) -> Ground:
-    # The base is made again if its files have changed, and so is what is linked to
-    # them. Each use touches its root.
+    # If the base's files have changed, its working trees are created again. Each use
+    # updates the time of the base's root.
     state = (base.root / "pkgs").stat()
     mark = f"{base.root} {state.st_ino} {state.st_mtime_ns}"
 

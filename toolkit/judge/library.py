@@ -1,4 +1,4 @@
-"""Run the tests of nixpkgs' library on both sides, if they only need an evaluation."""
+"""Run the tests of nixpkgs' lib on both sides, if they only need an evaluation."""
 
 import json
 import re
@@ -26,7 +26,7 @@ _NAME = "lib"
 
 
 def compare(record: Record, files: Sequence[ChangedText]) -> None:
-    """Compare which tests fail if files of the library differ."""
+    """Compare which tests fail, if the change affects files of nixpkgs' lib."""
     own = [file for file in files if file.path.startswith("lib/") and not file.equal]
     if not own:
         return
@@ -46,7 +46,7 @@ def compare(record: Record, files: Sequence[ChangedText]) -> None:
 
 
 def _compare(record: Record, test: str) -> None:
-    """Compare the failures in one file of tests."""
+    """Compare the failing tests in one file of tests."""
     question = Question(
         path=(_NAME, test), parts=(_PART,), modules=json.dumps({"tests": [test]})
     )
@@ -69,7 +69,7 @@ def _compare(record: Record, test: str) -> None:
 
 
 def _failures(answer: Answer, test: str) -> set[str] | None:
-    """Return the names of failing tests; None if the tests do not evaluate."""
+    """Return the names of failing tests, or None if the tests do not evaluate."""
     failing = answer.parts.get(_PART, {}).get(test)
     if failing is None:
         return None

@@ -1,6 +1,6 @@
-"""Search the files of a nixpkgs for paths of the tree, and for words.
+"""Search the files of a nixpkgs for relative paths, and for words.
 
-The answers are cached.
+The results are cached.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ V = TypeVar("V")
 
 
 def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
-    """Return for each path in a tree the files that name it."""
+    """Return for each path in a tree the files that mention it."""
     return _cached(tree, "index", lambda: _indexed(tree.root), dict[str, list[str]])
 
 
@@ -59,7 +59,7 @@ def find(file: str, text: str) -> Iterator[tuple[str, int]]:
 
 
 def _searched(root: Path, *words: str) -> str:
-    """Return the output of git-grep(1) about the files of a tree."""
+    """Return the output of git-grep(1) for the files of a tree."""
     argv = (
         "git",
         "-C",
@@ -92,7 +92,7 @@ def _indexed(root: Path) -> dict[str, list[str]]:
 
 
 def _links(root: Path) -> Iterator[str]:
-    """Yield the links of a tree, as paths in it."""
+    """Yield the symbolic links of a tree, as paths relative to its root."""
     waiting = [""]
     while waiting:
         place = waiting.pop()

@@ -1,4 +1,4 @@
-"""Compare the machines that changed NixOS modules configure."""
+"""Compare the NixOS configurations that changed modules affect."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -33,19 +33,19 @@ from toolkit.judge.module_answers import (
 
 
 class MachineComparison:
-    """Machines that enable changed modules, and the one that enables nothing."""
+    """Compares NixOS configurations with changed modules enabled and disabled."""
 
     def __init__(self, answers: ModuleAnswers) -> None:
         self._answers = answers
         self._usual: tuple[Reason, ...] = ()
-        """How the machine that enables nothing differs."""
+        """The differences of the configuration that enables nothing."""
 
     def compare_off(
         self, pair: tuple[Answer, Answer], before: Options, after: Options
     ) -> None:
-        """Compare the machine that enables nothing.
+        """Compare the NixOS configuration that enables nothing.
 
-        It should not differ if all changed options are off.
+        It should not differ if all changed options are off by default.
         """
         is_off = all(
             source.imports or self._common(source, before, after)
@@ -67,9 +67,10 @@ class MachineComparison:
         before: Options,
         after: Options,
     ) -> Question:
-        """Compare the machine with all switches of a module on, or the outermost.
+        """Compare the NixOS configuration with a module's options enabled.
 
-        Return the question about it.
+        If that fails, only the outermost option is enabled. Return the question about
+        the configuration.
         """
         common = self._common(source, before, after)
         asked = self._turned_on(source, common)
@@ -94,7 +95,7 @@ class MachineComparison:
         return asked
 
     def _compare_new(self, source: ModuleSource, new: Sequence[AttrPath]) -> None:
-        """Note what a module does if only the second side can enable it."""
+        """Note the effect of a module that exists only after the change."""
         if not new:
             what = f"{source.file} has no option 'enable' that is off by default"
             gap = Gap(what=what, reason="compared with its default settings")
@@ -118,7 +119,7 @@ class MachineComparison:
             )
 
     def require_read(self, source: ModuleSource, asked: Question) -> None:
-        """Record that a file's effect is unknown if no machine reads it."""
+        """Record that a file's effect is unknown if no configuration reads it."""
         record = self._answers.record
         path = PurePosixPath(source.file)
         questions = [asked, question("off", on=[])]
@@ -145,14 +146,17 @@ class MachineComparison:
     def _common(
         self, source: ModuleSource, before: Options, after: Options
     ) -> list[AttrPath]:
-        """Return the switches of a module that are off by default on both sides."""
+        """Return a module's `enable` options that are off by default on both sides."""
         others = switches(source, after)
         return [loc for loc in switches(source, before) if loc in others]
 
     def _machines(
         self, pair: tuple[Answer, Answer], setting: str
     ) -> tuple[NixosMachine, NixosMachine] | None:
-        """Return both machines if both evaluate; else record which one does not."""
+        """Return the configurations of both sides, or None if one does not evaluate.
+
+        Record which side does not evaluate.
+        """
         before, after = (machine_in(answer) for answer in pair)
         self._answers.record.asked.add(self._answers.name)
         if before is not None and after is not None:
@@ -180,7 +184,7 @@ class MachineComparison:
     def _weigh(
         self, before: NixosMachine, after: NixosMachine, *, setting: str, weight: Weight
     ) -> None:
-        """Add how two machines with the same setting differ."""
+        """Add the differences between two configurations with the same setting."""
         self._weigh_refusals(before, after, setting)
         differing = configured.compare(before, after)
         reasons = tuple(each for each in differing if each not in self._usual)
@@ -205,7 +209,7 @@ class MachineComparison:
     def _weigh_refusals(
         self, before: NixosMachine, after: NixosMachine, setting: str
     ) -> None:
-        """Add which assertions forbid a machine, on one side or on both."""
+        """Add the assertions that forbid a configuration, on one side or on both."""
         old, new = ({*machine.refusals} for machine in (before, after))
         if forbidden := sorted(new - old):
             cause = Cause(fact=DifferenceFact.FAILS, setting=setting)

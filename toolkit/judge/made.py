@@ -1,6 +1,7 @@
-"""The attributes that a change's files make.
+"""Compare the attributes that a change's files define.
 
-They are made by name, in a set, by a function, or in other versions of a set.
+A file may define attributes by name, in a set, by a function, or in other versions of a
+package set.
 """
 
 import re
@@ -31,7 +32,7 @@ from toolkit.text import counted, few
 _DARWIN, _OTHER_DARWIN = "aarch64-darwin", "x86_64-darwin"
 MOST = 1200
 MOST_DEEP = 400
-"""The most attributes that are evaluated on several systems."""
+"""The maximum number of attributes that are evaluated on several systems."""
 
 OF_SETS = frozenset(
     {
@@ -54,9 +55,10 @@ _SHARE = 0.6
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 _MOST_ELSEWHERE = 12
 _MOST_VALUES = 48
-"""The most names to compare in a large set."""
+"""The maximum number of names to compare in a large set."""
 
-# Sets of packages that nixpkgs has for other platforms, by what asks for these.
+# The package sets that nixpkgs has for other platforms, each with the words that refer
+# to the platform.
 _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
     (re.compile(asks), tuple(path.split(".")))
     for asks, path in (
@@ -76,11 +78,11 @@ _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
 
 
 class Made:
-    """Compares the attributes that files make.
+    """Compares the attributes that files define.
 
-    `unreached` are further possible attributes, which only a comparison of the whole
-    set would find. `members` come from a changed set, `users` from files that call a
-    function of a changed file.
+    `unreached` describes further attributes, which only a comparison of the whole
+    package set would find. `members` are members of a changed set, and `users` are
+    attributes that a file defines by calling a function of a changed file.
     """
 
     def __init__(self, record: Record) -> None:
@@ -93,9 +95,9 @@ class Made:
         self.users: set[AttrPath] = set()
 
     def widen(self, files: Sequence[ChangedText]) -> None:
-        """Compare what else the files make.
+        """Compare the further attributes that the files define.
 
-        They may act in a set, by a function, in other versions of a set, or elsewhere.
+        They are members of a set, results of a function, or in other package sets.
         """
         self._ask_members(files)
         for file in files:
@@ -109,7 +111,7 @@ class Made:
         )
 
     def ask(self, reached: set[AttrPath], *, most_deep: int = MOST_DEEP) -> None:
-        """Compare the attributes of the files on this system, then on the others."""
+        """Compare attributes on the native system, then on the other systems."""
         there = self._record.compare({self._native: self.few_enough(reached)})[
             self._native
         ]
@@ -133,7 +135,7 @@ class Made:
                 "there"
             )
             self._record.not_covered.append(Gap(what=STATIC, reason=reason))
-        # What reads all that is asked about natively, and has a time as well.
+        # Users of the attributes need a share of the time, too.
         with self._sides.times.sharing(_SHARE):
             self._record.compare(asked)
         packages = self._record.packages(asked.get(_DARWIN, ()))
@@ -144,9 +146,9 @@ class Made:
             self._record.compare({_OTHER_DARWIN: packages})
 
     def _has_darwin(self) -> bool:
-        """Return whether something can be built for _DARWIN.
+        """Return whether nixpkgs supports the system _DARWIN.
 
-        A nixpkgs before 2021 does not know it.
+        A nixpkgs before 2021 does not.
         """
         question = Question(path=("stdenv",), parts=("derivation",))
         sides = replace(self._sides, after=self._sides.before)
@@ -154,9 +156,9 @@ class Made:
         return before.kind not in {ENDS, THROWS} and not before.ends
 
     def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:
-        """Compare packages of a file on other platforms that its lines mention.
+        """Compare a file's packages on other platforms that its changed lines mention.
 
-        Other platforms remain unknown.
+        The effect on platforms without a package set is recorded as unknown.
         """
         packages = self._record.packages(self.there(file, reached))
         known: set[str] = set()
@@ -173,8 +175,8 @@ class Made:
             compared = {".".join(path) for path in paths} & {
                 *self._record.compared.get(system, ())
             }
-            # With more packages than are evaluated, the effect of the word on the
-            # others is unknown.
+            # If not all packages are evaluated, the effect of the word on the others is
+            # unknown.
             is_asked = compared or system != self._native
             known |= {word} if is_asked and len(packages) <= _MOST_ELSEWHERE else set()
         if rest := [word for word in file.platforms if word not in known]:
@@ -194,7 +196,7 @@ class Made:
         return found[:MOST]
 
     def _ask_members(self, files: Sequence[ChangedText]) -> None:
-        """Compare the members of a set if the file may make any part of it."""
+        """Compare all members of a set if any of them may come from a changed file."""
         record, places = self._record, self._record.maps[1]
         families = places.families()
         makers: defaultdict[AttrPath, list[ChangedText]] = defaultdict(list)
@@ -207,8 +209,8 @@ class Made:
                 places.is_table(file.path) for file in makers[path]
             )
             if is_large and len(members) > _MOST_MARKED:
-                # All of a language is made with a file that is not for one package of
-                # it.
+                # The file then belongs to no single package, so all packages of a
+                # language may use it.
                 continue
             members |= places.inherited(members)
             for file in makers[path]:
@@ -218,7 +220,7 @@ class Made:
             self.ask(self.members, most_deep=_MOST_MARKED)
 
     def _unknown_sets(self, file: ChangedText) -> set[AttrPath]:
-        """Return the sets of which a file may make any part."""
+        """Return the sets of which a file may define any member."""
         kinds = self._record.kinds
         there = self._record.reached[file.path] & kinds.keys()
         called = (
@@ -228,7 +230,7 @@ class Made:
             path[-1] == _called(file) and kinds[path] == SET for path in called
         )
         if not is_set and PACKAGE in {kinds[path] for path in called}:
-            # It is known by what it makes: a set is only around that.
+            # The file defines a package, and the set only contains the package.
             return set()
         around = {path[:end] for path in called for end in range(1, len(path))}
         is_known = any if self._record.maps[1].is_table(file.path) else all
@@ -243,10 +245,10 @@ class Made:
         }
 
     def _ask_users(self, file: ChangedText, reached: set[AttrPath]) -> None:
-        """Compare the attributes that a file makes with functions of its set; add them.
+        """Compare and add attributes that a file defines by calling its own functions.
 
-        A function shows nothing until it is called. Attributes that another such
-        function makes count, too.
+        A function has no difference until it is called. Functions that call such a
+        function are followed, too.
         """
         places = self._record.maps[1]
         text = places.text(file.path)
@@ -275,10 +277,10 @@ class Made:
     def _ask_sets(
         self, file: ChangedText, reached: Collection[AttrPath]
     ) -> set[AttrPath]:
-        """Compare the members of package sets with the name of an unneeded file.
+        """Compare members of package sets that have the name of an unneeded file.
 
-        Return them. nixpkgs may read a whole directory, and put its packages where no
-        text names them.
+        Return these members. nixpkgs may read a whole directory, and add its packages
+        to a set without naming the files.
         """
         path = PurePosixPath(file.path)
         if (
@@ -308,9 +310,9 @@ class Made:
         return found & self._record.kinds.keys()
 
     def needs(self, file: ChangedText, packages: Sequence[AttrPath]) -> bool:
-        """Return whether some packages need a file.
+        """Return whether some of the packages need a file.
 
-        Test many of them on this system, and few on the others.
+        On the native system, many packages are tested, and only a few on other systems.
         """
         most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
         if file.path.endswith(".nix"):
@@ -323,7 +325,10 @@ class Made:
         )
 
     def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
-        """Return the names to compare by value; none if only a part was compared."""
+        """Return the attributes to compare by value.
+
+        Return an empty list if a set has too many values, or a value is a function.
+        """
         kinds = {
             path: self._record.kinds[path]
             for path in paths
@@ -354,9 +359,9 @@ class Made:
         return own
 
     def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
-        """Return the existing attributes of a file.
+        """Return the existing attributes that a file may define.
 
-        The file of a package does not make functions of its set.
+        If the file defines a package of its own name, functions of a set are left out.
         """
         there = {path for path in reached if path in self._record.kinds}
         if not any(
@@ -369,7 +374,8 @@ class Made:
     def _is_own(self, file: ChangedText, path: AttrPath) -> bool:
         """Return whether a file can change an attribute.
 
-        It can change a language's function only if the change mentions it.
+        A file for many packages of a language changes a function only if the change
+        mentions the function.
         """
         is_of_language = (
             dirname(file.path) in mapping.DIRECTORIES and file.names and not file.rest
@@ -384,9 +390,9 @@ class Made:
 
 
 def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bool:
-    """Return whether the values of a set show all of it.
+    """Return whether the values of a set show all of the set.
 
-    Each value is a package, is short, or was compared separately.
+    Each value must be a package, be short, or have been compared separately.
     """
     names, values = answer.parts.get("names", ()), answer.parts.get("values", {})
     return (
@@ -402,7 +408,7 @@ def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bo
 
 
 def _called(file: ChangedText) -> str:
-    """Return the name of a package in a file of its own."""
+    """Return the name of the package that a file defines, according to its path."""
     path = PurePosixPath(file.path)
     return (
         path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
@@ -412,9 +418,9 @@ def _called(file: ChangedText) -> str:
 def candidates(
     file: ChangedText, maps: Sequence[mapping.Map]
 ) -> tuple[set[AttrPath], bool]:
-    """Return the possible attributes of a file in one of the trees.
+    """Return the attributes that a file may define in one of the two trees.
 
-    Return also whether the list is complete.
+    The second result is true if all packages may depend on the file.
     """
     there = [
         each
@@ -425,7 +431,7 @@ def candidates(
     is_any = False
     for each in there:
         paths, is_all = each.reached(file.path, file.names)
-        # What a package is fetched from is looked at with it.
+        # The source of a package is compared with the package.
         found |= {path for path in paths if path[-1] != "src" or len(path) == 1}
         is_any |= is_all
     return found, is_any

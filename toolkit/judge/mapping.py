@@ -1,4 +1,4 @@
-"""Find the attributes that each file of a nixpkgs may make, and their users.
+"""Find the attributes that each file of a nixpkgs may define, and their users.
 
 The search is by text and includes too much rather than too little: it follows all
 references to a file up to a package set. Nix then decides whether such an attribute
@@ -30,20 +30,21 @@ PERSONS: Mapping[str, AttrPath] = {
     "maintainers/maintainer-list.nix": ("lib", "maintainers"),
     "maintainers/team-list.nix": ("lib", "teams"),
 }
-"""The lists of maintainers, and their paths."""
+"""The lists of maintainers, and their attribute paths in nixpkgs."""
 TESTS = "nixos/tests/"
 
 _TABLES = frozenset(
     {ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"}
 )
-# Of the top level only those that make the package set itself; their references lead to
-# the others.
+# Only the top-level files that make the package set itself; their references lead to
+# the other files.
 _EVERYTHING = re.compile(
     rf"pkgs/stdenv/|lib/|default\.nix|pkgs/build-support/cc-wrapper/"
     rf"|{TOP}(?:by-name-overlay|config|default|impure|impure-overlays|packages-config|pure-packages|splice|stage|static"
     r"|variants)\.nix"
 )
-# What is made in these is in no package set: configurations, and the jobs of Hydra.
+# Directories whose results are in no package set: NixOS configurations, and jobs of
+# Hydra.
 _APART = ("nixos/", f"{TOP}release")
 
 _LANGUAGES = (
@@ -65,13 +66,13 @@ _FAMILIES = {
     "wine-packages.nix": "wine winePackages",
     "release-python.nix": "",
 }
-# Whose files list packages of a language, and whose way to their set leads through many
-# functions.
+# Directories whose files list packages of a language. The path from such a file to its
+# package set leads through many functions.
 DIRECTORIES = {
     "pkgs/development/haskell-modules": "haskellPackages",
     "pkgs/development/lua-modules": "luaPackages",
 }
-# Functions of all-packages.nix with a set in them.
+# Functions of all-packages.nix that return a package set.
 _MAKERS: Mapping[str, Sequence[AttrPath]] = {
     "linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]
 }
@@ -86,14 +87,14 @@ _NEW_NAME = re.compile(
 )
 _DROPPED = re.compile(r"^  ([\w-]+) =\s+throw\b", re.MULTILINE)
 _INHERIT = re.compile(r"\binherit \(([\w.-]{1,80})\)([^;()]{1,4000});")
-# Those that nixpkgs builds, beside the one that is the default.
+# The further versions of a language's package set that Hydra builds.
 _VERSIONED = re.compile(
     r"^ *(((python|perl|lua|ruby|php)[\d_]+)(?:Packages|Extensions)) *= "
     r"*recurseIntoAttrs",
     re.MULTILINE,
 )
 MOST_SUFFIXES = 80
-"""The most attributes of a file whose references are followed."""
+"""The maximum number of attributes of a file whose references are followed."""
 
 _SETS = re.compile(
     r"^  ([\w-]+) = (?:[\w.]+ )?\(?(?:[\w.]*\.)?recurseIntoAttrs\b|^  "
@@ -105,13 +106,13 @@ _DEEPEST = 3
 
 
 class Map:
-    """The files of a tree and their references.
+    """The files of a tree, and the references between them.
 
     `contents` replace files of the tree.
     """
 
     def __init__(self, tree: NixpkgsTree, contents: Mapping[str, bytes | None]) -> None:
-        """Read the tree; create its index if it is missing."""
+        """Read the tree's index of references, or create the index."""
         self._tree, self._root = tree, tree.root
         self._contents = contents
         self._index = literals.index(tree)
@@ -125,7 +126,7 @@ class Map:
                 self._added[path].add(file)
 
     def _text(self, file: str) -> str:
-        """Return the text of a file, empty if it cannot be read."""
+        """Return the text of a file, empty if the file cannot be read."""
         content = self._contents.get(file)
         if content is None:
             content = (
@@ -136,7 +137,7 @@ class Map:
         return (content or b"").decode("utf-8", "replace")
 
     def _literals(self, file: str) -> Mapping[str, list[int]]:
-        """Return the offsets of the paths that a file names."""
+        """Return the offsets in a file at which it names each path."""
         found: defaultdict[str, list[int]] = defaultdict(list)
         for path, offset in literals.find(file, self.text(file)):
             found[path].append(offset)
@@ -145,16 +146,16 @@ class Map:
     def reached(
         self, file: str, names: Iterable[AttrPath] = ()
     ) -> tuple[frozenset[AttrPath], bool]:
-        """Return the possible attributes of a file, and whether these are all.
+        """Return the attributes that a file may define.
 
-        `names` limits the search in the file.
+        The second result is true if all packages may depend on the file. `names` are
+        the attributes to search for in the file, by default the whole file.
         """
         found: set[AttrPath] = set()
         is_all = _EVERYTHING.match(file) is not None
         if (family := DIRECTORIES.get(dirname(file))) is not None:
             found |= {(family, *name[-1:]) for name in names}
-        # A file may not be what another is named by: its directory is read, or put
-        # together.
+        # Code may name the directory of a file instead of the file.
         waiting: list[_Named] = [(file, frozenset({(), *names}))]
         seen: set[_Named] = set()
         while waiting and len(seen) < _MOST_FILES:
@@ -196,9 +197,9 @@ class Map:
         return frozenset(_DROPPED.findall(self.text(ALIASES)))
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
-        """Return the paths that the package set inherits, by their last names.
+        """Return the top-level paths under which the package set inherits attributes.
 
-        The form is `inherit (set) name;`.
+        The form in all-packages.nix is `inherit (set) name;`.
         """
         return {path[-1:] for path in paths if path in self._inherits}
 
@@ -214,9 +215,9 @@ class Map:
     def _upward(
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
     ) -> Iterator[tuple[str, frozenset[AttrPath]]]:
-        """Yield the files that name a file, with the attributes below them.
+        """Yield the files that name a file, with the attribute paths below them.
 
-        Put the attributes of package sets into `found`.
+        The attributes of package sets are added to `found`.
         """
         for other, names, below in self._referrers(file):
             if other.startswith(_APART):
@@ -250,7 +251,7 @@ class Map:
         return file in _TABLES or self._families(file) is not None
 
     def tests(self, file: str) -> set[AttrPath]:
-        """Return the NixOS tests that a file defines, by the table of all tests."""
+        """Return the NixOS tests that a file defines, according to all-tests.nix."""
         if not file.startswith(TESTS):
             return set()
         name = re.escape(re.sub(r"(/default)?\.nix$", "", file.removeprefix(TESTS)))
@@ -263,12 +264,12 @@ class Map:
         }
 
     def sets(self) -> set[str]:
-        """Return the names that look like package sets in the table of all packages."""
+        """Return the names in all-packages.nix that look like package sets."""
         found = _SETS.findall(self.text(ALL_PACKAGES))
         return {name for names in found for name in names} - {""}
 
     def families(self) -> set[AttrPath]:
-        """Return the package sets at the top level."""
+        """Return the attribute paths of the package sets at the top level."""
         return {
             prefix
             for name in _FAMILIES
@@ -276,7 +277,10 @@ class Map:
         }
 
     def _families(self, file: str) -> list[AttrPath] | None:
-        """Return the package sets that a top-level table defines, or None."""
+        """Return the package sets that a top-level file defines.
+
+        Return None if it defines no package set.
+        """
         if not file.startswith(TOP):
             return None
         family = _FAMILIES.get(file.removeprefix(TOP))
@@ -297,9 +301,10 @@ class Map:
     def _referrers(
         self, file: str
     ) -> Iterator[tuple[str, Sequence[str], Sequence[AttrPath]]]:
-        """Yield the files that name a file or a directory around it.
+        """Yield the files that name a file, or else a directory around it.
 
-        Yield also the paths in them, and the names below the file.
+        The further values are the paths that they name, and the attribute paths of the
+        file below the directory.
         """
         names = [file]
         if PurePosixPath(file).name == "default.nix":
@@ -310,13 +315,13 @@ class Map:
         if direct or file.startswith(TOP) or package_files.is_package(file):
             return
         path = PurePosixPath(file)
-        # A package of pkgs/by-name is a directory with all that it has.
+        # In pkgs/by-name, a package is a whole directory.
         least = 4 if file.startswith(f"{package_files.BY_NAME}/") else 2
         around = [
             directory for directory in path.parents if len(directory.parts) >= least
         ]
         for directory in around[: _DEEPEST + 2]:
-            # What is deeper in it goes through it to somewhere else.
+            # A file deeper in the directory uses the path to reach another place.
             others = {
                 other
                 for other in self._who_name(str(directory))
@@ -336,13 +341,13 @@ class Map:
                 return
 
     def importers(self, file: str) -> set[str]:
-        """Return the files that name a file, or the directory whose main file it is."""
+        """Return the files that name a file, or its directory for a default.nix."""
         path = PurePosixPath(file)
         names = [file, *([dirname(file)] if path.name == "default.nix" else [])]
         return {other for name in names for other in self._who_name(name)} - {file}
 
     def is_named(self, file: str) -> bool:
-        """Return whether a text names a file of pkgs/by-name, or its directory."""
+        """Return whether any file names a file of pkgs/by-name, or its directory."""
         parts = file.split("/")
         return any(
             self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1)
@@ -352,7 +357,7 @@ class Map:
         return {*self._index.get(path, ()), *self._added.get(path, ())}
 
     def _places(self, file: str, names: Sequence[str]) -> set[AttrPath]:
-        """Return the attributes of a file that mention some paths."""
+        """Return the attribute paths in a file around its mentions of some paths."""
         offsets = [
             offset for name in names for offset in self._offsets(file).get(name, ())
         ]
@@ -363,14 +368,17 @@ class Map:
         }
 
     def naming(self, names: Sequence[str]) -> list[str]:
-        """Return the files with one of these names as a word, changed files last."""
+        """Return the files that contain one of these names as a word.
+
+        The changed files come last, whether or not they contain a name.
+        """
         wanted = frozenset(names)
         if not wanted:
             return []
         known = next((each for each in self._naming if wanted <= each), wanted)
         if known not in self._naming:
-            # Of two hundred fixed strings, each is looked for by itself: that takes
-            # minutes.
+            # git-grep searches fixed strings one by one, which takes minutes for two
+            # hundred.
             words = "|".join(
                 re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(known)
             )
@@ -384,7 +392,7 @@ def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:
 
 
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
-    """Return paths with the results of a function in place of the function."""
+    """Return attribute paths in which a function is replaced by its results."""
     return {
         (*made, *path[1:])
         for path in paths

@@ -1,4 +1,4 @@
-"""The questions about changed NixOS modules, and their answers."""
+"""The questions to Nix about changed NixOS modules, and their answers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
 
 PART = "modules"
-"""The part of an answer about modules."""
+"""The name of the section about NixOS modules in an answer."""
 
 _NAME = "NixOS"
 
@@ -24,9 +24,10 @@ Options = Mapping[str, OptionShape]
 
 
 class ModuleSource(Struct, frozen=True, kw_only=True):
-    """A changed file, and the modules that `declare` its options.
+    """A changed file, and the NixOS modules that declare its options.
 
-    A module that NixOS does not include is imported by its name.
+    `declaring` are the files of these modules. A module that NixOS does not include is
+    in `imports`.
     """
 
     file: str
@@ -35,9 +36,9 @@ class ModuleSource(Struct, frozen=True, kw_only=True):
 
 
 class ModuleAnswers:
-    """The conversation about the modules of both sides, and the differences.
+    """The questions about NixOS modules on both sides, and the differences found.
 
-    `name` is the subject of the differences of a machine.
+    `name` stands for the attribute in differences of a whole NixOS configuration.
     """
 
     def __init__(self, record: Record, sources: Sequence[ModuleSource]) -> None:
@@ -47,18 +48,18 @@ class ModuleAnswers:
         self.name = ""
 
     def ask(self, questions: Sequence[Question]) -> list[tuple[Answer, Answer]]:
-        """Return the answers of both sides on this system."""
+        """Return the answers before and after the change, on the native system."""
         native = self.record.native
         return self.record.sides.answers({native: questions})[native]
 
     def add(self, name: str, weighed: Weighed, *, why: tuple[Reason, ...] = ()) -> None:
-        """Add a difference of an option or of a machine."""
+        """Add a difference of an option or of a NixOS configuration."""
         record = self.record
         difference = record.subject(name, record.native).differs(weighed)
         record.differences.append(replace(difference, why=why))
 
     def leave(self, what: str, answer: Answer) -> None:
-        """Record that something is unknown, and why."""
+        """Record that the comparison of `what` is unknown, with the reason."""
         reason = next(iter(answer.ends.values()), "it does not evaluate")
         limit = next(iter(answer.limits.values()), None)
         gap = Gap(
@@ -72,25 +73,25 @@ class ModuleAnswers:
 
 
 def question(name: str, **words: object) -> Question:
-    """Return a question about modules; each has its own time limit."""
+    """Return a question about NixOS modules, with a time limit of its own."""
     text = json.dumps(words, sort_keys=True)
     return Question(path=(_NAME, name), parts=(PART,), modules=text)
 
 
 def fails(answer: Answer) -> bool:
-    """Return whether nothing is known about the modules."""
+    """Return whether an answer says nothing about NixOS modules."""
     return PART not in answer.parts
 
 
 def machine_in(answer: Answer) -> NixosMachine | None:
-    """Return the machine in an answer; None if it does not evaluate."""
+    """Return the NixOS configuration in an answer, or None if it does not evaluate."""
     if fails(answer):
         return None
     return documents.convert(answer.parts[PART], NixosMachine, document="Nix's answer")
 
 
 def switches(source: ModuleSource, options: Options) -> list[AttrPath]:
-    """Return the switches that a module declares and that are off by default."""
+    """Return the options of a module that enable something and are off by default."""
     own = [
         option for option in options.values() if {*option.files} & {*source.declaring}
     ]
@@ -98,7 +99,7 @@ def switches(source: ModuleSource, options: Options) -> list[AttrPath]:
 
 
 def option_shapes(answer: Answer) -> dict[str, OptionShape]:
-    """Return the options of an answer by name."""
+    """Return the options in an answer by name."""
     if fails(answer):
         return {}
     options = answer.parts[PART]["options"]

@@ -1,4 +1,7 @@
-"""Judge changed NixOS modules: find them, and compare their options and tests."""
+"""Judge changed NixOS modules: compare their options and configurations.
+
+Also find the NixOS tests that use the modules.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -27,7 +30,9 @@ MODULES = "nixos/modules/"
 _LIST = f"{MODULES}module-list.nix"
 _EVALUATOR = "nixos/lib/eval-config.nix"
 _MOST_MACHINES = 8
-"""The most changed modules to enable, each on a machine of its own."""
+"""The maximum number of changed modules that are enabled, each in a separate
+configuration.
+"""
 
 _DEEPEST = 4
 _MOST_CANDIDATES = 24
@@ -35,12 +40,15 @@ _NAMED = re.compile(r"`([\w.\"-]+)`")
 
 
 def is_judged(record: Record, file: ChangedText) -> bool:
-    """Return whether a file is of a module, in a tree that evaluates modules."""
+    """Return whether a file is in nixos/modules of a tree that evaluates modules."""
     return file.path.startswith(MODULES) and record.maps[1].text(_EVALUATOR) != ""
 
 
 def compare(record: Record, files: Sequence[ChangedText]) -> set[AttrPath]:
-    """Compare the options and machines of changed modules; return their tests."""
+    """Compare the options and configurations of changed NixOS modules.
+
+    Return the NixOS tests that use the modules.
+    """
     paths = dict.fromkeys(path for file in files for path in _modules(record, file))
     sources = [_source(record, path) for path in paths]
     if not sources:
@@ -49,9 +57,9 @@ def compare(record: Record, files: Sequence[ChangedText]) -> set[AttrPath]:
 
 
 def _modules(record: Record, file: ChangedText) -> list[str]:
-    """Return the modules of a changed file.
+    """Return the paths of the NixOS modules that a changed file affects.
 
-    For the list of all modules, they are the ones that appear or disappear.
+    For the list of all modules, they are the modules that appear or disappear.
     """
     if file.path != _LIST:
         return [file.path]
@@ -61,7 +69,7 @@ def _modules(record: Record, file: ChangedText) -> list[str]:
 
 
 def _source(record: Record, path: str) -> ModuleSource:
-    """Find by text which modules contain a file, up to the list of all."""
+    """Find the NixOS modules that import a file, up to the list of all modules."""
     chain, is_listed = [path], False
     for _ in range(_DEEPEST):
         importers = (each.importers(file) for file in chain for each in record.maps)
@@ -72,21 +80,21 @@ def _source(record: Record, path: str) -> ModuleSource:
         if is_listed or not new:
             break
         chain += new
-    # A directory is named where its default is the module.
+    # Code names the directory of a default.nix instead of the file.
     directories = [dirname(file) for file in chain if file.endswith("/default.nix")]
     imports = () if is_listed or not path.endswith(".nix") else (path,)
     return ModuleSource(file=path, declaring=(*chain, *directories), imports=imports)
 
 
 class _ModuleComparison:
-    """The questions about changed modules, and their answers on both sides."""
+    """The questions about changed NixOS modules, and their answers on both sides."""
 
     def __init__(self, record: Record, sources: Sequence[ModuleSource]) -> None:
         self._answers = ModuleAnswers(record, sources)
         self._machines = MachineComparison(self._answers)
 
     def compared(self) -> set[AttrPath]:
-        """Compare options and machines; return the tests that read the modules."""
+        """Compare options and configurations, and return the NixOS tests to run."""
         every = sorted(
             {file for source in self._answers.sources for file in source.declaring}
         )
@@ -124,7 +132,11 @@ class _ModuleComparison:
         return self._tests([*before.values(), *after.values()])
 
     def _options(self, pair: tuple[Answer, Answer]) -> tuple[Options, Options]:
-        """Return the options of both sides, including those of other files there."""
+        """Return the options of both sides.
+
+        An option that only one side has is searched in all other modules of the other
+        side.
+        """
         before, after = (option_shapes(answer) for answer in pair)
         if failed := [answer for answer in pair if answer.kind == ENDS]:
             self._answers.leave("the options", failed[0])
@@ -164,7 +176,7 @@ class _ModuleComparison:
                 self._answers.add(name, difference)
 
     def _arrivals(self, before: Options, after: Options) -> dict[str, AliasArrival]:
-        """Return what becomes of the options that the manual no longer lists."""
+        """Return the effect of setting options that the manual no longer lists."""
         lost = [
             name
             for name, option in before.items()
@@ -196,7 +208,10 @@ class _ModuleComparison:
         }
 
     def _tests(self, options: Iterable[OptionShape]) -> set[AttrPath]:
-        """Find by text the NixOS tests that set an option or import a changed file."""
+        """Return the NixOS tests that set an option or import a changed file.
+
+        The search is by text.
+        """
         after = self._answers.record.maps[1]
         prefixes = {option.loc[:-1] for option in options if len(option.loc) > 1}
         shortest = {
@@ -219,7 +234,7 @@ class _ModuleComparison:
 
 
 def _outermost(loc: AttrPath) -> str:
-    """Return the name of the outermost option around an option, or its own."""
+    """Return the name of the outermost option that contains an option."""
     names: list[str] = []
     for name in loc:
         if name == "*" or name.startswith("<"):
@@ -229,7 +244,7 @@ def _outermost(loc: AttrPath) -> str:
 
 
 def _prefix(options: Iterable[OptionShape]) -> str:
-    """Return the names that all options share."""
+    """Return the beginning of the names that all options share."""
     shared: list[str] = []
     for names in zip(*(option.loc for option in options), strict=False):
         if len({*names}) > 1:
@@ -239,13 +254,13 @@ def _prefix(options: Iterable[OptionShape]) -> str:
 
 
 def _mentioned(option: OptionShape) -> list[list[str]]:
-    """Return the options that another option's description mentions."""
+    """Return the names of options that an option's description mentions."""
     text = str(option.documentation.get("description"))
     return [name.split(".") for name in _NAMED.findall(text)]
 
 
 def _sets(text: str, prefix: AttrPath) -> bool:
-    """Return whether a text may set an option below a name, in any form."""
+    """Return whether a text may set an option below `prefix`, in any form."""
     words = [re.escape(name) for name in prefix]
     forms = [rf"(?<![\w'-]){word}(?![\w'-])" for word in words]
     return all(re.search(form, text) for form in forms)

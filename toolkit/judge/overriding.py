@@ -1,4 +1,4 @@
-"""Compare overrides of a package on both sides: their results and their inputs."""
+"""Compare the results of overrides of a package before and after the change."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,7 +44,7 @@ def overrides(
 def _method(
     own: Own, name: str, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare one override function."""
+    """Compare the results of one override function."""
     for trial in _TRIALS:
         if trial in before:
             checked = trial == "check"
@@ -67,7 +67,8 @@ def _method(
     yield from _arrivals(name, before.get("scripts", {}), after.get("scripts", {}))
     reached = [side.get("reached", {}) for side in (before, after)]
     if not own.same:
-        # A package may be built without an earlier input, but with no other stdenv.
+        # A package may lose an input on purpose, but its stdenv must still be
+        # replaceable.
         reached = [
             {part: side[part] for part in side if part.startswith("stdenv")}
             for side in reached
@@ -76,9 +77,9 @@ def _method(
 
 
 def _moves_checks(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Return whether the checks now test the installed package.
+    """Return whether the change makes the checks test the installed package.
 
-    They then run without doCheck, too, as the change intends.
+    Such checks also run without doCheck, as the change intends.
     """
     old: dict[str, str] = before.get("old") or {}
     new: dict[str, str] = after.get("old") or {}
@@ -87,9 +88,10 @@ def _moves_checks(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 class _Trial(Struct, frozen=True, kw_only=True):
-    """The outputs of a tried override, and those of the opposite value.
+    """The output paths of a package with an override, before and after the change.
 
-    `is_moved` is true if the change moves checks that the override would turn off.
+    `opposite_before` and `opposite_after` are the output paths with the opposite value.
+    `is_moved` is true if the change moves the checks that the override would turn off.
     """
 
     method: str
@@ -101,7 +103,7 @@ class _Trial(Struct, frozen=True, kw_only=True):
     is_moved: bool = False
 
     def cause(self, fact: DifferenceFact) -> Cause:
-        """Return a cause with this trial."""
+        """Return a cause with the override of this trial."""
         return Cause(
             fact=fact, place=DifferencePlace.METHOD, name=self.method, trial=self.trial
         )
@@ -130,7 +132,7 @@ def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
 def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
     """Compare whether an override affects a package that is built differently.
 
-    A value that is, or becomes, the default has no effect.
+    An override with the default value has no effect, so that is no difference.
     """
     before, after = trial.before, trial.after
     had, has = before != own.before["out"], after != own.after["out"]
@@ -147,10 +149,10 @@ def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
 def _flags(
     own: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare a package with other switches.
+    """Compare a package with its boolean arguments changed.
 
-    If its output is the same, compare its downloads. Two switches together do not show
-    which one makes the difference.
+    If its output is the same, its downloads are compared. Two arguments together are
+    left out if one of them already shows a difference.
     """
     shared = sorted(
         before.keys() & after.keys(), key=lambda flag: (_PAIR in flag, flag)
@@ -167,7 +169,7 @@ def _flags(
 def _flag(
     own: Own, flag: str, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare a package with one switch, or with two."""
+    """Compare a package with one or two boolean arguments changed."""
     switch, _, value = flag.partition(" = ")
     opposite = {"true": f"{switch} = false", "false": f"{switch} = true"}.get(value, "")
     old, new = before[flag], after[flag]
@@ -196,7 +198,10 @@ def _seen(
     *,
     is_moved: bool,
 ) -> Iterator[Weighed]:
-    """Compare the attributes that an override sees; `is_moved` as for a trial."""
+    """Compare the old attributes that an override function receives.
+
+    With `is_moved`, the change moves checks, so a lost attribute is no regression.
+    """
     if before is None or after is None:
         return
     gone = sorted(before.keys() - after.keys() - HASHES)
@@ -222,7 +227,7 @@ def _seen(
 def _lost(
     name: str, before: list[str] | None, after: list[str] | None
 ) -> Iterator[Weighed]:
-    """Compare the attributes of the package that an overridden one lacks."""
+    """Compare which attributes a package loses if it is overridden."""
     if before is None or after is None:
         return
     more, fewer = sorted({*after} - {*before}), sorted({*before} - {*after})
@@ -259,10 +264,7 @@ def _arrivals(
 def follows(
     own: Own, before: dict[str, list[str]], after: dict[str, list[str]]
 ) -> Iterator[Weighed]:
-    """Compare what an override of one attribute or argument reaches.
-
-    It may reach other attributes, tests, or the output.
-    """
+    """Compare which attributes, tests and outputs an override affects."""
     for key in sorted(before.keys() & after.keys()):
         function, _, name = key.rstrip("=").partition(".")
         lost, new = (
@@ -275,7 +277,8 @@ def follows(
                 yield noted(Kind.PASSTHRU, cause)
             continue
         if not own.same and name != "tests":
-            # A package that is built differently may be made with other attributes.
+            # A rebuilt package may use other attributes, so only its source and output
+            # count.
             lost = tuple(part for part in lost if part in {"src", "out"})
         if name == "pname":
             cause = Cause(

@@ -1,6 +1,6 @@
-"""Find the attributes that read or override others, by text.
+"""Find the attributes that use other attributes, by a search in the text of files.
 
-The search covers pkgs, lib and nixos, and any path of names.
+The search covers pkgs, lib and nixos, and attribute paths of any form.
 """
 
 import re
@@ -23,21 +23,21 @@ _MOST_NAMES = 400
 _DEEPEST = 3
 _MOST_PATHS = 400
 _MOST_FILES = 6000
-# Every package has these: their names tell nothing of who reads a package that is
-# called so.
+# Every package has attributes of these names, so a use cannot be assigned to a package.
 OF_ALL = frozenset(
     {"meta", "name", "out", "passthru", "pname", "src", "tests", "version"}
 )
-# An attribute of it, a call of it by a function of the library, a with.
+# Forms of use: an attribute of the name, a call of a lib function, a `with`.
 _AFTER = r"(?:\.(?!nix\b)[A-Za-z_]|\s+or\b)"
 _BEFORE = r"(?:inherit\s*\(\s*(?:[\w.-]+\.)?|get(?:Exe'?|Bin|Dev|Lib|Version|Name)\s+\(?(?:[\w.-]+\.)?|with\s+(?:[\w.-]+\.)?)"
 
 
 class Readers(Struct, frozen=True, kw_only=True):
-    """The users of attributes, attributes that only name them, and files of NixOS.
+    """The users of changed attributes that a search has found.
 
-    Users read or override the attributes. `left` counts what was not searched for, by
-    its kind.
+    `strong` are attributes that read or override a changed one, `weak` attributes that
+    only name one, and `modules` NixOS files that use one. `left` counts the files and
+    names that were not searched.
     """
 
     strong: tuple[AttrPath, ...]
@@ -55,10 +55,10 @@ def find(
 ) -> Readers:
     """Return the users of the attributes `own`.
 
-    `files` are the changed ones, which are already known. An attribute that only names
-    one counts if that one differs, has a new name in it, or is one of the `functions`,
-    which show nothing until they are called. Uses of attributes that differ come first.
-    By default, a long list is cut.
+    An attribute that only names another counts if the other one differs, gained an
+    attribute, or is one of `functions`, whose differences show only in their callers.
+    Uses of attributes that differ come first. `files` are the changed files, which are
+    left out. Unless every reference is wanted, a long list is cut.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
     serious, places = _differing(record.differences) | {*functions}, record.maps[1]
@@ -79,7 +79,7 @@ def find(
     }
     known = record.files if files is None else files
     search = _Search(places=places, serious=frozenset(serious), most=most)
-    # If not all can be looked at, it is the files of some names.
+    # If not all files can be read, the files of the first names are read.
     for file in sorted(
         named, key=lambda file: min(map(ranks.__getitem__, named[file]))
     ):
@@ -96,9 +96,10 @@ def find(
 
 
 class _Search(Struct, kw_only=True):
-    """The users in the files that were read so far, up to a number of attributes.
+    """The users in the files that were read so far, at most `most` attributes.
 
-    `first` are those that use a `serious` name, one that differs.
+    `first` are users of a `serious` name, which is the name of an attribute that
+    differs.
     """
 
     places: mapping.Map
@@ -111,7 +112,7 @@ class _Search(Struct, kw_only=True):
     unread: int = 0
 
     def read(self, file: str, named: Mapping[str, Sequence[int]]) -> None:
-        """Add the attributes of a file that use names at some offsets."""
+        """Add the attributes of a file that use the names at some offsets."""
         is_table, is_module = file in _TABLES, file.startswith("nixos/")
         text = self.places.text(file)
         if not (is_table or _reads(text, named)):
@@ -134,7 +135,7 @@ class _Search(Struct, kw_only=True):
             self._add(file, found, differ, is_reading=is_reading)
 
     def ranked(self, paths: set[AttrPath]) -> tuple[AttrPath, ...]:
-        """Return attributes that are not nested too deeply, the first ones first."""
+        """Return attributes that are not nested too deeply, sorted by importance."""
         kept = [path for path in paths if len(path) <= _DEEPEST]
         kept.sort(key=lambda path: (path not in self.first, len(path), path))
         return tuple(kept)
@@ -147,7 +148,7 @@ class _Search(Struct, kw_only=True):
         *,
         is_reading: bool,
     ) -> None:
-        """Add the attributes of a file, by the names that it uses and that differ."""
+        """Add the attributes of a file that use a name."""
         if file in _TABLES:
             self.strong |= _named(self.places, file, found)
             self.first |= _named(self.places, file, differ)
@@ -159,7 +160,7 @@ class _Search(Struct, kw_only=True):
 
 
 def _differing(differences: Iterable[Difference]) -> set[str]:
-    """Return the names that differ, or that may have a new name elsewhere."""
+    """Return the names of attributes that differ or gained an attribute in passthru."""
     return {
         each.attribute.rpartition(".")[2]
         for each in differences
@@ -181,9 +182,9 @@ def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
 def _made_from(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> frozenset[AttrPath]:
-    """Return the attributes that a file may make, and those that its names are in.
+    """Return the attributes that a file defines by using the names at some offsets.
 
-    For a file of pkgs/by-name, it is one package.
+    A package.nix in pkgs/by-name defines one package.
     """
     name = by_name(file)
     if name is not None and file.endswith("/package.nix"):
@@ -194,7 +195,7 @@ def _made_from(
 def _named(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> set[AttrPath]:
-    """Return the attributes of a file that contain some offsets."""
+    """Return the attribute paths in a file around some offsets."""
     text = places.text(file)
     places_of_all = chain.from_iterable(found.values())
     return {path for at in places_of_all for path in tokens.attributes(text, at)}

@@ -1,4 +1,4 @@
-"""Choose the packages of a judgement to build first: those that most files name."""
+"""Choose the packages to build first: the ones that most files mention."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ from toolkit.judge.mapping import Map
 from toolkit.judge.record import Record
 
 MOST = 10
-"""The number of packages to build first."""
+"""The maximum number of packages to build first."""
 
 _LABELS = {
     "0": (0, 0),
@@ -36,21 +36,25 @@ _LABELS = {
     "2501-5000": (2501, 5000),
     "5001+": (5001, inf),
 }
-"""The labels of upstream's ci/eval/compare/utils.nix, with the packages of each."""
+"""The labels of nixpkgs' ci/eval/compare/utils.nix, with the range of rebuilds for
+each.
+"""
 
 _MOST_NAMED = 400
-"""The most names that are counted in the files of the tree."""
+"""The maximum number of names to count in the files of the tree."""
 
 
 SETS = {
     "cross": ("x86_64-linux", "pkgsCross.aarch64-multiplatform."),
     "static": ("x86_64-linux", "pkgsStatic."),
 }
-"""The systems that are parts of others: the other system, and the path in it."""
+"""The systems that are package sets of another system: that system, and the attribute
+path.
+"""
 
 
 class PackageBuild(Struct, frozen=True, kw_only=True):
-    """The result of a build, on the system of the plan.
+    """The result of building a package, on the system of the build plan.
 
     `failure` is the reason with the log's last line, or "" for success. `no_regression`
     is true if the package cannot be built without the change either.
@@ -62,9 +66,9 @@ class PackageBuild(Struct, frozen=True, kw_only=True):
 
 
 class NextSteps(Struct, frozen=True, kw_only=True):
-    """The builds of packages, and which of them a cache has.
+    """The results of builds, and the packages that a binary cache has.
 
-    The latter is None if no cache was asked.
+    `cached` is None if no binary cache was asked.
     """
 
     builds: tuple[PackageBuild, ...] = ()
@@ -79,7 +83,10 @@ class NextSteps(Struct, frozen=True, kw_only=True):
 
 
 def planned(judgement: Judgement, record: Record) -> Judgement:
-    """Return a judgement with the packages to build, on this system if possible."""
+    """Return the judge's result with the packages to build.
+
+    The plan is for the native system if a package has to be built there.
+    """
     built = _built(judgement)
     if not built:
         return judgement
@@ -88,7 +95,7 @@ def planned(judgement: Judgement, record: Record) -> Judgement:
     uses = Counter[str]()
     if len(names) > MOST:
         uses = _uses(record.maps[1], names[:_MOST_NAMED])
-    # What the files make is first among equals.
+    # With equal counts, packages that the changed files define come first.
     first = sorted(names, key=lambda name: -uses[name])[:MOST]
     older = {
         difference.attribute
@@ -113,9 +120,9 @@ def planned(judgement: Judgement, record: Record) -> Judgement:
 
 
 def labels(plan: BuildPlan | None, systems: Collection[str]) -> tuple[str, ...]:
-    """Return upstream's labels for the packages to build, as its CI has them.
+    """Return the labels that nixpkgs' CI sets for the number of packages to build.
 
-    They count only compared packages: without the whole set, there may be more.
+    Only compared packages count: in the whole package set, there may be more.
     """
     built = plan.built if plan is not None else dict[str, tuple[str, ...]]()
     names: list[str] = []
@@ -141,7 +148,7 @@ def _built(judgement: Judgement) -> Mapping[str, list[str]]:
 
 
 def is_built(difference: Difference) -> bool:
-    """Return whether a difference is another build of an attribute, or its first."""
+    """Return whether a difference means that an attribute must be built."""
     cause = difference.cause
     if difference.kind is Kind.DERIVATION:
         return not (isinstance(difference.before, dict) or cause.setting)
@@ -157,7 +164,7 @@ def is_built(difference: Difference) -> bool:
 
 
 def _uses(maps: Map, names: Collection[str]) -> Counter[str]:
-    """Count the files that name each attribute by its last name."""
+    """Return the number of files that mention each attribute by its last name."""
     lasts = {name: name.rpartition(".")[2] for name in names}
     words = "|".join(sorted(map(re.escape, {*lasts.values()}), key=len, reverse=True))
     pattern = re.compile(rf"(?<![\w'-])(?:{words})(?![\w'-])")

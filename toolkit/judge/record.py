@@ -1,4 +1,4 @@
-"""The questions about a change and their results: differences and gaps."""
+"""Ask Nix about both sides of a change, and collect the differences and gaps."""
 
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -48,12 +48,14 @@ SAMPLE = (
     "figlet",
     "python3Packages.requests",
 )
-"""The questions about a change that affects everything."""
+"""The packages that are compared if a change affects all packages."""
 
 _TRIED = "follows.override."
 _VALUE = "passthru."
 _FETCHED = ("hello", "src")
-"""The word `fetchurl`, by which a file shows that it downloads."""
+"""The attribute path of a download by `fetchurl`, which shows whether fetchurl itself
+changed.
+"""
 
 _ORDER = re.compile("infinite recursion|stack overflow|call-depth")
 _VERSION = re.compile(r"-\d[^-]*\Z")
@@ -61,7 +63,7 @@ _MOST_REASONS = 6
 
 
 class Findings(Struct, kw_only=True):
-    """The differences so far, and what is unknown or was not compared."""
+    """The differences that were found so far, and what was not compared."""
 
     differences: list[Difference] = field(default_factory=list[Difference])
     unknown: list[Gap] = field(default_factory=list[Gap])
@@ -71,9 +73,9 @@ class Findings(Struct, kw_only=True):
 class Record:
     """Compares attributes of the two sides, and stores the results.
 
-    `kinds` has the attributes' kinds on the `native` one of the `systems`. `reached`
-    are the possible attributes of each file, `aliases` are names of other packages in
-    the set, and `idle` are attributes that only read compared ones.
+    `kinds` has the kind of each attribute on the native system. `reached` are the
+    attributes that each file may define, `aliases` are names of aliases in the package
+    set, and `idle` are attributes that only read the value of compared ones.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class Record:
 
     @cached_property
     def maps(self) -> tuple[Map, Map]:
-        """The files of both sides, by name."""
+        """The index of the files before and after the change."""
         before, after = (
             Map(
                 self.sides.base,
@@ -115,17 +117,17 @@ class Record:
 
     @property
     def differences(self) -> list[Difference]:
-        """The differences so far."""
+        """The differences that were found so far."""
         return self._findings.differences
 
     @property
     def unknown(self) -> list[Gap]:
-        """Everything without an answer so far."""
+        """The gaps so far that may hide a difference."""
         return self._findings.unknown
 
     @property
     def not_covered(self) -> list[Gap]:
-        """Everything that was not compared so far."""
+        """The gaps so far that were expected."""
         return self._findings.not_covered
 
     @contextmanager
@@ -142,13 +144,13 @@ class Record:
 
     @property
     def serious(self) -> list[Difference]:
-        """The differences that are more than notes."""
+        """The differences that weigh more than a note."""
         return [each for each in self.differences if each.weight is not Weight.NOTE]
 
     def answers(
         self, questions: Sequence[Question]
     ) -> Iterator[tuple[Question, tuple[Answer, Answer]]]:
-        """Yield each question with its native answers, before and after."""
+        """Yield each question with its native answers before and after the change."""
         return zip(
             questions,
             self.sides.answers({self.native: questions})[self.native],
@@ -156,7 +158,7 @@ class Record:
         )
 
     def names(self, paths: Iterable[AttrPath]) -> dict[AttrPath, set[str]]:
-        """Return the names that sets have natively, before or after."""
+        """Return the names that each set has on the native system, before or after."""
         questions = [Question(path=path, parts=("names",)) for path in paths]
         return {
             question.path: {
@@ -179,9 +181,9 @@ class Record:
     def question(
         self, system: str, path: AttrPath, parts: tuple[str, ...] = ()
     ) -> Question:
-        """Return the question about parts of an attribute on a system.
+        """Return the question about sections of an attribute on a system.
 
-        By default, it is about all parts that matter there.
+        By default, the answer has all sections that are compared on that system.
         """
         if parts or system != self.native:
             return Question(path=path, parts=parts or ELSEWHERE)
@@ -190,9 +192,9 @@ class Record:
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
-        """Compare the parts of attributes on each system, by default all parts.
+        """Compare sections of attributes on each system, by default all sections.
 
-        Return the attributes that a side has.
+        Return the attributes that exist on a side.
         """
         questions = {
             system: [self.question(system, path, parts) for path in paths]
@@ -223,7 +225,7 @@ class Record:
                 if not ends and not {before.kind, after.kind} <= {THROWS, ENDS}:
                     self.compared.setdefault(system, []).append(name)
                 if before.kind == MISSING and self.is_inside(path):
-                    # The package's passthru says so.
+                    # The comparison of the package's passthru reports this.
                     continue
                 found = comparing.compare(self.subject(name, system), before, after)
                 self.differences.extend(self._explained(path, system, found))
@@ -235,9 +237,10 @@ class Record:
         return there
 
     def _is_doubtful(self, before: Answer, after: Answer) -> bool:
-        """Return whether the order of the questions may explain a single failure.
+        """Return whether a failure may depend on the order of the questions.
 
-        It does if only one of the two answers failed, by ending Nix.
+        Infinite recursion, for example, may appear on one side only for that reason. At
+        most _MOST_REASONS failures are repeated.
         """
         if before.ends.keys() == after.ends.keys() or before.limited or after.limited:
             return False
@@ -250,10 +253,11 @@ class Record:
         return self._doubtful <= _MOST_REASONS
 
     def weigh_unnamed(self, readers: Collection[str]) -> None:
-        """Turn an unexplained difference of unnamed downloads into a change.
+        """Turn differences of unknown downloads into changes, unless explained.
 
-        It may be a named fixed output, an input of one, or the program that fetches.
-        `readers` explain nothing.
+        A named fixed-output derivation, or a changed fetchurl, may explain such a
+        difference. The differences of `readers`, which only use changed attributes,
+        stay notes.
         """
         fetches = [
             difference
@@ -296,18 +300,18 @@ class Record:
         return PACKAGE in {self.kinds.get(path[:end]) for end in range(1, len(path))}
 
     def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
-        """Return which parts of an attribute were not compared or are unknown."""
+        """Record the sections of an attribute that were not compared or are unknown."""
         name = ".".join(path)
         gap = partial(Gap, what=f"{name} on {system}", attribute=name, system=system)
         limits = {**before.limits, **after.limits}
         both = before.ends.keys() & after.ends.keys()
         unchanged = {part for part in both if before.ends[part] == after.ends[part]}
-        # What the file refuses of what is tried is no override of it.
+        # An argument that the file refuses is not an override of the package.
         both -= {part for part in unchanged if part.startswith(_TRIED)}
         values = {part for part in unchanged if part.startswith(_VALUE)}
         both -= values
-        # Few packages are made for it, and some of the others need many times what they
-        # need natively.
+        # Few packages support the system `static`, and some need much more time than on
+        # the native system.
         is_beyond = bool(before.limits and after.limits)
         kinds = {before.kind, after.kind}
         throws = THROWS in kinds and kinds <= {THROWS, ENDS}
@@ -329,7 +333,8 @@ class Record:
             of_values = all("." in part for part in parts)
             is_known = self.is_equal or (system == STATIC and is_beyond)
             is_known |= not limits and (of_values or name in self.idle)
-            # As natively it was compared, and nothing here says that it differs.
+            # The attribute was compared on the native system, and both sides fail in
+            # the same way here.
             is_known |= (
                 not limits and system != self.native and before.ends == after.ends
             )
@@ -342,7 +347,7 @@ class Record:
             self.not_covered.append(gap(reason=reason, parts=("passthru",)))
 
     def subject(self, name: str, system: str) -> Compared:
-        """Return an attribute as the subject of differences."""
+        """Return the attribute under comparison, which turns facts into differences."""
         return Compared(
             attribute=name,
             system=system,
@@ -354,7 +359,7 @@ class Record:
     def _explained(
         self, path: AttrPath, system: str, found: Iterable[Difference]
     ) -> Iterator[Difference]:
-        """Yield the differences, with Nix's reason for what no longer evaluates."""
+        """Yield the differences, with Nix's error for an attribute that newly fails."""
         for difference in found:
             is_broken = (
                 difference.kind is Kind.EVALUATION
@@ -377,7 +382,7 @@ class Record:
                 yield difference
 
     def _is_dropped(self, path: AttrPath) -> bool:
-        """Return whether a package is now an alias with a message."""
+        """Return whether a package is now an alias that throws a message."""
         before, after = self.maps
         return len(path) == 1 and path[0] in after.dropped - before.dropped
 
@@ -388,7 +393,10 @@ class Record:
         return self._messages[path]
 
     def _reason(self, system: str, path: AttrPath) -> str:
-        """Return why an attribute does not evaluate; the first few in Nix's words."""
+        """Return the error of an attribute that does not evaluate.
+
+        Only the first errors are evaluated; later ones get a general reason.
+        """
         if self._reasons >= _MOST_REASONS:
             return THROWN
         self._reasons += 1
@@ -396,7 +404,7 @@ class Record:
 
 
 def _maintainers(before: Answer, after: Answer) -> tuple[str, ...]:
-    """Return the maintainers of a package before a change, or of a new one."""
+    """Return the maintainers of a package before a change, or of a new package."""
     meta = before.parts.get("meta") or after.parts.get("meta", {})
     return (
         *(labels(meta.get("maintainers")) or ()),

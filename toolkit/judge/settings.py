@@ -1,4 +1,4 @@
-"""Compare packages in the configurations of nixpkgs that changed lines read."""
+"""Compare packages with the settings of nixpkgs' config that changed lines read."""
 
 import json
 from collections.abc import Sequence
@@ -24,17 +24,19 @@ from toolkit.judge.subject import THREW
 from toolkit.text import few
 
 MOST = 12
-"""The most packages of a file to compare in other configurations."""
+"""The maximum number of packages of a file to compare with other settings."""
 
 _PARTS = ("derivation", "meta", "passthru")
 _SYSTEMS = {"aarch64-darwin": "isDarwin", "static": "isStatic", "cross": "canExecute"}
-"""Systems besides this one, each with the word in changed lines that asks for it."""
+"""The further systems to compare, each with the word in changed lines that refers to
+it.
+"""
 
 
 def compare(record: Record, file: ChangedText, packages: Sequence[AttrPath]) -> None:
-    """Compare packages of a file with each value of each setting in its changed lines.
+    """Compare a file's packages with each value of each setting that its lines read.
 
-    A setting that accepts none of the values is unknown.
+    A setting that accepts none of the values is recorded as unknown.
     """
     unknown: set[str] = set()
     values: tuple[bool | str, ...] = (True, False, *file.ambient.texts)
@@ -56,7 +58,10 @@ def _compare(
     packages: Sequence[AttrPath],
     setting: tuple[str, bool | str],
 ) -> bool:
-    """Compare packages with one value of a setting, and return whether it worked."""
+    """Compare packages with one value of a setting.
+
+    Return whether a package evaluates with this value on both sides.
+    """
     name, value = setting
     shown = f"config.{name} = {json.dumps(value)}"
     settings = json.dumps(_nested(name.split("."), value))
@@ -90,9 +95,9 @@ def _compare(
 
 
 def _with_setting(difference: Difference, setting: str) -> Difference:
-    """Return a difference as one in a configuration.
+    """Return a difference that names the setting in its cause.
 
-    A value of a wrong type also fails, so a failure is not a regression.
+    A value of a wrong type also fails, so a failure counts only as a change.
     """
     is_failure = difference.kind is Kind.EVALUATION
     return replace(
@@ -105,7 +110,7 @@ def _with_setting(difference: Difference, setting: str) -> Difference:
 
 
 def _nested(names: Sequence[str], value: bool | str) -> object:  # noqa: FBT001 - a setting
-    """Return a setting with a dotted name as a set."""
+    """Return nested dictionaries with a value at a path of names."""
     if not names:
         return value
     return {names[0]: _nested(names[1:], value)}
@@ -123,7 +128,7 @@ def _output(answer: Answer) -> str | None:
 
 
 def _is_equal(pair: tuple[Answer, Answer]) -> bool:
-    """Return whether a package is the same with the default settings."""
+    """Return whether a package is the same on both sides with the default settings."""
     before, after = pair
     return before.parts.get("derivation") == after.parts.get("derivation")
 
@@ -131,7 +136,7 @@ def _is_equal(pair: tuple[Answer, Answer]) -> bool:
 def _effects(
     one: tuple[Answer, Answer], other: tuple[Answer, Answer]
 ) -> list[Weighed] | list[Difference]:
-    """Compare whether a setting affects a package that is built differently."""
+    """Return the differences in whether a setting affects a rebuilt package."""
     usual, varied = ([_output(answer) for answer in pair] for pair in (one, other))
     if PACKAGE not in {answer.kind for answer in other} or None in (*usual, *varied):
         return []

@@ -1,4 +1,4 @@
-"""Compare what an attribute shows: meta, its position, passthru, and arguments."""
+"""Compare meta, its position, passthru and arguments of an attribute."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -35,7 +35,11 @@ def meta(
     *,
     refusals: Collection[str] = (),
 ) -> Iterator[Weighed]:
-    """Compare the values of meta, except what `refusals` and the version explain."""
+    """Compare the values of meta, except differences that follow from the version.
+
+    `refusals` are the reasons why nixpkgs refuses the package, which are compared
+    separately.
+    """
     explained = {*refusals, *(("available", "problems") if refusals else ())}
     if before.get("maintainers") != after.get("maintainers"):
         explained.add("nonTeamMaintainers")
@@ -66,7 +70,7 @@ def _of_meta(
 
 
 def _is_worse(name: str, old: Any, new: Any, own: Own) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a value of meta has lost what users need."""
+    """Return whether a value of meta has lost information that users need."""
     if name == "available":
         return bool(old) and not new
     version = own.after.get("version")
@@ -106,7 +110,10 @@ def passthru(
     *,
     refetched: Collection[str] = (),
 ) -> Iterator[Weighed]:
-    """Compare the values of passthru; downloads cover the `refetched` ones."""
+    """Compare the values of passthru.
+
+    `refetched` are downloads, whose differences are reported elsewhere.
+    """
     for name, old, new in leaves("", before, after):
         if is_package(old) and is_package(new):
             if old["out"] != new["out"] or name not in refetched:
@@ -118,7 +125,10 @@ def passthru(
 
 
 def _come_or_gone(name: str, old: Any, new: Any) -> Weighed:  # noqa: ANN401 - JSON
-    """Return the difference if a value of passthru is, or throws, on one side only."""
+    """Return the difference of a passthru value that one side lacks.
+
+    A value that throws on one side only counts as well.
+    """
 
     def cause(fact: DifferenceFact) -> Cause:
         return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
@@ -133,7 +143,7 @@ def _come_or_gone(name: str, old: Any, new: Any) -> Weighed:  # noqa: ANN401 - J
 
 
 def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # noqa: ANN401 - JSON
-    """Compare two values of passthru, of which at most one is a package."""
+    """Compare two values of passthru, at most one of which is a package."""
     if lost := sorted(names_in(old) - names_in(new)):
         for inner in lost:
             cause = Cause(
@@ -166,7 +176,10 @@ def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # no
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value without the hashes in store paths; a long one by its own hash."""
+    """Return a value without the hashes in store paths.
+
+    A long value is represented by its own hash.
+    """
     is_long = is_set(value) and "#" in value
     return value["bare"] if is_long else without_hashes(value)
 
@@ -174,7 +187,7 @@ def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
 def _packages(
     own: Own, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
 ) -> Iterator[Weighed]:
-    """Compare two packages inside a package, except what its own rebuild explains."""
+    """Compare two packages in passthru, except for effects of the outer rebuild."""
 
     def cause(fact: DifferenceFact) -> Cause:
         return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
@@ -193,10 +206,9 @@ def _packages(
 
 
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a value differs as the package's version or derivation does.
+    """Return whether a value differs only by the package's version or derivation.
 
-    A long value is shown by its hash; its form without the hashes of store paths then
-    has to show this.
+    A long value is represented by hashes; the hash without store paths then decides.
     """
     if is_set(old) and is_set(new) and "#" in old and "#" in new:
         return not own.same and (own.updated or bool(old["bare"] == new["bare"]))
@@ -213,8 +225,8 @@ def arguments(
 ) -> Iterator[Weighed]:
     """Compare the arguments of a function or of a package's override.
 
-    They are given by name, each with whether it has a default. A `function` with a name
-    is one of passthru.
+    The values are true for arguments with a default. `function` is the name of a
+    function in passthru, or empty.
     """
     place = DifferencePlace.PARAMETER if of_function else DifferencePlace.ARGUMENT
     if function:

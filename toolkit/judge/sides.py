@@ -1,4 +1,7 @@
-"""The two sides of a comparison: a tree before and after, with Nix's cached answers."""
+"""The two sides of a comparison, the trees before and after, and Nix's answers.
+
+The answers are cached.
+"""
 
 import time
 from collections import Counter, defaultdict
@@ -47,23 +50,26 @@ from toolkit.text import counted
 _KIND = "answers"
 _EACH_MIB = 2048
 _MOST = 96
-"""The most attributes in one evaluation, which shares what packages have in common."""
+"""The maximum number of attributes in one evaluation, which share the evaluation of
+common inputs.
+"""
 
 _MOST_HASHED = 600
-"""How many attributes of the whole set fit in the memory of one evaluation."""
+"""The number of attributes of the whole set that fit in the memory of one evaluation.
+"""
 
 _LEAST = 12
 _MOST_TOLD = 10
-"""The most progress steps on each system."""
+"""The maximum number of progress steps on each system."""
 
 _LEAST_TOLD = 5
-"""The fewest seconds for which an estimate is shown."""
+"""The minimum number of seconds for which an estimate is shown."""
 
 _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
-"""The parts that show whether a package needs a file."""
+"""The sections of an answer that show whether a package needs a file."""
 
 _Task = tuple[str, Callable[[], Sequence[Question]]]
-"""A system, and its questions."""
+"""A system, and a function that returns questions about it."""
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -79,14 +85,14 @@ class Sides(Struct, frozen=True, kw_only=True):
     progress: Progress
     times: Times
     spread: Spread | None = None
-    """The builds of Nix that evaluate the trees; without them, processes do."""
+    """The store paths for evaluation in Nix builds; if None, processes evaluate."""
     allowed: Allowance
-    """The time limit of each attribute on a system, on both sides."""
+    """The time limit of each attribute on a system, on both sides together."""
     _kept: dict[str, Kept[Answer]] = field(default_factory=dict[str, Kept[Answer]])
     _foreseen: list[_Task] = field(default_factory=list[_Task])
 
     def foresee(self, system: str, questions: Callable[[], Sequence[Question]]) -> None:
-        """Announce likely questions, which an idle processor answers later."""
+        """Announce likely questions, which an idle processor answers in advance."""
         self._foreseen.append((system, questions))
 
     def answers(
@@ -94,7 +100,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     ) -> dict[str, list[tuple[Answer, Answer]]]:
         """Return the answers before and after for the questions of each system.
 
-        If time is short, as many questions as possible have both answers.
+        If time is short, as many questions as possible get both answers.
         """
         with self.times.sharing(0.5):
             befores = self._side(self.before, asked, f"before{what}")
@@ -123,18 +129,21 @@ class Sides(Struct, frozen=True, kw_only=True):
         }
 
     def was_there(self, system: str, question: Question) -> bool:
-        """Return whether the side before had an answer other than `missing`."""
+        """Return whether the attribute of a question existed before the change."""
         answer = self._known(self.before, system).answers.get(key(question))
         return answer is not None and answer.kind != MISSING
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
-        """Return in one line why an attribute no longer evaluates."""
+        """Return in one line the reason why an attribute no longer evaluates."""
         with self._laid(self.after) as place:
             scope = QuestionScope(root=self.root, system=system, place=place)
             return why_not(scope, path, self.allowed)
 
     def again(self, system: str, question: Question) -> tuple[Answer, Answer]:
-        """Answer a question in its own evaluation: the order may cause an error."""
+        """Return the answers to a question that is evaluated alone.
+
+        The order of several questions in one evaluation may cause an error.
+        """
         answers: list[Answer] = []
         for contents in (self.before, self.after):
             with self._laid(contents) as place:
@@ -147,14 +156,14 @@ class Sides(Struct, frozen=True, kw_only=True):
     def needing(
         self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str
     ) -> list[tuple[str, ...]]:
-        """Return the packages that change if a file contains only a mark."""
+        """Return the packages that differ if a file's content is replaced by a mark."""
         questions = [Question(path=each, parts=_OF_A_FILE) for each in packages]
         return [each.path for each in self.reading(path, questions, system)]
 
     def reading(
         self, path: PurePosixPath, questions: Sequence[Question], system: str
     ) -> list[Question]:
-        """Return the questions whose answers change if a file contains only a mark."""
+        """Return the questions whose answers differ if a file is replaced by a mark."""
         if not questions:
             return []
         contents = (
@@ -176,7 +185,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         ]
 
     def of_all(self) -> "Sides":
-        """Return the sides for questions about the whole set, with their own cache."""
+        """Return the sides for questions about the whole set, with a separate cache."""
         return replace(self, hashed=True, _kept={})
 
     def _side(
@@ -207,16 +216,17 @@ class Sides(Struct, frozen=True, kw_only=True):
         foreseen: Sequence[_Task],
         limited: Collection[str],
     ) -> tuple[list[_Task], Counter[str]]:
-        """Return the remaining evaluations, and their numbers of questions.
+        """Return the evaluations to run, and their number of questions by system.
 
-        Idle processors take announced questions, unless a system was `limited`.
+        Idle processors get the announced questions, unless a system was `limited`.
         """
         jobs, counts = limits.jobs(each=_EACH_MIB), Counter[str]()
 
         def part(
             system: str, questions: Callable[[], Sequence[Question]], number: int
         ) -> Sequence[Question]:
-            # What met a limit may meet it natively, and is then not asked elsewhere.
+            # A question that hits a limit on the native system is not evaluated on
+            # other systems.
             if limited:
                 return ()
             parts = self._split(known[system], questions(), jobs)
@@ -225,7 +235,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             return found[0] if found else ()
 
         tasks: list[_Task] = []
-        # A limit that is met natively counts elsewhere; cross and static take the
+        # A limit on the native system counts for all systems; cross and static take the
         # longest.
         order = sorted(asked, key=lambda system: (system != NATIVE, "-" in system))
         unknown = {
@@ -234,7 +244,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             if self._split(known[system], asked[system], 1)
         }
         for system, questions in unknown.items():
-            # What all packages of a system are made with is evaluated in each part.
+            # The common inputs of all packages are evaluated again in each evaluation.
             parts = self._split(known[system], questions, -(-jobs // len(unknown)))
             tasks += [(system, partial(list, part)) for part in parts]
             counts[system] = sum(map(len, parts))
@@ -249,11 +259,11 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _split(
         self, known: Kept[Answer], questions: Sequence[Question], parts: int
     ) -> list[Sequence[Question]]:
-        """Return the unanswered questions in at least so many parts."""
+        """Return the unanswered questions in groups, at least `parts` if possible."""
         most = _MOST_HASHED if self.hashed else _MOST
         if self.spread is not None:
-            # A chunk is the same one, whatever is known and however many processors
-            # there are: then others have evaluated it, too.
+            # A chunk must not depend on cached answers or on processors, so that other
+            # computers have built the same chunk.
             return [
                 chunk
                 for chunk in _chunks(questions, most)
@@ -269,7 +279,10 @@ class Sides(Struct, frozen=True, kw_only=True):
         tell: Callable[[str], None],
         limited: set[str],
     ) -> Iterator[tuple[str, dict[str, Answer]]]:
-        """Yield the answers of evaluations by system; note the limits in `limited`."""
+        """Yield the answers of evaluations by system.
+
+        Systems that hit a limit are added to `limited`.
+        """
         jobs = len(tasks) if self.spread is not None else limits.jobs(each=_EACH_MIB)
         found: dict[str, dict[str, Answer]] = defaultdict(dict)
         with self._laid(contents, len(tasks)) as place, process.ending_together():
@@ -295,14 +308,14 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     @property
     def root(self) -> Path:
-        """The root of both trees during their evaluation."""
+        """The path of both trees during their evaluation."""
         return self.ground.root if self.spread is None else chunks.ROOT
 
     @contextmanager
     def _laid(
         self, contents: Mapping[PurePosixPath, TreeFile | None], count: int = 1
     ) -> Generator[EvaluationPlace]:
-        """Yield a place where conversations evaluate a tree with these files."""
+        """Yield a place that evaluates a tree with these files."""
         with self.ground.holding(contents) as root:
             yield (
                 HERE
@@ -322,7 +335,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         )
 
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
-        """Return a function that gets the system of each compared attribute."""
+        """Return a function that reports progress, given the system of each answer."""
         compared, began = Counter[str](), time.monotonic()
 
         def tell(system: str) -> None:

@@ -8,11 +8,11 @@ from msgspec import Struct, field
 from toolkit.judge.differences import Difference, Weighed
 
 THREW = {"!": "throws"}
-"""A value that throws, in the form of judge.nix."""
+"""The form in which judge.nix represents a value that throws."""
 
 
 THROWN = "it throws"
-"""A value that throws, in the form of a difference."""
+"""The text for a value that throws, in a difference."""
 
 HASHES = frozenset(
     {
@@ -26,14 +26,15 @@ HASHES = frozenset(
         "md5",
     }
 )
-"""The attributes with the form of a hash; the output path shows the hash itself."""
+"""The attributes of a derivation about its hash; the output path shows the hash itself.
+"""
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """The compared attribute on a system.
+    """The attribute under comparison, on one system.
 
-    `files` are the changed ones, each with the words that differ; `aliases` are names
-    of aliases.
+    `root` is the path of the tree. `files` are the changed files, each with the words
+    that differ; `aliases` are names of aliases.
     """
 
     attribute: str
@@ -57,14 +58,14 @@ class Compared(Struct, frozen=True, kw_only=True):
         )
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return a value in which the tree's files have their paths in the tree."""
+        """Return a value in which the paths of files are relative to the tree."""
         return with_strings(value, lambda text: text.replace(f"{self.root}/", ""))
 
 
 class Own(Struct, frozen=True, kw_only=True):
-    """The package's own derivation, before and after.
+    """The package's own derivation before and after the change.
 
-    It has no values if it is unknown.
+    The dictionaries are empty if the derivation is unknown.
     """
 
     before: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -72,9 +73,9 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def same(self) -> bool:
-        """Return whether both sides build the same from the same inputs.
+        """Return whether the outputs are the same on both sides.
 
-        A derivation that throws counts as if it did not.
+        For a derivation that throws, its attributes must be the same.
         """
         names = (
             "out",
@@ -85,11 +86,11 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def updated(self) -> bool:
-        """Return whether the version differs."""
+        """Return whether the package's version differs."""
         return bool(self.before.get("version") != self.after.get("version"))
 
     def follows(self, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
-        """Return whether a value differs only because the version does."""
+        """Return whether a value differs only because it contains the version."""
         old, new = self.before.get("version"), self.after.get("version")
         if not (self.updated and isinstance(old, str) and isinstance(new, str) and old):
             return False
@@ -103,7 +104,7 @@ class Own(Struct, frozen=True, kw_only=True):
 
 
 def with_strings(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
-    """Return a value with a function applied to each of its strings."""
+    """Return a JSON value with a function applied to each of its strings."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):

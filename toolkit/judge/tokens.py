@@ -1,9 +1,9 @@
-"""Find the attribute at an offset of a Nix file, and those that differ.
+"""Find the attributes around an offset of a Nix file, and attributes that differ.
 
-It reads tokens in one pass, and any text, where the grammar of toolkit.nix.tree refuses
-some. On all-packages.nix of 26.11 a pass takes 0.14 s, and a tree 0.20 s. It
-only chooses what Nix evaluates: if it does not understand something, the whole file
-counts.
+The module reads tokens in one pass. It accepts any text, while the grammar of
+toolkit.nix.tree rejects some. For all-packages.nix of 26.11, a pass takes 0.14 s, and
+parsing takes 0.20 s. The result only selects what Nix evaluates: if a text is not
+understood, the whole file counts.
 """
 
 from __future__ import annotations
@@ -38,11 +38,9 @@ _DEEPEST = 5
 
 
 class TokenBinding(Struct, kw_only=True):
-    """An attribute, or inherited names, from `start` to `end`.
+    """A binding of an attribute, or inherited names, from offset `start` to `end`.
 
-    `around` is the enclosing binding.
-
-    `local`: it belongs to a let.
+    `around` is the enclosing binding. `local` is true if the binding belongs to a let.
     """
 
     names: tuple[str, ...]
@@ -54,11 +52,11 @@ class TokenBinding(Struct, kw_only=True):
 
 
 class _Frame(Struct):
-    """A bracket, a let or a string that is open.
+    """An open bracket, let or string while a text is read.
 
-    `names` are those of the statement that begins at `start`. `begins` is false if no
-    statement can begin there. `skipped` counts the semicolons that end a with or an
-    assert.
+    `names` are the names of the statement that begins at `start`. `begins` is false if
+    no statement can begin here. `skipped` counts the semicolons to ignore, which end a
+    with or an assert.
     """
 
     kind: str
@@ -79,7 +77,7 @@ class _Frame(Struct):
 def find(text: str) -> list[TokenBinding]:
     """Return the bindings of a text, outer ones before inner ones.
 
-    Return None if the text is not Nix.
+    Return an empty list if the text closes a bracket that is not open.
     """
     scanner = _Scanner(text)
     for token in _tokens(text):
@@ -91,7 +89,7 @@ def find(text: str) -> list[TokenBinding]:
 
 
 class _Scanner:
-    """One pass over the tokens of a text, with the bindings so far."""
+    """One pass over the tokens of a text, and the bindings found so far."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -99,7 +97,7 @@ class _Scanner:
         self.found: list[TokenBinding] = []
 
     def take(self, token: _Token) -> None:
-        """Add the binding that a token begins, or end the one that it ends."""
+        """Process a token, which may begin or end a binding."""
         frame, word = self._frames[-1], self._text[token.start : token.end]
         if frame.begins and frame.start < 0:
             frame.start = token.start
@@ -122,7 +120,7 @@ class _Scanner:
         elif token.kind == "end":
             self._end(frame, token.end)
         elif word != "." and frame.is_naming and not frame.inherits:
-            # Parameters, not a set.
+            # The names are parameters of a function, not of a set.
             frame.begins, frame.names = word == ",", []
 
     def _close(self, token: _Token) -> None:
@@ -182,9 +180,10 @@ class _Scanner:
 
 
 def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]]:
-    """Return the attribute paths around an offset.
+    """Return the attribute paths of the bindings around an offset.
 
-    For a let's binding, return the paths of its uses.
+    For a let binding, return the attribute paths that use its name; `depth` limits such
+    steps.
     """
     held = [each for each in find(text) if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
@@ -211,9 +210,12 @@ def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]
 def _attributes_of_local(
     text: str, local: TokenBinding, inner: Sequence[TokenBinding], depth: int
 ) -> set[tuple[str, ...]]:
-    """Return the attribute paths of a let's binding: its uses, and its `inner` ones."""
+    """Return the attribute paths that use a let binding.
+
+    `inner` are the bindings inside it around the offset.
+    """
     paths: set[tuple[str, ...]] = set()
-    # A whole set may be bound, to be made a fixed point of.
+    # A let may bind a whole set, which later becomes a fixed point.
     bound = [each for each in inner if not each.inherited]
     within = tuple(name for each in bound for name in each.names)
     if within:
@@ -237,9 +239,9 @@ def differing(
 ) -> tuple[frozenset[tuple[str, ...]], bool]:
     """Return the attributes that differ between two versions of a file.
 
-    Return also whether something else differs. White space and comments do not count.
-    Only the outermost attributes count, including those of a set that a let binds; with
-    `deep`, also inner ones.
+    The second result is true if something outside these attributes differs. White space
+    and comments do not count. Only the outermost attributes count, including those of a
+    set that a let binds; with `deep`, also inner ones.
     """
     (one, rest), (other, more) = (_parts(text, deep=deep) for text in (before, after))
     paths = one.keys() | other.keys()
@@ -254,7 +256,7 @@ def _differ(one: str | None, other: str | None) -> bool:
 
 
 def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
-    """Return the text of each attribute, and the text outside of the outermost ones."""
+    """Return the text of each attribute, and the text outside the outermost ones."""
     texts: dict[tuple[str, ...], str] = {}
     rest: list[str] = []
     last = 0
@@ -278,9 +280,9 @@ def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
 
 
 def _around(binding: TokenBinding) -> tuple[str, ...] | None:
-    """Return the attributes around a binding, without those of a let.
+    """Return the path of attributes that contain a binding, without let bindings.
 
-    Return None if it is nested too deeply to be a package.
+    Return None if the binding is nested too deeply to be a package.
     """
     path: tuple[str, ...] = ()
     around = binding.around
@@ -320,7 +322,7 @@ def around(text: str, lines: Container[str]) -> list[int]:
         position = bisect_right(wanted, start)
         if position < len(wanted) and wanted[position] < end:
             last = bisect_right(starts, start) - 1
-            # The condition may itself stand in a bracket, which ends in this line.
+            # The condition itself may be in a bracket that ends in this line.
             first = bisect_right(starts, closing.get(last, start)) - 1
             shown.update(range(min(first, last), last + 1))
     shown |= {
@@ -348,7 +350,7 @@ def bindings_around(text: str, numbers: Collection[int]) -> set[int]:
 
 @lru_cache(maxsize=64)
 def code(text: str) -> str:
-    """Return a text with the same lines, without comments and longer strings."""
+    """Return a text with comments and longer strings replaced by spaces."""
     parts: list[str] = []
     for token in _tokens(text):
         word = text[token.start : token.end]
@@ -363,9 +365,9 @@ def code(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def in_code(text: str, offsets: tuple[int, ...]) -> frozenset[int]:
-    """Return the offsets of words that begin a token, or a string of one word.
+    """Return the offsets at which a token, or a string of one word, begins.
 
-    Words in comments, longer strings and paths are not names.
+    Words in comments, longer strings and paths are left out.
     """
     wanted = {*offsets}
     last = max(wanted, default=-1)
@@ -381,12 +383,10 @@ def in_code(text: str, offsets: tuple[int, ...]) -> frozenset[int]:
 
 
 class _Token(NamedTuple):
-    """A part of a text from `start` to `end`.
+    """A token of a text, from offset `start` to `end`.
 
-    `step` is 1 if it opens a bracket or a string, -1 if it closes one.
-
-    `kind` is a group of _TOKEN, `skip` for white space and comments, or `text` in a
-    string.
+    `step` is 1 if the token opens a bracket or a string, -1 if it closes one. `kind` is
+    a group of _TOKEN, `skip` for white space and comments, or `text` inside a string.
     """
 
     start: int
@@ -427,7 +427,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 def _words(text: str) -> list[str]:
     """Return the tokens of a text without white space and comments.
 
-    A string stays as written.
+    The content of a string stays as written.
     """
     return [
         text[token.start : token.end] for token in _tokens(text) if token.kind != "skip"

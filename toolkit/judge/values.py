@@ -1,4 +1,4 @@
-"""Values as Nix shows them: the members of sets and lists, and their differences."""
+"""Values in Nix's answers: the members of sets and lists, and their differences."""
 
 import json
 import re
@@ -9,15 +9,15 @@ from toolkit.judge.subject import with_strings
 
 STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 _PREFIX = re.compile(rf"{STORE.pattern}(?:(?:python|pypy)[\d.]+-)?")
-"""The part before a package's name that names its interpreter."""
+"""The beginning of a store path: its hash, and the name of an interpreter."""
 
 _MOST_TEXT = 60
 
 
 def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
-    """Return the names of a list's or set's members.
+    """Return the names of the members of a list or a set, or None for other values.
 
-    A long one has the form of judge.nix.
+    A long list or set has the short form of judge.nix.
     """
     if isinstance(value, list):
         return [_label(each) for each in cast("list[object]", value)]
@@ -49,7 +49,7 @@ def _label(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the names in a set, even one that is shown by its hash."""
+    """Return the names in a set, even if the set is represented by its hash."""
     if not is_set(value) or is_package(value) or ({*_MARKS} - {"#"}) & value.keys():
         return set()
     return {*value["names"]} if "#" in value else {*value}
@@ -60,7 +60,7 @@ _MARKS = {"!", "λ", "#", "{", "["}
 
 
 def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
-    """Yield the innermost differences between two values, through nested sets."""
+    """Yield the innermost differences between two values, with their paths."""
     if before == after:
         return
     sets = is_set(before) and is_set(after)
@@ -78,25 +78,28 @@ def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any
 
 
 def is_set(value: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - JSON
-    """Return whether a value is a set, not a mark that replaces a value."""
+    """Return whether a value is a JSON object."""
     return isinstance(value, dict)
 
 
 def is_package(value: Any) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a value is a package."""
+    """Return whether a value represents a package."""
     return is_set(value) and value.keys() == {"drv", "out"}
 
 
 def parameters(value: Any) -> dict[str, bool] | None:  # noqa: ANN401 - JSON
-    """Return a function's arguments, each with whether it has a default."""
+    """Return a function's arguments, each with whether it has a default.
+
+    Return None if the value is not a function.
+    """
     return value.get("λ") if is_set(value) else None
 
 
 def without_places(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value with the names of packages in place of store paths."""
+    """Return a value with store paths replaced by the names in them."""
     return with_strings(value, lambda text: STORE.sub("", text))
 
 
 def without_hashes(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value without the hashes of store paths."""
+    """Return a value without the hashes in its store paths."""
     return with_strings(value, lambda text: STORE.sub("/nix/store/…-", text))

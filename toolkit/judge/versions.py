@@ -1,6 +1,6 @@
-"""Other versions of a package set.
+"""Compare attributes in other versions of a package set, such as python3Packages.
 
-A file that one version uses is used in the others, perhaps in another way.
+A file that one version uses is also used in the others, perhaps in another way.
 """
 
 import re
@@ -18,28 +18,30 @@ CONTAINERS: Mapping[AttrPath, str] = {
     ("linuxKernel", "packages"): "linuxPackages",
     ("ocaml-ng",): "ocamlPackages",
 }
-"""Sets of package sets, and the name of the default one in each."""
+"""Sets that contain versions of a package set, and the name of the default version."""
 
 _MOST = 24
-"""The most versions of a set to compare in full; others by derivation only."""
+"""The maximum number of versions of a set to compare in full; others by derivation
+only.
+"""
 
 _MOST_ATTRIBUTES = 240
 _DEEPEST = 2
-"""The most names in the path of a package set."""
+"""The maximum number of names in the path of a package set."""
 
 _SET = re.compile(r"(\D+?)[\d_.]*(Packages|Extensions|Plugins)(_.*)?")
 _IMPLEMENTATIONS = {"luajit": "lua", "pypy": "python"}
 _POSTGRESQL = re.compile(r"postgresql_\d+")
-"""Servers, each with the set of its packages as `pkgs`."""
+"""The names of PostgreSQL servers, whose attribute `pkgs` is a package set."""
 
-# Releases, then their variants.
+# The order of versions: releases, then their variants.
 _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+\D*"))
 
 
 def compare(record: Record, reached: Collection[AttrPath]) -> None:
-    """Compare the same attributes in other versions of a package set on this system.
+    """Compare the attributes in other versions of their package sets.
 
-    On other systems, compare those that differ.
+    On other systems than the native one, only attributes that differ are compared.
     """
     found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
     prefixes = {
@@ -64,8 +66,7 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
     with record.apart() as findings:
         compared = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)
         record.compare({record.native: more[:_MOST_ATTRIBUTES]}, ("derivation",))
-        # Not all versions of a set have all of its packages, and not all of them
-        # evaluate.
+        # Some versions of a set lack packages, or have packages that do not evaluate.
         findings.not_covered[:] = [
             gap for gap in findings.not_covered if gap.parts != PARTS
         ]
@@ -88,7 +89,10 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
 def _wanted(
     names: Mapping[AttrPath, Collection[str]], found: Collection[AttrPath]
 ) -> tuple[list[AttrPath], list[AttrPath]]:
-    """Return the same attributes in other versions, and in those beyond the first."""
+    """Return the attribute paths in other versions of their package sets.
+
+    The second list is for the versions after the first _MOST.
+    """
     own = {path[:end] for path in found for end in range(1, len(path) + 1)}
     wanted: dict[AttrPath, None] = {}
     more: dict[AttrPath, None] = {}
@@ -103,9 +107,9 @@ def _wanted(
 
 
 def family(name: str) -> str | None:
-    """Return the common part of the names of a package set's versions.
+    """Return the common name of a package set's versions, such as pythonPackages.
 
-    Return None if the name has another form.
+    Return None if the name does not have the form of a package set's.
     """
     found = _SET.fullmatch(name)
     if found is None:
@@ -123,9 +127,9 @@ def is_set(prefix: AttrPath) -> bool:
 def others(
     names: Mapping[AttrPath, Collection[str]], prefix: AttrPath
 ) -> list[AttrPath]:
-    """Return the other versions of a package set, by their names.
+    """Return the paths of the other versions of a package set.
 
-    Names with only a number come first. A version with two names counts once.
+    Names with only a number come first. A version with two names is returned once.
     """
     around = prefix[:-1]
     kind = CONTAINERS.get(around) or (family(prefix[0]) if len(prefix) == 1 else None)
@@ -143,7 +147,7 @@ def others(
 def _versions(
     names: Mapping[AttrPath, Collection[str]], kind: str
 ) -> Iterator[AttrPath]:
-    """Yield all versions of a package set."""
+    """Yield the paths of all versions of a package set."""
     for around, found in names.items():
         for name in found:
             if CONTAINERS.get(around) == kind or (not around and family(name) == kind):
@@ -157,9 +161,9 @@ def _versions(
 
 
 def _version(path: AttrPath) -> str:
-    """Return the names of a package set's version, such as `linux_6_6`.
+    """Return the version of a package set as in its name, such as `linux_6_6`.
 
-    That is another name of `linuxPackages_6_6`.
+    It is the same for `linuxKernel.packages.linux_6_6` and `linuxPackages_6_6`.
     """
     return re.sub(
         "Packages|Extensions|Plugins",

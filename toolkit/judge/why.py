@@ -1,6 +1,7 @@
-"""Explain why a package is built differently, in the words of the package.
+"""Explain why a package is built differently, by the attributes of its derivation.
 
-Only packages from a changed file are explained; the others follow from these.
+Only packages that a changed file defines are explained; other rebuilds follow from
+these.
 """
 
 import difflib
@@ -21,19 +22,21 @@ from toolkit.judge.subject import Own
 from toolkit.judge.values import STORE
 
 MOST = 24
-"""The most packages to explain on each system."""
+"""The maximum number of packages to explain on each system."""
 
 _DEEPEST = 4
-"""The most inputs to follow to the package that differs for its own reason."""
+"""The maximum number of inputs to follow to the package that differs by itself."""
 
 _PART = "build"
 _VERSION = re.compile(r"-\d[^-]*(?:\.drv)?\Z|\.drv\Z")
 _VERSIONED = re.compile("name|version|([a-z]+H|h)ash")
-"""The attributes whose values change with the version, with hashes as cargoHash."""
+"""The attributes whose values change with the version, including hashes such as
+cargoHash.
+"""
 
 
 class _Side(StrEnum):
-    """The form in which an attribute of a derivation is shown."""
+    """The form in which judge-build.nix represents an attribute of a derivation."""
 
     INPUT = "input"
     LIST = "list"
@@ -44,23 +47,27 @@ class _Side(StrEnum):
 
 
 class _Built(Struct, frozen=True, kw_only=True):
-    """A package on a system, before and after."""
+    """A package whose rebuild is explained, or one of its inputs.
+
+    `through` are the names of the inputs that lead from the package to the input.
+    """
 
     path: AttrPath
     through: tuple[str, ...] = ()
 
     @property
     def question(self) -> Question:
-        """The question about how it is built."""
+        """The question about the attributes of the derivation."""
         return Question(path=self.path, parts=(_PART,), through=self.through)
 
 
 def explain(
     record: Record, made: Collection[AttrPath], asked: AttrPath | None = None
 ) -> None:
-    """Add the reasons to the differences of packages that the change makes.
+    """Add the reasons for rebuilds to the differences.
 
-    Add those of the `asked` package, too; compare it if necessary.
+    The packages are the ones in `made`, which the change defines, and `asked`, which is
+    compared first if necessary.
     """
     if asked is not None and asked not in record.kinds:
         record.compare({system: [asked] for system in record.systems})
@@ -107,9 +114,10 @@ def _is_rebuild(difference: Difference) -> bool:
 def _reasons(
     record: Record, system: str, packages: Sequence[_Built], known: Collection[str]
 ) -> list[tuple[Reason, ...]]:
-    """Return the reasons of each package, and of an input that is its only reason.
+    """Return the reasons for the rebuild of each package.
 
-    A `known` input is explained separately.
+    If an input is the only reason, the reasons of the input follow, unless the input is
+    `known`, which means that it is explained itself.
     """
     pairs = record.sides.answers({system: [each.question for each in packages]})
     answers: list[tuple[Reason, ...]] = []
@@ -127,7 +135,10 @@ def _followed(
     reasons: tuple[Reason, ...],
     known: Collection[str],
 ) -> tuple[Reason, ...]:
-    """Return reasons; if all are inputs, follow the first one to its own reason."""
+    """Return the reasons of a package, and of its first input.
+
+    The input's reasons are added only if all reasons of the package are inputs.
+    """
     if not reasons or any(reason.form is not Form.INPUT for reason in reasons):
         return reasons
     name = reasons[0].added[0]
@@ -142,9 +153,9 @@ def _followed(
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[Reason, ...]:
-    """Return why two packages are built differently, by their attributes.
+    """Return the reasons why two derivations differ, by their attributes.
 
-    A value that differs only as the version does is not a reason.
+    A value that differs only by the version is not a reason.
     """
     own = Own(before=before, after=after)
     names = sorted(before.keys() | after.keys())
@@ -163,7 +174,7 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[Reason, ...]
 
 
 def _attribute(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # noqa: ANN401 - JSON
-    """Yield why an attribute of a derivation differs."""
+    """Yield the reasons for which one attribute of a derivation differs."""
     if old == new or own.follows(old, new):
         return
     sides = {_side(value) for value in (old, new) if value is not None}
@@ -202,7 +213,7 @@ def _side(value: Any) -> _Side:  # noqa: ANN401 - JSON
 
 
 def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Reason]:
-    """Compare two lists by the labels of their members."""
+    """Yield the differences between two lists, by the labels of their members."""
     old, new = [*_flat(old)], [*_flat(new)]
     one, other = ([_label(member) for member in side] for side in (old, new))
     removed = tuple((Counter(one) - Counter(other)).elements())
@@ -225,7 +236,7 @@ def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Re
 
 
 def _flat(members: list[Any]) -> Iterator[Any]:
-    """Yield the members of a list as a derivation has them: flat, and without null."""
+    """Yield the members of a list as a derivation has them, without nesting or null."""
     for member in members:
         if _side(member) is _Side.LIST:
             yield from _flat(member)
@@ -245,7 +256,10 @@ def _label(member: Any) -> str:  # noqa: ANN401 - JSON
 def _inputs(
     name: str, old: Mapping[str, Any], new: Mapping[str, Any], own: Own
 ) -> Iterator[Reason]:
-    """Compare two inputs; compare a download by its addresses and its hash."""
+    """Yield the differences between two inputs.
+
+    Downloads are compared by their URLs and hashes.
+    """
     if "hash" in old and "hash" in new:
         for part in ("urls", "hash"):
             one, other = old[part], new[part]
@@ -260,7 +274,7 @@ def _inputs(
     elif old.get("name") == new.get("name"):
         yield Reason(form=Form.INPUT, name=name, added=(str(new["name"]),))
     elif own.follows(old.get("name"), new.get("name")) and old.keys() == new.keys():
-        # The version is in its name, as in that of vendored sources.
+        # The name contains the version, as for vendored sources.
         return
     else:
         yield Reason(
@@ -272,7 +286,7 @@ def _inputs(
 
 
 def _texts(name: str, old: Any, new: Any, own: Own) -> Iterator[Reason]:  # noqa: ANN401 - JSON
-    """Compare two texts by lines, and the packages that both mention."""
+    """Yield the differences between two texts, by lines and by mentioned inputs."""
     one, other = (_text(side) if side is not None else "" for side in (old, new))
     befores, afters = (
         {_package(path) for path in paths}
@@ -317,7 +331,7 @@ def _paths(value: Any) -> set[str]:  # noqa: ANN401 - JSON
 
 
 def _source(attributes: Mapping[str, Any]) -> set[str]:
-    """Return how a text mentions the source, which has its own reason."""
+    """Return the mention of the source in texts; the source has a reason of its own."""
     source = attributes.get("src")
     if source is None or _side(source) is not _Side.INPUT:
         return set()
@@ -325,12 +339,12 @@ def _source(attributes: Mapping[str, Any]) -> set[str]:
 
 
 def _package(path: str) -> str:
-    """Return the name of the package that a store path belongs to."""
+    """Return the name of the package to which a store path belongs."""
     return _VERSION.sub("", STORE.sub("", path.rpartition("!")[2]))
 
 
 def _only(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
-    """Return a value as the only member of a side; none if it is missing."""
+    """Return a value as a tuple of texts; empty for a missing value."""
     if value is None:
         return ()
     if isinstance(value, list):

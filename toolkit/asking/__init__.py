@@ -1,4 +1,5 @@
 """Ask Nix typed questions about packages and their overrides.
 
-All other modules evaluate packages through this one.
+A question is evaluated together with others, its time is limited, and its answer is
+cached.
 """

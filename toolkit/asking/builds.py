@@ -1,4 +1,7 @@
-"""Build chunks of questions as Nix derivations, and read their results."""
+"""Build chunks of questions to Nix as derivations, and read their outputs.
+
+A chunk is a number of questions that one evaluation answers.
+"""
 
 import json
 import re
@@ -31,14 +34,14 @@ _BUILD, _SUBSTITUTION, _LINE = 105, 108, 101
 
 _HERE = "this machine"
 _ATTEMPTS = 3
-"""How many times Nix tries the chunks of a builder that fails."""
+"""How many times Nix retries the chunks of a remote builder that fails."""
 
 _MOST_TOLD = 10
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class FailureCause(StrEnum):
-    """The reason why a chunk of questions has no answers, or only some."""
+    """The reason why an evaluation of questions ended early."""
 
     ENDED = "Nix ended with an error"
     LATE = "Nix printed nothing for too long"
@@ -46,11 +49,12 @@ class FailureCause(StrEnum):
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """The result of a chunk of questions that Nix has built.
+    """The result of evaluating a chunk of questions in a Nix build.
 
-    `mark` begins each answer in `lines`. `cause` is the reason why the evaluation ended
-    early, and `status` its exit status, negative for a signal. `question` is the number
-    of the question at which the time limit ended it; empty if that is unknown.
+    `mark` begins each line with an answer in `lines`. `cause` is the reason why the
+    evaluation ended early, and `status` its exit status, negative for a signal.
+    `question` is the number of the question at which the time limit ended it; empty if
+    unknown.
     """
 
     derivation: str
@@ -69,16 +73,16 @@ class _Derivation(Struct, frozen=True, kw_only=True):
 
     @property
     def mark(self) -> str:
-        """The mark in the lines of the output: its hash, as chunk.sh writes it."""
+        """The word that begins each line with an answer, as chunk.sh writes it."""
         return f"unlet-{Path(self.output).name.partition('-')[0]}:"
 
     @property
     def is_built(self) -> bool:
-        """Whether the store has the output."""
+        """Whether the Nix store has the output of the derivation."""
         return stores.physical(Path(self.output)).exists()
 
     def read(self) -> Built | None:
-        """Return the result in the output, or None if the output is not built."""
+        """Return the result in the output path, or None if it is not built."""
         with suppress(OSError):
             said = stores.physical(Path(self.output)).read_bytes()
             status, _, lines = said.decode("utf-8", "replace").partition("\n")
@@ -93,9 +97,10 @@ class _Derivation(Struct, frozen=True, kw_only=True):
 
 
 class ChunkBuilder(Struct, frozen=True, kw_only=True):
-    """Builds chunks of questions, whose derivations have the `shared` attributes.
+    """Builds derivations that evaluate chunks of questions.
 
-    `options` are the user's arguments for nix-store.
+    `shared` are attributes that all derivations have, and `options` the user's
+    arguments for nix-store.
     """
 
     shared: Mapping[str, str]
@@ -173,27 +178,30 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
 
 
 class _Activity(Struct, frozen=True, kw_only=True):
-    """A build or a substitution of a chunk; `place` begins with a preposition."""
+    """An activity in Nix's log: a build or a download of a chunk.
+
+    `place` is a phrase such as `on HOST` or `from CACHE`.
+    """
 
     chunk: _Derivation
     place: str
 
 
 class _Log(Struct, kw_only=True):
-    """The state of Nix's log while Nix builds the chunks of some derivations."""
+    """The state of Nix's log while Nix builds chunks of questions."""
 
     progress: Progress
     derivations: Sequence[_Derivation]
     began: float = field(default_factory=time.monotonic)
     running: dict[int, _Activity] = field(default_factory=dict[int, _Activity])
     done: Counter[str] = field(default_factory=Counter[str])
-    """The number of chunks that each place has evaluated."""
+    """The number of chunks that each remote builder or binary cache has supplied."""
     last: dict[str, str] = field(default_factory=dict[str, str])
-    """The last line of each derivation's build."""
+    """The last line that each derivation's build has printed."""
     errors: list[str] = field(default_factory=list[str])
 
     def read(self, line: str) -> None:
-        """Update the state with a line of Nix's log."""
+        """Update the state with one line of Nix's log."""
         if not line.startswith(_PREFIX):
             self.errors.append(line)
             return
@@ -231,7 +239,7 @@ class _Log(Struct, kw_only=True):
             self.tell()
 
     def tell(self) -> None:
-        """Report the number of evaluated chunks, their places, and an estimate."""
+        """Report progress: the number of finished chunks, and the estimated time."""
         done, total = self.done.total(), len(self.derivations)
         places = ", ".join(
             f"{count} {place}" for place, count in self.done.most_common()
@@ -244,7 +252,7 @@ class _Log(Struct, kw_only=True):
         )
 
     def failure(self, derivation: _Derivation) -> Built | None:
-        """Return the failure that chunk.sh reported in its last line, or None."""
+        """Return the failure that chunk.sh reported for a derivation, or None."""
         last = self.last.get(derivation.path, "")
         said = re.fullmatch(r"unlet: (late|signal) ?(\d*)", last)
         if said is None:

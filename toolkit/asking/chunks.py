@@ -1,9 +1,9 @@
-"""Evaluate questions in Nix builds: a chunk of questions is a derivation.
+"""Evaluate questions in Nix builds instead of processes.
 
-The derivation's output has the lines that Nix prints. The output depends only on store
-paths: the tree, the replaced files, the expression, Nix, and the questions. So Nix
-distributes chunks over its builders, keeps their outputs, and reuses them after an
-interrupted run. The sandbox of Nix confines the evaluation.
+A chunk of questions is a derivation, whose output has the lines that Nix prints. The
+output depends only on store paths: the tree, the replaced files, the expression, Nix,
+and the questions. So Nix distributes chunks over its builders, keeps their outputs, and
+reuses them after an interrupted run. The sandbox of Nix confines the evaluation.
 """
 
 import os
@@ -31,7 +31,7 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.writable import WritableRoot
 
 ROOT = Path("/build/at/tree")
-"""The path of each tree in a build, where chunk.sh puts it.
+"""The path at which a nixpkgs tree is evaluated inside a build.
 
 It is not a store path: an output that contains one would depend on the whole tree.
 """
@@ -54,7 +54,7 @@ _STORED = (
 
 
 class Spread(Struct, frozen=True, kw_only=True):
-    """The tree and the programs in the store that all chunks of a comparison share."""
+    """The store paths that all chunks of a comparison share: the tree and programs."""
 
     tree: str
     expressions: str
@@ -68,7 +68,7 @@ class Spread(Struct, frozen=True, kw_only=True):
 
 
 class Chunks(Struct, frozen=True, kw_only=True):
-    """One of the two trees of a comparison, evaluated in many parallel builds."""
+    """A place that evaluates questions about a nixpkgs tree in parallel Nix builds."""
 
     spread: Spread
     change: str
@@ -95,7 +95,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
             raise CommandError(argv, status=result.status, stderr=stderr)
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Return a context manager for a thread that takes part in the gathering."""
+        """Return a context manager for a thread whose chunks are built with others."""
         return self.gathering.taking_part()
 
     def _request(self, task: Task) -> ChunkRequest:
@@ -129,7 +129,10 @@ class Chunks(Struct, frozen=True, kw_only=True):
 
 
 def spread(root: Path, key: str, *, options: Sequence[str]) -> Spread:
-    """Add the tree at `root` and the programs to the store, unless it has them."""
+    """Add the tree at `root` and the needed programs to the Nix store.
+
+    Paths that the store already has are not added again.
+    """
     tools = evaluator.tools()
     return Spread(
         tree=stored(f"tree {key}", lambda _: root),
@@ -151,9 +154,10 @@ def side(
     count: int,
     progress: Progress,
 ) -> Chunks:
-    """Return the place that evaluates a changed tree for `count` parallel threads.
+    """Return a place that evaluates questions about a changed nixpkgs tree.
 
-    `contents` are the changed files, which the tree at `root` contains.
+    `count` threads use the place. `contents` are the changed files, which the tree at
+    `root` contains.
     """
     builder = ChunkBuilder(
         shared={
@@ -177,7 +181,7 @@ def side(
 
 
 def exchanged(root: Path, contents: Mapping[PurePosixPath, TreeFile | None]) -> str:
-    """Return the store path that holds the changed files of the tree at `root`.
+    """Return a store path with the changed files of the tree at `root`.
 
     Return an empty text if no file changed.
     """
@@ -232,9 +236,9 @@ def _same(place: Path) -> str:
 
 
 def _without_reach(words: Sequence[str]) -> list[str]:
-    """Return the words without each `-I` and its path.
+    """Return the words of a Nix command without the options `-I PATH`.
 
-    chunk.sh names the readable paths itself.
+    chunk.sh adds the readable paths itself.
     """
     return [
         word for before, word in pairwise(("", *words)) if "-I" not in {before, word}

@@ -1,4 +1,4 @@
-"""Ask Nix many questions of one kind, with as few evaluations as possible.
+"""Put many questions of one kind to Nix, with as few evaluations as possible.
 
 An expression prints `MARK question N` before each question, and `MARK answer N JSON` as
 soon as it has the answer. If an error ends the evaluation later, earlier answers stay.
@@ -23,7 +23,10 @@ Thing = tuple[str, tuple[str, ...]]
 
 
 class Conversation(ABC, Generic[Q, A]):
-    """Questions of one kind about a system, and the answers of Nix so far."""
+    """Questions of one kind about a system, and the answers that Nix has given.
+
+    Subclasses define the kind: how questions are evaluated, and how answers are read.
+    """
 
     def __init__(
         self, system: str, allowed: Allowance, place: EvaluationPlace = HERE
@@ -39,7 +42,7 @@ class Conversation(ABC, Generic[Q, A]):
         self._place = place
 
     def ask(self, questions: Sequence[Q]) -> list[A]:
-        """Return the answers in the order of the questions."""
+        """Return Nix's answers, in the order of the questions."""
         answers = zip(
             questions, bisected(self.together, questions, mark=self.mark), strict=True
         )
@@ -49,7 +52,7 @@ class Conversation(ABC, Generic[Q, A]):
         ]
 
     def together(self, questions: Sequence[Q]) -> list[A]:
-        """Return the answers of one evaluation to all of the questions.
+        """Return Nix's answers to all questions, from a single evaluation.
 
         Raise CommandError if a question ends the evaluation.
         """
@@ -86,7 +89,7 @@ class Conversation(ABC, Generic[Q, A]):
         """Return the answer to a question that ends the evaluation with an error."""
 
     def answer(self, question: Q) -> A:
-        """Return the answer that Nix gave to a question."""
+        """Return the answer to a question that Nix has already given."""
         return self.heard[key(question)]
 
     def note(self, fact: str) -> None:

@@ -11,15 +11,15 @@ from toolkit.pipes import LONGEST_WAIT
 
 
 class ChunkRequest(Struct, frozen=True, kw_only=True, eq=False):
-    """A chunk of questions, as the attributes of its derivation."""
+    """A chunk of questions to Nix, as the attributes of its derivation."""
 
     attributes: Mapping[str, str | int]
 
 
 class Gathering:
-    """Collects one chunk of questions from each thread, and builds all at once.
+    """Collects one chunk of questions from each of `count` threads.
 
-    `count` threads take part; each waits for the result of its chunk, or leaves.
+    When each thread waits for its result, or has left, all chunks are built at once.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Gathering:
         self._change = Condition()
 
     def result(self, request: ChunkRequest) -> Built:
-        """Return the result of a chunk; all threads that take part wait together."""
+        """Return the result of a chunk, which is built with those of all threads."""
         with self._change:
             self._waiting.append(request)
             self._change.notify_all()
@@ -50,7 +50,7 @@ class Gathering:
 
     @contextmanager
     def taking_part(self) -> Generator[None]:
-        """Leave at the end of the block, so that the other threads do not wait."""
+        """Leave at the end of the block, so that other threads do not wait."""
         try:
             yield
         finally:

@@ -1,4 +1,7 @@
-"""The cache of answers from Nix; answers from the same inputs share a document."""
+"""The cache of Nix's answers to questions.
+
+Answers that depend on the same inputs share a document.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -15,10 +18,10 @@ _DOCUMENT = "answers.json"
 
 
 def fingerprint(*facts: object, expression: Iterable[Path]) -> str:
-    """Return the cache key of answers: a hash of the facts, of Nix and of the code.
+    """Return the cache key of answers: a hash of all inputs of the evaluation.
 
-    `facts` are the inputs of the evaluation, and `expression` are the files of Nix
-    code.
+    `facts` are the inputs, and `expression` are the files of Nix code. The version of
+    Nix is included.
     """
     contents = [files.read(path) for path in expression]
     text = repr((*facts, str(program.version()), contents))
@@ -26,7 +29,7 @@ def fingerprint(*facts: object, expression: Iterable[Path]) -> str:
 
 
 class Kept(Generic[A]):
-    """The cached answers with one key, by the text of their questions."""
+    """The cached answers that depend on the same inputs, by their question."""
 
     def __init__(
         self, kind: str, key: str, answer: type[A], *, lasts: Callable[[A], bool]

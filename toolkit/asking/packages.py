@@ -1,4 +1,4 @@
-"""Evaluate attributes of a tree with Nix, many in one evaluation.
+"""Evaluate attributes of a nixpkgs tree with Nix, many in one evaluation.
 
 An uncatchable error, or a limit of memory or time, ends an evaluation. Earlier answers
 stay valid, the attribute at fault is evaluated in smaller pieces, and later attributes
@@ -54,18 +54,24 @@ PARTS = (
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
 _OF_DERIVATION = ("fixed-output", "texts", "kinds", "functions", "override", "follows")
-"""The sections of an answer that fail whenever the derivation fails, and are then
+"""The sections of Nix's answer that fail whenever the derivation fails, and are then
 skipped.
 """
 
 _OF_VALUES = ("fixed-output", "functions", "follows", "override", "passthru", "values")
-"""The sections of an answer with single values; a value that ends Nix is left out."""
+"""The sections of Nix's answer that consist of single values, so that a failing value
+can be left out.
+"""
 
 FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
-"""The sections to compare for an attribute that only uses a changed one."""
+"""The sections of Nix's answer to compare for an attribute that only uses a changed
+one.
+"""
 
 ELSEWHERE = tuple(part for part in ALL if part not in {"functions", "follows"})
-"""The sections to compare on other systems and in other versions of a package set."""
+"""The sections of Nix's answer to compare on other systems and in other versions of a
+package set.
+"""
 
 NATIVE = "x86_64-linux"
 
@@ -92,7 +98,7 @@ _MOST_LEFT_OUT = 8
 
 
 def called(part: str) -> str:
-    """Return a sentence's name for a section of an answer, or for a value in it."""
+    """Return a display name for a section of Nix's answer, or for a value in it."""
     whole, _, name = part.partition(".")
     if not name:
         return _CALLED.get(part, part)
@@ -146,15 +152,16 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> dict[str, str]:
-        """The sections that hit a limit of unlet, each with that limit."""
+        """The sections of the answer that hit a limit of unlet, with the limit."""
         return {part: self.ends[part] for part in self.limited}
 
 
 class QuestionScope(Struct, frozen=True, kw_only=True):
-    """A tree and a system, and how and where their attributes are evaluated.
+    """A nixpkgs tree and a system, in which questions are evaluated.
 
     With `nixos`, NixOS tests are evaluated, too. With `hashed`, the answers are about
     the whole package set: without aliases, and with hashes instead of most values.
+    `place` runs the evaluations.
     """
 
     root: Path
@@ -171,7 +178,7 @@ class QuestionScope(Struct, frozen=True, kw_only=True):
     def evaluation(
         self, questions: Mapping[int, Question], *, mark: str = MARK, loud: bool = False
     ) -> Evaluation:
-        """Return the evaluation of the questions with these numbers.
+        """Return the evaluation that answers the questions with these numbers.
 
         Nix prints a `mark` and the number before each question and each answer. With
         `loud`, a value that throws ends the evaluation.
@@ -211,7 +218,7 @@ class QuestionScope(Struct, frozen=True, kw_only=True):
 
 
 class Times:
-    """The time limits of one run of the judge, across all trees and systems.
+    """The time limits of one run of the judge, for all trees and systems.
 
     `late` lists attributes whose time was up, by system; an attribute that was late on
     x86_64-linux counts as late on all systems. `ending` is the time in reserve for
@@ -281,7 +288,7 @@ def ask(
 
 
 class _End(Struct, frozen=True, kw_only=True):
-    """The reason why an evaluation ended, and the section or value that ended it."""
+    """The reason why an evaluation ended, and the section of the answer in work."""
 
     reason: str
     limited: bool
@@ -291,7 +298,7 @@ class _End(Struct, frozen=True, kw_only=True):
 
 
 class _Conversation(Conversation[Question, Answer]):
-    """Questions about one tree on one system, and the answers of Nix so far."""
+    """Questions about one tree on one system, and the answers that Nix has given."""
 
     def __init__(
         self,
@@ -319,7 +326,10 @@ class _Conversation(Conversation[Question, Answer]):
         return self.system, question.path
 
     def together(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers of one evaluation, or the partial ones if time is up."""
+        """Return Nix's answers from a single evaluation.
+
+        If the time is up, return the answers so far.
+        """
         began = time.monotonic()
         if self._times.left <= 0:
             return self._so_far(questions)
@@ -335,9 +345,10 @@ class _Conversation(Conversation[Question, Answer]):
             raise
 
     def answer(self, question: Question) -> Answer:
-        """Return the answer to a question; if it is missing, its evaluation failed.
+        """Return the answer to a question.
 
-        `nix search`, which evaluates the whole set, skips attributes that fail.
+        If the answer is missing, its evaluation failed: `nix search`, which evaluates
+        the whole set, skips attributes that fail.
         """
         return self.heard.get(
             key(question), Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})
@@ -360,7 +371,7 @@ class _Conversation(Conversation[Question, Answer]):
             self._arrived = {*self._arrived, name}
 
     def read(self, question: Question, answer: str) -> None:
-        """Store an answer; a second answer to the same question adds sections."""
+        """Store an answer from JSON; a second one for a question adds sections."""
         known = self.heard.get(key(question))
         parts = documents.read(answer, dict[str, Any], document="Nix's answer")
         reached = parts.get("override", {}).get("override", {}).get("reached", {})
@@ -372,7 +383,10 @@ class _Conversation(Conversation[Question, Answer]):
             self._tell()
 
     def alone(self, question: Question, error: CommandError) -> Answer:
-        """Return the answer to a question, without the section that ends Nix."""
+        """Return a partial answer to a question that ended the evaluation.
+
+        The section or value that caused the error is left out.
+        """
         end = self._end(question, error)
         if self._scope.hashed:
             # The first sections of the answer may have arrived.
@@ -391,7 +405,7 @@ class _Conversation(Conversation[Question, Answer]):
         return self._without_part(question, end)
 
     def _end(self, question: Question, error: CommandError) -> _End:
-        """Return the place at which an evaluation ended, and the reason."""
+        """Return the reason why an evaluation ended, and the place in the answer."""
         limited = program.reached_limit(error)
         reason = program.at_limit(error) if limited else program.reason(error)
         places = re.findall(rf"{self.mark} (question|part) ([\w-]+)", error.stderr)
@@ -407,7 +421,7 @@ class _Conversation(Conversation[Question, Answer]):
         )
 
     def _without_value(self, question: Question, end: _End, value: str) -> Answer:
-        """Return the answer without a value that ends Nix, and with the reason."""
+        """Return the answer without the value that ends Nix, and the reason."""
         (rest,) = self.ask([replace(question, leaving=(*question.leaving, value))])
         if end.part == "functions":
             name = re.split(r"[(\[]", value)[0]
@@ -424,7 +438,8 @@ class _Conversation(Conversation[Question, Answer]):
     def _without_part(self, question: Question, end: _End) -> Answer:
         """Return the answer without the section that ends Nix.
 
-        If no other section can be evaluated, the answer has only the reason.
+        A section is, for example, meta. If no other section can be evaluated, the
+        answer has only the reason.
         """
         parts = question.parts or ALL
         ended = {end.part}
@@ -459,7 +474,7 @@ class _Conversation(Conversation[Question, Answer]):
         )
 
     def _is_late(self, question: Question, error: CommandError) -> bool:
-        """Return whether the time of an attribute is up."""
+        """Return whether an error means that an attribute's time is up."""
         left = self.allowed.left((self.system, question.path))
         of_time = isinstance(error, LimitError) and error.of_time
         return of_time or (

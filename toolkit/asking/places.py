@@ -1,4 +1,4 @@
-"""The place where an evaluation runs: a process, or by the same interface a build."""
+"""The places where an evaluation can run: in a process, or in a Nix build."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -27,26 +27,26 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class EvaluationPlace(Protocol):
-    """A place that runs evaluations."""
+    """A place where evaluations run: in processes, or in Nix builds."""
 
     def execute(self, task: Task) -> None:
         """Run an evaluation; raise CommandError on failure, LimitError at a limit."""
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Return a context manager for a thread that evaluates here."""
+        """Return a context manager for one of several parallel threads."""
         ...
 
 
 class Here(Struct, frozen=True):
-    """A place that evaluates in a sandboxed process on this computer."""
+    """The place that evaluates in sandboxed processes on this computer."""
 
     def execute(self, task: Task) -> None:
-        """Run an evaluation in a process."""
+        """Run an evaluation in a process on this computer."""
         command = replace(task.evaluation.command, on_stderr=task.on_line)
         task.allowed.execute(command, task.things, mark=f"{task.mark} question")
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Return an empty context manager, because threads do not wait here."""
+        """Return an empty context manager, because threads need not wait here."""
         return nullcontext()
 
 

@@ -1,7 +1,7 @@
-"""Put many questions into one evaluation of Nix, within its limits.
+"""Put many questions into one evaluation of Nix, and limit its resources.
 
 The expression prints a mark and `question N` before each question. No evaluated file
-can know the mark, or make another file look like the cause of an error.
+can know the mark, so none can forge an answer or the number of a question.
 """
 
 import re
@@ -23,11 +23,11 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 MARK = "unlet:"
-"""The mark in the commands that a report shows."""
+"""The mark before questions and answers in the commands that a report shows."""
 
 
 def new_mark() -> str:
-    """Return a random mark that no evaluated file can know."""
+    """Return a random mark for the output of Nix, which no evaluated file can know."""
     return f"unlet-{secrets.token_hex(8)}:"
 
 
@@ -37,7 +37,7 @@ def in_tree(reason: str) -> str:
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """A number of questions that one sandboxed evaluation of an expression answers.
+    """A sandboxed evaluation of a Nix expression that answers several questions.
 
     Each question has the time limit of one evaluation. All questions together have at
     most `seconds`, or the time of one question if the user allows more for it, and

@@ -87,7 +87,7 @@ class EvaluationError(ToolkitError):
 
     @property
     def fact(self) -> str:
-        """The reason in words; for an unavailable flake input, its name."""
+        """The reason for the error, which names an unavailable flake input."""
         found = (
             _INPUT.search(self.stderr)
             if self.is_absent and " is not locked" not in self.message
@@ -157,7 +157,7 @@ class Session:
         self.begin()
 
     def begin(self) -> None:
-        """Restart the time limit, for the next override."""
+        """Restart the session's time limit, for the next override."""
         self._deadline = time.monotonic() + self._seconds
 
     def __enter__(self) -> Self:
@@ -180,9 +180,10 @@ class Session:
         self._close()
 
     def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
-        """Return the value that an expression prints with `say`, or the error.
+        """Return the answer to a question, a Nix expression, or the error.
 
-        Raise ToolkitError if the value does not fit `kind`.
+        The expression prints its value with `say`. Raise ToolkitError if the value does
+        not fit `kind`.
         """
         if time.monotonic() >= self._deadline:
             return self._late("")
@@ -237,7 +238,7 @@ class Session:
         return json.loads(answer)
 
     def define(self, kind: str, expression: str) -> str:
-        """Return the name of an expression, which is evaluated once, on first use."""
+        """Return a name for an expression, which Nix evaluates once, on first use."""
         if expression not in self._defined:
             self._defined[expression] = f"{kind}_{len(self._defined)}"
             self._write(f"{self._defined[expression]} = {expression}")
@@ -314,9 +315,9 @@ class Session:
     def _read(
         self, stream: IO[bytes] | None, lines: queue.SimpleQueue[str | None] | None
     ) -> None:
-        """Read a stream to its end, so that Nix never waits.
+        """Read a stream of Nix to its end, so that Nix never blocks.
 
-        The lines are put into `lines`, a queue, if there is one.
+        The lines are put into the queue `lines`, if there is one.
         """
         for line in stream or ():
             if lines is not None:

@@ -36,19 +36,21 @@ _KIND = "lifts"
 _SECONDS = 180.0
 
 FOLLOW = "follow"
-"""The first name of a path to a let-bound package that uses a replaced attribute."""
+"""The first name in a path that stands for a let-bound package which uses a replaced
+attribute.
+"""
 
 
 class LiftQuestion(Struct, frozen=True, kw_only=True):
-    """A package by its attribute path, and the overrides of it to try, by name.
+    """A package, and the overrides of its let-bound packages to try.
 
-    `methods` maps each name to the path of the override. `follows` maps the name to the
-    package's attributes that the let-bound package uses. `downloads` are the paths of
-    fixed-output derivations whose hashes a new version changes. With `hidden`, the
-    changed package's `override` may accept arguments that it does not list. `table` is
-    a file of overrides as people write them, see lifted.nix; `taken` maps names to the
-    attributes of the changed package set that they refer to. Unless `compared`, the
-    tree before the change is not evaluated.
+    `methods` maps a name for each override to its path in the package. `follows` maps
+    the name to the package's attributes that the let-bound package uses. `downloads`
+    are the paths of fixed-output derivations whose hashes a new version changes. With
+    `hidden`, the changed package's `override` may accept arguments that it does not
+    list. `table` is a file of overrides as people write them, see lifted.nix; `taken`
+    maps names to the attributes of the changed package set that they refer to. Unless
+    `compared`, the tree before the change is not evaluated.
     """
 
     package: str
@@ -74,7 +76,7 @@ class Effect(StrEnum):
     """
 
     NONE = "none"
-    """The package has no attribute of this name."""
+    """The package has no attribute that the override could replace."""
     INEFFECTIVE = "has no effect"
     PARTLY = "works in part"
     WORKS = "works"
@@ -83,13 +85,14 @@ class Effect(StrEnum):
 
 
 class Method(Struct, frozen=True, kw_only=True):
-    """An override method of a package, and its effect in one tree.
+    """An override of a let-bound package, and its effect in one tree.
 
-    `old`, `new` and `gives` are the derivations of the let-bound package, of its
-    replacement, and of the package with the replacement, or None. `named` is true if
-    the package has an attribute of the name, whose derivation is `held`. `shown` is
-    true if the replacement changes other attributes. `way` lists the names of the
-    derivations from the package to the replaced package.
+    `there` is true if the override is possible. `old`, `new` and `gives` are the
+    derivations of the let-bound package, of its replacement, and of the package with
+    the replacement, or None. `named` is true if the package has an attribute of the
+    name, whose derivation is `held`. `shown` is true if the replacement changes other
+    attributes. `way` lists the names of the derivations from the package to the
+    replaced package.
     """
 
     there: bool
@@ -104,14 +107,14 @@ class Method(Struct, frozen=True, kw_only=True):
 
     @property
     def has_effect(self) -> bool:
-        """Return whether the replacement appears in the build or an attribute."""
+        """Return whether the replacement shows in the build or an attribute."""
         return self.effect is Effect.WORKS or (
             self.effect is Effect.INEFFECTIVE and self.shown
         )
 
 
 class ChangedMethod(Struct, frozen=True, kw_only=True):
-    """An override method before and after the change.
+    """An override of a let-bound package, before and after a change.
 
     `follows` shows, for attributes of the package, whether another value changes the
     let-bound package.
@@ -123,13 +126,13 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
 
     @property
     def hides(self) -> bool:
-        """Return whether the package had a different attribute of this name."""
+        """Return whether the change hides an attribute of the same name."""
         is_same = self.before.held is not None and self.before.held == self.after.held
         return self.before.named and not self.before.there and not is_same
 
 
 class Bump(Struct, frozen=True, kw_only=True):
-    """A trial of a package with a new version and new hashes.
+    """The result of trying a package with a new version and new hashes.
 
     `gives` is the derivation, or None if it does not evaluate. `downloads` are the
     fixed-output derivations with the old hashes, by name, or None for another value;
@@ -153,7 +156,7 @@ class Bump(Struct, frozen=True, kw_only=True):
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after a change, and its overrides.
 
-    A derivation is None if it does not evaluate. `methods` are the override methods, by
+    A derivation is None if it does not evaluate. `methods` are the tried overrides, by
     name. `error` is the reason why the evaluation ended, at a limit of unlet if
     `limited`. `marks` are the attributes of meta for which Nix refuses the package or
     one of its dependencies by default, such as insecure or unfree. `bump` is None if a
@@ -178,7 +181,10 @@ def evaluation(  # noqa: PLR0913 - the arguments of the expression
     *,
     mark: str = MARK,
 ) -> Evaluation:
-    """Return the evaluation of numbered questions, with a mark before each."""
+    """Return the evaluation that answers numbered questions about two trees.
+
+    Nix prints `mark` before each question and answer.
+    """
     asked = [
         {name: value for name, value in asdict(question).items() if name != "table"}
         | {
@@ -220,7 +226,7 @@ def command(  # noqa: PLR0913 - as `evaluation`
     *,
     loud: bool = False,
 ) -> Command:
-    """Return the sandboxed command that evaluates the questions.
+    """Return the sandboxed command that evaluates questions about two trees.
 
     With `loud`, an error in a value ends the evaluation.
     """
@@ -249,7 +255,7 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     *,
     allowed: Allowance | None = None,
 ) -> list[Derivations]:
-    """Evaluate packages of two trees on one system, the second with an overlay.
+    """Return Nix's answers about packages of two trees, the second with an overlay.
 
     The answers are in the order of the questions. The time that a package takes, alone
     or with others, is subtracted from its `allowed` time, by default that of one
@@ -261,7 +267,10 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
 
 
 class _Pair(Struct, frozen=True, kw_only=True):
-    """Two trees on a system, the second with an overlay."""
+    """The trees before and after a change, on one system.
+
+    An overlay, if there is one, applies to the second tree.
+    """
 
     before: Path
     after: Path
@@ -294,7 +303,10 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         return thing(self.system, question)
 
     def together(self, questions: Sequence[LiftQuestion]) -> list[Derivations]:
-        """Return the answers of one evaluation, with the effects of replacements."""
+        """Return Nix's answers from a single evaluation.
+
+        The answers include the effects of the tried overrides.
+        """
         known = self.heard.keys() | ()
         try:
             super().together(questions)
@@ -315,7 +327,7 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
             self._refused.add(fact)
 
     def read(self, question: LiftQuestion, answer: str) -> None:
-        """Store an answer."""
+        """Store an answer to a question, from JSON."""
         self.heard[key(question)] = documents.read(
             answer, Derivations, document="Nix's answer"
         )
@@ -349,7 +361,7 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         return answer
 
     def _by_method(self, question: LiftQuestion) -> Derivations | None:
-        """Return the answer from separate trials of each method, or None.
+        """Return an answer from separate trials of each override.
 
         Only a trial shows which values an argument accepts, and a trial may end Nix.
         Return None if separate trials cannot help.
@@ -389,7 +401,7 @@ def recall(  # noqa: PLR0913 - as `ask`
     *,
     allowed: Allowance | None = None,
 ) -> list[Derivations]:
-    """Return the answers of `ask`, from the cache if possible.
+    """Return the answers that `ask` would return, from the cache if possible.
 
     The store may lack the derivations in cached answers. The trees are in the cache or
     a store, whose names change with the contents.
@@ -426,7 +438,7 @@ def thing(system: str, question: LiftQuestion) -> Thing:
 def _with_effects(
     question: LiftQuestion, answer: Derivations, store: DerivationStore
 ) -> Derivations:
-    """Return the answer with the effects of its overrides.
+    """Return an answer that includes the effects of the tried overrides.
 
     The effects follow from the dependencies of both builds.
     """
@@ -469,7 +481,10 @@ def _judged(
 def _effect(
     method: Method, path: tuple[str, ...], package: str, store: DerivationStore
 ) -> tuple[Effect, tuple[str, ...]]:
-    """Return a replacement's effect, and the path from the package to the old one."""
+    """Return an override's effect, and the path to the package to be replaced.
+
+    The path lists the derivations that still lead to the package.
+    """
     new, old, gives = method.new, method.old, str(method.gives)
     # A package's file may modify the replacement, so names are compared.
     if gives == package or (

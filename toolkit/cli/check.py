@@ -287,7 +287,7 @@ def _prove(request: CheckRequest) -> int:
 def _source(
     directory: Path | None, patch: Path | None, *, asks_server: bool
 ) -> SourceRequest:
-    """Return the nixpkgs that the options name for a patch or a proposal."""
+    """Return the nixpkgs that the user's options name for a patch or a proposal."""
     source = options.source_request()
     if patch is None and directory is None:
         options.refuse_without("--patch or DIR", *SOURCES)
@@ -303,7 +303,7 @@ def _source(
 
 
 def _review(request: CheckRequest, given: CheckOptions) -> int:
-    """Judge a change, print the result with its proofs, and return the exit code."""
+    """Judge a change of nixpkgs, print the result, and return the exit code."""
     settings, comment = options.settings(), options.asked("comment")
     if comment and settings.json:
         raise click.UsageError("--comment and --json exclude each other")
@@ -467,7 +467,7 @@ def _again(given: CheckOptions) -> str:
 
 
 def _place(given: CheckOptions, judgement: Judgement) -> BuildPlace:
-    """Return how a command of nix-build refers to the changed tree."""
+    """Return the arguments and commands that refer to the changed nixpkgs tree."""
     inside = (given.git_dir or Path()).absolute()
     around = (above for above in (inside, *inside.parents) if (above / ".git").exists())
     clone = next(around, inside)

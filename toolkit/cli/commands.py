@@ -58,7 +58,7 @@ _UNDECODABLE = re.compile("[^\\s'\"]*[\udc80-\udcff][^\\s'\"]*")
 
 
 class Commands(click.Group):
-    """The group of all commands of unlet."""
+    """The click group of all commands of unlet; a command is imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names of the commands in the order of the help."""

@@ -211,7 +211,7 @@ def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
 
 
 def given(option: str) -> bool:
-    """Return whether the user gave this option to the running command."""
+    """Return whether the user gave an option on the command line of this command."""
     context = click.get_current_context()
     return any(
         context.get_parameter_source(parameter.name or "")
@@ -222,7 +222,7 @@ def given(option: str) -> bool:
 
 
 def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
-    """Combine decorators that add options; the options keep this order."""
+    """Return a decorator that applies several decorators for options, in this order."""
 
     def add(function: F) -> F:
         for option in reversed(added):
@@ -431,7 +431,7 @@ def checkout() -> Path | None:
 
 
 def source_request() -> SourceRequest:
-    """Return the nixpkgs that the user named, by default the checkout around here.
+    """Return the nixpkgs that the user named, or the checkout around here.
 
     Raise click.UsageError if the options contradict each other.
     """

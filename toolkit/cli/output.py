@@ -69,7 +69,7 @@ class _Steps:
         self._show = show
 
     def step(self, what: str) -> None:
-        """Show a step."""
+        """Pass a step to the function."""
         self._show(what)
 
 
@@ -106,7 +106,7 @@ class _Lines:
 
 
 def _is_animated() -> bool:
-    """Return whether stderr is a terminal that can show, and may show, a spinner."""
+    """Return whether stderr is a terminal on which a spinner may be shown."""
     wants_lines = any(map(os.environ.get, ("NO_COLOR", "CI")))
     is_dumb = os.environ.get("TERM", "dumb") in {"", "dumb", "unknown"}
     return sys.stderr.isatty() and not wants_lines and not is_dumb

@@ -155,7 +155,10 @@ def command(
 
 
 def _others(target: str, request: Request, repo: Path) -> Iterator[str]:
-    """Yield the commands for steps of a proposal that need their own branches."""
+    """Yield commands that make further branches for the steps of a proposal.
+
+    Some steps of a proposal need a branch of their own.
+    """
     here = join(["unlet", "pr", *argument(target), "--repo", str(repo)])
     for name in alone(target):
         if name not in request.only:

@@ -119,7 +119,7 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
 
 
 def _failure(proof: Proof) -> str:
-    """Return the reason of a failed proof, and the number of facts about it."""
+    """Return the reason why a proof failed, and the number of further facts."""
     reason = proof.reason or ""
     example = reason if len(reason) <= _EXAMPLE else f"{reason[: _EXAMPLE - 1]}…"
     return (
@@ -130,7 +130,7 @@ def _failure(proof: Proof) -> str:
 
 
 def total(proofs: Sequence[Proof]) -> Line:
-    """Return a line that counts the proofs by status."""
+    """Return a line with the number of proofs that passed, failed or did not run."""
     counts = Counter(proof.status for proof in proofs)
     words = [f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"]
     others = [status for status in _OTHERS if counts[status]]

@@ -1,8 +1,4 @@
-"""Options that define how to lift a package, and how much to prove.
-
-To lift a let-bound package means to move its definition out of the let, so that
-overrides take effect.
-"""
+"""Options for the rewrite of a package, and for the extent of the proofs."""
 
 import re
 import shlex
@@ -57,13 +53,13 @@ depth_options = options.together(
         help="Arguments for nix-build in one pair of quotes, such as '--builders …'.",
     ),
 )
-"""A decorator that adds the options for the depth of the proofs; `depth` returns their
+"""A decorator that adds the options for the extent of the proofs; `depth` returns their
 values.
 """
 
 
 def depth() -> Depth:
-    """Return the depth and limits of the proofs that the user's options set.
+    """Return the tier, systems and limits of the proofs that the user's options set.
 
     Raise click.UsageError if options contradict each other.
     """

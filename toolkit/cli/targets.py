@@ -61,8 +61,10 @@ series_options = options.together(
         help=" ".join(each.only for each in _targets()),
     ),
 )
-"""A decorator that adds the options for the steps of packages with their own rewrites;
-`designs` returns their values.
+"""A decorator that adds the options for the steps of a proposal; `designs` returns
+their values.
+
+Only packages with their own rewrites have such steps.
 """
 
 
@@ -112,7 +114,7 @@ def require_fit(target: str) -> None:
 
 
 def designs(target: str) -> dict[str, str]:
-    """Return the designs that the user chose, by step of the package's proposal."""
+    """Return the design that the user chose for each step of a package's proposal."""
     named = _named(target)
     own = named.options if named is not None else {}
     names = {LIFT: "design"} | {option.step: name for name, option in own.items()}
@@ -132,7 +134,7 @@ def argument(target: str) -> list[str]:
 
 
 def step_words(report: Report, named: NamedTarget) -> list[str]:
-    """Return the options that repeat the steps of a report."""
+    """Return the command-line options that repeat the steps of a report."""
     proposal, words = report.proposal, list[str]()
     for step in proposal.steps:
         if step.name == LIFT and step.reason is None:

@@ -1,6 +1,7 @@
-"""The judge: compare all attributes that a change of nixpkgs affects.
+"""The judge: compare the package set of nixpkgs before and after a change.
 
-The judge behind `unlet check` evaluates the package set before and after the change.
+The judge evaluates every attribute that the change affects. `unlet check` prints its
+result.
 """
 
 import time
@@ -36,7 +37,7 @@ takes 3 to 10.
 
 
 class JudgeRequest(Struct, frozen=True, kw_only=True):
-    """How to judge a change, and on which systems.
+    """The options for judging a change of nixpkgs, such as the systems to compare.
 
     With `nixos`, NixOS tests are evaluated, too. On the systems in `everything`, all
     attributes of the package set are compared, for the whole change only. With
@@ -57,7 +58,7 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
-    """Judge a change as a whole, and each of its commits if it has several.
+    """Return the differences that a change makes, as a whole and for each commit.
 
     Each of these comparisons has its own time limit. Raise ToolkitError if the trees
     cannot be written.
@@ -93,7 +94,10 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
 def _spread(
     change: Change, request: JudgeRequest, place: Ground, progress: Progress
 ) -> chunks.Spread | None:
-    """Add the base tree and the programs to the Nix store, if builds evaluate."""
+    """Add the tree and the programs that Nix builds need to the Nix store.
+
+    Return None if evaluations run in processes instead of builds.
+    """
     if request.builds is None:
         return None
     progress.step("adding the nixpkgs to the Nix store")
@@ -101,7 +105,7 @@ def _spread(
 
 
 class _Judging(Struct, frozen=True, kw_only=True):
-    """A change that is judged in one working tree, as a whole and commit by commit."""
+    """The judging of one change, as a whole and commit by commit."""
 
     change: Change
     request: JudgeRequest
@@ -118,7 +122,7 @@ class _Judging(Struct, frozen=True, kw_only=True):
         *,
         everything: tuple[str, ...] = (),
     ) -> Judgement:
-        """Judge one commit, compared with the one before or with the base."""
+        """Return the differences between a commit and the one before, or the base."""
         request = self.request
         if self._is_bounded:
             self.times.begin(self._together)
@@ -142,7 +146,7 @@ class _Judging(Struct, frozen=True, kw_only=True):
         ).judged()
 
     def steps(self) -> Iterator[StepVerdict]:
-        """Judge each commit, compared with the commit before."""
+        """Yield the differences that each commit makes, compared with its parent."""
         steps = self.change.steps
         most = seconds(nixos=self.request.nixos)
         for before, after in zip((None, *steps), steps, strict=False):

@@ -1,8 +1,8 @@
-"""Find the parts of the environment and of nixpkgs' config that changed lines read.
+"""Find which environment and nixpkgs settings the changed lines of a file read.
 
-A sandboxed evaluation shows only one computer and one configuration. This module
-searches words in the text, so it covers every form of Nix code: it may find too much,
-but not too little.
+A sandboxed evaluation shows the result for only one environment and one configuration
+of nixpkgs. This module searches words in the text, so it covers every form of Nix code:
+it may find too much, but not too little.
 """
 
 import re
@@ -42,7 +42,7 @@ _MACHINE = frozenset(
         "storePath",
     }
 )
-"""Names of builtins and lib functions whose values depend on the computer."""
+"""The builtins and lib functions whose values depend on the computer."""
 
 _ANY = "builtins.${…}"
 _MACHINE_FORMS = {
@@ -60,7 +60,7 @@ _MACHINE_FORMS = {
         r"|(?<!inherit \()(?<!with )(?<!= )\bbuiltins\b(?!\s*[.?])"
     ),
 }
-"""Forms of code that depend on the computer, although their names alone may not."""
+"""Patterns for code whose value depends on the computer, by the name to display."""
 
 _SETTING = re.compile(rf"(?<![\w'-])config\s*[.?]\s*({_NAME}(?:\.{_NAME})*)")
 _TEXT = re.compile(r"[!=]=\s*\"([\w.+-]+)\"|\"([\w.+-]+)\"\s*[!=]=")
@@ -73,11 +73,11 @@ _NO_SETTING = frozenset({"nixpkgs", "system", "warnings"})
 
 
 class Ambient(Struct, frozen=True, kw_only=True):
-    """The names of the environment and of nixpkgs' config that changed lines read.
+    """The names on the computer and in nixpkgs' config that changed lines read.
 
-    `machine` are names that depend on the computer, and `settings` dotted names of
-    nixpkgs' config. `texts` are strings that the lines compare with something, perhaps
-    with a setting.
+    `machine` are names whose values depend on the computer, and `settings` are dotted
+    names of nixpkgs' config. `texts` are strings that the lines compare with another
+    value, perhaps with a setting.
     """
 
     machine: tuple[str, ...] = ()
@@ -86,10 +86,10 @@ class Ambient(Struct, frozen=True, kw_only=True):
 
 
 def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
-    """Return the names that changed lines of a file read, also through its bindings.
+    """Return the environment and settings that the changed lines of a file read.
 
-    With `is_table`, the file is a list of packages: its attributes are packages, which
-    are compared separately.
+    Names that the file binds are followed to their values. With `is_table`, the file is
+    a list of packages: its attributes are packages, which are compared separately.
     """
     lines = {*before.splitlines()} ^ {*after.splitlines()}
     region = "\n".join(
@@ -110,7 +110,10 @@ def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
 
 
 def _region(text: str, lines: set[str], *, is_table: bool) -> str:
-    """Return the code of some lines, of the code around them, and of names they use."""
+    """Return the code that may affect the given lines of a file.
+
+    It consists of the lines, the code around them, and the values of the names in them.
+    """
     written = text.splitlines()
     numbers = [number for number, line in enumerate(written) if line in lines]
     shown = {*tokens.around(text, lines), *tokens.bindings_around(text, numbers)}
@@ -136,10 +139,10 @@ def _region(text: str, lines: set[str], *, is_table: bool) -> str:
 
 
 def _bound(text: str, code: str, *, is_recursive: bool) -> Iterator[tuple[str, str]]:
-    """Yield the names that a text defines, with the code of their values.
+    """Yield the names that a file binds, each with the code of its value.
 
-    Defaults of function arguments count. Attributes count if `is_recursive`, which
-    means that they can refer to one another.
+    Defaults of function arguments count as bindings. Attributes count if
+    `is_recursive`, which means that they can refer to one another.
     """
     for binding in tokens.find(text):
         if (binding.local or is_recursive) and binding.names:

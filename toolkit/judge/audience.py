@@ -1,6 +1,6 @@
-"""Compare the packages, NixOS tests and modules that use changed attributes.
+"""Compare the dependents of changed attributes: other code that uses them.
 
-A user of an attribute is code in another file that reads or overrides the attribute.
+A dependent is a package, NixOS test or module that reads or overrides an attribute.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,10 +22,10 @@ FEW_READERS = 24
 
 
 class Audience:
-    """Compares the users of a change's attributes.
+    """Compares the dependents of changed attributes.
 
-    `names` are the attributes that were compared because they use a changed one; `left`
-    counts the users that were not compared.
+    `names` are the dependents that were compared; `left` is the number of dependents
+    that were not compared.
     """
 
     def __init__(self, record: Record) -> None:
@@ -38,8 +38,9 @@ class Audience:
     def ask(
         self, own: Collection[AttrPath], same: Collection[AttrPath]
     ) -> Sequence[str]:
-        """Compare the users of the attributes `own`, except of those in `same`.
+        """Compare the dependents of the attributes `own`.
 
+        Attributes in `same` have no difference, so their dependents are left out.
         Return the NixOS files that use the attributes.
         """
         kinds = self._record.kinds
@@ -65,10 +66,10 @@ class Audience:
         return self._ask_callers(there, own) if functions else there.modules
 
     def _is_value(self, path: AttrPath, serious: Collection[str]) -> bool:
-        """Return whether users of an attribute are found by its value.
+        """Return whether the dependents of an attribute use its own value.
 
-        Functions are called instead, and the members of a set are compared by their
-        names, except values of nixpkgs' lib.
+        A function is called instead, and the members of a set are used by their names,
+        except values of nixpkgs' lib.
         """
         kind = self._record.kinds[path]
         if kind != SET:
@@ -80,8 +81,8 @@ class Audience:
     ) -> Sequence[str]:
         """Compare the callers of functions that call or rename a changed function.
 
-        Such a function does not differ by itself until it is called. Return the NixOS
-        files that use these functions.
+        Such a function shows no difference until it is called. Return the NixOS files
+        that use these functions.
         """
         # A package set may contain another one.
         opened = [*self._open(), *self._open()]
@@ -99,7 +100,7 @@ class Audience:
         return callers.modules
 
     def foreseen(self, names: Collection[str]) -> list[Question]:
-        """Return the questions about users that are needed if the packages differ."""
+        """Return the questions about dependents that are needed if packages differ."""
         found = readers.find(self._record, {(name,) for name in names}, names)
         return [
             Question(path=path, parts=FEW)
@@ -110,7 +111,7 @@ class Audience:
     def closed(self) -> list[str]:
         """The package sets whose members were not evaluated.
 
-        Sets that belong to a package are left out.
+        A set that contains an evaluated package is left out.
         """
         record = self._record
         packages = (
@@ -125,9 +126,9 @@ class Audience:
         return sorted({".".join(path) for path in sets} & self.names)
 
     def _open(self) -> list[AttrPath]:
-        """Compare the members of small package sets, and return the ones that exist.
+        """Compare the members of small package sets that call a changed function.
 
-        The sets call a changed function.
+        Return the members that exist.
         """
         record = self._record
         if not (closed := self.closed):
@@ -139,10 +140,10 @@ class Audience:
         return record.compare({record.native: found}, FEW)[record.native]
 
     def _ask(self, found: readers.Readers, *, idle: bool) -> None:
-        """Compare the users that a search has found.
+        """Compare the dependents that a search has found.
 
-        With `idle`, the users only read values that were already compared, so fewer of
-        them are compared.
+        With `idle`, the dependents only read values that were already compared, so
+        fewer of them are compared.
         """
         record = self._record
         most = (_MOST_READERS, FEW_READERS if idle else _MOST_CALLERS)
@@ -192,9 +193,9 @@ class Audience:
     def _ask_everywhere(
         self, wanted: Sequence[AttrPath], more: Sequence[AttrPath]
     ) -> None:
-        """Compare users on the native system, and the first ones on other systems.
+        """Compare dependents on the main system, and the first ones on the others.
 
-        For the users in `more`, only the derivations are compared.
+        For the dependents in `more`, only the derivations are compared.
         """
         record = self._record
         record.compare({record.native: wanted}, FEW)
@@ -210,9 +211,9 @@ class Audience:
         record.compare(others, FEW)
 
     def ask_maintained(self, file: ChangedText, most: int) -> None:
-        """Compare the maintainers that a file changes, and `meta` of their packages.
+        """Compare the maintainers in a changed file, and `meta` of their packages.
 
-        Only the native system is compared, and at most `most` packages.
+        At most `most` packages are compared, on the main system only.
         """
         record = self._record
         persons = {(*mapping.PERSONS[file.path], *name[:1]) for name in file.names}
@@ -229,7 +230,7 @@ class Audience:
             record.unknown.append(Gap(what=what, reason="too many"))
 
     def add_tests(self, file: ChangedText) -> None:
-        """Add the NixOS tests that a NixOS file defines.
+        """Add the NixOS tests that a changed NixOS file defines, for `ask_tests`.
 
         If the file defines no test, record that its effect is unknown.
         """
@@ -247,13 +248,14 @@ class Audience:
             )
 
     def add_readers(self, tests: Collection[AttrPath]) -> None:
-        """Add the NixOS tests that read a changed NixOS module."""
+        """Add the NixOS tests that use a changed NixOS module, for `ask_tests`."""
         self._reading |= {*tests}
 
     def ask_tests(self, files: Sequence[str]) -> None:
-        """Compare the NixOS tests in the change; on request, also tests that read it.
+        """Compare the NixOS tests that were added, and those in some NixOS files.
 
-        `files` are NixOS files that use changed attributes.
+        `files` are NixOS files that use changed attributes. Tests that only use a
+        changed module are compared if the user asked for NixOS tests.
         """
         record = self._record
         found: Mapping[str, set[AttrPath]] = (

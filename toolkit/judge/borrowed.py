@@ -23,7 +23,7 @@ _HASH = re.compile(
     r"|(?<![\w-])[0-9a-df-np-sv-z]{52}(?![\w-])"
 )
 _EMPTY = re.compile(r"(?:sha\d+-)?[A0]+=*")
-"""The placeholder hash of lib.fakeHash, in its forms."""
+"""The form of placeholder hashes, such as lib.fakeHash."""
 
 _SOURCE = re.compile(r'\b(?:repo|url|pname|crateName)\s*=\s*"([^"]+)"')
 _MOST = 12
@@ -53,7 +53,7 @@ def compare(record: Record, files: Sequence[ChangedText]) -> None:
 
 
 def _add(record: Record, file: ChangedText, other: str) -> None:
-    """Add the difference that a file contains the hash of another file's package."""
+    """Add the difference that a changed file contains the hash of another package."""
     reached = record.reached.get(file.path, set())
     names = sorted(".".join(path) for path in reached & record.kinds.keys())
     name = by_name(file.path) or (names[0] if names else file.path)
@@ -65,7 +65,7 @@ def _add(record: Record, file: ChangedText, other: str) -> None:
 
 
 def _hashes(file: TreeFile | None) -> list[str]:
-    """Return the hashes in a file, without placeholders."""
+    """Return the hashes of sources in a file, without placeholder hashes."""
     return _hashes_in(_text(file))
 
 
@@ -79,5 +79,5 @@ def _text(file: TreeFile | None) -> str:
 
 
 def _sources(text: str) -> set[str]:
-    """Return the repositories, URLs and names of the sources in a file's text."""
+    """Return the repositories, URLs and package names from which a file downloads."""
     return {*_SOURCE.findall(text)}

@@ -1,7 +1,7 @@
-"""Compare how a package is built before and after the change.
+"""Compare how a package is built before and after a change.
 
-The comparison covers its derivation, whether nixpkgs refuses it, and the results of its
-functions.
+The comparison covers its derivation, whether nixpkgs refuses to evaluate it, and the
+packages that its functions return.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,13 +28,16 @@ _REFUSALS = {
     "insecure": {"knownVulnerabilities"},
     "unsupported": {"platforms", "badPlatforms"},
 }
-"""The reasons for which nixpkgs refuses a package, each with the words of `meta` that
-cause it.
+"""The reasons for which nixpkgs refuses a package, each with the attributes of `meta`
+that cause it.
 """
 
 
 def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
-    """Compare a derivation; `fixed` are the differences of its downloads."""
+    """Yield the differences of a package's derivation.
+
+    `fixed` are the differences of its fixed-output derivations.
+    """
     ends = _ends(own)
     if ends is not None:
         yield ends
@@ -58,7 +61,7 @@ def derivation(own: Own, fixed: Sequence[Weighed]) -> Iterator[Weighed]:
 
 
 def _ends(own: Own) -> Weighed | None:
-    """Return the difference if a derivation evaluates on one side only, or None."""
+    """Return the difference if a derivation starts or ceases to evaluate, or None."""
     for name, place in (
         ("drv", DifferencePlace.ITSELF),
         ("out", DifferencePlace.OUTPUT),
@@ -74,7 +77,10 @@ def _ends(own: Own) -> Weighed | None:
 
 
 def _would_differ(own: Own) -> Iterator[Weighed]:
-    """Compare the attributes of a derivation that throws on both sides."""
+    """Yield the changed attributes of a derivation that throws.
+
+    The derivation throws both before and after the change.
+    """
     one, other = own.before["attributes"], own.after["attributes"]
     names = tuple(
         name
@@ -88,7 +94,7 @@ def _would_differ(own: Own) -> Iterator[Weighed]:
 
 
 def _version(own: Own) -> Cause | None:
-    """Return the new version as the cause of a rebuild, or None if it is the same."""
+    """Return the new version as the cause of a rebuild, or None if it is unchanged."""
     if not own.updated:
         return None
     versions = (str(side["version"]) for side in (own.before, own.after))
@@ -96,7 +102,7 @@ def _version(own: Own) -> Cause | None:
 
 
 def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return the reasons for which nixpkgs newly refuses a package by default."""
+    """Return the reasons for which nixpkgs refuses a package only after the change."""
     if own.before.get("drv") == THREW:
         return []
     reasons = [
@@ -113,9 +119,10 @@ def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[st
 def refused(
     subject: Compared, reasons: Sequence[str], positions: tuple[Any, Any]
 ) -> Iterator[Weighed]:
-    """Yield a difference for each reason why nixpkgs refuses a package by default.
+    """Yield a difference for each reason for which nixpkgs now refuses a package.
 
-    The weight is a change if the package's own file sets the reason, else a regression.
+    The weight is a change if the package's own file causes the reason, else a
+    regression.
     """
     files = (
         subject.shown(position).rpartition(":")[0]
@@ -131,9 +138,9 @@ def refused(
 def attributes(
     own: Own, before: dict[str, str], after: dict[str, str]
 ) -> Iterator[Weighed]:
-    """Compare the types of a derivation's attributes, and of its source's attributes.
+    """Yield the attributes of a derivation, or of its source, whose type changes.
 
-    If the derivation differs, a difference in an attribute of its own needs no mention.
+    If the derivation differs, changes of its own attributes are left out.
     """
     both = before.keys() & after.keys()
     for name in sorted(before.keys() | after.keys()):
@@ -154,10 +161,10 @@ def attributes(
 def functions(
     outer: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare the results of functions that return a package on both sides.
+    """Yield the differences of the packages that a package's functions return.
 
-    If the package itself is built differently, the derivations of the results are not
-    compared.
+    If the package itself is built differently, the derivations of these packages are
+    not compared.
     """
     for name in sorted(before.keys() & after.keys()):
         old, new = before[name], after[name]
@@ -177,6 +184,6 @@ def functions(
 
 
 def _within(call: str, differences: Iterable[Weighed]) -> Iterator[Weighed]:
-    """Yield differences with the name of the call in whose result they are."""
+    """Yield the given differences, with the name of the call that returned them."""
     for weighed in differences:
         yield replace(weighed, cause=replace(weighed.cause, within=call))

@@ -1,4 +1,4 @@
-"""Read the files of a change, and find the names in them that differ."""
+"""Read the files of a change, and find the names that differ in each file."""
 
 import json
 import re
@@ -49,7 +49,7 @@ _GIVEN = {
     "final": re.compile(r"\bfinal\w*\.([A-Za-z_][\w'-]*)\s+or\b"),
     "passthru": re.compile(r"\bfinal\w*\.passthru\.([A-Za-z_][\w'-]*)\s+or\b"),
 }
-"""Patterns for names with which to try overrides, by the use of the name in a file."""
+"""Patterns that find names in a file with which to try overrides, by kind of name."""
 
 _MOST_GIVEN = 8
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
@@ -59,15 +59,14 @@ _FRACTION = re.compile(rb"(?<!\d)\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
 class ChangedText(Struct, frozen=True, kw_only=True):
-    """A file of the change, and the names and words in its changed lines.
+    """A file of the change, with the names and words in its changed lines.
 
     `equal` means that Nix parses both versions to the same code. `error` is Nix's
-    syntax error. `names` are the attributes that differ; `rest` is true if something
-    outside them differs. `platforms` are platforms in or around the changed lines that
+    syntax error. `names` are the attributes that differ; `rest` is true if code outside
+    of attributes differs. `platforms` are platforms in or around the changed lines that
     are not among the compared systems. `words` are the words in or around the changed
     lines. `said` are the changed lines, before and after, in the message of a `throw`
-    or `warn`. `ambient` are the names of the environment and of nixpkgs' config that
-    the lines read.
+    or `warn`. `ambient` are the environment and settings that the changed lines read.
     """
 
     path: str
@@ -101,9 +100,9 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
 
 def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the names for which the changed files have defaults, by kind of default.
+    """Return names in the changed files with which to try overrides, by kind of name.
 
-    They are passed to Nix in a question, to try overrides with these names.
+    For example, `lists` are arguments whose default value is a list.
     """
     sides = [side for file in files for side in (file.before, file.after)]
     contents = (side.content for side in sides if side is not None)
@@ -116,7 +115,7 @@ def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ..
 
 
 def file_changes(sides: Sides) -> list[ChangedText]:
-    """Return the files that differ between the tree before and after the change."""
+    """Return the files that differ before and after the change."""
     pairs: dict[str, tuple[TreeFile | None, TreeFile | None]] = {}
     for path in sorted({*sides.before, *sides.after}):
         before, after = (
@@ -147,7 +146,7 @@ def file_changes(sides: Sides) -> list[ChangedText]:
 def _read(
     files: Sequence[tuple[str, TreeFile | None]],
 ) -> list[str | ToolkitError | None]:
-    """Return for each file the code that Nix parses, or Nix's syntax error.
+    """Return for each file the code as Nix prints it after parsing, or a syntax error.
 
     Both versions of a file are parsed at the same path.
     """
@@ -178,9 +177,9 @@ def _changed(
     *,
     parsed: Sequence[str | ToolkitError | None],
 ) -> ChangedText:
-    """Return a file of the change; `parsed` is Nix's result before and after.
+    """Return the description of a changed file.
 
-    A difference in the position of code is not a difference.
+    `parsed` is the code that Nix has parsed, before and after the change.
     """
     old, new = parsed
     fractions = [
@@ -223,7 +222,7 @@ def _changed(
 def _changed_json(
     file: ChangedText, members: dict[str, Any], others: dict[str, Any]
 ) -> ChangedText:
-    """Return a JSON file of the change, with the top-level members that differ."""
+    """Return the description of a changed JSON file, with the members that differ."""
     names = {
         (name,)
         for name in members.keys() | others.keys()
@@ -233,7 +232,7 @@ def _changed_json(
 
 
 def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:
-    """Return the changed lines in the messages of `throw` or `warn`.
+    """Return the changed lines inside the messages of `throw` or `warn`.
 
     A message may begin on the next line, and have several lines.
     """
@@ -253,7 +252,7 @@ def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:
 
 
 def _members(text: str) -> dict[str, Any]:
-    """Return the members of a JSON object, such as a list of versions or of sources.
+    """Return the members of a JSON object in a file, such as sources by version.
 
     Return an empty dictionary for other JSON values and for text that is not JSON.
     """

@@ -34,7 +34,10 @@ _OF_SCOPES = {"callPackage", "newScope", _OVERRIDES, "overrideScope'", "packages
 
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
-    """Return the differences between the answers about an attribute."""
+    """Return the differences between Nix's answers about an attribute.
+
+    `before` and `after` are the answers before and after the change.
+    """
     weighed = _transition(subject, before, after)
     if weighed is None:
         weighed = [*_ended(before, after), *_parts(subject, before, after)]
@@ -44,9 +47,9 @@ def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference
 def _transition(
     subject: Compared, before: Answer, after: Answer
 ) -> list[Weighed] | None:
-    """Return the differences if an attribute changes its kind.
+    """Return the differences if an attribute changes its kind, such as package to set.
 
-    Return None if the kinds are equal and the sections of the answers must be compared.
+    Return None if both answers have the same kind, so their contents must be compared.
     """
     if before.kind == after.kind:
         is_known = before.kind not in {THROWS, MISSING} and (
@@ -73,7 +76,7 @@ def _transition(
 
 
 def _moved(subject: Compared, before: Answer, after: Answer) -> Weighed:
-    """Return the difference of an attribute that appears or disappears."""
+    """Return the difference that an attribute appears or disappears."""
     if before.kind == MISSING:
         return changed(Kind.ADDED, Cause(fact=DifferenceFact.NEW), None, after.kind)
     weigh = noted if before.kind in _FAILING else regression
@@ -84,9 +87,9 @@ def _moved(subject: Compared, before: Answer, after: Answer) -> Weighed:
 
 
 class _Ending(Struct, frozen=True, kw_only=True):
-    """The failure of a section of an answer on one side only.
+    """The fact that a section of Nix's answer fails only before or only after a change.
 
-    `reason` is Nix's error.
+    A section is, for example, meta or passthru. `reason` is Nix's error.
     """
 
     weight: Weight
@@ -95,7 +98,11 @@ class _Ending(Struct, frozen=True, kw_only=True):
 
 
 def _ended(before: Answer, after: Answer) -> Iterator[Weighed]:
-    """Yield the sections that fail to evaluate on one side only, grouped by reason."""
+    """Yield the sections of Nix's answer that fail only before or only after a change.
+
+    A section is, for example, meta or passthru. Sections with the same error are
+    grouped.
+    """
     together: dict[_Ending, list[str]] = {}
     for part, ending in (*_ends_now(before, after), *_ended_before(before, after)):
         together.setdefault(ending, []).append(part)
@@ -122,11 +129,10 @@ def _ended(before: Answer, after: Answer) -> Iterator[Weighed]:
 
 
 def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
-    """Yield the sections that fail to evaluate only after the change.
+    """Yield the sections of Nix's answer that fail to evaluate only after the change.
 
-    Such a failure is only a note if the derivation fails on both sides, because the
-    section then shows no more than before, or if the section is new in a package whose
-    derivation throws.
+    Such a failure is only a note if the derivation fails before and after the change,
+    or if the section is new in a package whose derivation throws.
     """
     throw = _throws(before) and _throws(after)
     for part, reason in after.ends.items():
@@ -148,7 +154,7 @@ def _ends_now(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
 
 
 def _ended_before(before: Answer, after: Answer) -> Iterator[tuple[str, _Ending]]:
-    """Yield the sections that failed to evaluate only before the change."""
+    """Yield the sections of Nix's answer that failed only before the change."""
     is_whole = "derivation" in before.ends.keys() - after.ends.keys()
     fact = (
         DifferenceFact.THROWS_NOW
@@ -175,7 +181,7 @@ def _throws(answer: Answer) -> bool:
 
 
 def _ends(part: str, answer: Answer) -> bool:
-    """Return whether a section fails to evaluate, as a whole or in a value."""
+    """Return whether a section of Nix's answer, or a value in it, fails to evaluate."""
     whole = part.partition(".")[0]
     return (
         part in answer.ends
@@ -185,7 +191,7 @@ def _ends(part: str, answer: Answer) -> bool:
 
 
 def _lacks(answer: Answer, part: str) -> bool:
-    """Return whether a section is a value of passthru that this version lacks."""
+    """Return whether a name `passthru.NAME` is missing from an answer's passthru."""
     whole, _, name = part.partition(".")
     known = answer.parts.get("passthru")
     return (
@@ -196,7 +202,7 @@ def _lacks(answer: Answer, part: str) -> bool:
 
 
 def _takes(part: str, answer: Answer) -> bool:
-    """Return whether the other version has the argument that a section overrides."""
+    """Return whether an answer has the argument that another answer overrides."""
     if part.startswith("follows."):
         return part.removeprefix("follows.") in answer.parts.get("follows", {})
     name = re.fullmatch(r"override\.(.+)=", part)
@@ -204,7 +210,10 @@ def _takes(part: str, answer: Answer) -> bool:
 
 
 def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed]:
-    """Compare the sections that both answers have."""
+    """Yield the differences in the sections that both answers have.
+
+    A section is, for example, meta or passthru.
+    """
     parts = {
         name: _without_ends(name, before, after)
         for name in before.parts
@@ -224,9 +233,10 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Weighed
 
 
 def _set(parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Weighed]:
-    """Compare the values that a set has on both sides, and `recurseForDerivations`.
+    """Yield the differences of the values that a set has before and after the change.
 
-    `_names` compares the names of the set.
+    A change of `recurseForDerivations` counts as well. New and lost names are compared
+    by `_names`.
     """
     one, other = parts.get("recurse", (None, None))
     if one != other:
@@ -245,9 +255,9 @@ def _set(parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Weighed]:
 
 
 def _without_ends(part: str, before: Answer, after: Answer) -> tuple[Any, Any]:
-    """Return a section of both answers, without values that fail to evaluate.
+    """Return a section of two answers, without values that fail to evaluate.
 
-    A value that fails on one side is removed from both.
+    A value that fails in one answer is removed from both.
     """
     one, other = before.parts[part], after.parts[part]
     if part not in _OF_VALUES:
@@ -267,10 +277,9 @@ def _without_ends(part: str, before: Answer, after: Answer) -> tuple[Any, Any]:
 def _package(
     subject: Compared, parts: Mapping[str, tuple[Any, Any]]
 ) -> Iterator[Weighed]:
-    """Compare the sections of the answers about a package.
+    """Yield the differences between two answers about a package.
 
-    A rebuilt package is also compared, except for differences that follow from the
-    rebuild.
+    If the package is rebuilt, differences that follow from the rebuild are left out.
     """
 
     def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -305,7 +314,10 @@ def _package(
 
 
 def is_told_of_set(difference: Difference) -> bool:
-    """Return whether a set is no longer a scope, or no longer has recursion."""
+    """Return whether a difference is that a package set loses a property.
+
+    The property is being a scope (lib.makeScope), or having `recurseForDerivations`.
+    """
     return difference.cause.fact in {
         DifferenceFact.NOT_RECURSED,
         DifferenceFact.SCOPE_LOST,
@@ -313,7 +325,7 @@ def is_told_of_set(difference: Difference) -> bool:
 
 
 def is_of_set(difference: Difference) -> bool:
-    """Return whether an attribute is lost because its set lost its scope functions.
+    """Return whether a difference is a lost function of a scope (lib.makeScope).
 
     A lost `recurseForDerivations` counts, too.
     """
@@ -323,7 +335,7 @@ def is_of_set(difference: Difference) -> bool:
 
 
 def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
-    """Yield the names that a set gains or loses, each as a difference of its own."""
+    """Yield a difference for each name that a set gains or loses."""
     sides = (before, after)
     if not before.kind == after.kind == SET or not all(
         "names" in side.parts for side in sides

@@ -29,9 +29,10 @@ def condensed(
 
 
 def _unseen(differences: list[Difference]) -> Iterator[Difference]:
-    """Yield the differences without those that a changed derivation already shows.
+    """Yield the differences, without repeated facts about overrides.
 
-    They are changes of the attributes that an override function receives.
+    If an attribute appears in the `old` of an override function and in the changed
+    derivation, only the derivation is reported.
     """
     reasons: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for difference in differences:
@@ -52,9 +53,9 @@ def _unseen(differences: list[Difference]) -> Iterator[Difference]:
 def _renamed(
     maps: tuple[Map, Map], differences: list[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences, with each renamed argument as one change.
+    """Yield the differences, with one change for each renamed argument.
 
-    An argument is renamed if it has the new name of the package whose alias it was.
+    An argument is renamed if a package got a new name and the old one is now an alias.
     """
     before, after = (side.new_names for side in maps)
     names = {old: new for old, new in after.items() if before.get(old) != new}
@@ -89,7 +90,7 @@ def _renamed(
 
 
 def _is_argument(difference: Difference, fact: DifferenceFact) -> bool:
-    """Return whether a difference has this fact about an argument of override."""
+    """Return whether a difference is this fact about an argument of `override`."""
     cause = difference.cause
     return cause.place is DifferencePlace.ARGUMENT and cause.fact is fact
 
@@ -97,9 +98,9 @@ def _is_argument(difference: Difference, fact: DifferenceFact) -> bool:
 def _pointed(
     maps: tuple[Map, Map], differences: Iterable[Difference]
 ) -> Iterator[Difference]:
-    """Yield the differences, with those of a redirected alias as one change.
+    """Yield the differences, with one change for each redirected alias.
 
-    A redirected alias points to another package than before.
+    A redirected alias names another package than before the change.
     """
     before, after = (
         {**side.renamed(mapping.ALL_PACKAGES), **side.renamed(mapping.ALIASES)}
@@ -136,14 +137,15 @@ def _pointed(
 
 
 def _set_of(difference: Difference) -> str:
-    """Return the attribute path of the set that contains an attribute."""
+    """Return the path of the package set that contains a difference's attribute."""
     return difference.attribute.rpartition(".")[0]
 
 
 def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
     """Yield the differences without duplicates.
 
-    A rebuilt package in passthru is a duplicate if the package is reported itself.
+    A rebuilt package in passthru is a duplicate if the same package is reported by
+    itself.
     """
     # Only the first of equal differences has the reasons.
     first: dict[tuple[str, str, Kind, Cause], Difference] = {}

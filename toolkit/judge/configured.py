@@ -40,7 +40,7 @@ class NixosMachine(Struct, frozen=True, kw_only=True):
 
 
 def compare(before: NixosMachine, after: NixosMachine) -> tuple[Reason, ...]:
-    """Return the differences of two configurations, as changed lines and inputs."""
+    """Return how two NixOS configurations differ, as changed lines and inputs."""
     inputs: set[str] = set()
     reasons: list[Reason] = []
     for name, old, new in _entries(before, after):
@@ -70,7 +70,7 @@ def opened(before: NixosMachine, after: NixosMachine) -> tuple[str, ...]:
 
 
 def _ports(firewall: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the open ports of a firewall, with the interface if there is one."""
+    """Return the open ports of a firewall, such as `TCP 80` or `TCP 80 on eth0`."""
     if not is_set(firewall):
         return set()
     interfaces = firewall.get("interfaces")
@@ -93,9 +93,9 @@ def _ports_in(rules: Any) -> set[str]:  # noqa: ANN401 - JSON
 def _entries(
     before: NixosMachine, after: NixosMachine
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each entry that differs, as a name, the old value and the new value.
+    """Yield the entries that differ, each as a name, an old and a new value.
 
-    Different warnings count as an entry, too.
+    Warnings of the configuration count as an entry.
     """
     if before.warnings != after.warnings:
         yield "warnings", [*before.warnings], [*after.warnings]
@@ -114,7 +114,11 @@ def _quoted(name: str) -> str:
 
 
 def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
-    """Return a value as lines: those of a text, a list's members, or a set's names."""
+    """Return a configuration value as lines of text.
+
+    The lines are those of a text, one for each member of a list, or `NAME = VALUE` for
+    each member of a set.
+    """
     if value is None or value in ([], {}):
         return []
     if isinstance(value, str):
@@ -131,7 +135,7 @@ def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
 
 
 def _take(left: Counter[str], line: str) -> bool:
-    """Return whether a line is among the counted ones, and remove it from the count."""
+    """Return whether a counter contains a line, and remove the line once."""
     is_left = left[line] > 0
     left[line] -= is_left
     return is_left
@@ -150,5 +154,5 @@ def _stored(value: Any) -> set[str]:  # noqa: ANN401 - JSON
 
 
 def shown(on: Sequence[tuple[str, ...]]) -> str:
-    """Return the settings that enable options, in the form of a NixOS configuration."""
+    """Return code that enables some options, such as `services.x.enable = true`."""
     return ", ".join(f"{'.'.join(loc)} = true" for loc in on)

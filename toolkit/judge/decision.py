@@ -1,4 +1,4 @@
-"""Derive a verdict from the judge's result: merge, read some changes, or fix first."""
+"""Derive the verdict on a change: it is safe, needs reading, or has regressions."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -30,7 +30,7 @@ class Decision(StrEnum):
 
 
 def decide(judgement: Judgement) -> Decision:
-    """Return the verdict for the worst finding about the change."""
+    """Return the verdict on a change, which is that of its worst difference."""
     if judgement.weighing(Weight.REGRESSION):
         return Decision.REGRESSION
     if to_read(judgement):
@@ -43,7 +43,10 @@ def decide(judgement: Judgement) -> Decision:
 
 
 def to_read(judgement: Judgement) -> tuple[Difference, ...]:
-    """Return the changes that neither a new version nor an input explains."""
+    """Return the changes that a person has to read.
+
+    A change that follows from a new version or from a changed input is left out.
+    """
     return tuple(
         difference
         for difference in judgement.weighing(Weight.CHANGE)
@@ -55,8 +58,7 @@ def _is_explained(judgement: Judgement, difference: Difference) -> bool:
     """Return whether a difference is a rebuild that another difference explains.
 
     A new version explains the rebuild of its package, and a changed input explains the
-    rebuilds that depend on it. A package that no changed file defines has no reasons of
-    its own.
+    rebuilds that depend on it.
     """
     cause = difference.cause
     is_own = difference.attribute in judgement.reached.get(difference.system, ())
@@ -72,7 +74,7 @@ def _is_explained(judgement: Judgement, difference: Difference) -> bool:
 
 
 def _is_by_inputs(judgement: Judgement, why: Sequence[Reason]) -> bool:
-    """Return whether all reasons are inputs that have differences of their own."""
+    """Return whether a rebuild follows only from inputs that are reported, too."""
     told = {
         difference.attribute.rpartition(".")[2]
         for difference in judgement.weighing(Weight.CHANGE)

@@ -31,7 +31,7 @@ class TypeShape(Struct, frozen=True, kw_only=True):
     nested: Mapping[str, "TypeShape"] = field(default_factory=dict[str, "TypeShape"])
 
     def has_lost(self, after: "TypeShape") -> bool:
-        """Return whether the type after the change refuses values of this type."""
+        """Return whether the type `after` refuses values that this type accepts."""
         pairs = zip(self.accepts, after.accepts, strict=False)
         if any(accepted and not accepts for accepted, accepts in pairs):
             return True
@@ -75,7 +75,7 @@ class OptionShape(Struct, frozen=True, kw_only=True):
 
 
 class AliasArrival(Struct, frozen=True, kw_only=True):
-    """The effect of setting an option that the manual no longer lists.
+    """The effect of setting an option that the NixOS manual no longer lists.
 
     `there` is true if the option exists. `reaches` are the other options that receive
     the value; `refusals` are messages of assertions.
@@ -89,7 +89,10 @@ class AliasArrival(Struct, frozen=True, kw_only=True):
 def missing(
     before: OptionShape, after: OptionShape | None, arrival: AliasArrival | None
 ) -> Weighed | None:
-    """Return the difference if the manual no longer lists an option, or None."""
+    """Return a difference if the NixOS manual no longer lists an option, or None.
+
+    `arrival` is the effect of setting the option nevertheless.
+    """
     if before.is_hidden or (after is not None and not after.is_hidden):
         return None
     if arrival is not None and arrival.reaches:
@@ -106,14 +109,14 @@ def missing(
 
 
 def added(before: OptionShape | None, after: OptionShape) -> Weighed | None:
-    """Return a note if the manual lists a new option, or None."""
+    """Return a note if the NixOS manual lists a new option, or None."""
     if after.is_hidden or (before is not None and not before.is_hidden):
         return None
     return noted(Kind.OPTION, Cause(fact=DifferenceFact.OPTION_NEW))
 
 
 def compare(before: OptionShape, after: OptionShape) -> Iterator[Weighed]:
-    """Yield the differences of an option that exists on both sides."""
+    """Yield the differences of an option that exists before and after the change."""
     yield from _types(before.type, after.type)
     yield from _defaults(before.default, after.default)
     for name, new in after.documentation.items():
@@ -166,7 +169,7 @@ def _words(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def switches(options: Sequence[OptionShape]) -> list[tuple[str, ...]]:
-    """Return the options `enable` that are off by default, the outermost first."""
+    """Return the paths of options `enable` that are off by default, outermost first."""
     off = {"value": False}
     names = [
         option.loc

@@ -1,4 +1,4 @@
-"""The result of the judge: differences by weight, and what is unknown."""
+"""The result of judging a change: its differences, and what remains unknown."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from toolkit.model import Oid
 
 
 class Kind(StrEnum):
-    """The aspect of an attribute in which a difference is."""
+    """The aspect of an attribute that differs, such as its derivation or meta."""
 
     EVALUATION = "evaluation"
     OPTION = "option"
@@ -40,7 +40,7 @@ class Weight(StrEnum):
 
 
 class DifferencePlace(StrEnum):
-    """The element of an attribute that differs, or the attribute itself."""
+    """The element of an attribute that differs, such as an argument or an output."""
 
     ALIAS = "alias"
     ARGUMENT = "argument"
@@ -61,7 +61,7 @@ class DifferencePlace(StrEnum):
 
 
 class DifferenceFact(StrEnum):
-    """The fact about the element of an attribute that differs.
+    """The statement about an attribute, or about an element of it, that differs.
 
     toolkit/report/sentences.py has the sentence for each fact.
     """
@@ -139,14 +139,14 @@ class DifferenceFact(StrEnum):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """The typed cause of a difference, from which the report makes a sentence.
+    """The details of a difference, from which the report makes a sentence.
 
-    `name` is the name of the `place`, such as a value of meta. `within` is the call in
-    whose result the difference is, such as `withPlugins(x)`, and `trial` the value with
-    which an override was tried. `names` are the items that the fact lists, and `other`
-    is a second name that it mentions. `renamed` means that a download has another
-    output path. `setting` is a setting of nixpkgs' config that differs from the
-    default.
+    `name` is the name of the element at `place`, such as a value of meta. `within` is
+    the call that returned the value, such as `withPlugins(x)`, and `trial` the argument
+    with which an override was tried. `names` are the items that the fact lists, and
+    `other` is a second name that the sentence mentions. `renamed` means that a download
+    has another output path. `setting` is a setting of nixpkgs' config that differs from
+    the default.
     """
 
     fact: DifferenceFact
@@ -171,7 +171,7 @@ class Weighed(Struct, frozen=True, kw_only=True):
 
 
 class Form(StrEnum):
-    """The way in which an attribute of a derivation differs."""
+    """The way in which a derivation's attribute differs, such as by lines."""
 
     CONTENT = "content"
     INPUT = "input"
@@ -200,7 +200,7 @@ class Reason(Struct, frozen=True, kw_only=True):
 class Difference(Weighed, frozen=True, kw_only=True):
     """A difference of an attribute on a system.
 
-    `before` and `after` are JSON values. `why` has the reasons for a rebuild.
+    `before` and `after` are JSON values. `why` explains a rebuild.
     """
 
     attribute: str
@@ -245,11 +245,11 @@ def noted(
 
 
 class Gap(Struct, frozen=True, kw_only=True):
-    """Something about the change that was not judged, and the reason.
+    """Something that the judge could not compare, and the reason.
 
-    `what` describes it for people. `parts` are the missing sections of the answer about
-    the attribute. `limit` names the limit that was hit. `reference` is true if the
-    attribute only uses a changed one.
+    `what` describes it for people. `parts` are the missing sections of Nix's answer
+    about the attribute, such as meta. `limit` names the limit that was hit. `reference`
+    is true if the attribute only uses a changed one.
     """
 
     what: str
@@ -305,10 +305,11 @@ class Judgement(Struct, frozen=True, kw_only=True):
     `asked` is the number of attributes that were compared for the changed `files`, of
     which `same` are equal and `differ` are not. `reached` are the compared attributes
     that the files define, and `readers` the attributes that use those, by system.
-    `unknown` are attributes without an answer, `unanswered` are users of attributes and
-    single systems that hit a limit, and `not_covered` lists everything that was not
-    evaluated. `equal` are files that Nix parses to the same code. `everything` are the
-    systems on which the whole package set was compared.
+    `unknown` are attributes without an answer. `unanswered` are comparisons that hit a
+    limit, if the attribute only uses a changed one or was compared on another system.
+    `not_covered` lists everything that was not evaluated. `equal` are files that Nix
+    parses to the same code. `everything` are the systems on which the whole package set
+    was compared.
     """
 
     subject: str = ""
@@ -366,7 +367,10 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     @property
     def compared(self) -> dict[str, int]:
-        """The number of compared attributes by system, without `everything`."""
+        """The number of compared attributes by system.
+
+        The systems on which the whole package set was compared are left out.
+        """
         both = {
             system: {*names, *self.reached.get(system, ())}
             for system, names in self.readers.items()
@@ -389,7 +393,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
         return tuple(system for system in self.systems if system in everywhere)
 
     def weighing(self, weight: Weight) -> tuple[Difference, ...]:
-        """Return the differences of a weight."""
+        """Return the differences that have a given weight."""
         return tuple(each for each in self.differences if each.weight is weight)
 
 

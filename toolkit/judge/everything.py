@@ -30,7 +30,11 @@ _Pairs = Mapping[AttrPath, tuple[Answer, Answer]]
 
 
 def compare(record: Record, system: str) -> None:
-    """Compare all attributes on a system, and the first that differ in full."""
+    """Compare all attributes of the package set on a system.
+
+    The derivations and hashes are compared first; the first attributes that differ are
+    then compared in full.
+    """
     if not (found := _answers(record, system)):
         record.unknown.append(
             Gap(what=system, reason="Nix cannot evaluate the package set")
@@ -62,9 +66,10 @@ def compare(record: Record, system: str) -> None:
 
 
 def _leave(record: Record, system: str, found: _Pairs) -> None:
-    """Record the attributes that were not compared.
+    """Record the attributes whose comparison is incomplete.
 
-    They hit a limit, evaluate on neither side, or have a passthru that Nix cannot show.
+    They hit a limit, evaluate neither before nor after the change, or have a passthru
+    that Nix cannot show.
     """
     limited = {
         path: after if after.limited else before
@@ -102,9 +107,10 @@ def _leave(record: Record, system: str, found: _Pairs) -> None:
 
 
 def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer]]:
-    """Return the answers about all attributes of the package set.
+    """Return Nix's answers about all attributes of the package set.
 
-    Sets with `recurseForDerivations` are searched, too.
+    Sets with `recurseForDerivations` are searched, too. Each pair has the answers
+    before and after the change.
     """
     sides = record.sides.of_all()
     found: dict[AttrPath, tuple[Answer, Answer]] = {}
@@ -141,7 +147,7 @@ def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer
 def _weigh(
     record: Record, path: AttrPath, system: str, pair: tuple[Answer, Answer]
 ) -> None:
-    """Add the differences of an attribute, as far as hashes show them."""
+    """Add the differences of an attribute that was compared only by hashes."""
     subject = record.subject(".".join(path), system)
     bare = (
         replace(

@@ -1,6 +1,7 @@
-"""Choose the attributes to compare for a change.
+"""Choose the attributes of nixpkgs to compare for a change.
 
-They are the attributes that the changed files define, then the users of those.
+They are the attributes that the changed files define, then the dependents of those:
+attributes that use them.
 """
 
 import re
@@ -56,7 +57,7 @@ _UPDATING = re.compile(
 
 
 class Extent:
-    """The attributes to compare between two trees, and the results.
+    """The attributes to compare for a change, and the results of the comparison.
 
     On the systems of `everything`, all attributes of the package set are compared.
     `explained` is an attribute whose rebuild is explained even if the change does not
@@ -71,7 +72,7 @@ class Extent:
         everything: Sequence[str] = (),
         explained: AttrPath | None = None,
     ) -> None:
-        """Read the files that differ, and prepare an empty result."""
+        """Read the changed files, and prepare an empty result."""
         self.sides = sides
         self.everything = everything
         self.explained = explained
@@ -82,7 +83,7 @@ class Extent:
         self.audience = Audience(self.record)
 
     def judged(self) -> Judgement:
-        """Compare the attributes, and return the result without the change's name."""
+        """Compare the chosen attributes, and return the differences."""
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
@@ -101,7 +102,7 @@ class Extent:
         return rebuilding.planned(self._judgement(), self.record)
 
     def _judgement(self) -> Judgement:
-        """Return the result so far."""
+        """Return the differences and other results that were collected so far."""
         differences = [*condensed(self.record.maps, self.record.differences)]
         differ = {
             each.attribute for each in differences if each.weight is not Weight.NOTE
@@ -136,7 +137,7 @@ class Extent:
         )
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
-        """Return the compared attributes that `wanted` accepts, by system."""
+        """Return the names of compared attributes that `wanted` accepts, by system."""
         found = {
             system: [name for name in names if wanted(name)]
             for system, names in self.record.compared.items()
@@ -148,7 +149,10 @@ class Extent:
         }
 
     def _stands_apart(self, gap: Gap) -> bool:
-        """Return whether a limit was hit only by a user or on a single system."""
+        """Return whether a limit affects only a dependent or a single system.
+
+        A dependent is an attribute that uses a changed one.
+        """
         elsewhere = [
             names
             for system, names in self.record.compared.items()
@@ -158,7 +162,7 @@ class Extent:
         return gap.limit is not None and gap.attribute in self.audience.names | others
 
     def _broken(self, file: ChangedText) -> Difference:
-        """Return the difference of a file that Nix cannot parse.
+        """Return the difference that Nix cannot parse a file any more.
 
         If there is such a file, nothing else is compared.
         """
@@ -169,7 +173,7 @@ class Extent:
         )
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
-        """Compare the attributes that the files define, then their users."""
+        """Compare the attributes that the files define, then their dependents."""
         moves_names = self._moves_names(files)
         if moves_names or any(file.path == mapping.ALIASES for file in files):
             text = "\n".join(each.text(mapping.ALIASES) for each in self.record.maps)
@@ -211,8 +215,8 @@ class Extent:
     ) -> None:
         """Compare the attributes that the `differing` files define.
 
-        Also compare the further effects of the `special` files, which not all packages
-        need.
+        Also compare attributes that the `special` files affect indirectly. Not all
+        packages depend on these files.
         """
         self._ask_made(differing)
         self.made.widen(special)
@@ -224,13 +228,13 @@ class Extent:
         )
 
     def _compare_settings(self, files: Sequence[ChangedText]) -> None:
-        """Compare packages with the settings of nixpkgs that changed lines read."""
+        """Compare packages with the nixpkgs settings that changed lines read."""
         for file in files:
             there = self.made.there(file, self.record.reached[file.path])
             settings.compare(self.record, file, self.record.packages(there))
 
     def _compare_modules(self, files: Sequence[ChangedText]) -> None:
-        """Compare NixOS modules, and remember the NixOS tests that read them."""
+        """Compare changed NixOS modules, and store the NixOS tests that use them."""
         judged = [
             file
             for file in files
@@ -241,7 +245,7 @@ class Extent:
     def _require_all_needed(
         self, files: Sequence[ChangedText], made: set[AttrPath]
     ) -> None:
-        """Record the files whose effect is unknown.
+        """Record the changed files whose effect is unknown.
 
         The effect is unknown if a file defines no attribute, or no compared package
         needs it.
@@ -258,9 +262,9 @@ class Extent:
     def _look_beyond(
         self, general: Sequence[str], special: Sequence[ChangedText]
     ) -> None:
-        """Record that all packages may differ, if that is possible.
+        """Record that all packages may differ, if a change may affect them.
 
-        All packages may need a changed file, or stdenv may differ.
+        The change may affect a file on which all packages depend, or stdenv.
         """
         if general and not self.everything:
             reason = "every package depends on it, but only a few were compared"
@@ -284,9 +288,9 @@ class Extent:
             self.made.unreached.append(Gap(what="stdenv", reason=reason))
 
     def _ask_made(self, changed: Sequence[ChangedText]) -> None:
-        """Compare the attributes that files define.
+        """Compare the attributes that changed files define.
 
-        At the same time, search and compare the users of packages in pkgs/by-name.
+        At the same time, search and compare the dependents of packages in pkgs/by-name.
         """
         asked = {path for file in changed for path in self.record.reached[file.path]}
         names = frozenset(
@@ -311,10 +315,9 @@ class Extent:
             self.made.ask(asked)
 
     def _foreseen(self, system: str, asked: Iterable[AttrPath]) -> list[Question]:
-        """Return the questions that will be needed on a system.
+        """Return likely questions about existing attributes on another system.
 
-        They are about attributes that exist. The system `static` has only top-level
-        packages.
+        They are answered in advance. The system `static` has only top-level packages.
         """
         paths = [
             path
@@ -329,7 +332,7 @@ class Extent:
         ]
 
     def _ask_references(self, made: set[AttrPath]) -> None:
-        """Compare the attributes that read or override changed ones."""
+        """Compare the attributes that read or override a changed attribute."""
         own = {path for path in made if not self.record.is_inside(path)}
         readers: Sequence[str] = ()
         if own:
@@ -342,9 +345,10 @@ class Extent:
         self.audience.ask_tests(readers)
 
     def _note(self, file: ChangedText) -> None:
-        """Add differences that no answer of Nix shows.
+        """Add differences that are visible only in the text of a changed file.
 
-        They are messages of throw or warn, and names that depend on the computer.
+        They are messages of throw or warn, and names whose value depends on the
+        computer.
         """
         reached = self.record.reached[file.path]
         there = mapping.shortest(reached & self.record.kinds.keys())
@@ -368,7 +372,10 @@ class Extent:
             )
 
     def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
-        """Compare whether aliases still fail if the attribute that they name throws."""
+        """Compare whether an alias still follows the attribute that it names.
+
+        If the alias evaluates although the attribute throws, it no longer follows.
+        """
         for table in {mapping.ALL_PACKAGES, mapping.ALIASES} & {
             file.path for file in files
         }:
@@ -397,7 +404,7 @@ class Extent:
                     )
 
     def _candidates(self, files: Sequence[ChangedText]) -> set[str]:
-        """Find the attributes that each file may affect.
+        """Find and store the attributes that each changed file may affect.
 
         Return the paths of the files on which all packages depend.
         """
@@ -422,7 +429,7 @@ class Extent:
         return general
 
     def _is_reason(self, file: ChangedText, own: set[AttrPath]) -> bool:
-        """Return whether a file, such as a patch, is a reason for a rebuild."""
+        """Return whether a changed file, such as a patch, explains a rebuild."""
         name = PurePosixPath(file.path).name
         names = {".".join(path) for path in own}
         own_ones = (
@@ -442,7 +449,7 @@ class Extent:
         """Record that a file's effect is unknown if no compared package needs it.
 
         For example, a function may have no caller. `own` are the attributes that the
-        file may define, `made` those of all files.
+        file may define, `made` the attributes that all changed files may define.
         """
         if own and file.path in {mapping.ALL_PACKAGES, mapping.ALIASES}:
             # All packages depend on a table of packages; its names were compared.
@@ -501,9 +508,9 @@ class Extent:
         return is_all and self.made.needs(file, all_packages)
 
     def _leave(self, gap: Gap) -> None:
-        """Record that a file's effect is unknown.
+        """Record that the effect of a changed file is unknown.
 
-        Scripts that maintainers run belong to no package; they are recorded as not
+        Scripts that maintainers run belong to no package, so they count as not
         compared.
         """
         if _UPDATING.search(gap.what):
@@ -514,7 +521,7 @@ class Extent:
             self.made.unreached.append(gap)
 
     def _moves_names(self, files: Sequence[ChangedText]) -> bool:
-        """Return whether the change may add or remove names of the package set."""
+        """Return whether the change may add or remove attributes of the package set."""
         tables = {mapping.ALL_PACKAGES, mapping.ALIASES}
         return any(
             not file.equal
@@ -540,9 +547,9 @@ class Extent:
                 self.record.differences.append(each)
 
     def _is_unnamed(self, file: ChangedText) -> bool:
-        """Return whether no file names this file beside a package of pkgs/by-name.
+        """Return whether no code names a file in a package's directory.
 
-        Such a file is part of a source, or unused.
+        Such a file in pkgs/by-name is a part of the package's source, or unused.
         """
         is_beside = by_name(file.path) is not None and not is_package(file.path)
         return is_beside and not any(
@@ -552,7 +559,8 @@ class Extent:
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
         """Return the sort key of a difference.
 
-        The worst comes first, and attributes of the change come before their users.
+        The worst difference comes first, and changed attributes come before their
+        dependents.
         """
         system = (
             self.systems.index(difference.system)

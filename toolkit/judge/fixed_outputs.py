@@ -1,6 +1,7 @@
-"""Find fixed-output derivations that changed but keep their old hash.
+"""Find downloads that changed but keep their old hash.
 
-Nix would then reuse the old download. Also find derivations that only a text mentions.
+Nix would then reuse the old download. Also find changed derivations that are only
+mentioned in a text, such as a build script.
 """
 
 import re
@@ -61,7 +62,7 @@ _TELLING = (
 def fetches(
     before: list[Any], after: list[Any], *, same: bool = False
 ) -> Iterator[Weighed]:
-    """Compare downloads that keep their hash but have another derivation.
+    """Yield the differences of downloads that keep their hash but not their derivation.
 
     With `same`, the package is otherwise built the same, so a renamed download that
     keeps its hash is only a note.
@@ -78,7 +79,7 @@ def fetches(
 
 
 class _Fetches:
-    """The downloads of the old package, indexed by name, output and hash."""
+    """The downloads of a package before the change, by name, output and hash."""
 
     def __init__(self, fetches: Sequence[dict[str, Any]]) -> None:
         self.derivations = {fetch["drv"] for fetch in fetches}
@@ -89,7 +90,7 @@ class _Fetches:
         self._by_hash = {_hash(fetch): fetch for fetch in fetches}
 
     def counterpart(self, new: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the old download whose output or hash a new one keeps, or None."""
+        """Return the earlier download whose output or hash a new one keeps, or None."""
         old = self._by_name.get(new["name"])
         if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
             old = self._by_output.get(new["out"]) or self._by_hash.get(_hash(new))
@@ -99,7 +100,7 @@ class _Fetches:
 def _fetch_differs(
     old: dict[str, Any], new: dict[str, Any], *, same: bool
 ) -> Iterator[Weighed]:
-    """Compare two downloads with the same output or hash."""
+    """Yield the differences between two downloads with the same output or hash."""
     one, other = _fetch(old), _fetch(new)
     is_renamed = old["out"] != new["out"]
     has_place = one.get("urls") is not None
@@ -139,7 +140,7 @@ def _fetch_differs(
 def _serious(
     one: dict[str, Any], other: dict[str, Any], *, is_renamed: bool
 ) -> list[str]:
-    """Return the attributes that differ and may change the result of a download."""
+    """Return the changed attributes of a download that may affect its content."""
     names = {
         name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
     }
@@ -159,7 +160,7 @@ def _serious(
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
     """Return the names of downloads whose derivations differ.
 
-    The names of the attributes that contain these downloads are included.
+    For a name such as `a.src`, the name `a` is included.
     """
     olds = {each["name"]: each["drv"] for each in before}
     names = {
@@ -171,9 +172,9 @@ def refetched(before: list[Any], after: list[Any]) -> set[str]:
 
 
 def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
-    """Compare the store paths that are mentioned in a package's texts.
+    """Yield changed derivations that are only mentioned in a package's texts.
 
-    A difference is an equal output of another derivation, which no attribute shows.
+    Their outputs stay the same, so no attribute shows the difference.
     """
     olds = {text["name"]: text for text in before}
     for new in after:
@@ -196,7 +197,7 @@ def texts(before: list[Any], after: list[Any]) -> Iterator[Weighed]:
 
 
 def _ranked(names: Collection[str]) -> list[str]:
-    """Return the names of attributes, the most informative first."""
+    """Return names of a download's attributes, the most informative first."""
     return [
         *(name for name in _TELLING if name in names),
         *(name for name in names if name not in _TELLING),
@@ -213,9 +214,9 @@ def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a download in a comparable form.
+    """Return the attributes of a download in a form for comparison.
 
-    The form of its hash is left out, and store paths lose their hashes.
+    The attributes about its hash are left out, and store paths lose their hashes.
     """
 
     def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -1,10 +1,10 @@
 """Working trees in the cache: copies of a nixpkgs in which files can be replaced.
 
 The unchanged files are hard links to those of the base nixpkgs. The judge uses one
-working tree for both sides in turn: both must be evaluated under equal paths, because
-some packages contain the path of their own tree. Each base has a few working trees, so
-that several processes can judge at the same time. A lift, which needs both sides at the
-same time, has another directory for the tree after the change.
+working tree for the time before and after a change, in turn: both must be evaluated
+under equal paths, because some packages contain the path of their own tree. Each base
+has a few working trees, so that several processes can judge at the same time. A lift,
+which needs both trees at the same time, has another directory for the changed tree.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ _TREE = "tree"
 _BASE = "base"
 _REPLACED = "replaced.json"
 _MOST = 4
-"""The maximum number of working trees for a base.
+"""The maximum number of working trees for a base nixpkgs.
 
-Each consists of directories (100 MB) and shares its files with the base.
+Each working tree has its own directories (100 MB) and shares its files with the base.
 """
 
 
@@ -50,7 +50,7 @@ class Ground:
     def holding(
         self, contents: Mapping[PurePosixPath, TreeFile | None]
     ) -> Generator[Path]:
-        """Replace files during the block, then restore the base."""
+        """Replace files of the working tree during the block, then restore the base."""
         try:
             self.replace(contents)
             yield self.root
@@ -58,7 +58,7 @@ class Ground:
             self.restore()
 
     def replace(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> None:
-        """Replace the given files, or delete a file whose content is None.
+        """Replace the given files; delete a file whose content is None.
 
         First restore the files of an earlier call, unless they are the same. Raise
         ToolkitError for a link that points outside the tree, a file below a link, or a
@@ -113,7 +113,7 @@ class Ground:
         )
 
     def restore(self) -> None:
-        """Restore the base, even if an earlier process was killed."""
+        """Restore the files of the base, even if an earlier process was killed."""
         paths = self._paths()
         for path in paths:
             self._remove(path)
@@ -165,7 +165,7 @@ def changed(
 
 
 def edited(base: NixpkgsTree, path: PurePosixPath, content: bytes) -> NixpkgsTree:
-    """Return a tree in which one file has another content."""
+    """Return a tree in which one file of a base has another content."""
     return changed(
         base, {path: replace(reading.read_file(base.root, path), content=content)}
     )

@@ -1,4 +1,7 @@
-"""Run the tests of nixpkgs' lib on both sides, if they only need an evaluation."""
+"""Compare the results of the tests of nixpkgs' lib before and after a change.
+
+Only tests that need nothing but an evaluation are run.
+"""
 
 import json
 import re
@@ -26,7 +29,7 @@ _NAME = "lib"
 
 
 def compare(record: Record, files: Sequence[ChangedText]) -> None:
-    """Compare which tests fail, if the change affects files of nixpkgs' lib."""
+    """Compare which lib tests fail, if the change affects files of nixpkgs' lib."""
     own = [file for file in files if file.path.startswith("lib/") and not file.equal]
     if not own:
         return
@@ -46,7 +49,7 @@ def compare(record: Record, files: Sequence[ChangedText]) -> None:
 
 
 def _compare(record: Record, test: str) -> None:
-    """Compare the failing tests in one file of tests."""
+    """Add the differences in the failing tests of one test file."""
     question = Question(
         path=(_NAME, test), parts=(_PART,), modules=json.dumps({"tests": [test]})
     )

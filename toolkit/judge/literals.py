@@ -26,12 +26,12 @@ V = TypeVar("V")
 
 
 def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
-    """Return for each path in a tree the files that mention it."""
+    """Return the files that mention each relative path, by the path in the tree."""
     return _cached(tree, "index", lambda: _indexed(tree.root), dict[str, list[str]])
 
 
 def naming(tree: NixpkgsTree, words: str) -> list[str]:
-    """Return the files of a tree that contain a pattern as a word.
+    """Return the files of a tree in which a pattern matches a whole word.
 
     The pattern is an extended regular expression.
     """
@@ -53,7 +53,7 @@ def _cached(tree: NixpkgsTree, name: str, find: Callable[[], V], form: type[V]) 
 
 
 def find(file: str, text: str) -> Iterator[tuple[str, int]]:
-    """Yield the paths of the tree that a file mentions, each with its offset."""
+    """Yield the paths that a file mentions, relative to the tree, and their offsets."""
     for match in _PATH.finditer(text):
         yield _resolved(file, match[0]), match.start()
 

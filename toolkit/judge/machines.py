@@ -1,4 +1,4 @@
-"""Compare the NixOS configurations that changed modules affect."""
+"""Compare the NixOS configurations that changed NixOS modules affect."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -67,10 +67,10 @@ class MachineComparison:
         before: Options,
         after: Options,
     ) -> Question:
-        """Compare the NixOS configuration with a module's options enabled.
+        """Compare a NixOS configuration that enables a changed module.
 
-        If that fails, only the outermost option is enabled. Return the question about
-        the configuration.
+        If that fails, only the outermost option is enabled. Return the question that
+        was put to Nix about the configuration.
         """
         common = self._common(source, before, after)
         asked = self._turned_on(source, common)
@@ -95,7 +95,7 @@ class MachineComparison:
         return asked
 
     def _compare_new(self, source: ModuleSource, new: Sequence[AttrPath]) -> None:
-        """Note the effect of a module that exists only after the change."""
+        """Note the effect of enabling a module that is new."""
         if not new:
             what = f"{source.file} has no option 'enable' that is off by default"
             gap = Gap(what=what, reason="compared with its default settings")
@@ -119,7 +119,10 @@ class MachineComparison:
             )
 
     def require_read(self, source: ModuleSource, asked: Question) -> None:
-        """Record that a file's effect is unknown if no configuration reads it."""
+        """Record that a changed file's effect is unknown, if so.
+
+        It is unknown if no compared NixOS configuration reads the file.
+        """
         record = self._answers.record
         path = PurePosixPath(source.file)
         questions = [asked, question("off", on=[])]
@@ -146,16 +149,19 @@ class MachineComparison:
     def _common(
         self, source: ModuleSource, before: Options, after: Options
     ) -> list[AttrPath]:
-        """Return a module's `enable` options that are off by default on both sides."""
+        """Return the `enable` options that a module has before and after a change.
+
+        Only options that are off by default are returned.
+        """
         others = switches(source, after)
         return [loc for loc in switches(source, before) if loc in others]
 
     def _machines(
         self, pair: tuple[Answer, Answer], setting: str
     ) -> tuple[NixosMachine, NixosMachine] | None:
-        """Return the configurations of both sides, or None if one does not evaluate.
+        """Return the NixOS configurations before and after the change.
 
-        Record which side does not evaluate.
+        If one of them does not evaluate, record the difference and return None.
         """
         before, after = (machine_in(answer) for answer in pair)
         self._answers.record.asked.add(self._answers.name)
@@ -184,7 +190,10 @@ class MachineComparison:
     def _weigh(
         self, before: NixosMachine, after: NixosMachine, *, setting: str, weight: Weight
     ) -> None:
-        """Add the differences between two configurations with the same setting."""
+        """Add the differences between two NixOS configurations.
+
+        Both configurations have the same setting, before and after the change.
+        """
         self._weigh_refusals(before, after, setting)
         differing = configured.compare(before, after)
         reasons = tuple(each for each in differing if each not in self._usual)
@@ -209,7 +218,7 @@ class MachineComparison:
     def _weigh_refusals(
         self, before: NixosMachine, after: NixosMachine, setting: str
     ) -> None:
-        """Add the assertions that forbid a configuration, on one side or on both."""
+        """Add the differences in the assertions that forbid a configuration."""
         old, new = ({*machine.refusals} for machine in (before, after))
         if forbidden := sorted(new - old):
             cause = Cause(fact=DifferenceFact.FAILS, setting=setting)

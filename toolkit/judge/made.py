@@ -1,4 +1,4 @@
-"""Compare the attributes that a change's files define.
+"""Compare the attributes that the changed files of nixpkgs define.
 
 A file may define attributes by name, in a set, by a function, or in other versions of a
 package set.
@@ -49,13 +49,13 @@ OF_SETS = frozenset(
         "packages",
     }
 )
-"""The functions that all package sets have."""
+"""The names of functions that all package sets have."""
 
 _SHARE = 0.6
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 _MOST_ELSEWHERE = 12
 _MOST_VALUES = 48
-"""The maximum number of names to compare in a large set."""
+"""The maximum number of values of a large set to compare."""
 
 # The package sets that nixpkgs has for other platforms, each with the words that refer
 # to the platform.
@@ -78,11 +78,11 @@ _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
 
 
 class Made:
-    """Compares the attributes that files define.
+    """Compares the attributes that changed files define.
 
     `unreached` describes further attributes, which only a comparison of the whole
     package set would find. `members` are members of a changed set, and `users` are
-    attributes that a file defines by calling a function of a changed file.
+    attributes that a file defines by calling a function of its own set.
     """
 
     def __init__(self, record: Record) -> None:
@@ -95,9 +95,10 @@ class Made:
         self.users: set[AttrPath] = set()
 
     def widen(self, files: Sequence[ChangedText]) -> None:
-        """Compare the further attributes that the files define.
+        """Compare further attributes that the changed files affect.
 
-        They are members of a set, results of a function, or in other package sets.
+        They are members of a set, results of a function, or packages in other package
+        sets.
         """
         self._ask_members(files)
         for file in files:
@@ -111,7 +112,10 @@ class Made:
         )
 
     def ask(self, reached: set[AttrPath], *, most_deep: int = MOST_DEEP) -> None:
-        """Compare attributes on the native system, then on the other systems."""
+        """Compare attributes on the main system, then on the other systems.
+
+        On the other systems, at most `most_deep` attributes are compared.
+        """
         there = self._record.compare({self._native: self.few_enough(reached)})[
             self._native
         ]
@@ -146,7 +150,7 @@ class Made:
             self._record.compare({_OTHER_DARWIN: packages})
 
     def _has_darwin(self) -> bool:
-        """Return whether nixpkgs supports the system _DARWIN.
+        """Return whether this nixpkgs supports aarch64-darwin.
 
         A nixpkgs before 2021 does not.
         """
@@ -156,7 +160,7 @@ class Made:
         return before.kind not in {ENDS, THROWS} and not before.ends
 
     def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:
-        """Compare a file's packages on other platforms that its changed lines mention.
+        """Compare a file's packages on other platforms that its lines mention.
 
         The effect on platforms without a package set is recorded as unknown.
         """
@@ -184,7 +188,10 @@ class Made:
             self._record.unknown.append(Gap(what=file.path, reason=reason))
 
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
-        """Return the attributes to compare; if too many, only the first ones."""
+        """Return at most MOST attributes to compare, the shortest paths first.
+
+        Record the number of attributes that are left out.
+        """
         found = mapping.shortest(paths)
         if (rest := len(found) - MOST) > 0:
             self.unreached.append(
@@ -196,7 +203,7 @@ class Made:
         return found[:MOST]
 
     def _ask_members(self, files: Sequence[ChangedText]) -> None:
-        """Compare all members of a set if any of them may come from a changed file."""
+        """Compare all members of a package set that a changed file may define."""
         record, places = self._record, self._record.maps[1]
         families = places.families()
         makers: defaultdict[AttrPath, list[ChangedText]] = defaultdict(list)
@@ -220,7 +227,7 @@ class Made:
             self.ask(self.members, most_deep=_MOST_MARKED)
 
     def _unknown_sets(self, file: ChangedText) -> set[AttrPath]:
-        """Return the sets of which a file may define any member."""
+        """Return the package sets in which a file may define any member."""
         kinds = self._record.kinds
         there = self._record.reached[file.path] & kinds.keys()
         called = (
@@ -245,10 +252,10 @@ class Made:
         }
 
     def _ask_users(self, file: ChangedText, reached: set[AttrPath]) -> None:
-        """Compare and add attributes that a file defines by calling its own functions.
+        """Compare attributes that a file defines by calling its own functions.
 
-        A function has no difference until it is called. Functions that call such a
-        function are followed, too.
+        A function shows no difference until it is called. The attributes are added to
+        `reached`.
         """
         places = self._record.maps[1]
         text = places.text(file.path)
@@ -277,10 +284,10 @@ class Made:
     def _ask_sets(
         self, file: ChangedText, reached: Collection[AttrPath]
     ) -> set[AttrPath]:
-        """Compare members of package sets that have the name of an unneeded file.
+        """Return members of package sets that have the name of a file.
 
-        Return these members. nixpkgs may read a whole directory, and add its packages
-        to a set without naming the files.
+        They are compared if no other attribute needs the file: nixpkgs may read a whole
+        directory, and add its packages to a set without naming the files.
         """
         path = PurePosixPath(file.path)
         if (
@@ -310,9 +317,9 @@ class Made:
         return found & self._record.kinds.keys()
 
     def needs(self, file: ChangedText, packages: Sequence[AttrPath]) -> bool:
-        """Return whether some of the packages need a file.
+        """Return whether one of the packages needs a file.
 
-        On the native system, many packages are tested, and only a few on other systems.
+        On the main system, many packages are tested, and only a few on other systems.
         """
         most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
         if file.path.endswith(".nix"):
@@ -325,7 +332,7 @@ class Made:
         )
 
     def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
-        """Return the attributes to compare by value.
+        """Return the attributes that can be compared by their values.
 
         Return an empty list if a set has too many values, or a value is a function.
         """
@@ -351,7 +358,7 @@ class Made:
         )
 
     def own(self, files: Sequence[ChangedText]) -> set[AttrPath]:
-        """Return the existing attributes that the change may affect."""
+        """Return the existing attributes that the changed files may affect."""
         own: set[AttrPath] = set()
         for file in files:
             there = self.there(file, self._record.reached[file.path])
@@ -359,7 +366,7 @@ class Made:
         return own
 
     def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
-        """Return the existing attributes that a file may define.
+        """Return the existing attributes that a changed file may define.
 
         If the file defines a package of its own name, functions of a set are left out.
         """
@@ -372,7 +379,7 @@ class Made:
         return {path for path in there if self._record.kinds[path] != FUNCTION}
 
     def _is_own(self, file: ChangedText, path: AttrPath) -> bool:
-        """Return whether a file can change an attribute.
+        """Return whether a changed file can change an attribute.
 
         A file for many packages of a language changes a function only if the change
         mentions the function.
@@ -390,7 +397,7 @@ class Made:
 
 
 def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bool:
-    """Return whether the values of a set show all of the set.
+    """Return whether the values of a set contain all information about the set.
 
     Each value must be a package, be short, or have been compared separately.
     """
@@ -408,7 +415,7 @@ def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bo
 
 
 def _called(file: ChangedText) -> str:
-    """Return the name of the package that a file defines, according to its path."""
+    """Return the name of the package that a file defines, judged by the file's path."""
     path = PurePosixPath(file.path)
     return (
         path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
@@ -418,7 +425,7 @@ def _called(file: ChangedText) -> str:
 def candidates(
     file: ChangedText, maps: Sequence[mapping.Map]
 ) -> tuple[set[AttrPath], bool]:
-    """Return the attributes that a file may define in one of the two trees.
+    """Return the attributes that a changed file may define, before or after it.
 
     The second result is true if all packages may depend on the file.
     """

@@ -1,4 +1,4 @@
-"""Find the attributes that each file of a nixpkgs may define, and their users.
+"""Find the attributes that each file of a nixpkgs may define.
 
 The search is by text and includes too much rather than too little: it follows all
 references to a file up to a package set. Nix then decides whether such an attribute
@@ -30,7 +30,7 @@ PERSONS: Mapping[str, AttrPath] = {
     "maintainers/maintainer-list.nix": ("lib", "maintainers"),
     "maintainers/team-list.nix": ("lib", "teams"),
 }
-"""The lists of maintainers, and their attribute paths in nixpkgs."""
+"""The files that list maintainers, and the attribute path of each list."""
 TESTS = "nixos/tests/"
 
 _TABLES = frozenset(
@@ -106,13 +106,13 @@ _DEEPEST = 3
 
 
 class Map:
-    """The files of a tree, and the references between them.
+    """The references between the files of a nixpkgs tree.
 
     `contents` replace files of the tree.
     """
 
     def __init__(self, tree: NixpkgsTree, contents: Mapping[str, bytes | None]) -> None:
-        """Read the tree's index of references, or create the index."""
+        """Read the index of the tree's references, or create the index."""
         self._tree, self._root = tree, tree.root
         self._contents = contents
         self._index = literals.index(tree)
@@ -137,7 +137,7 @@ class Map:
         return (content or b"").decode("utf-8", "replace")
 
     def _literals(self, file: str) -> Mapping[str, list[int]]:
-        """Return the offsets in a file at which it names each path."""
+        """Return the offsets at which a file mentions each path."""
         found: defaultdict[str, list[int]] = defaultdict(list)
         for path, offset in literals.find(file, self.text(file)):
             found[path].append(offset)
@@ -146,10 +146,10 @@ class Map:
     def reached(
         self, file: str, names: Iterable[AttrPath] = ()
     ) -> tuple[frozenset[AttrPath], bool]:
-        """Return the attributes that a file may define.
+        """Return the attribute paths that a file may define.
 
         The second result is true if all packages may depend on the file. `names` are
-        the attributes to search for in the file, by default the whole file.
+        the attributes of the file to search for, by default the whole file.
         """
         found: set[AttrPath] = set()
         is_all = _EVERYTHING.match(file) is not None
@@ -180,7 +180,7 @@ class Map:
         return frozenset(path for path in found | self.inherited(found) if path), is_all
 
     def _renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
-        """Return the aliases `name = other;` in a table of a package set, by name."""
+        """Return the aliases of the form `name = other;` in a file, by name."""
         return {
             (name,): tuple(other.split("."))
             for name, other in _OTHER_NAME.findall(self.text(file))
@@ -188,18 +188,18 @@ class Map:
 
     @cached_property
     def new_names(self) -> Mapping[str, str]:
-        """The packages to which aliases point, with or without a warning."""
+        """The new names of renamed packages, by the alias for the old name."""
         return dict(_NEW_NAME.findall(self.text(ALIASES)))
 
     @cached_property
     def dropped(self) -> frozenset[str]:
-        """The aliases that throw, with which nixpkgs removes a package."""
+        """The names of removed packages, whose aliases throw a message."""
         return frozenset(_DROPPED.findall(self.text(ALIASES)))
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
-        """Return the top-level paths under which the package set inherits attributes.
+        """Return the top-level names of attributes that all-packages.nix inherits.
 
-        The form in all-packages.nix is `inherit (set) name;`.
+        The form is `inherit (set) name;`, and `paths` are attribute paths in sets.
         """
         return {path[-1:] for path in paths if path in self._inherits}
 
@@ -215,7 +215,7 @@ class Map:
     def _upward(
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
     ) -> Iterator[tuple[str, frozenset[AttrPath]]]:
-        """Yield the files that name a file, with the attribute paths below them.
+        """Yield the files that mention a file, with the attribute paths below them.
 
         The attributes of package sets are added to `found`.
         """
@@ -277,10 +277,7 @@ class Map:
         }
 
     def _families(self, file: str) -> list[AttrPath] | None:
-        """Return the package sets that a top-level file defines.
-
-        Return None if it defines no package set.
-        """
+        """Return the package sets that a file in pkgs/top-level defines, or None."""
         if not file.startswith(TOP):
             return None
         family = _FAMILIES.get(file.removeprefix(TOP))
@@ -301,10 +298,10 @@ class Map:
     def _referrers(
         self, file: str
     ) -> Iterator[tuple[str, Sequence[str], Sequence[AttrPath]]]:
-        """Yield the files that name a file, or else a directory around it.
+        """Yield the files that mention a file, or else a directory that contains it.
 
-        The further values are the paths that they name, and the attribute paths of the
-        file below the directory.
+        The second value are the mentioned paths, the third the attribute paths of the
+        file relative to the directory.
         """
         names = [file]
         if PurePosixPath(file).name == "default.nix":
@@ -341,13 +338,13 @@ class Map:
                 return
 
     def importers(self, file: str) -> set[str]:
-        """Return the files that name a file, or its directory for a default.nix."""
+        """Return the files that mention a file, or the directory of a default.nix."""
         path = PurePosixPath(file)
         names = [file, *([dirname(file)] if path.name == "default.nix" else [])]
         return {other for name in names for other in self._who_name(name)} - {file}
 
     def is_named(self, file: str) -> bool:
-        """Return whether any file names a file of pkgs/by-name, or its directory."""
+        """Return whether code mentions a file of pkgs/by-name, or its directory."""
         parts = file.split("/")
         return any(
             self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1)
@@ -357,7 +354,7 @@ class Map:
         return {*self._index.get(path, ()), *self._added.get(path, ())}
 
     def _places(self, file: str, names: Sequence[str]) -> set[AttrPath]:
-        """Return the attribute paths in a file around its mentions of some paths."""
+        """Return the attribute paths in a file whose code mentions some paths."""
         offsets = [
             offset for name in names for offset in self._offsets(file).get(name, ())
         ]
@@ -392,7 +389,7 @@ def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:
 
 
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
-    """Return attribute paths in which a function is replaced by its results."""
+    """Return attribute paths with package sets in place of functions that make sets."""
     return {
         (*made, *path[1:])
         for path in paths

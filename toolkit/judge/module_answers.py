@@ -1,4 +1,4 @@
-"""The questions to Nix about changed NixOS modules, and their answers."""
+"""The questions to Nix about changed NixOS modules, and Nix's answers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
 
 PART = "modules"
-"""The name of the section about NixOS modules in an answer."""
+"""The name of the section about NixOS modules in Nix's answer."""
 
 _NAME = "NixOS"
 
@@ -36,7 +36,7 @@ class ModuleSource(Struct, frozen=True, kw_only=True):
 
 
 class ModuleAnswers:
-    """The questions about NixOS modules on both sides, and the differences found.
+    """The questions about changed NixOS modules, and the differences found.
 
     `name` stands for the attribute in differences of a whole NixOS configuration.
     """
@@ -48,7 +48,7 @@ class ModuleAnswers:
         self.name = ""
 
     def ask(self, questions: Sequence[Question]) -> list[tuple[Answer, Answer]]:
-        """Return the answers before and after the change, on the native system."""
+        """Return Nix's answers before and after the change, on the main system."""
         native = self.record.native
         return self.record.sides.answers({native: questions})[native]
 
@@ -59,7 +59,10 @@ class ModuleAnswers:
         record.differences.append(replace(difference, why=why))
 
     def leave(self, what: str, answer: Answer) -> None:
-        """Record that the comparison of `what` is unknown, with the reason."""
+        """Record that a comparison has an unknown result, with the reason.
+
+        `what` describes the comparison.
+        """
         reason = next(iter(answer.ends.values()), "it does not evaluate")
         limit = next(iter(answer.limits.values()), None)
         gap = Gap(
@@ -79,19 +82,19 @@ def question(name: str, **words: object) -> Question:
 
 
 def fails(answer: Answer) -> bool:
-    """Return whether an answer says nothing about NixOS modules."""
+    """Return whether Nix's answer lacks the section about NixOS modules."""
     return PART not in answer.parts
 
 
 def machine_in(answer: Answer) -> NixosMachine | None:
-    """Return the NixOS configuration in an answer, or None if it does not evaluate."""
+    """Return the NixOS configuration in Nix's answer, or None if it failed."""
     if fails(answer):
         return None
     return documents.convert(answer.parts[PART], NixosMachine, document="Nix's answer")
 
 
 def switches(source: ModuleSource, options: Options) -> list[AttrPath]:
-    """Return the options of a module that enable something and are off by default."""
+    """Return the `enable` options of a module that are off by default."""
     own = [
         option for option in options.values() if {*option.files} & {*source.declaring}
     ]
@@ -99,7 +102,7 @@ def switches(source: ModuleSource, options: Options) -> list[AttrPath]:
 
 
 def option_shapes(answer: Answer) -> dict[str, OptionShape]:
-    """Return the options in an answer by name."""
+    """Return the NixOS options in Nix's answer, by name."""
     if fails(answer):
         return {}
     options = answer.parts[PART]["options"]

@@ -1,4 +1,4 @@
-"""Judge changed NixOS modules: compare their options and configurations.
+"""Compare the options and configurations of changed NixOS modules.
 
 Also find the NixOS tests that use the modules.
 """
@@ -40,7 +40,7 @@ _NAMED = re.compile(r"`([\w.\"-]+)`")
 
 
 def is_judged(record: Record, file: ChangedText) -> bool:
-    """Return whether a file is in nixos/modules of a tree that evaluates modules."""
+    """Return whether a file belongs to a NixOS module that can be evaluated."""
     return file.path.startswith(MODULES) and record.maps[1].text(_EVALUATOR) != ""
 
 
@@ -59,7 +59,7 @@ def compare(record: Record, files: Sequence[ChangedText]) -> set[AttrPath]:
 def _modules(record: Record, file: ChangedText) -> list[str]:
     """Return the paths of the NixOS modules that a changed file affects.
 
-    For the list of all modules, they are the modules that appear or disappear.
+    If the file is module-list.nix, they are the modules that appear or disappear.
     """
     if file.path != _LIST:
         return [file.path]
@@ -69,7 +69,10 @@ def _modules(record: Record, file: ChangedText) -> list[str]:
 
 
 def _source(record: Record, path: str) -> ModuleSource:
-    """Find the NixOS modules that import a file, up to the list of all modules."""
+    """Return a changed file with the NixOS modules that import it.
+
+    The search is by text, up to module-list.nix.
+    """
     chain, is_listed = [path], False
     for _ in range(_DEEPEST):
         importers = (each.importers(file) for file in chain for each in record.maps)
@@ -87,7 +90,7 @@ def _source(record: Record, path: str) -> ModuleSource:
 
 
 class _ModuleComparison:
-    """The questions about changed NixOS modules, and their answers on both sides."""
+    """Compares the options and configurations of changed NixOS modules."""
 
     def __init__(self, record: Record, sources: Sequence[ModuleSource]) -> None:
         self._answers = ModuleAnswers(record, sources)
@@ -132,10 +135,9 @@ class _ModuleComparison:
         return self._tests([*before.values(), *after.values()])
 
     def _options(self, pair: tuple[Answer, Answer]) -> tuple[Options, Options]:
-        """Return the options of both sides.
+        """Return the declared options before and after the change.
 
-        An option that only one side has is searched in all other modules of the other
-        side.
+        If an option exists only before or only after, all modules are searched for it.
         """
         before, after = (option_shapes(answer) for answer in pair)
         if failed := [answer for answer in pair if answer.kind == ENDS]:
@@ -176,7 +178,7 @@ class _ModuleComparison:
                 self._answers.add(name, difference)
 
     def _arrivals(self, before: Options, after: Options) -> dict[str, AliasArrival]:
-        """Return the effect of setting options that the manual no longer lists."""
+        """Return the effects of setting options that the manual no longer lists."""
         lost = [
             name
             for name, option in before.items()
@@ -234,7 +236,7 @@ class _ModuleComparison:
 
 
 def _outermost(loc: AttrPath) -> str:
-    """Return the name of the outermost option that contains an option."""
+    """Return the name of the outermost declared option around a nested option."""
     names: list[str] = []
     for name in loc:
         if name == "*" or name.startswith("<"):
@@ -244,7 +246,7 @@ def _outermost(loc: AttrPath) -> str:
 
 
 def _prefix(options: Iterable[OptionShape]) -> str:
-    """Return the beginning of the names that all options share."""
+    """Return the names that the paths of all options have in common."""
     shared: list[str] = []
     for names in zip(*(option.loc for option in options), strict=False):
         if len({*names}) > 1:
@@ -260,7 +262,7 @@ def _mentioned(option: OptionShape) -> list[list[str]]:
 
 
 def _sets(text: str, prefix: AttrPath) -> bool:
-    """Return whether a text may set an option below `prefix`, in any form."""
+    """Return whether a text may set an option below the path `prefix`."""
     words = [re.escape(name) for name in prefix]
     forms = [rf"(?<![\w'-]){word}(?![\w'-])" for word in words]
     return all(re.search(form, text) for form in forms)

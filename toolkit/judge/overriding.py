@@ -1,4 +1,4 @@
-"""Compare the results of overrides of a package before and after the change."""
+"""Compare the results of overriding a package before and after a change."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,7 +25,7 @@ _PAIR = ", "
 def overrides(
     own: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Yield the differences between a package's override functions."""
+    """Yield the differences between the override functions of a package."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
             cause = Cause(
@@ -44,7 +44,7 @@ def overrides(
 def _method(
     own: Own, name: str, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare the results of one override function."""
+    """Yield the differences between the results of one override function."""
     for trial in _TRIALS:
         if trial in before:
             checked = trial == "check"
@@ -103,14 +103,14 @@ class _Trial(Struct, frozen=True, kw_only=True):
     is_moved: bool = False
 
     def cause(self, fact: DifferenceFact) -> Cause:
-        """Return a cause with the override of this trial."""
+        """Return a cause with this fact about the tried override."""
         return Cause(
             fact=fact, place=DifferencePlace.METHOD, name=self.method, trial=self.trial
         )
 
 
 def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
-    """Compare the output of an overridden package."""
+    """Yield the difference between the outputs of an overridden package."""
     before, after = trial.before, trial.after
     if before in _FAILING:
         if after not in _FAILING:
@@ -130,9 +130,9 @@ def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
 
 
 def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
-    """Compare whether an override affects a package that is built differently.
+    """Yield a difference if an override gains or loses its effect on a rebuilt package.
 
-    An override with the default value has no effect, so that is no difference.
+    An override with the default value has no effect in any case.
     """
     before, after = trial.before, trial.after
     had, has = before != own.before["out"], after != own.after["out"]
@@ -149,10 +149,10 @@ def _effect(own: Own, trial: _Trial) -> Iterator[Weighed]:
 def _flags(
     own: Own, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare a package with its boolean arguments changed.
+    """Yield the differences between a package's variants with changed arguments.
 
-    If its output is the same, its downloads are compared. Two arguments together are
-    left out if one of them already shows a difference.
+    If a variant's output is the same, its downloads are compared. A variant with two
+    changed arguments is left out if one of them alone already shows a difference.
     """
     shared = sorted(
         before.keys() & after.keys(), key=lambda flag: (_PAIR in flag, flag)
@@ -169,7 +169,7 @@ def _flags(
 def _flag(
     own: Own, flag: str, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Compare a package with one or two boolean arguments changed."""
+    """Yield the differences of a package with one or two changed arguments."""
     switch, _, value = flag.partition(" = ")
     opposite = {"true": f"{switch} = false", "false": f"{switch} = true"}.get(value, "")
     old, new = before[flag], after[flag]
@@ -198,7 +198,7 @@ def _seen(
     *,
     is_moved: bool,
 ) -> Iterator[Weighed]:
-    """Compare the old attributes that an override function receives.
+    """Yield the differences in the attributes that an override function gets as `old`.
 
     With `is_moved`, the change moves checks, so a lost attribute is no regression.
     """
@@ -227,7 +227,7 @@ def _seen(
 def _lost(
     name: str, before: list[str] | None, after: list[str] | None
 ) -> Iterator[Weighed]:
-    """Compare which attributes a package loses if it is overridden."""
+    """Yield the differences in the attributes that an overridden package lacks."""
     if before is None or after is None:
         return
     more, fewer = sorted({*after} - {*before}), sorted({*before} - {*after})
@@ -242,7 +242,7 @@ def _lost(
 def _arrivals(
     name: str, before: dict[str, bool], after: dict[str, bool]
 ) -> Iterator[Weighed]:
-    """Compare which scripts an override extends, or which arguments it replaces."""
+    """Yield the scripts or arguments that an override starts or ceases to affect."""
     differing = [
         part
         for part in sorted(before.keys() & after.keys())
@@ -264,7 +264,7 @@ def _arrivals(
 def follows(
     own: Own, before: dict[str, list[str]], after: dict[str, list[str]]
 ) -> Iterator[Weighed]:
-    """Compare which attributes, tests and outputs an override affects."""
+    """Yield the attributes and tests that an override starts or ceases to affect."""
     for key in sorted(before.keys() & after.keys()):
         function, _, name = key.rstrip("=").partition(".")
         lost, new = (

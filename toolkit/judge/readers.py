@@ -1,4 +1,4 @@
-"""Find the attributes that use other attributes, by a search in the text of files.
+"""Find the attributes that use changed attributes, by searching the text of files.
 
 The search covers pkgs, lib and nixos, and attribute paths of any form.
 """
@@ -33,11 +33,11 @@ _BEFORE = r"(?:inherit\s*\(\s*(?:[\w.-]+\.)?|get(?:Exe'?|Bin|Dev|Lib|Version|Nam
 
 
 class Readers(Struct, frozen=True, kw_only=True):
-    """The users of changed attributes that a search has found.
+    """The dependents of changed attributes that a text search has found.
 
-    `strong` are attributes that read or override a changed one, `weak` attributes that
-    only name one, and `modules` NixOS files that use one. `left` counts the files and
-    names that were not searched.
+    `strong` are attributes that read or override a changed one, `weak` are attributes
+    whose code only contains its name, and `modules` are NixOS files that use one.
+    `left` counts the files and names that were not searched.
     """
 
     strong: tuple[AttrPath, ...]
@@ -53,12 +53,13 @@ def find(
     *,
     files: Collection[str] | None = None,
 ) -> Readers:
-    """Return the users of the attributes `own`.
+    """Return the dependents of the attributes `own`.
 
-    An attribute that only names another counts if the other one differs, gained an
-    attribute, or is one of `functions`, whose differences show only in their callers.
-    Uses of attributes that differ come first. `files` are the changed files, which are
-    left out. Unless every reference is wanted, a long list is cut.
+    A dependent is an attribute that reads or overrides one of them. Attributes whose
+    code only contains the name count if the named attribute differs, or is one of
+    `functions`. Dependents of attributes that differ come first. `files` are the
+    changed files, which are left out. Unless the user asked for all references, a long
+    list is cut.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
     serious, places = _differing(record.differences) | {*functions}, record.maps[1]
@@ -96,9 +97,9 @@ def find(
 
 
 class _Search(Struct, kw_only=True):
-    """The users in the files that were read so far, at most `most` attributes.
+    """The dependents in the files that were searched so far, at most `most` of them.
 
-    `first` are users of a `serious` name, which is the name of an attribute that
+    `first` are dependents of a `serious` name, which is the name of an attribute that
     differs.
     """
 
@@ -112,7 +113,7 @@ class _Search(Struct, kw_only=True):
     unread: int = 0
 
     def read(self, file: str, named: Mapping[str, Sequence[int]]) -> None:
-        """Add the attributes of a file that use the names at some offsets."""
+        """Add the attributes of a file whose code uses the names at some offsets."""
         is_table, is_module = file in _TABLES, file.startswith("nixos/")
         text = self.places.text(file)
         if not (is_table or _reads(text, named)):
@@ -148,7 +149,7 @@ class _Search(Struct, kw_only=True):
         *,
         is_reading: bool,
     ) -> None:
-        """Add the attributes of a file that use a name."""
+        """Add the attributes of a file whose code uses changed attributes."""
         if file in _TABLES:
             self.strong |= _named(self.places, file, found)
             self.first |= _named(self.places, file, differ)
@@ -160,7 +161,7 @@ class _Search(Struct, kw_only=True):
 
 
 def _differing(differences: Iterable[Difference]) -> set[str]:
-    """Return the names of attributes that differ or gained an attribute in passthru."""
+    """Return the last names of attributes that differ or gain a passthru value."""
     return {
         each.attribute.rpartition(".")[2]
         for each in differences
@@ -171,7 +172,7 @@ def _differing(differences: Iterable[Difference]) -> set[str]:
 
 @lru_cache(maxsize=1024)
 def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
-    """Return the offsets of names in a text, as words, except in definitions."""
+    """Return the offsets at which a text uses names; definitions are left out."""
     words = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     found: defaultdict[str, list[int]] = defaultdict(list)
     for match in re.finditer(rf"(?<![\w'-])(?:{words})(?![\w'-]|\s*=(?!=))", text):
@@ -182,7 +183,7 @@ def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
 def _made_from(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> frozenset[AttrPath]:
-    """Return the attributes that a file defines by using the names at some offsets.
+    """Return the attributes that a file defines with code at some offsets.
 
     A package.nix in pkgs/by-name defines one package.
     """
@@ -195,7 +196,7 @@ def _made_from(
 def _named(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> set[AttrPath]:
-    """Return the attribute paths in a file around some offsets."""
+    """Return the attribute paths in a file that contain some offsets."""
     text = places.text(file)
     places_of_all = chain.from_iterable(found.values())
     return {path for at in places_of_all for path in tokens.attributes(text, at)}

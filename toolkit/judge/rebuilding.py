@@ -1,4 +1,4 @@
-"""Choose the packages to build first: the ones that most files mention."""
+"""Choose the packages to build first: the rebuilt ones that most files mention."""
 
 import re
 from collections import Counter
@@ -36,21 +36,19 @@ _LABELS = {
     "2501-5000": (2501, 5000),
     "5001+": (5001, inf),
 }
-"""The labels of nixpkgs' ci/eval/compare/utils.nix, with the range of rebuilds for
-each.
+"""The rebuild labels of nixpkgs' ci/eval/compare/utils.nix, with their ranges of
+rebuilds.
 """
 
 _MOST_NAMED = 400
-"""The maximum number of names to count in the files of the tree."""
+"""The maximum number of packages whose mentions are counted."""
 
 
 SETS = {
     "cross": ("x86_64-linux", "pkgsCross.aarch64-multiplatform."),
     "static": ("x86_64-linux", "pkgsStatic."),
 }
-"""The systems that are package sets of another system: that system, and the attribute
-path.
-"""
+"""The real system and the attribute prefix for each system that is a package set."""
 
 
 class PackageBuild(Struct, frozen=True, kw_only=True):
@@ -83,9 +81,9 @@ class NextSteps(Struct, frozen=True, kw_only=True):
 
 
 def planned(judgement: Judgement, record: Record) -> Judgement:
-    """Return the judge's result with the packages to build.
+    """Return the judge's result, extended by the packages to build.
 
-    The plan is for the native system if a package has to be built there.
+    The plan is for the main system if a package has to be built there.
     """
     built = _built(judgement)
     if not built:
@@ -120,7 +118,7 @@ def planned(judgement: Judgement, record: Record) -> Judgement:
 
 
 def labels(plan: BuildPlan | None, systems: Collection[str]) -> tuple[str, ...]:
-    """Return the labels that nixpkgs' CI sets for the number of packages to build.
+    """Return the labels that nixpkgs' CI sets for the number of rebuilt packages.
 
     Only compared packages count: in the whole package set, there may be more.
     """
@@ -148,7 +146,7 @@ def _built(judgement: Judgement) -> Mapping[str, list[str]]:
 
 
 def is_built(difference: Difference) -> bool:
-    """Return whether a difference means that an attribute must be built."""
+    """Return whether a difference means that a package has to be built."""
     cause = difference.cause
     if difference.kind is Kind.DERIVATION:
         return not (isinstance(difference.before, dict) or cause.setting)

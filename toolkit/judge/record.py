@@ -1,4 +1,7 @@
-"""Ask Nix about both sides of a change, and collect the differences and gaps."""
+"""Put questions to Nix about a change, and collect the differences.
+
+Also collect the gaps: facts about the change that could not be compared.
+"""
 
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -53,9 +56,7 @@ SAMPLE = (
 _TRIED = "follows.override."
 _VALUE = "passthru."
 _FETCHED = ("hello", "src")
-"""The attribute path of a download by `fetchurl`, which shows whether fetchurl itself
-changed.
-"""
+"""The attribute path of a simple download, which differs if fetchurl itself changed."""
 
 _ORDER = re.compile("infinite recursion|stack overflow|call-depth")
 _VERSION = re.compile(r"-\d[^-]*\Z")
@@ -63,7 +64,7 @@ _MOST_REASONS = 6
 
 
 class Findings(Struct, kw_only=True):
-    """The differences that were found so far, and what was not compared."""
+    """The differences that were found, and the facts that could not be compared."""
 
     differences: list[Difference] = field(default_factory=list[Difference])
     unknown: list[Gap] = field(default_factory=list[Gap])
@@ -71,11 +72,12 @@ class Findings(Struct, kw_only=True):
 
 
 class Record:
-    """Compares attributes of the two sides, and stores the results.
+    """Compares attributes before and after a change, and stores the results.
 
-    `kinds` has the kind of each attribute on the native system. `reached` are the
-    attributes that each file may define, `aliases` are names of aliases in the package
-    set, and `idle` are attributes that only read the value of compared ones.
+    `native` is the main system: x86_64-linux, if it is compared. `kinds` has the kind
+    of each attribute on that system. `reached` are the attributes that each file may
+    define, `aliases` are names of aliases in the package set, and `idle` are attributes
+    that only read the value of compared ones.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class Record:
 
     @cached_property
     def maps(self) -> tuple[Map, Map]:
-        """The index of the files before and after the change."""
+        """The references between files, before and after the change."""
         before, after = (
             Map(
                 self.sides.base,
@@ -122,17 +124,17 @@ class Record:
 
     @property
     def unknown(self) -> list[Gap]:
-        """The gaps so far that may hide a difference."""
+        """The attributes and files whose comparison has an unknown result so far."""
         return self._findings.unknown
 
     @property
     def not_covered(self) -> list[Gap]:
-        """The gaps so far that were expected."""
+        """The facts about the change that were left out so far."""
         return self._findings.not_covered
 
     @contextmanager
     def apart(self) -> Generator[Findings]:
-        """Yield the findings of the block; add them to the others at its end."""
+        """Yield the results of the block alone; merge them into the record later."""
         before, self._findings = self._findings, Findings()
         try:
             yield self._findings
@@ -150,7 +152,10 @@ class Record:
     def answers(
         self, questions: Sequence[Question]
     ) -> Iterator[tuple[Question, tuple[Answer, Answer]]]:
-        """Yield each question with its native answers before and after the change."""
+        """Yield questions with Nix's answers before and after the change.
+
+        The answers are for the main system.
+        """
         return zip(
             questions,
             self.sides.answers({self.native: questions})[self.native],
@@ -158,7 +163,10 @@ class Record:
         )
 
     def names(self, paths: Iterable[AttrPath]) -> dict[AttrPath, set[str]]:
-        """Return the names that each set has on the native system, before or after."""
+        """Return the names in each package set, before or after the change.
+
+        The names are those on the main system.
+        """
         questions = [Question(path=path, parts=("names",)) for path in paths]
         return {
             question.path: {
@@ -172,7 +180,7 @@ class Record:
         return shortest(path for path in paths if self.kinds[path] == PACKAGE)
 
     def is_same(self, path: AttrPath) -> bool:
-        """Return whether a package has the same derivation on both sides."""
+        """Return whether a package's derivation is the same before and after."""
         ((_, (before, after)),) = self.answers(
             [Question(path=path, parts=("derivation",))]
         )
@@ -181,9 +189,10 @@ class Record:
     def question(
         self, system: str, path: AttrPath, parts: tuple[str, ...] = ()
     ) -> Question:
-        """Return the question about sections of an attribute on a system.
+        """Return a question about an attribute on a system.
 
-        By default, the answer has all sections that are compared on that system.
+        `parts` are the wanted sections of the answer, such as meta; by default, they
+        are all sections that are compared on that system.
         """
         if parts or system != self.native:
             return Question(path=path, parts=parts or ELSEWHERE)
@@ -192,9 +201,10 @@ class Record:
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
-        """Compare sections of attributes on each system, by default all sections.
+        """Compare attributes on each system, and store the differences.
 
-        Return the attributes that exist on a side.
+        `parts` are the sections of the answer to compare, such as meta, by default all.
+        Return the attributes that exist before or after the change.
         """
         questions = {
             system: [self.question(system, path, parts) for path in paths]
@@ -239,8 +249,8 @@ class Record:
     def _is_doubtful(self, before: Answer, after: Answer) -> bool:
         """Return whether a failure may depend on the order of the questions.
 
-        Infinite recursion, for example, may appear on one side only for that reason. At
-        most _MOST_REASONS failures are repeated.
+        Infinite recursion, for example, may appear only before or only after the change
+        for this reason. At most _MOST_REASONS failures are repeated.
         """
         if before.ends.keys() == after.ends.keys() or before.limited or after.limited:
             return False
@@ -253,11 +263,10 @@ class Record:
         return self._doubtful <= _MOST_REASONS
 
     def weigh_unnamed(self, readers: Collection[str]) -> None:
-        """Turn differences of unknown downloads into changes, unless explained.
+        """Turn unexplained differences of unnamed downloads into changes.
 
-        A named fixed-output derivation, or a changed fetchurl, may explain such a
-        difference. The differences of `readers`, which only use changed attributes,
-        stay notes.
+        A named download, or a changed fetchurl, may explain such a difference.
+        Differences of `readers`, which only use changed attributes, stay notes.
         """
         fetches = [
             difference
@@ -296,11 +305,14 @@ class Record:
             ]
 
     def is_inside(self, path: AttrPath) -> bool:
-        """Return whether an attribute belongs to a package that was evaluated."""
+        """Return whether an attribute is part of a package that was evaluated."""
         return PACKAGE in {self.kinds.get(path[:end]) for end in range(1, len(path))}
 
     def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
-        """Record the sections of an attribute that were not compared or are unknown."""
+        """Record which sections of Nix's answers about an attribute are missing.
+
+        A section is, for example, meta or passthru.
+        """
         name = ".".join(path)
         gap = partial(Gap, what=f"{name} on {system}", attribute=name, system=system)
         limits = {**before.limits, **after.limits}
@@ -347,7 +359,7 @@ class Record:
             self.not_covered.append(gap(reason=reason, parts=("passthru",)))
 
     def subject(self, name: str, system: str) -> Compared:
-        """Return the attribute under comparison, which turns facts into differences."""
+        """Return the attribute under comparison on a system."""
         return Compared(
             attribute=name,
             system=system,
@@ -359,7 +371,7 @@ class Record:
     def _explained(
         self, path: AttrPath, system: str, found: Iterable[Difference]
     ) -> Iterator[Difference]:
-        """Yield the differences, with Nix's error for an attribute that newly fails."""
+        """Yield the differences; a failing attribute gets the error from Nix."""
         for difference in found:
             is_broken = (
                 difference.kind is Kind.EVALUATION
@@ -395,7 +407,7 @@ class Record:
     def _reason(self, system: str, path: AttrPath) -> str:
         """Return the error of an attribute that does not evaluate.
 
-        Only the first errors are evaluated; later ones get a general reason.
+        Nix is asked only for the first errors; later ones get a general text.
         """
         if self._reasons >= _MOST_REASONS:
             return THROWN
@@ -404,7 +416,7 @@ class Record:
 
 
 def _maintainers(before: Answer, after: Answer) -> tuple[str, ...]:
-    """Return the maintainers of a package before a change, or of a new package."""
+    """Return the maintainers of a package before the change, or of a new package."""
     meta = before.parts.get("meta") or after.parts.get("meta", {})
     return (
         *(labels(meta.get("maintainers")) or ()),

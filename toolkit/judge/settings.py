@@ -1,4 +1,4 @@
-"""Compare packages with the settings of nixpkgs' config that changed lines read."""
+"""Compare packages with settings of nixpkgs' config that the changed lines read."""
 
 import json
 from collections.abc import Sequence
@@ -28,15 +28,15 @@ MOST = 12
 
 _PARTS = ("derivation", "meta", "passthru")
 _SYSTEMS = {"aarch64-darwin": "isDarwin", "static": "isStatic", "cross": "canExecute"}
-"""The further systems to compare, each with the word in changed lines that refers to
-it.
+"""The further systems to compare, each with the word in changed lines that requires it.
 """
 
 
 def compare(record: Record, file: ChangedText, packages: Sequence[AttrPath]) -> None:
-    """Compare a file's packages with each value of each setting that its lines read.
+    """Compare a file's packages with each setting that the changed lines read.
 
-    A setting that accepts none of the values is recorded as unknown.
+    Each setting is tried with several values. If it accepts none of them, its effect is
+    recorded as unknown.
     """
     unknown: set[str] = set()
     values: tuple[bool | str, ...] = (True, False, *file.ambient.texts)
@@ -58,9 +58,9 @@ def _compare(
     packages: Sequence[AttrPath],
     setting: tuple[str, bool | str],
 ) -> bool:
-    """Compare packages with one value of a setting.
+    """Compare packages with one value of a nixpkgs setting.
 
-    Return whether a package evaluates with this value on both sides.
+    Return whether a package evaluates with this value, before and after the change.
     """
     name, value = setting
     shown = f"config.{name} = {json.dumps(value)}"
@@ -95,7 +95,7 @@ def _compare(
 
 
 def _with_setting(difference: Difference, setting: str) -> Difference:
-    """Return a difference that names the setting in its cause.
+    """Return a difference that is valid only with a nixpkgs setting.
 
     A value of a wrong type also fails, so a failure counts only as a change.
     """
@@ -110,7 +110,7 @@ def _with_setting(difference: Difference, setting: str) -> Difference:
 
 
 def _nested(names: Sequence[str], value: bool | str) -> object:  # noqa: FBT001 - a setting
-    """Return nested dictionaries with a value at a path of names."""
+    """Return a dictionary in which a path of names leads to a value."""
     if not names:
         return value
     return {names[0]: _nested(names[1:], value)}
@@ -128,7 +128,7 @@ def _output(answer: Answer) -> str | None:
 
 
 def _is_equal(pair: tuple[Answer, Answer]) -> bool:
-    """Return whether a package is the same on both sides with the default settings."""
+    """Return whether a package is unchanged with the default settings."""
     before, after = pair
     return before.parts.get("derivation") == after.parts.get("derivation")
 
@@ -136,7 +136,7 @@ def _is_equal(pair: tuple[Answer, Answer]) -> bool:
 def _effects(
     one: tuple[Answer, Answer], other: tuple[Answer, Answer]
 ) -> list[Weighed] | list[Difference]:
-    """Return the differences in whether a setting affects a rebuilt package."""
+    """Return a difference if a setting gains or loses its effect on a package."""
     usual, varied = ([_output(answer) for answer in pair] for pair in (one, other))
     if PACKAGE not in {answer.kind for answer in other} or None in (*usual, *varied):
         return []

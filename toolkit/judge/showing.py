@@ -1,4 +1,4 @@
-"""Compare meta, its position, passthru and arguments of an attribute."""
+"""Compare meta, its position, passthru and the arguments of an attribute."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -35,10 +35,10 @@ def meta(
     *,
     refusals: Collection[str] = (),
 ) -> Iterator[Weighed]:
-    """Compare the values of meta, except differences that follow from the version.
+    """Yield the differences between the values of meta, before and after a change.
 
-    `refusals` are the reasons why nixpkgs refuses the package, which are compared
-    separately.
+    Differences that follow from a new version are left out. `refusals` are the reasons
+    why nixpkgs refuses the package, which are compared separately.
     """
     explained = {*refusals, *(("available", "problems") if refusals else ())}
     if before.get("maintainers") != after.get("maintainers"):
@@ -85,7 +85,7 @@ def position(
     before: Any,  # noqa: ANN401 - JSON
     after: Any,  # noqa: ANN401 - JSON
 ) -> Iterator[Weighed]:
-    """Compare the files that meta.position names."""
+    """Yield the difference between the files that meta.position names."""
     if before == after or not isinstance(before, str):
         return
     if not isinstance(after, str):
@@ -110,9 +110,9 @@ def passthru(
     *,
     refetched: Collection[str] = (),
 ) -> Iterator[Weighed]:
-    """Compare the values of passthru.
+    """Yield the differences between the values of passthru.
 
-    `refetched` are downloads, whose differences are reported elsewhere.
+    `refetched` are names of downloads, whose differences are reported elsewhere.
     """
     for name, old, new in leaves("", before, after):
         if is_package(old) and is_package(new):
@@ -125,10 +125,7 @@ def passthru(
 
 
 def _come_or_gone(name: str, old: Any, new: Any) -> Weighed:  # noqa: ANN401 - JSON
-    """Return the difference of a passthru value that one side lacks.
-
-    A value that throws on one side only counts as well.
-    """
+    """Return the difference that a passthru value appears, disappears or throws."""
 
     def cause(fact: DifferenceFact) -> Cause:
         return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
@@ -143,7 +140,10 @@ def _come_or_gone(name: str, old: Any, new: Any) -> Weighed:  # noqa: ANN401 - J
 
 
 def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # noqa: ANN401 - JSON
-    """Compare two values of passthru, at most one of which is a package."""
+    """Yield the difference between two values of passthru.
+
+    At most one of the values is a package.
+    """
     if lost := sorted(names_in(old) - names_in(new)):
         for inner in lost:
             cause = Cause(
@@ -187,7 +187,10 @@ def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
 def _packages(
     own: Own, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
 ) -> Iterator[Weighed]:
-    """Compare two packages in passthru, except for effects of the outer rebuild."""
+    """Yield the difference between two packages in passthru.
+
+    Differences that follow from the rebuild of the outer package are left out.
+    """
 
     def cause(fact: DifferenceFact) -> Cause:
         return Cause(fact=fact, place=DifferencePlace.PASSTHRU, name=name)
@@ -206,9 +209,9 @@ def _packages(
 
 
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a value differs only by the package's version or derivation.
+    """Return whether a passthru value only follows the package's own difference.
 
-    A long value is represented by hashes; the hash without store paths then decides.
+    The value then differs by the version, or by hashes of store paths.
     """
     if is_set(old) and is_set(new) and "#" in old and "#" in new:
         return not own.same and (own.updated or bool(old["bare"] == new["bare"]))
@@ -223,7 +226,7 @@ def arguments(
     of_function: bool,
     function: str = "",
 ) -> Iterator[Weighed]:
-    """Compare the arguments of a function or of a package's override.
+    """Yield the differences between the arguments of a function or of `override`.
 
     The values are true for arguments with a default. `function` is the name of a
     function in passthru, or empty.

@@ -1,7 +1,4 @@
-"""The two sides of a comparison, the trees before and after, and Nix's answers.
-
-The answers are cached.
-"""
+"""The trees before and after a change, and Nix's cached answers about them."""
 
 import time
 from collections import Counter, defaultdict
@@ -50,12 +47,13 @@ from toolkit.text import counted
 _KIND = "answers"
 _EACH_MIB = 2048
 _MOST = 96
-"""The maximum number of attributes in one evaluation, which share the evaluation of
-common inputs.
+"""The maximum number of attributes in one evaluation; their common inputs are evaluated
+once.
 """
 
 _MOST_HASHED = 600
-"""The number of attributes of the whole set that fit in the memory of one evaluation.
+"""The number of attributes that fit in the memory of an evaluation of the whole package
+set.
 """
 
 _LEAST = 12
@@ -66,14 +64,17 @@ _LEAST_TOLD = 5
 """The minimum number of seconds for which an estimate is shown."""
 
 _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
-"""The sections of an answer that show whether a package needs a file."""
+"""The sections of Nix's answer that show whether a package needs a file."""
 
 _Task = tuple[str, Callable[[], Sequence[Question]]]
 """A system, and a function that returns questions about it."""
 
 
 class Sides(Struct, frozen=True, kw_only=True):
-    """Two trees that differ from the base in some files; None marks a deleted file."""
+    """The trees before and after a change, as files that differ from a base tree.
+
+    None marks a deleted file.
+    """
 
     base: NixpkgsTree
     ground: Ground
@@ -98,7 +99,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     def answers(
         self, asked: Mapping[str, Sequence[Question]], *, what: str = ""
     ) -> dict[str, list[tuple[Answer, Answer]]]:
-        """Return the answers before and after for the questions of each system.
+        """Return Nix's answers before and after the change, by system.
 
         If time is short, as many questions as possible get both answers.
         """
@@ -129,7 +130,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         }
 
     def was_there(self, system: str, question: Question) -> bool:
-        """Return whether the attribute of a question existed before the change."""
+        """Return whether a question's attribute existed before the change."""
         answer = self._known(self.before, system).answers.get(key(question))
         return answer is not None and answer.kind != MISSING
 
@@ -156,14 +157,21 @@ class Sides(Struct, frozen=True, kw_only=True):
     def needing(
         self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str
     ) -> list[tuple[str, ...]]:
-        """Return the packages that differ if a file's content is replaced by a mark."""
+        """Return the packages that need a file.
+
+        A package needs the file if it differs when the file's content is replaced by a
+        marker text.
+        """
         questions = [Question(path=each, parts=_OF_A_FILE) for each in packages]
         return [each.path for each in self.reading(path, questions, system)]
 
     def reading(
         self, path: PurePosixPath, questions: Sequence[Question], system: str
     ) -> list[Question]:
-        """Return the questions whose answers differ if a file is replaced by a mark."""
+        """Return the questions whose answers depend on a file.
+
+        Such an answer differs when the file's content is replaced by a marker text.
+        """
         if not questions:
             return []
         contents = (
@@ -185,7 +193,10 @@ class Sides(Struct, frozen=True, kw_only=True):
         ]
 
     def of_all(self) -> "Sides":
-        """Return the sides for questions about the whole set, with a separate cache."""
+        """Return a copy for questions about the whole package set.
+
+        The copy has its own cached answers.
+        """
         return replace(self, hashed=True, _kept={})
 
     def _side(
@@ -259,7 +270,10 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _split(
         self, known: Kept[Answer], questions: Sequence[Question], parts: int
     ) -> list[Sequence[Question]]:
-        """Return the unanswered questions in groups, at least `parts` if possible."""
+        """Return the unanswered questions in groups, one for each evaluation.
+
+        There are at least `parts` groups, unless these would be too small.
+        """
         most = _MOST_HASHED if self.hashed else _MOST
         if self.spread is not None:
             # A chunk must not depend on cached answers or on processors, so that other
@@ -315,7 +329,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _laid(
         self, contents: Mapping[PurePosixPath, TreeFile | None], count: int = 1
     ) -> Generator[EvaluationPlace]:
-        """Yield a place that evaluates a tree with these files."""
+        """Yield a place that evaluates a tree with the given files."""
         with self.ground.holding(contents) as root:
             yield (
                 HERE

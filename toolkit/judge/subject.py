@@ -1,4 +1,4 @@
-"""The attribute under comparison, and its own derivation before and after."""
+"""An attribute under comparison, and its derivation before and after a change."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
@@ -31,7 +31,7 @@ HASHES = frozenset(
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """The attribute under comparison, on one system.
+    """An attribute under comparison, on one system.
 
     `root` is the path of the tree. `files` are the changed files, each with the words
     that differ; `aliases` are names of aliases.
@@ -46,7 +46,7 @@ class Compared(Struct, frozen=True, kw_only=True):
     aliases: Collection[str] = ()
 
     def differs(self, weighed: Weighed) -> Difference:
-        """Return a difference of the attribute."""
+        """Return a difference of this attribute on this system."""
         return Difference(
             attribute=self.attribute,
             system=self.system,
@@ -58,12 +58,12 @@ class Compared(Struct, frozen=True, kw_only=True):
         )
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return a value in which the paths of files are relative to the tree."""
+        """Return a value in which the tree's absolute paths are relative."""
         return with_strings(value, lambda text: text.replace(f"{self.root}/", ""))
 
 
 class Own(Struct, frozen=True, kw_only=True):
-    """The package's own derivation before and after the change.
+    """The derivation of a package before and after a change.
 
     The dictionaries are empty if the derivation is unknown.
     """
@@ -73,9 +73,9 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def same(self) -> bool:
-        """Return whether the outputs are the same on both sides.
+        """Return whether the package's outputs stay the same.
 
-        For a derivation that throws, its attributes must be the same.
+        For a derivation that throws, its attributes must stay the same.
         """
         names = (
             "out",
@@ -86,7 +86,7 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def updated(self) -> bool:
-        """Return whether the package's version differs."""
+        """Return whether the change gives the package another version."""
         return bool(self.before.get("version") != self.after.get("version"))
 
     def follows(self, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON

@@ -1,4 +1,4 @@
-"""Values in Nix's answers: the members of sets and lists, and their differences."""
+"""Read the JSON values in Nix's answers: members of sets and lists, and differences."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _MOST_TEXT = 60
 
 
 def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
-    """Return the names of the members of a list or a set, or None for other values.
+    """Return display names of the members of a list or a set; None for other values.
 
     A long list or set has the short form of judge.nix.
     """
@@ -49,7 +49,7 @@ def _label(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the names in a set, even if the set is represented by its hash."""
+    """Return the names in a set, even if a hash represents the set."""
     if not is_set(value) or is_package(value) or ({*_MARKS} - {"#"}) & value.keys():
         return set()
     return {*value["names"]} if "#" in value else {*value}
@@ -60,7 +60,10 @@ _MARKS = {"!", "λ", "#", "{", "["}
 
 
 def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
-    """Yield the innermost differences between two values, with their paths."""
+    """Yield the innermost differences between two nested sets.
+
+    Each has its dotted path, and the values before and after.
+    """
     if before == after:
         return
     sets = is_set(before) and is_set(after)
@@ -96,7 +99,7 @@ def parameters(value: Any) -> dict[str, bool] | None:  # noqa: ANN401 - JSON
 
 
 def without_places(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value with store paths replaced by the names in them."""
+    """Return a value in which each store path is replaced by its name."""
     return with_strings(value, lambda text: STORE.sub("", text))
 
 

@@ -18,7 +18,9 @@ CONTAINERS: Mapping[AttrPath, str] = {
     ("linuxKernel", "packages"): "linuxPackages",
     ("ocaml-ng",): "ocamlPackages",
 }
-"""Sets that contain versions of a package set, and the name of the default version."""
+"""The sets that contain the versions of a package set, with the name of the default
+version.
+"""
 
 _MOST = 24
 """The maximum number of versions of a set to compare in full; others by derivation
@@ -39,9 +41,9 @@ _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+
 
 
 def compare(record: Record, reached: Collection[AttrPath]) -> None:
-    """Compare the attributes in other versions of their package sets.
+    """Compare changed attributes in other versions of their package sets.
 
-    On other systems than the native one, only attributes that differ are compared.
+    On other systems than the main one, only attributes that differ are compared.
     """
     found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
     prefixes = {
@@ -89,7 +91,7 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
 def _wanted(
     names: Mapping[AttrPath, Collection[str]], found: Collection[AttrPath]
 ) -> tuple[list[AttrPath], list[AttrPath]]:
-    """Return the attribute paths in other versions of their package sets.
+    """Return the paths of the given attributes in other versions of a package set.
 
     The second list is for the versions after the first _MOST.
     """

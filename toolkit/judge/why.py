@@ -25,7 +25,7 @@ MOST = 24
 """The maximum number of packages to explain on each system."""
 
 _DEEPEST = 4
-"""The maximum number of inputs to follow to the package that differs by itself."""
+"""The maximum number of inputs to follow to the package that caused a rebuild."""
 
 _PART = "build"
 _VERSION = re.compile(r"-\d[^-]*(?:\.drv)?\Z|\.drv\Z")
@@ -64,10 +64,10 @@ class _Built(Struct, frozen=True, kw_only=True):
 def explain(
     record: Record, made: Collection[AttrPath], asked: AttrPath | None = None
 ) -> None:
-    """Add the reasons for rebuilds to the differences.
+    """Add the reasons for rebuilds to the differences in a record.
 
-    The packages are the ones in `made`, which the change defines, and `asked`, which is
-    compared first if necessary.
+    The explained packages are the ones in `made`, which the change defines, and
+    `asked`, which is compared first if necessary.
     """
     if asked is not None and asked not in record.kinds:
         record.compare({system: [asked] for system in record.systems})
@@ -99,7 +99,7 @@ def explain(
 
 
 def _is_in(path: AttrPath, wanted: Collection[AttrPath]) -> bool:
-    """Return whether an attribute is wanted, itself or in a set such as pkgsMusl."""
+    """Return whether a path is wanted, by itself or in a set such as pkgsMusl."""
     return any(path[start:] in wanted for start in range(len(path)))
 
 
@@ -116,8 +116,8 @@ def _reasons(
 ) -> list[tuple[Reason, ...]]:
     """Return the reasons for the rebuild of each package.
 
-    If an input is the only reason, the reasons of the input follow, unless the input is
-    `known`, which means that it is explained itself.
+    If an input is the only reason, the input's own reasons follow, unless the input is
+    `known`, which means that it is explained elsewhere.
     """
     pairs = record.sides.answers({system: [each.question for each in packages]})
     answers: list[tuple[Reason, ...]] = []
@@ -135,7 +135,7 @@ def _followed(
     reasons: tuple[Reason, ...],
     known: Collection[str],
 ) -> tuple[Reason, ...]:
-    """Return the reasons of a package, and of its first input.
+    """Return the reasons for a package's rebuild, and those of its first input.
 
     The input's reasons are added only if all reasons of the package are inputs.
     """
@@ -213,7 +213,7 @@ def _side(value: Any) -> _Side:  # noqa: ANN401 - JSON
 
 
 def _members(name: str, old: list[Any], new: list[Any], own: Own) -> Iterator[Reason]:
-    """Yield the differences between two lists, by the labels of their members."""
+    """Yield the differences between two lists of a derivation, by their members."""
     old, new = [*_flat(old)], [*_flat(new)]
     one, other = ([_label(member) for member in side] for side in (old, new))
     removed = tuple((Counter(one) - Counter(other)).elements())
@@ -256,7 +256,7 @@ def _label(member: Any) -> str:  # noqa: ANN401 - JSON
 def _inputs(
     name: str, old: Mapping[str, Any], new: Mapping[str, Any], own: Own
 ) -> Iterator[Reason]:
-    """Yield the differences between two inputs.
+    """Yield the differences between two inputs of a derivation.
 
     Downloads are compared by their URLs and hashes.
     """
@@ -331,7 +331,7 @@ def _paths(value: Any) -> set[str]:  # noqa: ANN401 - JSON
 
 
 def _source(attributes: Mapping[str, Any]) -> set[str]:
-    """Return the mention of the source in texts; the source has a reason of its own."""
+    """Return the form in which a text mentions the source of a package."""
     source = attributes.get("src")
     if source is None or _side(source) is not _Side.INPUT:
         return set()
@@ -344,7 +344,7 @@ def _package(path: str) -> str:
 
 
 def _only(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
-    """Return a value as a tuple of texts; empty for a missing value."""
+    """Return a value as a tuple of texts; a missing value gives an empty tuple."""
     if value is None:
         return ()
     if isinstance(value, list):

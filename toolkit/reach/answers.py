@@ -25,7 +25,7 @@ class Named(Struct, frozen=True, kw_only=True):
 
 
 class ValueFacts(Struct, frozen=True, kw_only=True):
-    """The kind of a value, and the derivation path if the value is a package."""
+    """The kind of a Nix value, and the derivation path if the value is a package."""
 
     kind: str
     drv: str | None = None
@@ -61,10 +61,11 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """The kind of an attribute without and with an override, and the changed members.
+    """The answer whether an override sets a package or a scope such as python3Packages.
 
-    `members` are the attributes that the override sets in a scope, such as
-    `python3Packages`, and `base` is the attribute path of the scope.
+    `old` and `new` are the kinds of the attribute without and with the override.
+    `members` are the attributes that the override sets in a scope, and `base` is the
+    attribute path of the scope.
     """
 
     old: str
@@ -97,7 +98,7 @@ class OverrideCall(Struct, frozen=True, kw_only=True):
 
 
 class OverlaySource(Struct, frozen=True, kw_only=True):
-    """A file with overlays, and the Nix code that reads it.
+    """A file with overlays, and the Nix code that reads the overlays.
 
     `question` is the code, for reach.nix. `otherwise` is code to use if it does not
     evaluate, with an optional warning. `label` is the name of the overlays in the file,
@@ -128,23 +129,27 @@ class SetOption(Struct, frozen=True, kw_only=True):
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the value is in a list, or belongs to no single option."""
+        """Return whether the value is a list member, or not in any option."""
         return self.is_listed or not self.option
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """An option whose default is not the package that its name suggests."""
+    """An option, such as a service's package, with an unexpected default.
+
+    Its default is not the package that the option's name suggests.
+    """
 
     option: str
     attribute: str
 
 
 class Overlay(Struct, frozen=True, kw_only=True):
-    """An overlay: its name in the session with Nix, its number, and its attributes.
+    """An overlay of the user, with its attributes.
 
-    `listed` is false if the overlay is only defined in its file, and so has no order.
-    `source` is the name of its file in the session. With `option`, the value represents
-    an override in a NixOS option instead of an overlay.
+    `key` is its name in the session with Nix, and `number` its place in the list of
+    overlays. `listed` is false if the overlay is only defined in its file, and so has
+    no order. `source` is the name of its file in the session. With `option`, the value
+    represents an override in a NixOS option instead of an overlay.
     """
 
     key: str
@@ -163,7 +168,7 @@ class Overlay(Struct, frozen=True, kw_only=True):
         )
 
     def is_before(self, other: Overlay) -> bool:
-        """Return whether `other` is a later overlay, which may replace attributes."""
+        """Return whether `other` is applied later, and may replace attributes."""
         is_ordered = self.file != other.file or (self.listed and other.listed)
         return (
             self.number < other.number
@@ -173,7 +178,7 @@ class Overlay(Struct, frozen=True, kw_only=True):
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """An attribute of an overlay, together with all overlays that are used with it."""
+    """An attribute of an overlay, with the list of overlays that are used together."""
 
     overlay: Overlay
     overlays: tuple[Overlay, ...]
@@ -181,7 +186,7 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The name of the attribute."""
+        """The name of the overlay's attribute."""
         return self.named.name
 
     @property

@@ -55,13 +55,13 @@ class Replacement(Struct, frozen=True, kw_only=True):
 
 
 class Override(Struct, frozen=True, kw_only=True):
-    """The result for an override: an attribute that an overlay sets, on one system.
+    """An override in the user's files, on one system, and its outcome.
 
     `file` and `line` are the place of the attribute. `reason` explains the status in
     one line, and `left` are the old values that remain. `instead` is Nix code that
     takes effect; if there is none, `closest` is the code that leaves the fewest old
-    values. Attribute, system and place are set last. `derivations` are the paths of the
-    two derivations that differ: without and with the override.
+    values. Attribute, system and place may be set later than the status. `derivations`
+    are the paths of the two derivations that differ: without and with the override.
     """
 
     attribute: str = ""
@@ -78,7 +78,7 @@ class Override(Struct, frozen=True, kw_only=True):
 
 
 def together(members: Sequence[Override]) -> Override:
-    """Return an attribute's result from the results for the members of its scope."""
+    """Return the outcome for a package set from the outcomes for its members."""
     found = {each.status for each in members}
     left = next((each.left for each in members if each.left), ())
     if len(found) == 1:
@@ -109,7 +109,7 @@ class Brought(Struct, frozen=True, kw_only=True):
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """The result of `reach`: all overrides, in the order of the overlays.
+    """The result of `unlet reach`: the user's overrides, in the order of the overlays.
 
     `changes` has the edits that turn the user's override into an alternative, by the
     alternative's text in `instead`. `derivations` are the derivations of the packages

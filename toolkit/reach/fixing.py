@@ -137,7 +137,10 @@ def fixes(
 def _planned(
     before: Reach, texts: dict[Path, str]
 ) -> tuple[list[_Plan], list[Refused]]:
-    """Return the edits for each override that has no effect, and the refusals."""
+    """Return the edits for each override that has no effect, and a list of refusals.
+
+    A refusal explains why unlet cannot edit an override.
+    """
     plans: list[_Plan] = []
     refused: list[Refused] = []
     for override in before.overrides:
@@ -156,7 +159,7 @@ def _mended(
     kept: Sequence[_Plan],
     result: hashes.Hashed,
 ) -> Iterator[Mended]:
-    """Yield the files whose texts change."""
+    """Yield the files that change, with their old and new texts."""
     links = {path.resolve(): path for path in request.paths if path.is_symlink()}
     for file, text in result.texts.items():
         if text == texts[file]:
@@ -206,7 +209,10 @@ def write(fixes: Fixes) -> None:
 
 
 def _bring(package: str, before: Reach, place: Path) -> None:
-    """Write the overlay that makes a package's let-bound packages overridable."""
+    """Write unlet's overlay for a package, which makes its parts overridable.
+
+    The parts are the let-bound packages of the package's file.
+    """
     if not proposing.bring(package, Path(before.nixpkgs), place, progress=Silence()):
         raise ToolkitError(f"{package}: unlet can no longer make an overlay of it")
 
@@ -264,7 +270,7 @@ def _own_files(before: Reach) -> dict[Path, str]:
 
 
 def _texts(texts: Mapping[Path, str], plans: Sequence[_Plan]) -> dict[Path, str]:
-    """Return the new texts of files after the edits of some plans."""
+    """Return the new texts of files, after the edits of several overrides."""
     edits: dict[Path, set[Edit]] = {}
     for plan in plans:
         edits.setdefault(plan.file, set()).update(plan.edits)
@@ -281,7 +287,7 @@ def _listing(plan: _Plan, text: str) -> list[Edit]:
 
 
 class _Fix(Struct, frozen=True, kw_only=True):
-    """Evaluates changed files, and selects the edits that take effect."""
+    """Evaluates the user's files with edits, and selects edits that take effect."""
 
     request: ReachRequest
     before: Reach
@@ -289,7 +295,7 @@ class _Fix(Struct, frozen=True, kw_only=True):
     progress: Progress
 
     def kept(self, plans: Sequence[_Plan]) -> tuple[list[_Plan], Reach]:
-        """Return the plans that take effect together, and the resulting overrides."""
+        """Return the edits that take effect together, and the resulting overrides."""
         if not plans:
             return [], self.before
         if (after := self._tried(plans)) is not None:
@@ -303,9 +309,10 @@ class _Fix(Struct, frozen=True, kw_only=True):
         return kept, best
 
     def _tried(self, plans: Sequence[_Plan]) -> Reach | None:
-        """Return the overrides after some plans, or None if an override has no effect.
+        """Return the overrides in the user's files after some edits.
 
-        Return None also if another override changes its outcome.
+        Return None if an edited override does not take effect, or if another override
+        changes its outcome.
         """
         try:
             texts = _texts(self.texts, plans)
@@ -329,7 +336,7 @@ class _Fix(Struct, frozen=True, kw_only=True):
         return after if are_same and is_better else None
 
     def evaluated(self, texts: Mapping[Path, str], plans: Sequence[_Plan]) -> Reach:
-        """Return the overrides in copies of the user's files with other texts."""
+        """Return the overrides in copies of the user's files with the given texts."""
         places = {plan.beside: plan.overlay for plan in plans if plan.beside}
         listed = {
             plan.beside for plan in plans if _listing(plan, self.texts[plan.file])
@@ -359,12 +366,12 @@ class _Fix(Struct, frozen=True, kw_only=True):
 
 
 def _key(override: Override) -> tuple[str, str]:
-    """Return a key of an override that does not depend on the path of its scope."""
+    """Return a key for an override that stays the same if its scope is renamed."""
     return override.attribute.rpartition(".")[2], override.system
 
 
 def _paths(request: ReachRequest) -> list[Path]:
-    """Return the absolute paths of a request, by default the user's overlays."""
+    """Return the absolute paths to examine, by default those of the user's overlays."""
     named = request.paths or [Path(source.file) for source in sources.users()]
     return [sources.absolute(path.expanduser()) for path in named]
 

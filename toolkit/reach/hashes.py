@@ -29,7 +29,10 @@ _BYTES = 32
 
 
 class Fake(Struct, frozen=True, kw_only=True):
-    """A fake hash in a file, with its number, and the comment above its binding."""
+    """A placeholder hash in the user's file, with a number that identifies it.
+
+    `note` is the comment that `--fix` wrote above its binding.
+    """
 
     file: Path
     number: int
@@ -38,18 +41,18 @@ class Fake(Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """The number as a SHA-256 hash in hexadecimal."""
+        """The number of the fake hash, as a SHA-256 hash in hexadecimal."""
         return self.number.to_bytes(_BYTES, "big").hex()
 
     @property
     def sri(self) -> str:
-        """The number as a SHA-256 hash in the SRI form that Nix code uses."""
+        """The number of the fake hash, as a SHA-256 hash in Nix's SRI form."""
         digest = base64.b64encode(bytes.fromhex(self.digest))
         return f"sha256-{digest.decode()}"
 
 
 class Unhashed(Struct, frozen=True, kw_only=True):
-    """The place of a fake hash that remains, and the reason."""
+    """A fake hash that remains in a file: its place, and the reason."""
 
     place: str
     reason: str
@@ -153,9 +156,9 @@ def _note(node: Node) -> Node | None:
 def _filled(
     texts: Mapping[Path, str], fakes: Sequence[Fake], hashes: Mapping[int, str]
 ) -> dict[Path, str]:
-    """Return texts in which some hashes are filled in.
+    """Return the texts with some fake hashes replaced by the given hashes.
 
-    The comments about filled hashes are removed.
+    The comments about replaced hashes are removed.
     """
     edits: dict[Path, set[Edit]] = {file: set() for file in texts}
     noted = {fake.note for fake in fakes if fake.number not in hashes}

@@ -36,7 +36,7 @@ _SOURCES = (
     'src = old.src.override {{ rev = "{tag}"; sha256 = ""; }};',
     'src = {final}.fetchurl {{ url = "{url}"; hash = ""; }};',
 )
-"""The forms of a source for another version."""
+"""The forms of Nix code for a source of another version."""
 
 _DOWNLOADS = {
     "cargoDeps": (
@@ -50,8 +50,8 @@ _DOWNLOADS = {
         'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};',
     ),
 }
-"""The forms of a fixed-output derivation for another source, by the variable that
-contains it.
+"""The forms of Nix code for dependencies of another source, by the variable that
+contains them.
 """
 
 _REPLACED = {
@@ -60,26 +60,24 @@ _REPLACED = {
     "npmDeps": ("npmDeps", "npmDepsHash"),
     "npmDepsHash": ("npmDeps", "npmDepsHash"),
 }
-"""The variables that a variable replaces, if they are not only the one of the same
-name.
-"""
+"""The variables of a derivation that become obsolete if another variable is set."""
 
 
 _EXTENSIONS = "pythonPackagesExtensions"
 
 _VALUE = re.compile(r"(\S+) = ⟨(\d+ \w+)((?:\.\w+)?)⟩")
-"""A placeholder for a value of the user in a template.
+"""A pattern for placeholders of the user's values in a template.
 
-The placeholder has the value's name, the number of the call that sets the value, and
-the argument of that call.
+A placeholder has the value's name, the number of the call that sets the value, and the
+argument of that call.
 """
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """The names of the arguments in the user's overlay, and in an extension inside it.
+    """The argument names in the user's overlay, for generated code.
 
-    If `option` is given, the code sets this NixOS option instead of an overlay's
-    attribute.
+    `own` and `before` are the names in an extension inside the overlay. If `option` is
+    given, the code sets this NixOS option instead of an overlay's attribute.
     """
 
     final: str = "final"
@@ -144,9 +142,9 @@ def names_at(place: Place | None) -> Names:
 
 
 def _arguments(node: Node) -> tuple[str, str] | None:
-    """Return the names of the last two arguments of a function.
+    """Return the names of the two arguments of a function such as `final: prev: …`.
 
-    Return None for other numbers of arguments, and for patterns. If the first name
+    Return None for a function of more arguments, and for patterns. If the first name
     begins with `_`, the second name replaces it.
     """
     inner = node.child("function_expression")
@@ -269,7 +267,7 @@ def updated(
 def unset(
     downloads: Sequence[Sequence[str]], calls: Sequence[Call]
 ) -> list[Sequence[str]]:
-    """Return the paths of fixed-output derivations whose hashes an override keeps.
+    """Return the paths of downloads whose hashes an override does not set.
 
     Return an empty list if the override has no call.
     """
@@ -282,7 +280,7 @@ def unset(
 
 
 def _package(package: str, calls: Sequence[Call]) -> str:
-    """Return Nix code for a package with all calls of an override except the last."""
+    """Return Nix code for a package with all calls of an override but the last."""
     before = (
         f".{call.method} {{ {_given(call.names, number, 'null')} }}"
         for number, call in enumerate(calls[:-1])
@@ -319,10 +317,10 @@ def _bumped(
     names: Names,
     rest: Sequence[str] = (),
 ) -> tuple[str, Mend]:
-    """Return the last call's argument with another source or other hashes.
+    """Return the argument of the last call with another source or other hashes.
 
-    `more` are bindings from the forms above, and `rest` are complete bindings. The
-    second result is the edit that changes the user's call in this way.
+    `more` are forms of bindings, and `rest` are complete bindings. The second result is
+    the edit that changes the user's call in this way.
     """
     call, final = case.calls[-1], names.final
     is_source = any(each in _SOURCES for each in more)
@@ -355,10 +353,10 @@ def _bumped(
 def _way(
     names: Names, attribute: str, template: str, change: Mend | None = None
 ) -> Way:
-    """Return an alternative from a template, as printed and as evaluated.
+    """Return the alternative that a template describes.
 
-    In the evaluated form, the placeholders are replaced by the values of the user's
-    call.
+    In the printed form, `…` stands for the user's values; in the evaluated form, the
+    values come from the user's call.
     """
     template = template.replace("{  }", "{ }")
     question = _VALUE.sub(r"\1 = (given \2)\3.\1", template)
@@ -405,7 +403,7 @@ def _rehashed(
     moved: Sequence[str] = (),
     more: str = "",
 ) -> Iterator[str]:
-    """Yield bindings that give fixed-output derivations a new hash.
+    """Yield bindings that give downloads a new hash.
 
     `moved` are attributes that belong into passthru, and `more` is added to each call.
     """
@@ -435,7 +433,7 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
 ) -> tuple[str, Proposed | None]:
     """Return an override that takes effect after the overlay that `command` writes.
 
-    The second result is the edit that makes the override; it is None if values of the
+    The second result is the edit of the user's override; it is None if values of the
     user would have to move.
     """
     first = f"# behind the overlay that '{command}' writes"
@@ -452,9 +450,9 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
 def part(
     command: str, package: str, binding: str, names: Names, *, in_passthru: bool
 ) -> str:
-    """Return an override of a let-bound package.
+    """Return code that overrides a let-bound package of another package.
 
-    The override takes effect after the overlay that `command` writes.
+    The code takes effect after the overlay that `command` writes.
     """
     inner = f"passthru = old.passthru // {{ {binding} }};" if in_passthru else binding
     text = names.bound(

@@ -24,7 +24,7 @@ _MOST = 32
 """The maximum number of packages of a set to compare."""
 
 _SOME = 8
-"""The number of names of a set that is enough to see that all fail for one reason."""
+"""The number of packages whose failure shows that a whole package set fails."""
 
 _ALREADY = Override(
     status=Outcome.NO_EFFECT,
@@ -39,7 +39,7 @@ _BY_OTHERS = Override(
 
 
 class Judge:
-    """Determines the outcomes of a session's overrides on one system."""
+    """Determines the outcome of each override in the user's overlays, on one system."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Judge:
         bring: Callable[[str], Brought | None],
         parts: Mapping[str, str],
     ) -> None:
-        """Store the session and its helpers.
+        """Store the session with Nix, and the functions to use.
 
         `bring` writes the overlay that makes a package's let-bound packages
         overridable. `parts` are the names of let-bound packages, with the package that
@@ -182,9 +182,9 @@ class Judge:
         return False
 
     def _bear(self, scope: str, answer: object) -> None:
-        """If one override used all the time of a package set, skip the set from now on.
+        """Skip a package set in which one override used up the whole time limit.
 
-        The next question then gets its own time.
+        The next question gets its own time.
         """
         if (
             isinstance(answer, EvaluationError)
@@ -195,7 +195,7 @@ class Judge:
             self._sets.begin()
 
     def _unlike(self, asked: ScopedPath, old: str, new: str) -> Override:
-        """Return the outcome for two values of different kinds.
+        """Return the outcome if the old and the new value are of different kinds.
 
         At most one of the values is a package.
         """
@@ -219,9 +219,10 @@ class Judge:
         return Override(status=Outcome.UNKNOWN, reason=f"is a {new}, not a package")
 
     def _within(self, asked: ScopedPath) -> Override | None:
-        """Return the outcome for a set, from the packages in it that differ.
+        """Return the outcome of an override that sets a package set.
 
-        At most _MOST packages are compared. Return None if all packages are the same.
+        It is derived from at most _MOST packages that differ. Return None if none
+        differs.
         """
         subject = asked.subject
         names = self._sets.ask(f"within {asked.call}", tuple[str, ...])
@@ -265,9 +266,9 @@ class Judge:
     def _differing(
         self, asked: ScopedPath, names: Sequence[str]
     ) -> list[tuple[str, ...]] | EvaluationError:
-        """Return the attribute paths in a set whose packages differ.
+        """Return the attribute paths of the packages in a set that differ.
 
-        If Nix cannot evaluate the set as a whole, halve it.
+        If Nix cannot evaluate the set as a whole, it is halved.
         """
         found = self._sets.ask(
             f"inner {asked.call} {listed(names)}", tuple[tuple[str, ...], ...]
@@ -300,9 +301,9 @@ class Judge:
     def _none_evaluates(
         self, call: str, names: Sequence[str], failed: EvaluationError
     ) -> bool:
-        """Return whether all packages of a set fail for the same reason.
+        """Return whether all packages of a set seem to fail for one reason.
 
-        Only a few names of the set are tried.
+        Only a few packages of the set are tried.
         """
         some = (
             self._sets.ask(f"inner {call} {listed([each])}", object)
@@ -314,7 +315,7 @@ class Judge:
         )
 
     def _judged(self, asked: ScopedPath) -> Override:
-        """Return the outcome of an override for one attribute path."""
+        """Return the outcome of an override, for one attribute path that it sets."""
         is_joint = asked.scope == self._sets.joint(asked.subject)
         asked, pair = self._pair(asked)
         if isinstance(pair, EvaluationError):
@@ -342,7 +343,7 @@ class Judge:
         return self._unchanged(asked, case)
 
     def _pair(self, asked: ScopedPath) -> tuple[ScopedPath, Pair | EvaluationError]:
-        """Return the values of a path without and with the override.
+        """Return the values of an attribute path without and with the override.
 
         If the values fail with all overlays together, try this override alone.
         """
@@ -373,7 +374,7 @@ class Judge:
         return asked, pair
 
     def _unchanged(self, asked: ScopedPath, case: Overridden) -> Override:
-        """Return the outcome for two derivations that build the same."""
+        """Return the outcome if the override does not change the build."""
         same = _ALREADY
         question = f"differs {asked.call}"
         if asked.base is None:
@@ -411,7 +412,7 @@ class Judge:
         )
 
     def _changed(self, asked: ScopedPath, pair: Pair, case: Overridden) -> Override:
-        """Return the outcome for two derivations that differ."""
+        """Return the outcome if the override changes the derivation."""
         old, new = case.old, case.new
         if rules.is_meta(old, new):
             return Override(
@@ -514,7 +515,10 @@ class Judge:
         return Override(status=status, reason=reason, instead=other)
 
     def _override(self, asked: ScopedPath, verdict: Override) -> Override:
-        """Return an outcome, judged in the whole list of overlays, with its place."""
+        """Return the final result for an override, with its place.
+
+        The result takes the other overlays of the list into account.
+        """
         subject, path, where = asked.subject, asked.path, asked.place
         chosen = subject.overlay.option
         if verdict.status in {Outcome.REACHES, Outcome.IN_PART, Outcome.NEW}:
@@ -544,7 +548,7 @@ class Judge:
         )
 
     def _warn_of_others(self, subject: Listed, where: Place | None) -> None:
-        """Warn if a service does not run the overridden attribute of its name."""
+        """Warn if a service uses another package than the overridden one."""
         place = (
             f"{where.file}:{where.line}" if where is not None else subject.overlay.file
         )
@@ -560,7 +564,7 @@ class Judge:
             )
 
     def _in_list(self, asked: ScopedPath, verdict: Override) -> Override:
-        """Return the outcome in the whole list of overlays, in its order.
+        """Return the outcome of an override among all overlays, in their order.
 
         `verdict` is the outcome of the override alone, which takes effect.
         """
@@ -605,7 +609,7 @@ class Judge:
 
 
 def _names(asked: ScopedPath) -> Names:
-    """Return the user's argument names at the place of an override."""
+    """Return the argument names in the user's code at the place of an override."""
     option, names = asked.subject.overlay.option, instead.names_at(asked.place)
     if option is None and asked.base is None and asked.path[1:]:
         return replace(names, before=".".join((names.prev, *asked.path[:-1])))

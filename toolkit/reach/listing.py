@@ -31,7 +31,7 @@ _OVERLOOKED = (
 
 
 def status_of(failed: EvaluationError) -> Outcome:
-    """Return the outcome for a value that does not evaluate.
+    """Return the outcome of an override whose value does not evaluate.
 
     The outcome is unknown at a limit, or if a file is missing.
     """
@@ -39,7 +39,10 @@ def status_of(failed: EvaluationError) -> Outcome:
 
 
 class Listing:
-    """The overlays of a session, their system, and warnings about unread files."""
+    """The overlays in the user's files, as Nix reads them.
+
+    `warnings` are about overrides and files that Nix could not read.
+    """
 
     def __init__(self, sets: Sets) -> None:
         self._sets = sets
@@ -115,12 +118,12 @@ class Listing:
         ]
 
     def status_of(self, file: str, failed: EvaluationError) -> Outcome:
-        """Return the outcome for a value in a file that does not evaluate."""
+        """Return the outcome of an override in a file that does not evaluate."""
         is_lacking = failed.is_missing and file in self._partial
         return Outcome.UNKNOWN if is_lacking else status_of(failed)
 
     def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
-        """Return the configurations of a flake, as pairs of a kind and a name.
+        """Return the NixOS configurations and others of a flake, by kind and name.
 
         Return an empty tuple if the flake cannot be read; its overlays then have the
         error.
@@ -246,7 +249,10 @@ class Listing:
     def _chosen(
         self, source: OverlaySource, place: str, keys: tuple[str, ...]
     ) -> Iterator[SetOption | Override]:
-        """Yield the overrides in option values, or the errors of values that fail."""
+        """Yield the overrides in the options of a file.
+
+        For an option that Nix cannot read, yield an `Override` with the error.
+        """
         found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
         if not isinstance(found, EvaluationError):
             yield from found
@@ -265,7 +271,7 @@ class Listing:
             yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
     def _readable(self, source: OverlaySource) -> str:
-        """Return the session's name for a source, in the first readable form."""
+        """Return the session's name for a file, in the first form that evaluates."""
         place = self._sets.define("file", source.question)
         for number, question in enumerate(source.otherwise):
             failed = self._sets.ask(f"overlays {place}", object)
@@ -280,7 +286,10 @@ class Listing:
     def _parts(
         self, place: str, label: str, found: tuple[str, ...] | EvaluationError
     ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
-        """Yield the overlays of a file, singly if Nix cannot read the whole file."""
+        """Yield the overlays of a file.
+
+        If Nix cannot read all overlays at once, they are read one by one.
+        """
         is_read = not isinstance(found, EvaluationError)
         if is_read or not (
             parts := self._sets.known(f"parts {place}", tuple[str, ...], ())
@@ -294,7 +303,7 @@ class Listing:
             )
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
-        """Return the result for an overlay that Nix cannot read."""
+        """Return the result for the overrides of an overlay that Nix cannot read."""
         status = status_of(failed)
         if file in self._partial:
             # If only a fragment of a configuration was read, an error may come from the

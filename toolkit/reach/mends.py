@@ -1,4 +1,4 @@
-"""Changes of an override, as values, that make the override take effect."""
+"""The changes that `reach --fix` can make to a user's override, as values."""
 
 from typing import TypeAlias
 

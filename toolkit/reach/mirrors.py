@@ -41,7 +41,7 @@ class Mirror:
         """The user's files, by the paths of their copies."""
 
     def path(self, path: Path) -> Path:
-        """Return the copy of a user's path, or the path itself if no file changes."""
+        """Return the copy of a user's path, or the path itself if no copy is needed."""
         if path.name != _FLAKE and (path / _FLAKE).is_file():
             path /= _FLAKE
         elif path.is_dir() and not (path / _DEFAULT).is_file():
@@ -108,7 +108,7 @@ class Mirror:
         return copy
 
     def _target(self, file: Path, literal: Node) -> Path | None:
-        """Return the Nix file to which a path in a file leads, or None if computed."""
+        """Return the file to which a path in Nix code leads; None if it is computed."""
         if "${" in literal.text:
             return None
         path = (file.parent / literal.text).absolute()

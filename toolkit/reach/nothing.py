@@ -1,4 +1,4 @@
-"""Explain why an override changes nothing although it sets another value."""
+"""Explain why an override has no effect although it sets another value."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ _CONDITIONAL = frozenset(["optionalAttrs", "optional", "optionals", "optionalStr
 
 
 def reason(case: Overridden, place: Place | None) -> str | None:
-    """Return why an override changes nothing; None if nixpkgs has the same value."""
+    """Return why an override has no effect; None if nixpkgs has the same value."""
     for call in case.calls:
         if call.method == "override" and (unknown := _unknown(call)):
             near = get_close_matches(unknown[0], call.arguments, n=1)
@@ -32,7 +32,7 @@ def _unknown(call: Call) -> Sequence[str]:
 
 
 def _condition(place: Place | None) -> int | None:
-    """Return the line of the first condition in the binding at a place."""
+    """Return the line of the first condition in the binding of an override."""
     binding = written.binding_at(place)
     for node in binding.walk() if binding is not None else ():
         if node.kind == "if_expression" or (

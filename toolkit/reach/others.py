@@ -26,7 +26,7 @@ _IN_PLACE = 3
 
 
 def _rank(left: Sequence[Left], case: Overridden) -> tuple[bool, bool, int]:
-    """Return a sort key for how many old values remain; fewer sort first.
+    """Return a sort key for the number of old values that remain in a build.
 
     A remaining version or source counts most, because it hides other old values.
     """
@@ -36,7 +36,11 @@ def _rank(left: Sequence[Left], case: Overridden) -> tuple[bool, bool, int]:
 
 
 class Others:
-    """Finds alternatives, and overlays that make let-bound packages overridable."""
+    """Finds alternatives to an override that takes effect only in part.
+
+    An alternative may need an overlay of unlet that makes let-bound packages
+    overridable.
+    """
 
     def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
         self._sets = sets
@@ -46,10 +50,9 @@ class Others:
         self._store = DerivationStore(own())
 
     def case(self, asked: ScopedPath, pair: Pair) -> Overridden:
-        """Return the two derivations of a package, for the rules about old values.
+        """Return a package's derivations without and with an override.
 
-        The result also has the override calls that lead from one derivation to the
-        other.
+        The result also has the calls of the override, and is the input of the rules.
         """
         is_inner = asked.base is None and len(asked.path) > 1
         calls = f"callsTo {asked.call}" if is_inner else f"calls {asked.member}"
@@ -75,7 +78,7 @@ class Others:
     def _left(
         self, pair: Pair | EvaluationError, case: Overridden
     ) -> tuple[Left, ...] | None:
-        """Return the old values that remain in the second package of a pair.
+        """Return the old values that remain in a package with an override.
 
         Return None if a package does not evaluate, or if the derivations are the same.
         """
@@ -97,8 +100,8 @@ class Others:
     ) -> tuple[str | None, Sequence[Left]]:
         """Return the first alternative that takes effect, or else the best one.
 
-        The second result are the old values that remain with the alternative, empty if
-        it takes effect. Nix has evaluated the alternative.
+        The second result lists the old values that remain with the alternative; it is
+        empty if the alternative takes effect. Nix has evaluated the alternative.
         """
         is_inner = asked.base is None and len(asked.path) > 1
         own = "_: _" if is_inner else f"{names.own}: {names.before}"
@@ -139,9 +142,9 @@ class Others:
     def _reaches_in_place(
         self, asked: ScopedPath, case: Overridden, way: Way, function: str
     ) -> bool:
-        """Return whether an alternative takes effect instead of the user's override.
+        """Return whether an alternative takes effect in the user's overlay.
 
-        The user's override is left out of its overlay for this evaluation.
+        For this evaluation, the alternative replaces the user's override.
         """
         subject = asked.subject
         if subject.overlay.option is not None or way.attribute != subject.name:
@@ -155,10 +158,10 @@ class Others:
     def _brought(
         self, words: str, name: str, case: Overridden, names: Names
     ) -> str | None:
-        """Return code that takes effect after an overlay by unlet.
+        """Return an override that takes effect after an overlay by unlet.
 
         The overlay makes the package's let-bound packages overridable. Return None if
-        no code takes effect.
+        no override takes effect there.
         """
         if (made := self._bring(name)) is None:
             return None
@@ -203,9 +206,9 @@ class Others:
         among: Sequence[Way],
         names: Names,
     ) -> str | None:
-        """Return the first alternative that changes a target under all overlays.
+        """Return the first alternative that changes the package at `target`.
 
-        `target` is an attribute path.
+        All overlays are applied in this evaluation.
         """
         subject = asked.subject
         before = self._sets.drv(self._sets.joint(subject), target)

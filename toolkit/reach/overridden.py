@@ -1,4 +1,7 @@
-"""Two derivations of a package, without and with an override, for the rules."""
+"""The derivations of a package without and with an override, for the rules.
+
+The rules find old values that remain in the build.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +13,7 @@ from msgspec import Struct, field
 from toolkit.nix.derivations import Derivation, DerivationStore, digest
 
 FEWEST = 3
-"""The minimum length of a word or version that is distinctive."""
+"""The minimum number of characters in a word or version that identifies a package."""
 _INTERPRETER = re.compile(r"(?:python|pypy|perl|lua|luajit|ruby|php|ocaml|R)[\d.]*-")
 _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 
@@ -29,10 +32,10 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Overridden(Struct, frozen=True, kw_only=True):
-    """Two derivations in a store, the override calls between them, and their set.
+    """A package's derivations without and with an override.
 
-    `named` are the variables that the user wrote. `top` returns the derivations of
-    names in the package set, without missing ones.
+    `calls` are the override calls, and `named` the variables that the user wrote. `top`
+    returns the derivations of top-level packages by name; missing ones are left out.
     """
 
     old: Derivation
@@ -59,9 +62,9 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def version_changes(self) -> bool:
-        """Return whether the version itself differs, not only a suffix.
+        """Return whether the package's version changes.
 
-        A version that differs only by the version of an input does not count.
+        A new suffix, or the version of an input inside the version, does not count.
         """
         old, new = self.old.version, self.new.version
         is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
@@ -69,7 +72,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def _follows_an_input(self) -> bool:
-        """Whether only the version of an input differs in the version.
+        """Whether only the version of an input inside the version changes.
 
         For example, a kernel module's version contains that of the kernel.
         """
@@ -111,8 +114,8 @@ class Overridden(Struct, frozen=True, kw_only=True):
     def url(self, final: str) -> str:
         """Return the source URL of the new version, as a string in Nix code.
 
-        `final` is the user's name for the package set. If the old URL has no version,
-        return an example URL.
+        `final` is the user's name for the package set. If the old URL contains no
+        version, return an example URL.
         """
         first = re.match(r"[\w.:/@%?&=+~,-]+(?= |$)", self._address)
         url = re.sub(self._written, "${version}", first[0]) if first is not None else ""
@@ -153,7 +156,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> set[str]:
-        """The names that the override sets."""
+        """The names of the attributes that the override sets."""
         return {*self.named, *(name for call in self.calls for name in call.names)}
 
     @property
@@ -182,7 +185,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(hashes) and hashes <= self.written
 
     def has_same_downloads(self, old: str, new: str) -> bool:
-        """Return whether two store paths have the same downloads, even if renamed."""
+        """Return whether two derivation outputs have the same downloads.
+
+        A download may have another name.
+        """
         makers = self.store.maker(self.old, old), self.store.maker(self.new, new)
         if makers[0] is None or makers[1] is None or makers[1].hash:
             return False
@@ -194,7 +200,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(one) and one == other
 
     def holders(self, path: str) -> list[str]:
-        """Return the variables that contain an output of an input."""
+        """Return the variables of the build that contain the path of an input."""
         places = self.store[path].outputs.values()
         return [
             name
@@ -203,9 +209,9 @@ class Overridden(Struct, frozen=True, kw_only=True):
         ]
 
     def mentions(self, name: str) -> bool:
-        """Return whether the build mentions a variable.
+        """Return whether the build mentions the name of a variable.
 
-        Another variable, the script, or a setup hook may mention the name.
+        Another variable, a script, or a setup hook may mention it.
         """
         word = re.escape(name)
         # `${NAME-}` in a shell reads the variable, too.
@@ -254,9 +260,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return self.store.closure(maker.path) if maker is not None else frozenset()
 
     def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
-        """Return the inputs that are independent packages of the set.
+        """Return the inputs that are independent packages of the package set.
 
-        Inputs that belong to this package are left out.
+        Inputs that belong to this package, such as its let-bound packages, are left
+        out.
         """
         known: Mapping[str, str] = (
             self.top([self.store[path].pname for path in inputs]) if inputs else {}
@@ -277,7 +284,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return tuple(self.store[path].name for path in way)
 
     def first(self, place: str) -> str:
-        """Return the name of a store path's derivation, or else the path's own name."""
+        """Return the name of the derivation that builds a store path.
+
+        If there is no such derivation, return the name in the store path.
+        """
         maker = self.store.maker(self.new, place)
         return maker.name if maker is not None else place[44:]
 

@@ -1,4 +1,4 @@
-"""Run `reach`: find the overlays, the nixpkgs and the systems, then judge."""
+"""Run `unlet reach`: find the overlays, the nixpkgs and the systems, then judge."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,10 @@ _SEARCHED = "<nixpkgs>"
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
-    """The files to examine (by default the user's overlays), and the options."""
+    """The user's request to `unlet reach`.
+
+    `paths` are the files to examine; if empty, they are the user's own overlays.
+    """
 
     paths: tuple[Path, ...]
     source: SourceRequest
@@ -113,7 +116,7 @@ def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
 
 
 def _source(request: ReachRequest) -> SourceRequest:
-    """Return the nixpkgs to use: the named one, else a flake.lock's, else <nixpkgs>."""
+    """Return the nixpkgs to use: the user's choice, or a flake.lock's, or <nixpkgs>."""
     source = request.source
     if source.nixpkgs is None and source.rev is None:
         directories = (
@@ -163,7 +166,7 @@ def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
 def _apart(
     overrides: Sequence[Override], known: Sequence[Override], label: str
 ) -> Iterator[Override]:
-    """Yield the overrides of a configuration, without those of the flake's overlays.
+    """Yield the overrides of a flake's configuration.
 
     An override of the flake's overlays is repeated only if its outcome differs here.
     """
@@ -185,7 +188,7 @@ def _on(
     request: ReachRequest,
     progress: Progress,
 ) -> Reach:
-    """Return the outcomes on one system, by default the configuration's."""
+    """Return the result for one system, by default the configuration's system."""
     arguments = {
         "tree": str(root),
         "system": system,

@@ -37,7 +37,9 @@ DEPENDENCIES = (
     "webui",
     "ui",
 )
-"""The variables with downloads for the source, or with something made from those."""
+"""The variables of a derivation that contain downloads for its source, or packages made
+from them.
+"""
 
 _PRECISE = 2
 _REGISTRY = re.compile(r"\bnuget\b")
@@ -58,7 +60,7 @@ def is_meta(old: Derivation, new: Derivation) -> bool:
 
 
 def left(case: Overridden) -> tuple[Left, ...]:
-    """Return the old values that remain in a build, each name once.
+    """Return the old values that remain in the build of an overridden package.
 
     For a package that intentionally wraps the old one, return only unused settings.
     """
@@ -76,7 +78,7 @@ def left(case: Overridden) -> tuple[Left, ...]:
 
 
 def same_source(case: Overridden) -> Iterator[Left]:
-    """Yield a source that stays although the version changes."""
+    """Yield the source if it stays although the version changes."""
     if (
         case.version_changes
         and case.source(case.old)
@@ -95,7 +97,7 @@ def same_source(case: Overridden) -> Iterator[Left]:
 
 
 def same_source_within(case: Overridden) -> Iterator[Left]:
-    """Yield a wrapped package's source that stays although its version changes."""
+    """Yield a wrapped package's source if only its version changes."""
     if not case.version_changes or case.source(case.old):
         return
     gone = {
@@ -115,7 +117,7 @@ def same_source_within(case: Overridden) -> Iterator[Left]:
 
 
 def same_dependencies(case: Overridden) -> Iterator[Left]:
-    """Yield dependencies of the source that stay although the source changes."""
+    """Yield downloaded dependencies that stay although the source changes."""
     if not case.source_changes:
         return
     for name in DEPENDENCIES:
@@ -142,7 +144,7 @@ def same_dependencies(case: Overridden) -> Iterator[Left]:
 
 
 def old_source(case: Overridden) -> Iterator[Left]:
-    """Yield inputs that are still made from the old source."""
+    """Yield an input that is still made from the old source."""
     place = case.source(case.old)
     # A package without a source of its own wraps another package on purpose.
     if (
@@ -178,7 +180,7 @@ def old_source(case: Overridden) -> Iterator[Left]:
 
 
 def stale_download(case: Overridden) -> Iterator[Left]:
-    """Yield fixed-output derivations that still have the old hash.
+    """Yield downloads that still have the old hash.
 
     They belong to the new source or version, so their hash should change.
     """
@@ -211,7 +213,7 @@ def stale_download(case: Overridden) -> Iterator[Left]:
 
 
 def old_version(case: Overridden) -> Iterator[Left]:
-    """Yield inputs that still have the old version."""
+    """Yield inputs of the build that still have the old version."""
     version = case.old.version
     if not case.version_changes or len(version) < FEWEST or "." not in version:
         return
@@ -237,7 +239,7 @@ def old_version(case: Overridden) -> Iterator[Left]:
 
 
 def old_download(case: Overridden) -> Iterator[Left]:
-    """Yield fixed-output derivations that still belong to the old version.
+    """Yield downloads whose URL still contains the old version.
 
     The source and patches are left out.
     """

@@ -1,6 +1,6 @@
-"""The package sets in which an override is judged, in one session with Nix.
+"""The package sets of a session with Nix, in which overrides are judged.
 
-There is a package set with all overlays, and one with only this override.
+There is a package set with all overlays, and one with only a single override.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from toolkit.reach.effects import Replacement
 
 
 class Sets(Session):
-    """A session with Nix, with names for its package sets and questions about them."""
+    """A session with Nix that answers questions about package sets by their names."""
 
     def used(self, overlays: Sequence[Overlay]) -> str:
         """Return the session's name for a list of overlays."""
@@ -31,7 +31,10 @@ class Sets(Session):
         )
 
     def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:
-        """Return the session's name for the set without an attribute of an overlay."""
+        """Return the session's name for the package set without one attribute.
+
+        The attribute is removed from one overlay.
+        """
         return self.define(
             "without", f"without {self.used(overlays)} {overlay.key} {quoted(name)}"
         )
@@ -41,7 +44,7 @@ class Sets(Session):
         return self.ask(f"drv {scope} {listed(path)}", str)
 
     def refusal(self, subject: Listed, path: Sequence[str]) -> str | None:
-        """Return a sentence if Nix refuses a package by default, or None.
+        """Return a sentence about a package that Nix refuses by default, or None.
 
         The sentence names the environment variables that make Nix evaluate the package.
         """
@@ -94,7 +97,10 @@ def listed(names: Sequence[str]) -> str:
 
 
 def called(scope: str, subject: Listed, path: Sequence[str] | None = None) -> str:
-    """Return the arguments of a question: a set, an overlay, an attribute or path."""
+    """Return the arguments of a question to Nix, as code.
+
+    They are a package set, an overlay, and an attribute or attribute path.
+    """
     return (
         f"{scope} {subject.overlay.key} "
         f"{quoted(subject.name) if path is None else listed(path)}"
@@ -116,12 +122,12 @@ class ScopedPath(Struct, frozen=True, kw_only=True):
 
     @property
     def call(self) -> str:
-        """The arguments of a question about the path."""
+        """The arguments of a question to Nix about the path, as code."""
         return called(self.scope, self.subject, self.path)
 
     @property
     def member(self) -> str:
-        """The arguments of a question about the override's calls."""
+        """The arguments of a question to Nix about the override's calls, as code."""
         return (
             f"{called(self.scope, self.subject)} "
             f"{quoted('' if self.base is None else self.path[-1])}"

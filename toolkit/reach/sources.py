@@ -40,13 +40,13 @@ _SETTINGS = frozenset(
         "services",
     ]
 )
-"""The top-level options by which a NixOS module with packages is recognised."""
+"""The top-level options that identify a NixOS module which uses packages."""
 _PARTS = frozenset(["flake", "perSystem"])
 """The options of a flake-parts module that contain other modules and packages."""
 _MADE = re.compile(
     r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b|\.(?:extend|appendOverlays)\b"
 )
-"""The code that creates a package set with overlays, for example in a shell.nix."""
+"""A pattern for code that creates a package set with overlays, as in a shell.nix."""
 
 
 def users() -> list[OverlaySource]:
@@ -214,7 +214,7 @@ def _is_module(path: Path) -> bool:
 
 
 def _settings(root: Node) -> set[str]:
-    """Return the first names of the options that a file sets."""
+    """Return the top-level names of the options that a file sets."""
     values = (node for node in spine(root) if node.kind in SETS)
     return {
         path_of(binding).partition(".")[0]

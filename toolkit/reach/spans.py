@@ -28,17 +28,19 @@ NOTE = "# replace this fake hash with the one that Nix reports"
 _FAKE = re.compile(r'[\w.]+\.lib\.fakeHash|(?<== )""(?=;)')
 _SETS = ("final", "prev", "pkgs", "super", "self")
 _HOLDERS = {"lib": "", **{name: f"{name}." for name in _SETS}}
-"""The usual names of sets that contain nixpkgs' `lib`, with the prefix for each."""
+"""The usual names of attribute sets that contain nixpkgs' `lib`, with the prefix to
+write.
+"""
 _OLD = re.compile(r"\bold(?=[.)])")
 
 
 def refusal(node: Node, fact: str) -> RefusalError:
-    """Return a RefusalError with the place of a node."""
+    """Return a RefusalError about a place in a file."""
     return RefusalError(f"{node.tree.name}:{node.place}: {fact}")
 
 
 def override_at(tree: Tree, line: int, name: str) -> tuple[WrittenCall, Node | None]:
-    """Return the override of a package on a line, and the binding that contains it."""
+    """Return the override call of a package on a line, and the binding around it."""
     here = [
         node
         for node in tree.root.walk()
@@ -91,7 +93,10 @@ def edits(
     *,
     fake: str = "",
 ) -> list[Edit]:
-    """Return the edits of an override; `fake` is the fake hash to write."""
+    """Return the text edits for a change of an override.
+
+    `fake` is the fake hash to write.
+    """
     match change:
         case Mend():
             return [*_changed(call, change, fake or _fake_hash(call.node))]
@@ -110,7 +115,7 @@ def edits(
 
 
 def _fake_hash(node: Node) -> str:
-    """Return nixpkgs' fake hash by a name in scope, or an empty text."""
+    """Return code for nixpkgs' fake hash, or an empty text if `lib` is not in scope."""
     scoped = (
         prefix
         for name, prefix in _HOLDERS.items()
@@ -137,7 +142,7 @@ def _changed(call: WrittenCall, change: Mend, fake: str) -> Iterator[Edit]:
 
 
 def _set_of(argument: Node) -> Node:
-    """Return the attribute set in an argument, inside the functions around it."""
+    """Return the attribute set in a call's argument, inside any functions."""
     last = spine(argument)[-1]
     if last.kind not in SETS:
         raise refusal(last, "is not an attribute set to which --fix could add")
@@ -152,7 +157,10 @@ def _binding(holder: Node, name: str) -> Node:
 
 
 def _old_name(call: WrittenCall, change: Mend) -> tuple[str, Sequence[Edit]]:
-    """Return the name of the previous values, and edits that add it if necessary."""
+    """Return the name of the previous attributes in an override's argument.
+
+    The second result are edits that add such a name if necessary.
+    """
     argument = inside(call.argument)
     if not any(_OLD.search(binding) for binding in change.bindings):
         return "old", ()
@@ -225,7 +233,7 @@ def removed(statement: Node) -> Edit:
 
 
 def _wrapped(call: WrittenCall, name: str) -> Iterator[Edit]:
-    """Yield the edits that move the call to a package among the arguments."""
+    """Yield the edits that move an override call to a package among the arguments."""
     if len(call.subject) == 1 and call.subject[0].kind != "variable_expression":
         raise refusal(call.node, "another override comes before this one")
     *holder, _ = call.function.text.split(".")[:-1]
@@ -239,7 +247,7 @@ def _wrapped(call: WrittenCall, name: str) -> Iterator[Edit]:
 
 
 def _extension(call: WrittenCall) -> Node:
-    """Return the extension of a scope that a call adds."""
+    """Return the extension of a package set that an override call adds."""
     argument = inside(call.argument)
     if argument.kind in SETS:
         bindings = statements(argument)

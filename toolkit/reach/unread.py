@@ -14,7 +14,7 @@ from toolkit.reach.overridden import Overridden
 _FETCHING = frozenset(
     ["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"]
 )
-"""The arguments of a fetcher, which nothing reads as variables of another derivation.
+"""The arguments of a fetcher, which have no effect as variables of another derivation.
 """
 
 _TURNED = {
@@ -135,11 +135,11 @@ _PHASE = re.compile(r"(unpack|patch|configure|build|install|fixup|dist)Phase")
 _CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck"])
 _CHECKS = re.compile(r"(?<!version-)check-hook")
 _OF_HOOKS = re.compile(r"[a-z]+[A-Z]\w*")
-"""Names of variables that the hooks of nixpkgs read, not the package itself."""
+"""A pattern for names of variables that setup hooks of nixpkgs read."""
 _SWITCH = re.compile(
     r"(?:do|dont|no|disabled?|enable)[A-Z]\w*|[a-z]\w*(?:Features|Flags|FlagsArray|Inputs|Phase)"
 )
-"""Names of new variables that are meant for a hook.
+"""A pattern for names of new variables that are meant for a setup hook.
 
 A variable of another name may be used by the user's other settings.
 """
@@ -157,10 +157,10 @@ def is_read(case: Overridden, name: str) -> bool:
 
 
 def wrapper_source(case: Overridden) -> Iterator[Left]:
-    """Yield the `src`, `patches` and compiler flags of a wrapper package.
+    """Yield the source, patches and compiler flags that an override gives a wrapper.
 
-    A wrapper has no source, so nothing reads these variables. If the override replaces
-    the wrapper's build, they are read.
+    A wrapper package has no source, so nothing reads these variables. If the override
+    replaces the wrapper's build, they are read.
     """
     old, new = case.old.environment, case.new.environment
     is_other = any(
@@ -194,7 +194,7 @@ def unused_source(case: Overridden) -> Iterator[Left]:
 
 
 def unread_phases(case: Overridden) -> Iterator[Left]:
-    """Yield settings of phases that do not run.
+    """Yield settings of build phases that do not run.
 
     The builder runs a `buildCommand` instead, or skips the phase.
     """
@@ -290,7 +290,7 @@ def unused_hash(case: Overridden) -> Iterator[Left]:
 
 
 def turned_too_late(case: Overridden) -> Iterator[Left]:
-    """Yield variables that the builder has already processed into others."""
+    """Yield variables whose value the builder has already processed."""
     for name in case.changed:
         other = _TURNED.get(name)
         if other is None or other not in case.old.environment or other in case.changed:

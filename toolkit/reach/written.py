@@ -28,9 +28,10 @@ METHODS = frozenset(
 
 
 class WrittenCall(Struct, frozen=True, kw_only=True):
-    """A call such as `prev.NAME.overrideAttrs { … }`, as nodes of the syntax tree.
+    """A call such as `prev.NAME.overrideAttrs { … }` in the text of a Nix file.
 
-    `subject` is the overridden package; `method` is the last name in `function`.
+    The fields are nodes of the syntax tree: `subject` is the overridden package, and
+    `method` the last name in `function`.
     """
 
     node: Node
@@ -50,7 +51,7 @@ class WrittenCall(Struct, frozen=True, kw_only=True):
 
     @property
     def chain(self) -> list[WrittenCall]:
-        """The calls that override one package in turn, the innermost first."""
+        """The override calls that are applied to one package, the first one first."""
         inner = call(inside(self.subject[0])) if len(self.subject) == 1 else None
         return [self] if inner is None else [*inner.chain, self]
 
@@ -78,7 +79,7 @@ def _is_overlay(binding: Node) -> bool:
 
 
 def call(node: Node) -> WrittenCall | None:
-    """Return an expression as a call of an override function, or None."""
+    """Return the override call that an expression is, or None for other expressions."""
     if node.kind != "apply_expression":
         return None
     function, argument = (each for each in node.children if each.kind != "comment")
@@ -98,7 +99,10 @@ def call(node: Node) -> WrittenCall | None:
 
 
 def calls(root: Node) -> Iterator[WrittenCall]:
-    """Yield the override calls in a file; of a chain of calls, yield only the last."""
+    """Yield the override calls in a file.
+
+    If several calls are applied to one package in turn, only the last is yielded.
+    """
     inner = set[Node]()
     for node in root.walk():
         written = call(node)

@@ -23,21 +23,21 @@ from toolkit.text import few
 
 _SHORT = 60
 _AROUND = 12
-"""The number of characters that precede the first difference of two long values."""
+"""The number of equal characters to show before the difference of two long values."""
 
 _VALUED = frozenset({Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.OPTION})
-"""The kinds of differences for which lists and attribute sets are shown in full."""
+"""The kinds of differences that are shown with whole lists and attribute sets."""
 
 
 class CauseRow(Struct, frozen=True, kw_only=True):
-    """A cause of differences, with the attributes and systems that it affects."""
+    """One cause of differences, with the attributes and systems that it affects."""
 
     first: Difference
     attributes: tuple[str, ...]
     systems: tuple[str, ...]
 
     def text(self, judgement: Judgement) -> str:
-        """Return one line: the attributes, how they differ, where, and the reason."""
+        """Return a line with the attributes, the difference, and its reason."""
         where = (
             f" ({', '.join(self.systems)})"
             if len(self.systems) < len(judgement.looked_at)
@@ -65,7 +65,10 @@ class CauseRow(Struct, frozen=True, kw_only=True):
 
 
 def _reason(difference: Difference) -> str | None:
-    """Return the error message of an evaluation, if the difference is about one."""
+    """Return Nix's error if the difference is that an attribute does not evaluate.
+
+    Return None for other differences.
+    """
     is_known = difference.kind is Kind.EVALUATION and None in (
         difference.before,
         difference.after,
@@ -78,10 +81,10 @@ def _reason(difference: Difference) -> str | None:
 
 
 def _of_value(difference: Difference) -> Difference:
-    """Return the difference, with a changed package in passthru named directly.
+    """Return a difference with the attribute path of the package that differs.
 
-    If a package in passthru is built differently, the result has that package's
-    attribute path; all other differences are returned unchanged.
+    A rebuilt package in passthru, such as `tests.x` of `a`, gets the path `a.tests.x`;
+    other differences are returned unchanged.
     """
     cause = difference.cause
     is_built = cause.fact is DifferenceFact.BUILT_DIFFERENTLY
@@ -95,7 +98,10 @@ def _of_value(difference: Difference) -> Difference:
 
 
 def cause_rows(differences: Sequence[Difference]) -> list[CauseRow]:
-    """Group differences that have the same cause, in the order of the first ones."""
+    """Return the differences in groups that have the same cause.
+
+    The groups are in the order of their first differences.
+    """
     together: defaultdict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for each in map(_of_value, differences):
         reason = _reason(each) if each.weight is Weight.REGRESSION else None
@@ -112,10 +118,10 @@ def cause_rows(differences: Sequence[Difference]) -> list[CauseRow]:
 
 
 def _values(difference: Difference) -> str:
-    """Return ": OLD → NEW" for a value that changed, or an empty text.
+    """Return ": OLD → NEW" for a changed value, or an empty text.
 
-    The text is empty for store paths, and for lists and sets that the sentence about
-    the difference already describes. Long values are shortened.
+    The text is empty for store paths, and for lists and sets, whose members the
+    sentence about the difference already names. Long values are shortened.
     """
     values = (difference.before, difference.after)
     is_whole = difference.cause.fact is DifferenceFact.DIFFERS and any(

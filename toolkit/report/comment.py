@@ -22,7 +22,7 @@ _GAPS = 3
 _FOLD = ("<details><summary>not compared</summary>", "", "", "</details>")
 _FEWEST_FOLDED = 2
 _KEPT = 8
-"""The number of lines that the list of commits leaves for later sections."""
+"""The number of lines that the list of commits leaves for the other lists."""
 
 
 def to_comment(
@@ -60,9 +60,9 @@ def to_comment(
 
 
 def _differences(judgement: Judgement) -> list[str]:
-    """Return list items for the rebuilds and for the first causes of differences.
+    """Return list items for the rebuilds and for the causes of differences.
 
-    Notes, the differences without consequences, are left out.
+    Differences that are only notes are left out. At most _ROWS causes are listed.
     """
     rows = [
         row
@@ -93,7 +93,7 @@ def _notes(judgement: Judgement) -> Iterator[str]:
 
 
 def _unknown(judgement: Judgement) -> Iterator[str]:
-    """Yield list items for the first unknown results, and for the first limits hit."""
+    """Yield list items for facts that are unknown, and for limits that were hit."""
     for text in [*gap_texts(judgement.unknown)][:_GAPS]:
         yield f"- unknown: {plain(text)}"
     for text in [*limit_texts(judgement.unanswered)][:_GAPS]:
@@ -129,7 +129,7 @@ def _foot(judgement: Judgement, command: str) -> tuple[str, str]:
 
 
 def _fold(judgement: Judgement, room: int) -> list[str]:
-    """Return a folded Markdown list of the things that were not compared.
+    """Return a Markdown list of the facts that were not compared, folded by <details>.
 
     Return an empty list if there are fewer than two, or if `room` has too few lines.
     """
@@ -144,7 +144,7 @@ def _fold(judgement: Judgement, room: int) -> list[str]:
 
 
 def _people(judgement: Judgement) -> str:
-    """Return the maintainers of packages with regressions.
+    """Return the names of the maintainers of packages with regressions.
 
     If no package has a regression, return the number of maintainers of all packages.
     """
@@ -161,7 +161,7 @@ def _people(judgement: Judgement) -> str:
 
 
 def _looked_at(judgement: Judgement) -> str:
-    """Return a sentence that describes how unlet compared both versions."""
+    """Return a sentence that describes how `unlet check` compared both versions."""
     if not judgement.asked:
         return "Nix only parsed both versions: nothing was evaluated"
     kinds = "derivations, downloads, meta, passthru, arguments and overrides"

@@ -1,4 +1,4 @@
-"""Group the attributes that `unlet check` did not compare, one line for each reason."""
+"""List the attributes that `unlet check` did not compare, one line for each reason."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -8,17 +8,20 @@ from toolkit.text import counted, few
 
 
 def ranked(gaps: Sequence[Gap]) -> list[Gap]:
-    """Return gaps sorted for display.
+    """Return the attributes that were not compared, sorted for display.
 
-    Gaps that a limit caused come first, then the gaps whose reason affects the most
-    attributes.
+    Attributes that hit a limit come first, then the ones with the most frequent
+    reasons.
     """
     counts = Counter(gap.reason for gap in gaps)
     return sorted(gaps, key=lambda gap: (gap.limit is None, -counts[gap.reason]))
 
 
 def gap_texts(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each reason, with the attributes and systems that it affects."""
+    """Yield a line for each reason why attributes were not compared.
+
+    The line has the attributes and the systems.
+    """
     together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
         together[gap.system or "", gap.reason][gap.attribute or gap.what] = None
@@ -28,7 +31,10 @@ def gap_texts(gaps: Sequence[Gap]) -> Iterator[str]:
 
 
 def limit_texts(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each limit that references or attributes have hit."""
+    """Yield a line for each limit that the comparison of attributes has hit.
+
+    The line has the attributes and the systems.
+    """
     references: dict[str, dict[str, None]] = {}
     together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
@@ -51,9 +57,10 @@ def limit_texts(gaps: Sequence[Gap]) -> Iterator[str]:
 def _on_systems(
     together: Mapping[tuple[str, str], Collection[str]],
 ) -> Iterable[tuple[tuple[str, tuple[str, ...]], list[str]]]:
-    """Return the systems for each pair of a reason and a group of names.
+    """Return the systems on which the same attributes have the same reason.
 
-    `together` has the names by system and reason.
+    `together` has the attributes by system and reason. The key of a result is a reason
+    and its attributes.
     """
     systems: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for (system, reason), names in together.items():

@@ -96,7 +96,7 @@ def to_json(
 
 
 def _told(differences: Iterable[Difference]) -> list[dict[str, object]]:
-    """Return differences as JSON objects, each with a sentence in the field `what`."""
+    """Return differences as JSON objects with a sentence in the field `what`."""
     return [
         {**structs.asdict(difference), "what": sentence(difference)}
         for difference in differences
@@ -104,7 +104,7 @@ def _told(differences: Iterable[Difference]) -> list[dict[str, object]]:
 
 
 def verdict(judgement: Judgement) -> str:
-    """Return the verdict in one line, with the number of causes and attributes."""
+    """Return the verdict on a change as one line for people."""
     rows = {weight: len(cause_rows(judgement.weighing(weight))) for weight in Weight}
     counts = [counted(count, weight.value) for weight, count in rows.items() if count]
     files = counted(judgement.files, "file")
@@ -125,7 +125,7 @@ def verdict(judgement: Judgement) -> str:
 def lines(
     judgement: Judgement, *, quiet: bool = False, verbose: bool = False, why: str = ""
 ) -> Iterator[Line]:
-    """Yield the result as lines for people.
+    """Yield the result of `unlet check` as lines for people.
 
     The lines show the verdict, the differences, the commits, and everything that is
     unknown or was not compared. With `quiet`, only the verdict is shown. With `why`,
@@ -163,9 +163,9 @@ def lines(
 
 
 def _not_compared(judgement: Judgement, *, verbose: bool) -> Iterator[str]:
-    """Yield texts about everything that was not compared, each with its reason.
+    """Yield lines about the attributes that were not compared, with the reasons.
 
-    Without `verbose`, yield one line with only the first reason.
+    Without `verbose`, yield a single line with the first reason.
     """
     rest = ["the rest of the set: --all"]
     if judgement.everything:
@@ -182,7 +182,10 @@ def _not_compared(judgement: Judgement, *, verbose: bool) -> Iterator[str]:
 
 
 def _explained(judgement: Judgement, attribute: str) -> Iterator[Line]:
-    """Yield all reasons why an attribute is built differently, and its .drv paths."""
+    """Yield lines with the reasons why an attribute is built differently.
+
+    The last lines are the paths of its .drv files.
+    """
     together: defaultdict[tuple[Reason, ...], list[Difference]] = defaultdict(list)
     for difference in judgement.differences:
         is_own = difference.attribute == attribute and not difference.cause.setting

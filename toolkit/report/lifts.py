@@ -1,4 +1,4 @@
-"""The verdict on a lift as a value, and the sentence that explains the verdict.
+"""The verdict on a lift, and the sentence that explains the verdict.
 
 A lift moves a let-bound package out of its let, so that overrides take effect.
 """
@@ -9,7 +9,10 @@ from msgspec import Struct
 
 
 class LiftOutcome(StrEnum):
-    """The result of a lift: correct, refused, or wrong."""
+    """The outcome of a lift: lifted correctly, refused, or failed.
+
+    A lift moves a let-bound package out of its let, so that overrides take effect.
+    """
 
     LIFTED = "lifted"
     REFUSED = "refused"
@@ -78,7 +81,7 @@ class LiftVerdict(Struct, frozen=True, kw_only=True):
 
     @property
     def outcome(self) -> LiftOutcome:
-        """The outcome of the lift."""
+        """The outcome of the lift: lifted, refused, or failed."""
         return self.fault.outcome if self.fault is not None else LiftOutcome.LIFTED
 
     @property

@@ -1,4 +1,4 @@
-"""Format the end of the result of `check`: rebuilds, labels, maintainers, builds."""
+"""Format the last lines of `unlet check`: rebuilds, labels, maintainers and builds."""
 
 import re
 from collections import defaultdict
@@ -14,12 +14,12 @@ from toolkit.text import counted, few
 
 
 class BuildPlace(Struct, frozen=True, kw_only=True):
-    """How a command refers to the changed tree, and this computer's system.
+    """The commands and arguments that refer to a changed tree, for the next steps.
 
     `tree` are arguments of nix-build that select the changed tree; empty if no argument
     can select the tree. `review` is a command line of nixpkgs-review, empty if the
     program is not installed. `again` is the command line of unlet that judges the
-    change. `here` is the system, such as `x86_64-linux`.
+    change. `here` is this computer's system, such as `x86_64-linux`.
     """
 
     tree: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class BuildPlace(Struct, frozen=True, kw_only=True):
 
 
 def command(plan: BuildPlan, place: BuildPlace) -> str:
-    """Return the command that builds the first packages of a plan."""
+    """Return the command line that builds the first packages of a build plan."""
     if place.review:
         return place.review
     if not place.tree:
@@ -52,9 +52,10 @@ def _path(attribute: str) -> str:
 
 
 def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator[Line]:
-    """Yield lines for the rebuilds, labels and maintainers.
+    """Yield the last lines of `unlet check`: rebuilds, labels and maintainers.
 
-    The last lines are the command that builds packages, or the results of a build.
+    The last line is the command that builds packages, or the lines are the results of a
+    build.
     """
     if built := rebuilds(judgement):
         yield Line(text=f"rebuilds  {built}")

@@ -2,8 +2,8 @@
 
 The texts are data in patches/lift.toml or a similar file; each statement in them has a
 passed proof in the report. The evidence and the reason of each step are in report.md.
-The template is copied from the user's nixpkgs, byte for byte: a draft with an edited
-template was closed (nixpkgs #561027).
+The template is copied from the user's nixpkgs, byte for byte, because nixpkgs closed a
+pull request with an edited template (#561027).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 
 
 class StepText(Message, frozen=True, kw_only=True):
-    """The texts for a step with one `design` (`*` for any design).
+    """The texts for a step of a proposal with one `design` (`*` for any design).
 
     `why` is the paragraph with the reason, by default the message's body. `short` is
     the reason in a text about several steps, by default the same as `why`. `title` is
@@ -75,7 +75,7 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     related: tuple[Related, ...] = ()
 
     def step(self, step: Step) -> StepText:
-        """Return the text of a step for the design of that step."""
+        """Return the text for a step of a proposal, according to its design."""
         return next(
             each
             for each in self.steps
@@ -230,10 +230,9 @@ def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
 
 
 def _comparison(packages: Sequence[DraftFacts]) -> str:
-    """Return the command that shows the derivations of packages.
+    """Return a command line that prints the derivations of packages.
 
-    Nix evaluates all packages with the environment variables and the system of the
-    first package.
+    The environment variables and the system are those of the first package.
     """
     texts = packages[0].texts
     system = [f"--argstr system {texts.system}"] if texts.system else []

@@ -12,12 +12,12 @@ MOST_LINES = 10
 
 
 def brief(reasons: Sequence[Reason]) -> str:
-    """Return the reasons in one line, without the changed lines of build phases."""
+    """Return the reasons for a rebuild in one line, without changed lines of phases."""
     return "; ".join(_of_package(reason, _brief(reason)) for reason in reasons)
 
 
 def whole(reasons: Sequence[Reason]) -> Iterator[str]:
-    """Yield all reasons in full: a line for each reason or changed line of a phase."""
+    """Yield all reasons for a rebuild as lines, with changed lines of build phases."""
     for reason in reasons:
         if reason.form is Form.LINES:
             yield _of_package(reason, reason.name)
@@ -27,7 +27,10 @@ def whole(reasons: Sequence[Reason]) -> Iterator[str]:
 
 
 def changed_lines(reasons: Sequence[Reason]) -> Iterator[str]:
-    """Yield the first changed lines of each build phase, and the number of others."""
+    """Yield the first changed lines of each build phase in the reasons.
+
+    If there are more than MOST_LINES, the last line is their number.
+    """
     for reason in reasons:
         if reason.form is not Form.LINES:
             continue

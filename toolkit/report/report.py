@@ -35,7 +35,7 @@ class WrittenSource(Struct, frozen=True, kw_only=True):
     """The origin of the package's file, as report.json records it.
 
     `origin` describes the nixpkgs for people, `blob` is the git id of the file before
-    the change, `commit` its commit, and `nixpkgs` the user's text.
+    the change, `commit` is the commit of nixpkgs, and `nixpkgs` the user's text.
     """
 
     origin: str
@@ -262,7 +262,7 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _source_words(report: Report) -> list[str]:
-    """Return the options that name the source on any computer, with its commit."""
+    """Return the command-line options that name the same source on any computer."""
     request, commit = report.request or SourceRequest(), report.proposal.source.commit
     named = _named(request)
     if named is None and request.file is not None:

@@ -137,9 +137,9 @@ def sentence(difference: Difference) -> str:
 
 
 def _subject(cause: Cause) -> str:
-    """Return the words for the place of a difference within its attribute.
+    """Return the words for the element of an attribute that differs.
 
-    The text is empty if the difference is about the whole attribute.
+    Return an empty text if the difference is about the whole attribute.
     """
     if cause.place is DifferencePlace.FETCH:
         return cause.name or "it"
@@ -195,7 +195,7 @@ def _version(difference: Difference) -> str:
 
 
 def _would_differ(difference: Difference) -> str:
-    """Return a sentence about a derivation that throws, with its changed attributes."""
+    """Return a sentence about the changed attributes of a derivation that throws."""
     sides: list[dict[str, Any]] = [
         side if is_set(side) else {} for side in (difference.before, difference.after)
     ]
@@ -253,7 +253,7 @@ def _fetch_unnamed(difference: Difference) -> str:
 
 
 def _follows(difference: Difference) -> str:
-    """Return what an override newly affects, or no longer affects."""
+    """Return a sentence about what an override starts or ceases to affect."""
     cause = difference.cause
     is_new = cause.fact is DifferenceFact.FOLLOWS
     reaches = "now reaches" if is_new else "no longer reaches"

@@ -119,5 +119,8 @@ def _article(part: TextPart) -> str:
 
 
 def capital(words: str) -> str:
-    """Capitalise a sentence that begins with "the"; a package's name stays as it is."""
+    """Return words with a capital letter if they begin with "the".
+
+    Other words begin with the name of a package, which stays as it is.
+    """
     return f"T{words[1:]}" if words.startswith("the ") else words

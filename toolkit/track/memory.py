@@ -27,12 +27,13 @@ _FILE = "readings.json"
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """The remembered facts: readings of files by blob id, and commits by key.
+    """The facts that `track` remembers between runs.
 
-    `changes` has the commit that last changed a file, by a key that includes the hash
-    of the file's content. `since` has the commits that fixed a package, by the
-    package's name, its let-bound packages and the commit that last changed its file.
-    `answers` are Nix's answers about packages, by commit, package and override methods.
+    `readings` are the states of package files, by blob id. `changes` has the commit
+    that last changed a file, by a key that includes the hash of the file's content.
+    `since` has the commits that fixed a package, by the package's name, its let-bound
+    packages and the commit that last changed its file. `answers` are Nix's answers
+    about packages, by commit, package and override methods.
     """
 
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
@@ -42,10 +43,10 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Memory:
-    """The remembered readings, from the cache and from this run.
+    """The remembered facts about package files, from the cache and from this run.
 
-    `save` writes new readings to the cache. `budget` is the time and memory of the
-    parser and Nix for this run.
+    `save` writes new facts to the cache. `budget` is the time and memory of the parser
+    and Nix for this run.
     """
 
     def __init__(self) -> None:
@@ -74,7 +75,7 @@ class Memory:
         self.budget = Budget(max(limits.seconds(limits.TOGETHER_SECONDS), seconds))
 
     def save(self) -> None:
-        """Write new readings to the cache; if it cannot be written, add a warning."""
+        """Write new facts to the cache; if it cannot be written, add a warning."""
         content = msgspec.json.encode(self.known, enc_hook=str)
         if content == self._saved:
             return

@@ -1,6 +1,7 @@
-"""Read the state of any package for `track`: Nix tries overrides in trees of a clone.
+"""Determine the state of any package for `unlet track`.
 
-Without a clone, only the syntax of the package's file is read.
+Nix tries overrides in the trees of a clone. Without a clone, only the syntax of the
+package's file is read.
 """
 
 import re
@@ -47,12 +48,10 @@ _STATES = {
 }
 
 _SECONDS = 25.0
-"""The time limit of Nix for one version of a package in seconds, within the common
-budget.
-"""
+"""The time limit of Nix in seconds for one version of a package."""
 
 _SHARE = 15.0
-"""The seconds that each commit to read adds to the common budget."""
+"""The additional seconds of the shared time limit for each commit to examine."""
 
 
 class Package:
@@ -72,7 +71,7 @@ class Package:
         self._progress = progress
 
     def find(self, read: Reader) -> File:
-        """Return the package's file that has a let.
+        """Return the package's file at a ref, preferably the one with a let.
 
         Search pkgs/by-name, all-packages.nix, and the neighbours of the file found
         there.
@@ -97,7 +96,10 @@ class Package:
         return File(path=path, blob=found[0], content=found[1])
 
     def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
-        """Return the package's file as all-packages.nix names it, with its path."""
+        """Return the path and content of the file that all-packages.nix names.
+
+        Raise ToolkitError if no such file is found.
+        """
         bound = package_files.bound_value(all_packages(read), self.package)
         if bound is None:
             raise NoPackageError(f"nixpkgs has no package '{self.package}'")
@@ -120,10 +122,10 @@ class Package:
     def readings(
         self, found: Sequence[FoundFile], repository: Path | None
     ) -> list[Reading | None]:
-        """Return what Nix or the syntax shows about each file; None for a missing file.
+        """Return the state of the package in each file; None for a missing file.
 
-        Nix tries overrides in the tree of the file's commit. If it cannot, the syntax
-        decides, and the reading has the reason.
+        Nix tries overrides in the tree of the file's commit. If Nix cannot run, the
+        syntax of the file decides, and the result has the reason.
         """
         there = [each.file.content for each in found if each.file is not None]
         self.settle(there)
@@ -137,7 +139,10 @@ class Package:
         ]
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return what the syntax shows about each file, by the file's blob id."""
+        """Return the state of the package according to the syntax of each file.
+
+        The keys are blob ids.
+        """
         files = self._files(list(contents.values()))
         return {
             blob: self.meaning(file, None)
@@ -174,7 +179,7 @@ class Package:
     ) -> Methods:
         """Return Nix's answer about the package at a commit.
 
-        An answer that an earlier run has found comes from the memory.
+        If an earlier run has found the answer, it comes from the cache.
         """
         asked = questions(file, self.names)
         key = f"{found.commit} {self.package} {' '.join(asked)}"
@@ -214,7 +219,7 @@ class Package:
         why: str | None = None,
         limited: bool = False,
     ) -> Reading:
-        """Return the state of the let-bound packages `names` in a file.
+        """Return the state of the tracked let-bound packages in a file.
 
         `answer` is Nix's answer, and `why` explains why Nix has none. If Nix hit a
         limit, the state is unknown.
@@ -258,7 +263,7 @@ class Package:
 
 
 def _missing(components: Sequence[Component]) -> list[str]:
-    """Return the names that the file does not define and Nix did not find."""
+    """Return the let-bound packages that neither the file nor Nix has."""
     return [
         component.name
         for component in components

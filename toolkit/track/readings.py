@@ -14,11 +14,11 @@ SYNTAX, EVALUATION = "syntax", "evaluation"
 """The two ways to determine a state: reading the file, or evaluating it in Nix."""
 
 STRANGE = "unknown layout: "
-"""The beginning of the reason for an unknown state, if the file's layout is unknown."""
+"""The beginning of the message about a file with an unknown layout."""
 
 
 class State(StrEnum):
-    """The state of a version of a package's file, over all of its defects.
+    """The state of a package in one version of its file: whether it is fixed.
 
     UNKNOWN never counts as NOT_FIXED. ABSENT means that nixpkgs lacks the package.
     """
@@ -32,7 +32,7 @@ class State(StrEnum):
 
 
 class Overridable(StrEnum):
-    """Whether overrides of let-bound packages take effect.
+    """Whether overrides of a package's let-bound packages take effect.
 
     NOT_APPLICABLE means that the file defines no let-bound package.
     """
@@ -59,10 +59,9 @@ class Component(Struct, frozen=True, kw_only=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """A further fact about a version, which only the package's own reader determines.
+    """A further fact about a version of a file, in a word or two.
 
-    `value` is a word or two. `by` is `evaluation` or `syntax`, the way in which the
-    fact was determined.
+    `by` is `evaluation` or `syntax`, the way in which the fact was determined.
     """
 
     value: str = UNKNOWN
@@ -89,20 +88,23 @@ class Reading(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
     def fact(self, name: str) -> Fact:
-        """Return a further fact by its name; a missing fact is unknown."""
+        """Return a further fact about the version, by its name.
+
+        A missing fact is returned as unknown.
+        """
         return self.facts.get(name, Fact())
 
 
 def unknown(reason: str) -> Reading:
-    """Return the reading of a version that cannot be read, with the reason."""
+    """Return an unknown state of a file that cannot be read, with the reason."""
     return Reading(state=State.UNKNOWN, overridable=Overridable.UNKNOWN, reason=reason)
 
 
 def overall(components: Iterable[Component]) -> Overridable:
-    """Return the combined state of let-bound packages.
+    """Return whether overrides of all, some or none of the let-bound packages work.
 
-    A package whose state is unknown affects the result only if the others all take an
-    override.
+    If a package is unknown, the result is unknown, unless overrides of another package
+    do not work.
     """
     answers = {component.overridable for component in components}
     if False in answers:

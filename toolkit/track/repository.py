@@ -59,7 +59,7 @@ class RepositoryRefs(Refs):
         return found
 
     def commit(self, name: str) -> Oid:
-        """Return the commit of a ref; a branch of the remote comes first."""
+        """Return the commit of a ref; a remote branch has priority."""
         return (
             self._branches.commits.get(name)
             or reading.locate(self._directory, name).commit
@@ -88,7 +88,10 @@ class RepositoryRefs(Refs):
         return found
 
     def last_change(self, at: str, file: File) -> FileCommit | None:
-        """Return the commit that last changed the file, if the clone has it."""
+        """Return the commit that last changed the file.
+
+        Return None if a shallow clone lacks the commit.
+        """
         try:
             change = history.last_change(self._repository, Oid(at), file.path)
         except CommandError as error:

@@ -85,7 +85,7 @@ class ServerRefs(Refs):
             yield from zip(map(_change, some), side_by_side(content, some), strict=True)
 
     def commit(self, name: str) -> Oid | None:
-        """Return None, because the server accepts the name of a ref.
+        """Return None, because GitHub accepts the name of a ref as it is.
 
         Raise UsageError if the name is not a valid name of a ref.
         """

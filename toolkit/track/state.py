@@ -20,8 +20,8 @@ _SCHEMA = 1
 _KIND = "unlet track"
 
 Facts = dict[str, dict[str, str]]
-"""The facts about each ref, and about `verdict`: name → field → value. Unknown values
-are left out.
+"""The facts of a result, by ref (or `verdict`) and by field. Unknown values are left
+out.
 """
 
 
@@ -60,7 +60,10 @@ def save(path: Path, facts: Facts, package: str) -> None:
 
 
 def facts_of(refs: Sequence[Ref], verdict: TrackVerdict) -> Facts:
-    """Return the facts of a result to remember, without dates, numbers and hashes."""
+    """Return the facts of a result that the state file stores.
+
+    Dates, numbers and hashes are left out.
+    """
     facts: Facts = {
         _OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs
     }
@@ -85,7 +88,7 @@ def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
 
 
 def merged(before: Facts | None, now: Facts) -> Facts:
-    """Return the facts to remember: new ones, and old ones that have no new value."""
+    """Return the facts to store: new ones, and old ones that have no new value."""
     old = before if before is not None else {}
     return {
         subject: {**old.get(subject, {}), **now.get(subject, {})}

@@ -96,9 +96,9 @@ def change(changed: AnswerChange) -> str:
 
 
 def _methods(answer: TrackAnswer) -> Iterator[str]:
-    """Yield sentences that name the overrides that take effect.
+    """Yield sentences about the overrides that take effect at some refs.
 
-    Refs with the same result share a sentence.
+    Refs with the same overrides share a sentence.
     """
     found: dict[str, list[str]] = {}
     for ref in answer.refs:
@@ -118,7 +118,7 @@ def _methods(answer: TrackAnswer) -> Iterator[str]:
 
 
 def _deciders(answer: TrackAnswer) -> Iterator[str]:
-    """Yield a sentence that names how the states were determined: by Nix or syntax."""
+    """Yield a sentence on how the states were determined: by Nix, or by the syntax."""
     deciders: set[str | None] = set()
     for ref in answer.refs:
         if ref.reading is not None:

@@ -1,4 +1,7 @@
-"""The refs of nixpkgs to examine, and a package's file at each, from any source."""
+"""The refs of nixpkgs to examine, and the package's file at each ref.
+
+The refs are in a clone or on a server.
+"""
 
 import re
 from abc import ABC, abstractmethod
@@ -59,7 +62,7 @@ class NoPackageError(ToolkitError):
 
 
 class TrackedPackage(Protocol):
-    """The package to track; its file usually is at `target`."""
+    """The package to track, whose file is usually at the path `target`."""
 
     package: str
     target: PurePosixPath
@@ -87,7 +90,7 @@ class TrackedPackage(Protocol):
 
 
 class Refs(ABC):
-    """The refs of nixpkgs in a clone or on a server.
+    """The refs of nixpkgs in a clone or on a server, for `unlet track`.
 
     `missing` are usual refs that the source lacks, and `repository` is the path of the
     clone. If a ref cannot be read, the error becomes the reason of that ref; other

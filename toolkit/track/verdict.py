@@ -65,7 +65,7 @@ class Used(Struct, frozen=True, kw_only=True):
 
     @property
     def use(self) -> OverlayUse:
-        """The facts about a version under which an overlay of this kind is needed."""
+        """The conditions under which an overlay of this kind is needed."""
         return registry.tracking(self.package).overlays.get(
             self.kind or "", OverlayUse()
         )
@@ -98,7 +98,7 @@ class _Source(Struct, frozen=True, kw_only=True):
 
 
 class _Report(Struct, frozen=True, kw_only=True):
-    """The fields of an overlay's report.json that `track` reads.
+    """The fields of an overlay's report.json that `unlet track` reads.
 
     `unlet propose` writes a report without a kind; for a lift, the kind is the design.
     """
@@ -451,7 +451,7 @@ def _update(nixpkgs: str | None) -> str | None:
 
 
 def _listed(refs: Sequence[Ref]) -> str:
-    """Return the names of refs with the dates of their fixes, grouped by date."""
+    """Return the names of refs, with the dates of their fixes."""
     by_date: dict[str, list[str]] = {}
     for ref in refs:
         since = (

@@ -76,7 +76,7 @@ They stay open until the process ends.
 _uses_change = Lock()
 
 _held: set[Path] = set()
-"""The paths of the entries that this process has found or created."""
+"""The paths of the cache entries that this process has found or created."""
 
 
 class Cache(Struct, frozen=True):
@@ -133,9 +133,10 @@ class Cache(Struct, frozen=True):
                         return
 
     def use(self, kind: str) -> None:
-        """Protect a kind's entries from `clean` until this process ends.
+        """Protect all entries of a kind from deletion until this process ends.
 
-        Do nothing if the cache cannot be written.
+        A kind is a subdirectory of the cache. Do nothing if the cache cannot be
+        written.
         """
         path = self.root / _LOCKS / f"use-{kind}"
         with _uses_change:
@@ -269,10 +270,9 @@ class Cache(Struct, frozen=True):
             files.run_later('rm -rf -- "$@"', *map(str, doomed))
 
     def clean(self) -> Cleaning:
-        """Delete all entries except those of a kind that another process uses.
+        """Delete all entries of the cache, except kinds that another process uses.
 
-        The remains of an interrupt are deleted after an hour; younger ones may still be
-        in use.
+        Unfinished entries are deleted after an hour; younger ones may still be in use.
         """
         stale = time.time() - _STALE_SECONDS
         entries = [
@@ -307,7 +307,7 @@ class Cache(Struct, frozen=True):
 
     @contextmanager
     def _unused(self, kind: str) -> Generator[bool]:
-        """Yield whether no other process uses entries of the kind.
+        """Yield whether no other process uses entries of a kind.
 
         While the block runs, other processes cannot begin to use them.
         """

@@ -1,4 +1,4 @@
-"""Read untrusted bytes in a child process with limits on time and memory.
+"""Parse untrusted bytes in a child process with limits on time and memory.
 
 The parser is a C library that Python's signal handlers cannot interrupt, and some
 inputs take quadratic or cubic time. The child process ends at its limit, or when its
@@ -30,8 +30,8 @@ from toolkit.landlock import Confinement, python, started
 T = TypeVar("T")
 
 CPU_SECONDS = 3
-"""The limit of processor seconds for one content; a file of nixpkgs takes a sixtieth of
-it.
+"""The limit of processor seconds for one input; a file of nixpkgs takes a sixtieth of
+the limit.
 """
 
 _MEBIBYTES = 1024
@@ -48,9 +48,9 @@ _START = (
 
 
 class Unread(Struct, frozen=True):
-    """A content that could not be read.
+    """An input that could not be read.
 
-    `reason` continues a sentence that begins with the content's name.
+    `reason` continues a sentence that begins with the input's name.
     """
 
     reason: str
@@ -62,11 +62,11 @@ TOO_LARGE = Unread("is too large to read")
 def each(
     function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: float = inf
 ) -> list[T | Unread]:
-    """Apply a module-level function to each content and return the results.
+    """Apply a module-level function to each input and return the results.
 
-    A content is too large if it exceeds MAXIMUM_BYTES, CPU_SECONDS or a gibibyte of
-    memory. If the function raises for one content, the result is an `Unread`, and the
-    other contents are still read. After `seconds`, no further content is started. The
+    An input is too large if it exceeds MAXIMUM_BYTES, CPU_SECONDS or a gibibyte of
+    memory. If the function raises for one input, the result is an `Unread`, and the
+    other inputs are still read. After `seconds`, no further input is read. The
     function's result must be annotated, and consist of JSON types and Structs.
     """
     kind: type[T] = get_type_hints(function)["return"]
@@ -159,7 +159,10 @@ def ends(call: Callable[[], object], *, seconds: float) -> bool:
 
 
 def main() -> None:
-    """Run as the child: read contents from stdin and write a line of JSON for each."""
+    """Run in the child process: read inputs from stdin, and write results as JSON.
+
+    Each input is preceded by its length; each result is a line.
+    """
     module, name, seconds, end = sys.argv[1:]
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, _MEBIBYTES << 20)

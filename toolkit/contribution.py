@@ -11,7 +11,7 @@ from toolkit.model import Attempt, Oid, Proof, Report, Status, Step
 
 
 class Contribution(Struct, frozen=True, kw_only=True):
-    """A record of a branch, so that unlet can move and remove the branch later.
+    """A record of a branch by `unlet pr`, for moving and removing the branch later.
 
     `target` is the package, `base` the user's name for the base and `base_commit` its
     commit. `commits` are unlet's commits, oldest first; the contributor's own may
@@ -62,9 +62,9 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
     pushed: bool = False
     """Whether the remote already has a branch of this name."""
     own: tuple[tuple[Oid, str], ...] = ()
-    """The contributor's commits on top, with their subjects, oldest first."""
+    """The contributor's own commits after unlet's, with subjects, oldest first."""
     text_beside: Path | None = None
-    """The file with the new text, if the contributor has edited the old one."""
+    """The file with the new text, if the contributor has edited pull-request.md."""
     related: tuple[int, ...] = ()
     """The numbers of open pull requests with the same goal."""
 

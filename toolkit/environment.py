@@ -1,4 +1,4 @@
-"""The environment variables of the programs that unlet starts, for each purpose.
+"""The environment variables that each kind of program started by unlet receives.
 
 A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses its
 relative entries.

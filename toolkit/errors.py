@@ -1,16 +1,17 @@
 """The exception tree of the package.
 
-ToolkitError                 something that the user can mend; exit code 3
-├── UsageError               the call itself is wrong; exit code 2
+ToolkitError                 a failure that the user can fix; exit code 3
+├── UsageError               a wrong command line; exit code 2
+├── UnreachableError         a server does not answer
 ├── RefusalError             a rewrite would have to guess
-│   └── LayoutError          the rewrite is not for files of this kind
-├── NixSyntaxError           the file is no Nix expression
-├── NotRunError              a proof cannot be run, by no fault of what it is about
-├── FullError                there is no space to work in, whatever is proven
+│   └── LayoutError          a rewrite does not apply to files of this kind
+├── NixSyntaxError           a file is not valid Nix
+├── NotRunError              a proof cannot run, not even for the unchanged file
+├── FullError                a disk is full
 └── CommandError             a program failed
-    └── LimitError           it took more time than it had, or wrote more than it may
+    └── LimitError           a program exceeded its time or size limit
 
-Messages have the form `subject: fact`, on one line, in lower case, values quoted.
+Messages have the form `subject: fact`, on one line, in lower case, with quoted values.
 """
 
 import re

@@ -43,8 +43,8 @@ REPORT = "report.json"
 _TEMPORARY, _BUILDING = "unlet-work-", ".unlet-"
 
 _UNFINISHED = ".unlet-unfinished"
-"""The name of the mark in an unfinished directory: a file with the digest of all that
-the run has written so far.
+"""The name of the marker file in an unfinished directory, which has the digest of all
+that the run has written.
 """
 
 # A new directory is not locked yet, and must not be mistaken for the remains of a
@@ -231,7 +231,7 @@ def _digest(directory: Path) -> bytes:
 
 
 def finish(directory: Path) -> None:
-    """Mark a directory as finished: only `force` replaces it from now on."""
+    """Mark a directory of results as finished, so that only `force` replaces it."""
     WritableRoot(directory).delete(_UNFINISHED)
 
 
@@ -357,7 +357,7 @@ def _sweep(parent: Path, prefix: str) -> None:
     """Delete the user's unlocked directories whose names begin with a prefix.
 
     Eight characters follow the prefix in such a name. A directory is deleted only if it
-    is old enough or has the mark of an unfinished run.
+    is old enough, or if an unfinished run has left its marker file there.
     """
     for path in parent.glob(f"{escape(prefix)}????????"):
         with suppress(OSError):

@@ -61,7 +61,7 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     headers: Mapping[str, str] | None = None,
     auth: Callable[[requests.PreparedRequest], requests.PreparedRequest] = unauthorized,
 ) -> tuple[requests.Response, bytes]:
-    """Return the response to a GET request with its whole body.
+    """Return the response to a GET request, and its whole body.
 
     A redirect is not followed, and its body is not read. The request ends at `end`, a
     monotonic time, even if the server sends byte by byte: the socket's own time-out

@@ -27,7 +27,7 @@ _MOST_LINKS = 40
 
 
 class AbsentError(ToolkitError):
-    """The path does not exist."""
+    """A path below the root does not exist."""
 
 
 class EntryKind(Enum):
@@ -82,7 +82,7 @@ def find(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes |
 
 
 def is_file(root: Path, path: Below) -> bool:
-    """Return whether the path is a regular file, or a link to a file below the root."""
+    """Return whether the path is a file, or a link to a file below the root."""
     return stat.S_ISREG(_mode(root, path))
 
 

@@ -1,4 +1,4 @@
-"""Calls of Linux system calls and C functions that Python does not offer.
+"""Linux system calls and C functions that Python does not offer.
 
 Structures are bytes, as `struct` packs them.
 """
@@ -10,7 +10,8 @@ from typing import Any
 def call(number: int, *arguments: bytes | int | None) -> int:
     """Make a system call by its number and return its result, or -1 on failure.
 
-    All architectures share the numbers of system calls since Linux 5.1.
+    System calls that were added since Linux 5.1 have the same number on all
+    architectures.
     """
     given = (
         ctypes.c_long(each) if isinstance(each, int) else each for each in arguments

@@ -73,7 +73,10 @@ class _Derivation(Struct, frozen=True, kw_only=True):
 
     @property
     def mark(self) -> str:
-        """The word that begins each line with an answer, as chunk.sh writes it."""
+        """The random-looking word that begins each line with an answer.
+
+        chunk.sh takes the word from the output path.
+        """
         return f"unlet-{Path(self.output).name.partition('-')[0]}:"
 
     @property
@@ -267,7 +270,7 @@ class _Log(Struct, kw_only=True):
         )
 
     def reason(self, path: str) -> str:
-        """Return in one line the reason why a derivation cannot be built."""
+        """Return the reason why a derivation cannot be built, as one line."""
         lines = [line.strip() for text in self.errors for line in text.splitlines()]
         whole = [line.removeprefix("error: ") for line in lines if line]
         last = self.last.get(path, "").removeprefix("unlet: ")

@@ -1,6 +1,6 @@
 """The cache of Nix's answers to questions.
 
-Answers that depend on the same inputs share a document.
+Answers that depend on the same inputs are stored in one JSON document.
 """
 
 import hashlib

@@ -492,7 +492,7 @@ def is_unreached(answer: Answer) -> bool:
 
 
 def why_not(scope: QuestionScope, path: tuple[str, ...], allowed: Allowance) -> str:
-    """Return in one line the reason why an attribute does not evaluate."""
+    """Return the reason why an attribute does not evaluate, as one line."""
     question = Question(path=path, parts=("derivation",))
     task = Task(
         evaluation=scope.evaluation({0: question}, loud=True),

@@ -23,11 +23,14 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 MARK = "unlet:"
-"""The mark before questions and answers in the commands that a report shows."""
+"""The word before questions and answers in the commands that a report shows."""
 
 
 def new_mark() -> str:
-    """Return a random mark for the output of Nix, which no evaluated file can know."""
+    """Return a random word that marks lines of Nix's output.
+
+    No evaluated file can know the word, so none can forge such a line.
+    """
     return f"unlet-{secrets.token_hex(8)}:"
 
 
@@ -94,10 +97,10 @@ def bisected(
     """Return the answers about items, with as few evaluations as possible.
 
     If an item ends an evaluation with an error, the error becomes the item's answer,
-    and all other items are evaluated again. The last `question N` after the mark names
-    the item; without it, or if the total time ran out, the items are halved. An item
-    that exceeded its own time is not evaluated again. If memory ran out, the items
-    before and after it are evaluated separately.
+    and all other items are evaluated again. The last `question N` after the word `mark`
+    in the error output names the item; without it, or if the total time ran out, the
+    items are halved. An item that exceeded its own time is not evaluated again. If
+    memory ran out, the items before and after it are evaluated separately.
     """
     if not items:
         return []

@@ -45,8 +45,8 @@ _MEBIBYTES = 4096
 _CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
 _DEEP = "error: stack overflow"
 _MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
-"""The maximum number of lines besides answers that are kept, and the maximum length of
-each.
+"""The maximum number of lines of Nix's error output that are stored, and their maximum
+length.
 """
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

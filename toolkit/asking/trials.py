@@ -183,7 +183,7 @@ def evaluation(  # noqa: PLR0913 - the arguments of the expression
 ) -> Evaluation:
     """Return the evaluation that answers numbered questions about two trees.
 
-    Nix prints `mark` before each question and answer.
+    Nix prints the word `mark` before each question and answer.
     """
     asked = [
         {name: value for name, value in asdict(question).items() if name != "table"}
@@ -236,7 +236,7 @@ def command(  # noqa: PLR0913 - as `evaluation`
 
 
 def why_not(tree: Path, system: str, package: str) -> str:
-    """Return in one line the reason why a package does not evaluate."""
+    """Return the reason why a package does not evaluate, as one line."""
     try:
         process.execute(
             command(tree, tree, system, [LiftQuestion(package=package)], loud=True)

@@ -254,7 +254,7 @@ def _server(pull: PullName) -> Server:
 
 
 def _prove(request: CheckRequest) -> int:
-    """Prove a proposal again, or the claims about a package; return the exit code."""
+    """Prove the claims about a proposal or a package, and return the exit code."""
     is_written = request.directory is not None
     proven = (
         "the output of propose" if is_written else next(filter(options.given, _PROVING))

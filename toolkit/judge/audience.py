@@ -66,10 +66,10 @@ class Audience:
         return self._ask_callers(there, own) if functions else there.modules
 
     def _is_value(self, path: AttrPath, serious: Collection[str]) -> bool:
-        """Return whether the dependents of an attribute use its own value.
+        """Return whether other code uses an attribute as a value.
 
-        A function is called instead, and the members of a set are used by their names,
-        except values of nixpkgs' lib.
+        A function is called instead, and a set is used through its members, except sets
+        of values in nixpkgs' lib.
         """
         kind = self._record.kinds[path]
         if kind != SET:

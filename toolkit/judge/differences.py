@@ -61,7 +61,7 @@ class DifferencePlace(StrEnum):
 
 
 class DifferenceFact(StrEnum):
-    """The statement about an attribute, or about an element of it, that differs.
+    """The statement about the difference, such as that a value is new or lost.
 
     toolkit/report/sentences.py has the sentence for each fact.
     """

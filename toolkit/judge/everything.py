@@ -32,8 +32,8 @@ _Pairs = Mapping[AttrPath, tuple[Answer, Answer]]
 def compare(record: Record, system: str) -> None:
     """Compare all attributes of the package set on a system.
 
-    The derivations and hashes are compared first; the first attributes that differ are
-    then compared in full.
+    All attributes are compared by derivations and hashes; the first ones that differ
+    are then compared in full.
     """
     if not (found := _answers(record, system)):
         record.unknown.append(

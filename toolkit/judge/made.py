@@ -332,7 +332,7 @@ class Made:
         )
 
     def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
-        """Return the attributes that can be compared by their values.
+        """Return the existing attributes whose values can be compared directly.
 
         Return an empty list if a set has too many values, or a value is a function.
         """

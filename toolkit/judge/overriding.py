@@ -77,9 +77,9 @@ def _method(
 
 
 def _moves_checks(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Return whether the change makes the checks test the installed package.
+    """Return whether a change moves checks from the build to the installed package.
 
-    Such checks also run without doCheck, as the change intends.
+    The checks then run without doCheck, as the change intends.
     """
     old: dict[str, str] = before.get("old") or {}
     new: dict[str, str] = after.get("old") or {}

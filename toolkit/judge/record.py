@@ -407,7 +407,8 @@ class Record:
     def _reason(self, system: str, path: AttrPath) -> str:
         """Return the error of an attribute that does not evaluate.
 
-        Nix is asked only for the first errors; later ones get a general text.
+        Only for the first attributes, Nix evaluates the error; later ones get a general
+        text.
         """
         if self._reasons >= _MOST_REASONS:
             return THROWN

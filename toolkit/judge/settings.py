@@ -136,7 +136,10 @@ def _is_equal(pair: tuple[Answer, Answer]) -> bool:
 def _effects(
     one: tuple[Answer, Answer], other: tuple[Answer, Answer]
 ) -> list[Weighed] | list[Difference]:
-    """Return a difference if a setting gains or loses its effect on a package."""
+    """Return a difference if a setting gains or loses its effect on a package.
+
+    The package is built differently with the default settings.
+    """
     usual, varied = ([_output(answer) for answer in pair] for pair in (one, other))
     if PACKAGE not in {answer.kind for answer in other} or None in (*usual, *varied):
         return []

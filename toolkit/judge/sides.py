@@ -67,7 +67,7 @@ _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
 """The sections of Nix's answer that show whether a package needs a file."""
 
 _Task = tuple[str, Callable[[], Sequence[Question]]]
-"""A system, and a function that returns questions about it."""
+"""A system, and a function that returns the questions to evaluate on it."""
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -86,9 +86,13 @@ class Sides(Struct, frozen=True, kw_only=True):
     progress: Progress
     times: Times
     spread: Spread | None = None
-    """The store paths for evaluation in Nix builds; if None, processes evaluate."""
+    """The store paths for evaluation in Nix builds; if None, evaluations run in
+    processes.
+    """
     allowed: Allowance
-    """The time limit of each attribute on a system, on both sides together."""
+    """The time limit of each attribute on a system, before and after the change
+    together.
+    """
     _kept: dict[str, Kept[Answer]] = field(default_factory=dict[str, Kept[Answer]])
     _foreseen: list[_Task] = field(default_factory=list[_Task])
 
@@ -135,7 +139,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         return answer is not None and answer.kind != MISSING
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
-        """Return in one line the reason why an attribute no longer evaluates."""
+        """Return the reason why an attribute no longer evaluates, as one line."""
         with self._laid(self.after) as place:
             scope = QuestionScope(root=self.root, system=system, place=place)
             return why_not(scope, path, self.allowed)
@@ -168,7 +172,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     def reading(
         self, path: PurePosixPath, questions: Sequence[Question], system: str
     ) -> list[Question]:
-        """Return the questions whose answers depend on a file.
+        """Return the questions whose answers depend on the content of a file.
 
         Such an answer differs when the file's content is replaced by a marker text.
         """
@@ -293,7 +297,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         tell: Callable[[str], None],
         limited: set[str],
     ) -> Iterator[tuple[str, dict[str, Answer]]]:
-        """Yield the answers of evaluations by system.
+        """Yield Nix's answers for each system, by the text of the question.
 
         Systems that hit a limit are added to `limited`.
         """
@@ -322,14 +326,14 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     @property
     def root(self) -> Path:
-        """The path of both trees during their evaluation."""
+        """The path at which both trees are evaluated, one after the other."""
         return self.ground.root if self.spread is None else chunks.ROOT
 
     @contextmanager
     def _laid(
         self, contents: Mapping[PurePosixPath, TreeFile | None], count: int = 1
     ) -> Generator[EvaluationPlace]:
-        """Yield a place that evaluates a tree with the given files."""
+        """Yield a place that evaluates the base tree with the given files replaced."""
         with self.ground.holding(contents) as root:
             yield (
                 HERE
@@ -349,7 +353,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         )
 
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
-        """Return a function that reports progress, given the system of each answer."""
+        """Return a function that counts the answers by system and reports progress."""
         compared, began = Counter[str](), time.monotonic()
 
         def tell(system: str) -> None:

@@ -26,7 +26,8 @@ HASHES = frozenset(
         "md5",
     }
 )
-"""The attributes of a derivation about its hash; the output path shows the hash itself.
+"""The names of a derivation's attributes that describe its hash. The output path shows
+the hash itself.
 """
 
 

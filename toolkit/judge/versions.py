@@ -34,7 +34,9 @@ _DEEPEST = 2
 _SET = re.compile(r"(\D+?)[\d_.]*(Packages|Extensions|Plugins)(_.*)?")
 _IMPLEMENTATIONS = {"luajit": "lua", "pypy": "python"}
 _POSTGRESQL = re.compile(r"postgresql_\d+")
-"""The names of PostgreSQL servers, whose attribute `pkgs` is a package set."""
+"""A pattern for the names of PostgreSQL servers, whose attribute `pkgs` is a package
+set.
+"""
 
 # The order of versions: releases, then their variants.
 _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+\D*"))
@@ -109,9 +111,10 @@ def _wanted(
 
 
 def family(name: str) -> str | None:
-    """Return the common name of a package set's versions, such as pythonPackages.
+    """Return the common name of a package set's versions.
 
-    Return None if the name does not have the form of a package set's.
+    For example, `python312Packages` belongs to `pythonPackages`. Return None if the
+    name does not have the form of a package set's name.
     """
     found = _SET.fullmatch(name)
     if found is None:
@@ -163,9 +166,9 @@ def _versions(
 
 
 def _version(path: AttrPath) -> str:
-    """Return the version of a package set as in its name, such as `linux_6_6`.
+    """Return the name of a package set without the word Packages or similar.
 
-    It is the same for `linuxKernel.packages.linux_6_6` and `linuxPackages_6_6`.
+    Names of the same version become equal, such as `linuxPackages_6_6` and `linux_6_6`.
     """
     return re.sub(
         "Packages|Extensions|Plugins",

@@ -30,8 +30,8 @@ _DEEPEST = 4
 _PART = "build"
 _VERSION = re.compile(r"-\d[^-]*(?:\.drv)?\Z|\.drv\Z")
 _VERSIONED = re.compile("name|version|([a-z]+H|h)ash")
-"""The attributes whose values change with the version, including hashes such as
-cargoHash.
+"""A pattern for attributes whose values change with the version, including hashes such
+as cargoHash.
 """
 
 

@@ -1,7 +1,7 @@
 """`reach --fix`: rewrite the user's overrides into forms that take effect.
 
 Nix first evaluates the whole changed file: the rewritten override must take effect, and
-no other override may change its outcome. The rewrites that pass are kept.
+no other override may change its outcome. Other rewrites are refused.
 """
 
 import stat

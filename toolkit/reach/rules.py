@@ -1,9 +1,9 @@
 """Rules that find old values in the build of an overridden package.
 
-Each rule compares two derivations, without and with the override, and is a function
-from an `Overridden` to the remaining old values. Only replaced things can remain:
-`src`, `version`, a variable with a package, an argument, a hash. An addition takes
-effect if the derivation changes and the build reads the new value.
+Each rule compares two derivations, without and with the override, and returns the old
+values that remain. Only a replaced value can remain: `src`, `version`, a variable with
+a package, an argument, a hash. An additional value takes effect if the derivation
+changes and the build reads the value.
 """
 
 import re

@@ -8,10 +8,9 @@ from toolkit.text import counted, few
 
 
 def ranked(gaps: Sequence[Gap]) -> list[Gap]:
-    """Return the attributes that were not compared, sorted for display.
+    """Return the facts that were not compared, sorted for display.
 
-    Attributes that hit a limit come first, then the ones with the most frequent
-    reasons.
+    Facts that hit a limit come first, then the ones with the most frequent reasons.
     """
     counts = Counter(gap.reason for gap in gaps)
     return sorted(gaps, key=lambda gap: (gap.limit is None, -counts[gap.reason]))

@@ -209,7 +209,7 @@ def where(judgement: Judgement, word: str) -> str:
 
 
 def commit_texts(judgement: Judgement) -> Iterator[str]:
-    """Yield a text for each commit: its rebuilds, and the attributes that it breaks."""
+    """Yield a line for each commit, with the packages that it rebuilds or breaks."""
     for step in judgement.steps:
         name = f"{step.commit.short} " if step.commit is not None else ""
         serious = [each for each in step.differences if each.weight is not Weight.NOTE]

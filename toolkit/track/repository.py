@@ -44,9 +44,10 @@ class RepositoryRefs(Refs):
         super().__init__(subject, f"clone {directory}{age}")
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs in the clone, and record the missing ones.
+        """Return the default refs that the clone has.
 
-        Return HEAD if the clone has none of the usual refs.
+        Record the default refs that are missing. Return HEAD if the clone has none of
+        them.
         """
         found = default_refs(self._branches.commits)
         if not found:

@@ -51,7 +51,10 @@ class ServerRefs(Refs):
         self._memory = memory
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs; warn if the releases cannot be determined."""
+        """Return the refs to examine by default.
+
+        Add a warning if the newest releases cannot be determined.
+        """
         beginnings = (tracked().release_branch, tracked().release_channel)
         usual = (*tracked().branches, *tracked().channels)
         try:

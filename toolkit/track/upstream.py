@@ -131,7 +131,7 @@ class Refs(ABC):
 
     @abstractmethod
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the refs to examine if the user names none."""
+        """Return the refs to examine if the user names no refs."""
 
     @abstractmethod
     def commit(self, name: str) -> Oid | None:
@@ -165,9 +165,10 @@ def kind_of(name: str) -> RefKind:
 
 
 def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
-    """Return the usual refs: branches, channels, and those of the newest releases.
+    """Return the refs that are examined by default.
 
-    `names` are existing refs, from which the newest releases are determined.
+    They are branches and channels, including those of the newest releases. `names` are
+    existing refs, from which the newest releases are determined.
     """
     what = tracked()
     number = re.compile(
@@ -187,7 +188,7 @@ def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
 
 
 def default_refs(names: Collection[str]) -> tuple[WantedRef, ...]:
-    """Return the usual refs that exist."""
+    """Return the refs to examine by default, without refs that do not exist."""
     return tuple(wanted for wanted in usual_refs(names) if wanted.name in names)
 
 

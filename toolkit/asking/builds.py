@@ -198,7 +198,7 @@ class _Log(Struct, kw_only=True):
     began: float = field(default_factory=time.monotonic)
     running: dict[int, _Activity] = field(default_factory=dict[int, _Activity])
     done: Counter[str] = field(default_factory=Counter[str])
-    """The number of chunks that each remote builder or binary cache has supplied."""
+    """The number of finished chunks, by place: this computer, a builder or a cache."""
     last: dict[str, str] = field(default_factory=dict[str, str])
     """The last line that each derivation's build has printed."""
     errors: list[str] = field(default_factory=list[str])

@@ -33,7 +33,7 @@ class Conversation(ABC, Generic[Q, A]):
     ) -> None:
         """Start without answers.
 
-        `allowed` counts the time that the questions about each attribute take.
+        `allowed` is the time limit for the questions about each attribute.
         """
         self.system = system
         self.allowed = allowed
@@ -78,7 +78,10 @@ class Conversation(ABC, Generic[Q, A]):
 
     @abstractmethod
     def thing(self, question: Q) -> Thing:
-        """Return the system and attribute path whose time limit a question uses."""
+        """Return the system and attribute path that a question is about.
+
+        All questions about these share a time limit.
+        """
 
     @abstractmethod
     def read(self, question: Q, answer: str) -> None:
@@ -93,7 +96,7 @@ class Conversation(ABC, Generic[Q, A]):
         return self.heard[key(question)]
 
     def note(self, fact: str) -> None:
-        """Read a marked line that is not an answer; the default ignores it."""
+        """Read a line with the mark that is not an answer; the default ignores it."""
 
     def _hear(self, questions: Sequence[Q], line: str) -> None:
         marked = f"trace: {self.mark} "

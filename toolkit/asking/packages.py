@@ -36,7 +36,7 @@ _BESIDE = (
     "permitting.nix",
 )
 FILES = (EXPRESSION, *(EXPRESSIONS / name for name in _BESIDE))
-"""The Nix expression, and the files that it imports."""
+"""The file judge.nix, and the Nix files that it imports."""
 
 PARTS = (
     "position",
@@ -233,7 +233,7 @@ class Times:
         self._end = inf
 
     def begin(self, seconds: float) -> None:
-        """Set the end of the time for questions, `seconds` from now."""
+        """Set the end of the time for all questions, `seconds` from now."""
         self._end = time.monotonic() + seconds
 
     @property
@@ -288,7 +288,7 @@ def ask(
 
 
 class _End(Struct, frozen=True, kw_only=True):
-    """The reason why an evaluation ended, and the section of the answer in work."""
+    """The reason why an evaluation ended, and the section that Nix was evaluating."""
 
     reason: str
     limited: bool
@@ -355,7 +355,7 @@ class _Conversation(Conversation[Question, Answer]):
         )
 
     def _so_far(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers that Nix has given; missing ones are marked as late."""
+        """Return the answers so far; a missing answer is a time-out."""
         return [
             self.heard.get(key(question))
             or _limited(question.parts or ALL, limits.no_time())
@@ -405,7 +405,7 @@ class _Conversation(Conversation[Question, Answer]):
         return self._without_part(question, end)
 
     def _end(self, question: Question, error: CommandError) -> _End:
-        """Return the reason why an evaluation ended, and the place in the answer."""
+        """Return the reason why an evaluation ended, and which section caused it."""
         limited = program.reached_limit(error)
         reason = program.at_limit(error) if limited else program.reason(error)
         places = re.findall(rf"{self.mark} (question|part) ([\w-]+)", error.stderr)

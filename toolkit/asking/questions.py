@@ -35,7 +35,7 @@ def new_mark() -> str:
 
 
 def in_tree(reason: str) -> str:
-    """Return a text in which absolute paths of a tree's files start at `pkgs/`."""
+    """Return a text in which paths of a nixpkgs tree's files start with `pkgs/`."""
     return re.sub(r"/\S+/(?=pkgs/)", "", reason)
 
 

@@ -82,7 +82,7 @@ class EvaluationError(ToolkitError):
 
     @property
     def is_missing(self) -> bool:
-        """Return whether a name is missing that an unread file may define."""
+        """Return whether a name is undefined, which an unread file may define."""
         return _MISSING.search(self.message) is not None
 
     @property

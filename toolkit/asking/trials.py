@@ -76,7 +76,7 @@ class Effect(StrEnum):
     """
 
     NONE = "none"
-    """The package has no attribute that the override could replace."""
+    """The package has no value that the override could replace."""
     INEFFECTIVE = "has no effect"
     PARTLY = "works in part"
     WORKS = "works"
@@ -87,12 +87,12 @@ class Effect(StrEnum):
 class Method(Struct, frozen=True, kw_only=True):
     """An override of a let-bound package, and its effect in one tree.
 
-    `there` is true if the override is possible. `old`, `new` and `gives` are the
-    derivations of the let-bound package, of its replacement, and of the package with
-    the replacement, or None. `named` is true if the package has an attribute of the
-    name, whose derivation is `held`. `shown` is true if the replacement changes other
-    attributes. `way` lists the names of the derivations from the package to the
-    replaced package.
+    `there` is true if the package has the attribute or argument to override. `old`,
+    `new` and `gives` are the derivations of the let-bound package, of its replacement,
+    and of the package with the replacement, or None. `named` is true if the package has
+    an attribute of the name, whose derivation is `held`. `shown` is true if the
+    replacement changes other attributes. `way` lists the names of the derivations from
+    the package to the replaced package.
     """
 
     there: bool
@@ -107,7 +107,7 @@ class Method(Struct, frozen=True, kw_only=True):
 
     @property
     def has_effect(self) -> bool:
-        """Return whether the replacement shows in the build or an attribute."""
+        """Return whether a replacement shows in the build or in an attribute."""
         return self.effect is Effect.WORKS or (
             self.effect is Effect.INEFFECTIVE and self.shown
         )
@@ -287,7 +287,7 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         self._refused: set[str] = set()
 
     def evaluation(self, questions: Mapping[int, LiftQuestion]) -> Evaluation:
-        """Return the evaluation of some questions."""
+        """Return the evaluation that answers some questions."""
         pair = self._pair
         return evaluation(
             pair.before,
@@ -431,7 +431,10 @@ def recall(  # noqa: PLR0913 - as `ask`
 
 
 def thing(system: str, question: LiftQuestion) -> Thing:
-    """Return the system and attribute path of a package, as Allowance identifies it."""
+    """Return the system and attribute path of a question's package.
+
+    They identify the package's time limit.
+    """
     return system, tuple(question.package.split("."))
 
 

@@ -342,7 +342,7 @@ def _review(request: CheckRequest, given: CheckOptions) -> int:
 
 
 def _judging() -> JudgeRequest:
-    """Return the request to the judge that the options describe."""
+    """Return the options for the judge that the user has chosen."""
     named = systems()
     return JudgeRequest(
         systems=named or SYSTEMS,

@@ -403,9 +403,9 @@ def written(kind: str) -> Callable[[F], F]:
 
 
 def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """Return the directory to write.
+    """Return the directory of results to write.
 
-    Inside a checkout of nixpkgs, the default directory is beside the checkout.
+    Inside a checkout of nixpkgs, the default is a directory beside the checkout.
     """
     named = (
         ctx.get_parameter_source(param.name or "")

@@ -15,7 +15,7 @@ from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
 
 _EXAMPLE = 100
-"""The maximum number of characters of a failure's reason."""
+"""The maximum number of characters to show of a failed proof's reason."""
 
 _OVERRIDABLE = "overridable"
 

@@ -97,7 +97,7 @@ used_kind_option = options.grouped(
 
 
 def require_fit(target: str) -> None:
-    """Raise click.UsageError for an option or step that a package does not have."""
+    """Raise click.UsageError for an option or a step that a package does not have."""
     named = _named(target)
     if named is None:
         options.refuse_together(OTHER, *OWN)

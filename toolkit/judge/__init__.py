@@ -105,7 +105,7 @@ def _spread(
 
 
 class _Judging(Struct, frozen=True, kw_only=True):
-    """The judging of one change, as a whole and commit by commit."""
+    """One run of the judge: a change, compared as a whole and commit by commit."""
 
     change: Change
     request: JudgeRequest

@@ -1,8 +1,8 @@
-"""Find which environment and nixpkgs settings the changed lines of a file read.
+"""Find which facts about the computer and nixpkgs' config a change reads.
 
-A sandboxed evaluation shows the result for only one environment and one configuration
-of nixpkgs. This module searches words in the text, so it covers every form of Nix code:
-it may find too much, but not too little.
+A sandboxed evaluation shows the result for only one computer and one configuration of
+nixpkgs. This module searches words in the changed lines, so it covers every form of Nix
+code: it may find too much, but not too little.
 """
 
 import re
@@ -73,11 +73,11 @@ _NO_SETTING = frozenset({"nixpkgs", "system", "warnings"})
 
 
 class Ambient(Struct, frozen=True, kw_only=True):
-    """The names on the computer and in nixpkgs' config that changed lines read.
+    """The facts about the computer and nixpkgs' config that changed lines read.
 
-    `machine` are names whose values depend on the computer, and `settings` are dotted
-    names of nixpkgs' config. `texts` are strings that the lines compare with another
-    value, perhaps with a setting.
+    `machine` are names such as `currentSystem`, whose values depend on the computer,
+    and `settings` are dotted names of nixpkgs' config. `texts` are strings that the
+    lines compare with another value, perhaps with a setting.
     """
 
     machine: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class Ambient(Struct, frozen=True, kw_only=True):
 
 
 def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
-    """Return the environment and settings that the changed lines of a file read.
+    """Return the facts about the computer and the settings that changed lines read.
 
     Names that the file binds are followed to their values. With `is_table`, the file is
     a list of packages: its attributes are packages, which are compared separately.
@@ -112,7 +112,7 @@ def read(before: str, after: str, *, is_table: bool = False) -> Ambient:
 def _region(text: str, lines: set[str], *, is_table: bool) -> str:
     """Return the code that may affect the given lines of a file.
 
-    It consists of the lines, the code around them, and the values of the names in them.
+    It consists of the lines, the code around them, and the values of the names in it.
     """
     written = text.splitlines()
     numbers = [number for number, line in enumerate(written) if line in lines]

@@ -1,4 +1,4 @@
-"""Compare the dependents of changed attributes: other code that uses them.
+"""Compare the dependents of changed attributes.
 
 A dependent is a package, NixOS test or module that reads or overrides an attribute.
 """
@@ -22,7 +22,7 @@ FEW_READERS = 24
 
 
 class Audience:
-    """Compares the dependents of changed attributes.
+    """Compares the dependents of changed attributes, which read or override them.
 
     `names` are the dependents that were compared; `left` is the number of dependents
     that were not compared.
@@ -38,7 +38,7 @@ class Audience:
     def ask(
         self, own: Collection[AttrPath], same: Collection[AttrPath]
     ) -> Sequence[str]:
-        """Compare the dependents of the attributes `own`.
+        """Compare the dependents of the attributes `own`, which read or override them.
 
         Attributes in `same` have no difference, so their dependents are left out.
         Return the NixOS files that use the attributes.
@@ -100,7 +100,7 @@ class Audience:
         return callers.modules
 
     def foreseen(self, names: Collection[str]) -> list[Question]:
-        """Return the questions about dependents that are needed if packages differ."""
+        """Return questions about the dependents of packages that may differ."""
         found = readers.find(self._record, {(name,) for name in names}, names)
         return [
             Question(path=path, parts=FEW)
@@ -193,7 +193,7 @@ class Audience:
     def _ask_everywhere(
         self, wanted: Sequence[AttrPath], more: Sequence[AttrPath]
     ) -> None:
-        """Compare dependents on the main system, and the first ones on the others.
+        """Compare dependents on the main system, and some of them on other systems.
 
         For the dependents in `more`, only the derivations are compared.
         """

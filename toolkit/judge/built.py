@@ -102,7 +102,10 @@ def _version(own: Own) -> Cause | None:
 
 
 def refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return the reasons for which nixpkgs refuses a package only after the change."""
+    """Return the reasons for which nixpkgs refuses a package after the change.
+
+    Reasons that existed before the change are left out.
+    """
     if own.before.get("drv") == THREW:
         return []
     reasons = [

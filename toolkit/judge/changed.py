@@ -146,7 +146,7 @@ def file_changes(sides: Sides) -> list[ChangedText]:
 def _read(
     files: Sequence[tuple[str, TreeFile | None]],
 ) -> list[str | ToolkitError | None]:
-    """Return for each file the code as Nix prints it after parsing, or a syntax error.
+    """Return Nix's parsed form of each file, or its syntax error.
 
     Both versions of a file are parsed at the same path.
     """
@@ -177,7 +177,7 @@ def _changed(
     *,
     parsed: Sequence[str | ToolkitError | None],
 ) -> ChangedText:
-    """Return the description of a changed file.
+    """Return a changed file with the names and words that differ in it.
 
     `parsed` is the code that Nix has parsed, before and after the change.
     """
@@ -222,7 +222,7 @@ def _changed(
 def _changed_json(
     file: ChangedText, members: dict[str, Any], others: dict[str, Any]
 ) -> ChangedText:
-    """Return the description of a changed JSON file, with the members that differ."""
+    """Return a changed JSON file with the names of the members that differ."""
     names = {
         (name,)
         for name in members.keys() | others.keys()

@@ -76,7 +76,7 @@ def _transition(
 
 
 def _moved(subject: Compared, before: Answer, after: Answer) -> Weighed:
-    """Return the difference that an attribute appears or disappears."""
+    """Return the difference if an attribute appears or disappears."""
     if before.kind == MISSING:
         return changed(Kind.ADDED, Cause(fact=DifferenceFact.NEW), None, after.kind)
     weigh = noted if before.kind in _FAILING else regression
@@ -202,7 +202,10 @@ def _lacks(answer: Answer, part: str) -> bool:
 
 
 def _takes(part: str, answer: Answer) -> bool:
-    """Return whether an answer has the argument that another answer overrides."""
+    """Return whether an answer has the `override` argument of a section's name.
+
+    A section such as `override.NAME=` is about that argument.
+    """
     if part.startswith("follows."):
         return part.removeprefix("follows.") in answer.parts.get("follows", {})
     name = re.fullmatch(r"override\.(.+)=", part)
@@ -314,9 +317,9 @@ def _package(
 
 
 def is_told_of_set(difference: Difference) -> bool:
-    """Return whether a difference is that a package set loses a property.
+    """Return whether a difference is that a package set is no longer a scope.
 
-    The property is being a scope (lib.makeScope), or having `recurseForDerivations`.
+    A scope is made by lib.makeScope. A lost `recurseForDerivations` counts, too.
     """
     return difference.cause.fact in {
         DifferenceFact.NOT_RECURSED,
@@ -325,9 +328,9 @@ def is_told_of_set(difference: Difference) -> bool:
 
 
 def is_of_set(difference: Difference) -> bool:
-    """Return whether a difference is a lost function of a scope (lib.makeScope).
+    """Return whether a difference is that a scope's own function disappears.
 
-    A lost `recurseForDerivations` counts, too.
+    A scope is made by lib.makeScope. A lost `recurseForDerivations` counts, too.
     """
     name = difference.attribute.rpartition(".")[2]
     is_lost = difference.cause.fact is DifferenceFact.LOST

@@ -90,7 +90,7 @@ def _renamed(
 
 
 def _is_argument(difference: Difference, fact: DifferenceFact) -> bool:
-    """Return whether a difference is this fact about an argument of `override`."""
+    """Return whether a difference has this fact about an argument of `override`."""
     cause = difference.cause
     return cause.place is DifferencePlace.ARGUMENT and cause.fact is fact
 

@@ -135,7 +135,7 @@ def _lines(value: Any, prefix: str = "") -> list[str]:  # noqa: ANN401 - JSON
 
 
 def _take(left: Counter[str], line: str) -> bool:
-    """Return whether a counter contains a line, and remove the line once."""
+    """Return whether a counter contains a line, and decrement the line's count."""
     is_left = left[line] > 0
     left[line] -= is_left
     return is_left

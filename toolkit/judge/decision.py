@@ -43,9 +43,9 @@ def decide(judgement: Judgement) -> Decision:
 
 
 def to_read(judgement: Judgement) -> tuple[Difference, ...]:
-    """Return the changes that a person has to read.
+    """Return the differences of weight `change` that a person has to read.
 
-    A change that follows from a new version or from a changed input is left out.
+    A difference that follows from a new version or from a changed input is left out.
     """
     return tuple(
         difference

@@ -31,7 +31,7 @@ class TypeShape(Struct, frozen=True, kw_only=True):
     nested: Mapping[str, "TypeShape"] = field(default_factory=dict[str, "TypeShape"])
 
     def has_lost(self, after: "TypeShape") -> bool:
-        """Return whether the type `after` refuses values that this type accepts."""
+        """Return whether another type refuses values that this type accepts."""
         pairs = zip(self.accepts, after.accepts, strict=False)
         if any(accepted and not accepts for accepted, accepts in pairs):
             return True
@@ -162,7 +162,7 @@ def _about(name: str, fact: DifferenceFact) -> Cause:
 
 
 def _words(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value of an option as text; None stands for no value."""
+    """Return an option's value in a form for display; None stands for no value."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return value

@@ -147,7 +147,7 @@ def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer
 def _weigh(
     record: Record, path: AttrPath, system: str, pair: tuple[Answer, Answer]
 ) -> None:
-    """Add the differences of an attribute that was compared only by hashes."""
+    """Add the differences of an attribute whose sections were compared by hashes."""
     subject = record.subject(".".join(path), system)
     bare = (
         replace(

@@ -1,7 +1,7 @@
 """Choose the attributes of nixpkgs to compare for a change.
 
-They are the attributes that the changed files define, then the dependents of those:
-attributes that use them.
+They are the attributes that the changed files define, then all attributes that use
+those.
 """
 
 import re
@@ -57,7 +57,7 @@ _UPDATING = re.compile(
 
 
 class Extent:
-    """The attributes to compare for a change, and the results of the comparison.
+    """Chooses and compares the attributes of a change, and collects the results.
 
     On the systems of `everything`, all attributes of the package set are compared.
     `explained` is an attribute whose rebuild is explained even if the change does not
@@ -83,7 +83,7 @@ class Extent:
         self.audience = Audience(self.record)
 
     def judged(self) -> Judgement:
-        """Compare the chosen attributes, and return the differences."""
+        """Compare the attributes of the change, and return the differences."""
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
@@ -215,8 +215,8 @@ class Extent:
     ) -> None:
         """Compare the attributes that the `differing` files define.
 
-        Also compare attributes that the `special` files affect indirectly. Not all
-        packages depend on these files.
+        For the `special` files, on which not all packages depend, also compare
+        attributes that they affect indirectly.
         """
         self._ask_made(differing)
         self.made.widen(special)
@@ -290,7 +290,8 @@ class Extent:
     def _ask_made(self, changed: Sequence[ChangedText]) -> None:
         """Compare the attributes that changed files define.
 
-        At the same time, search and compare the dependents of packages in pkgs/by-name.
+        At the same time, search the attributes that use packages of pkgs/by-name, and
+        compare them.
         """
         asked = {path for file in changed for path in self.record.reached[file.path]}
         names = frozenset(
@@ -315,9 +316,10 @@ class Extent:
             self.made.ask(asked)
 
     def _foreseen(self, system: str, asked: Iterable[AttrPath]) -> list[Question]:
-        """Return likely questions about existing attributes on another system.
+        """Return likely questions about attributes on a system, to answer in advance.
 
-        They are answered in advance. The system `static` has only top-level packages.
+        The attributes exist on the main system. The system `static` has only top-level
+        packages.
         """
         paths = [
             path
@@ -372,10 +374,7 @@ class Extent:
             )
 
     def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
-        """Compare whether an alias still follows the attribute that it names.
-
-        If the alias evaluates although the attribute throws, it no longer follows.
-        """
+        """Compare whether an alias still throws if its package throws."""
         for table in {mapping.ALL_PACKAGES, mapping.ALIASES} & {
             file.path for file in files
         }:
@@ -547,7 +546,7 @@ class Extent:
                 self.record.differences.append(each)
 
     def _is_unnamed(self, file: ChangedText) -> bool:
-        """Return whether no code names a file in a package's directory.
+        """Return whether no code mentions a file in a package's directory.
 
         Such a file in pkgs/by-name is a part of the package's source, or unused.
         """

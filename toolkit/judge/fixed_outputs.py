@@ -214,7 +214,7 @@ def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a download in a form for comparison.
+    """Return the attributes of a download in a form that can be compared.
 
     The attributes about its hash are left out, and store paths lose their hashes.
     """

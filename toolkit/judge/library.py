@@ -1,4 +1,4 @@
-"""Compare the results of the tests of nixpkgs' lib before and after a change.
+"""Compare the results of nixpkgs' lib tests before and after a change.
 
 Only tests that need nothing but an evaluation are run.
 """

@@ -1,4 +1,4 @@
-"""Search the files of a nixpkgs for relative paths, and for words.
+"""Search the files of a nixpkgs for paths to other files, and for words.
 
 The results are cached.
 """
@@ -26,7 +26,7 @@ V = TypeVar("V")
 
 
 def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
-    """Return the files that mention each relative path, by the path in the tree."""
+    """Return the files of a tree that mention each path, by path."""
     return _cached(tree, "index", lambda: _indexed(tree.root), dict[str, list[str]])
 
 

@@ -119,9 +119,10 @@ class MachineComparison:
             )
 
     def require_read(self, source: ModuleSource, asked: Question) -> None:
-        """Record that a changed file's effect is unknown, if so.
+        """Check that a NixOS configuration reads a changed file.
 
-        It is unknown if no compared NixOS configuration reads the file.
+        If none of the compared configurations does, record that the file's effect is
+        unknown.
         """
         record = self._answers.record
         path = PurePosixPath(source.file)
@@ -190,9 +191,9 @@ class MachineComparison:
     def _weigh(
         self, before: NixosMachine, after: NixosMachine, *, setting: str, weight: Weight
     ) -> None:
-        """Add the differences between two NixOS configurations.
+        """Add the differences of a NixOS configuration before and after the change.
 
-        Both configurations have the same setting, before and after the change.
+        `setting` is the code that enables the changed module.
         """
         self._weigh_refusals(before, after, setting)
         differing = configured.compare(before, after)

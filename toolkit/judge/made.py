@@ -255,7 +255,7 @@ class Made:
         """Compare attributes that a file defines by calling its own functions.
 
         A function shows no difference until it is called. The attributes are added to
-        `reached`.
+        the set `reached`.
         """
         places = self._record.maps[1]
         text = places.text(file.path)
@@ -284,10 +284,11 @@ class Made:
     def _ask_sets(
         self, file: ChangedText, reached: Collection[AttrPath]
     ) -> set[AttrPath]:
-        """Return members of package sets that have the name of a file.
+        """Compare members of package sets that have the name of a file.
 
-        They are compared if no other attribute needs the file: nixpkgs may read a whole
-        directory, and add its packages to a set without naming the files.
+        The file is one that no compared attribute needs: nixpkgs may read a whole
+        directory, and add its packages to a set without naming the files. Return the
+        members that exist.
         """
         path = PurePosixPath(file.path)
         if (
@@ -425,9 +426,10 @@ def _called(file: ChangedText) -> str:
 def candidates(
     file: ChangedText, maps: Sequence[mapping.Map]
 ) -> tuple[set[AttrPath], bool]:
-    """Return the attributes that a changed file may define, before or after it.
+    """Return the attributes that a file of a change may define.
 
-    The second result is true if all packages may depend on the file.
+    They are searched in the tree before and after the change. The second result is true
+    if all packages may depend on the file.
     """
     there = [
         each

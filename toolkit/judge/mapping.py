@@ -148,8 +148,8 @@ class Map:
     ) -> tuple[frozenset[AttrPath], bool]:
         """Return the attribute paths that a file may define.
 
-        The second result is true if all packages may depend on the file. `names` are
-        the attributes of the file to search for, by default the whole file.
+        The second result is true if all packages may depend on the file. `names`
+        restricts the search to these attributes of the file.
         """
         found: set[AttrPath] = set()
         is_all = _EVERYTHING.match(file) is not None
@@ -197,9 +197,9 @@ class Map:
         return frozenset(_DROPPED.findall(self.text(ALIASES)))
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
-        """Return the top-level names of attributes that all-packages.nix inherits.
+        """Return the top-level names under which attributes of sets are inherited.
 
-        The form is `inherit (set) name;`, and `paths` are attribute paths in sets.
+        all-packages.nix inherits them in the form `inherit (set) name;`.
         """
         return {path[-1:] for path in paths if path in self._inherits}
 
@@ -344,7 +344,7 @@ class Map:
         return {other for name in names for other in self._who_name(name)} - {file}
 
     def is_named(self, file: str) -> bool:
-        """Return whether code mentions a file of pkgs/by-name, or its directory."""
+        """Return whether any file mentions a file of pkgs/by-name, or its directory."""
         parts = file.split("/")
         return any(
             self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1)
@@ -367,7 +367,7 @@ class Map:
     def naming(self, names: Sequence[str]) -> list[str]:
         """Return the files that contain one of these names as a word.
 
-        The changed files come last, whether or not they contain a name.
+        All files of the change are added at the end.
         """
         wanted = frozenset(names)
         if not wanted:

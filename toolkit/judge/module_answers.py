@@ -24,7 +24,7 @@ Options = Mapping[str, OptionShape]
 
 
 class ModuleSource(Struct, frozen=True, kw_only=True):
-    """A changed file, and the NixOS modules that declare its options.
+    """A changed file, and the NixOS modules that declare options with its help.
 
     `declaring` are the files of these modules. A module that NixOS does not include is
     in `imports`.

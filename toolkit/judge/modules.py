@@ -236,7 +236,10 @@ class _ModuleComparison:
 
 
 def _outermost(loc: AttrPath) -> str:
-    """Return the name of the outermost declared option around a nested option."""
+    """Return the name of an option up to its first placeholder.
+
+    For `services.<name>.x`, the result is `services`.
+    """
     names: list[str] = []
     for name in loc:
         if name == "*" or name.startswith("<"):

@@ -44,7 +44,7 @@ def overrides(
 def _method(
     own: Own, name: str, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Weighed]:
-    """Yield the differences between the results of one override function."""
+    """Yield the differences between the results of an override function."""
     for trial in _TRIALS:
         if trial in before:
             checked = trial == "check"
@@ -103,14 +103,14 @@ class _Trial(Struct, frozen=True, kw_only=True):
     is_moved: bool = False
 
     def cause(self, fact: DifferenceFact) -> Cause:
-        """Return a cause with this fact about the tried override."""
+        """Return the cause of a difference that this tried override shows."""
         return Cause(
             fact=fact, place=DifferencePlace.METHOD, name=self.method, trial=self.trial
         )
 
 
 def _probe(own: Own, trial: _Trial) -> Iterator[Weighed]:
-    """Yield the difference between the outputs of an overridden package."""
+    """Yield the difference between the outputs of a package with one override."""
     before, after = trial.before, trial.after
     if before in _FAILING:
         if after not in _FAILING:
@@ -227,7 +227,7 @@ def _seen(
 def _lost(
     name: str, before: list[str] | None, after: list[str] | None
 ) -> Iterator[Weighed]:
-    """Yield the differences in the attributes that an overridden package lacks."""
+    """Yield the differences in which attributes a package loses if it is overridden."""
     if before is None or after is None:
         return
     more, fewer = sorted({*after} - {*before}), sorted({*before} - {*after})

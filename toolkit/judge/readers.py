@@ -113,7 +113,7 @@ class _Search(Struct, kw_only=True):
     unread: int = 0
 
     def read(self, file: str, named: Mapping[str, Sequence[int]]) -> None:
-        """Add the attributes of a file whose code uses the names at some offsets."""
+        """Add the attributes of a file whose code uses names at some offsets."""
         is_table, is_module = file in _TABLES, file.startswith("nixos/")
         text = self.places.text(file)
         if not (is_table or _reads(text, named)):
@@ -183,7 +183,7 @@ def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
 def _made_from(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> frozenset[AttrPath]:
-    """Return the attributes that a file defines with code at some offsets.
+    """Return the attributes that code at some offsets of a file defines.
 
     A package.nix in pkgs/by-name defines one package.
     """
@@ -196,7 +196,7 @@ def _made_from(
 def _named(
     places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]
 ) -> set[AttrPath]:
-    """Return the attribute paths in a file that contain some offsets."""
+    """Return the attribute paths of the code at some offsets of a file."""
     text = places.text(file)
     places_of_all = chain.from_iterable(found.values())
     return {path for at in places_of_all for path in tokens.attributes(text, at)}

@@ -48,7 +48,9 @@ SETS = {
     "cross": ("x86_64-linux", "pkgsCross.aarch64-multiplatform."),
     "static": ("x86_64-linux", "pkgsStatic."),
 }
-"""The real system and the attribute prefix for each system that is a package set."""
+"""The real system and the attribute prefix of the systems `cross` and `static`, which
+are package sets.
+"""
 
 
 class PackageBuild(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Put questions to Nix about a change, and collect the differences.
 
-Also collect the gaps: facts about the change that could not be compared.
+Everything that could not be compared is collected, too.
 """
 
 import re
@@ -119,7 +119,7 @@ class Record:
 
     @property
     def differences(self) -> list[Difference]:
-        """The differences that were found so far."""
+        """The differences that were found so far in this block."""
         return self._findings.differences
 
     @property
@@ -134,7 +134,7 @@ class Record:
 
     @contextmanager
     def apart(self) -> Generator[Findings]:
-        """Yield the results of the block alone; merge them into the record later."""
+        """Yield a separate list of results for the block, and merge it at the end."""
         before, self._findings = self._findings, Findings()
         try:
             yield self._findings
@@ -359,7 +359,7 @@ class Record:
             self.not_covered.append(gap(reason=reason, parts=("passthru",)))
 
     def subject(self, name: str, system: str) -> Compared:
-        """Return the attribute under comparison on a system."""
+        """Return an attribute on a system, in the form that comparisons need."""
         return Compared(
             attribute=name,
             system=system,
@@ -371,7 +371,7 @@ class Record:
     def _explained(
         self, path: AttrPath, system: str, found: Iterable[Difference]
     ) -> Iterator[Difference]:
-        """Yield the differences; a failing attribute gets the error from Nix."""
+        """Yield differences; one about a failing attribute gets Nix's error."""
         for difference in found:
             is_broken = (
                 difference.kind is Kind.EVALUATION
@@ -407,8 +407,8 @@ class Record:
     def _reason(self, system: str, path: AttrPath) -> str:
         """Return the error of an attribute that does not evaluate.
 
-        Only for the first attributes, Nix evaluates the error; later ones get a general
-        text.
+        Nix evaluates the error only for the first few attributes; later ones get a
+        general text.
         """
         if self._reasons >= _MOST_REASONS:
             return THROWN

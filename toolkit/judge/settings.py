@@ -110,14 +110,13 @@ def _with_setting(difference: Difference, setting: str) -> Difference:
 
 
 def _nested(names: Sequence[str], value: bool | str) -> object:  # noqa: FBT001 - a setting
-    """Return a dictionary in which a path of names leads to a value."""
+    """Return nested dictionaries that lead along a path of names to a value."""
     if not names:
         return value
     return {names[0]: _nested(names[1:], value)}
 
 
 def _fails(answer: Answer) -> bool:
-    """Return whether a package does not evaluate."""
     return answer.kind in {THROWS, ENDS} or _output(answer) is None
 
 

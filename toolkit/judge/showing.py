@@ -176,9 +176,9 @@ def _values(own: Own, name: str, old: Any, new: Any) -> Iterator[Weighed]:  # no
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value without the hashes in store paths.
+    """Return a value without the hashes in its store paths.
 
-    A long value is represented by its own hash.
+    For a long value, judge.nix has already computed a hash of this form.
     """
     is_long = is_set(value) and "#" in value
     return value["bare"] if is_long else without_hashes(value)
@@ -209,7 +209,7 @@ def _packages(
 
 
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a passthru value only follows the package's own difference.
+    """Return whether a passthru value differs only because its package does.
 
     The value then differs by the version, or by hashes of store paths.
     """

@@ -333,7 +333,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _laid(
         self, contents: Mapping[PurePosixPath, TreeFile | None], count: int = 1
     ) -> Generator[EvaluationPlace]:
-        """Yield a place that evaluates the base tree with the given files replaced."""
+        """Yield a place that evaluates the base tree with the given files in it."""
         with self.ground.holding(contents) as root:
             yield (
                 HERE

@@ -59,7 +59,7 @@ class Compared(Struct, frozen=True, kw_only=True):
         )
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return a value in which the tree's absolute paths are relative."""
+        """Return a value in which the paths of the tree's files are relative."""
         return with_strings(value, lambda text: text.replace(f"{self.root}/", ""))
 
 

@@ -180,10 +180,10 @@ class _Scanner:
 
 
 def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]]:
-    """Return the attribute paths of the bindings around an offset.
+    """Return the attribute paths of the bindings that contain an offset.
 
-    For a let binding, return the attribute paths that use its name; `depth` limits such
-    steps.
+    For a let binding, return the attribute paths that use its name; `depth` limits how
+    often that is repeated.
     """
     held = [each for each in find(text) if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
@@ -212,7 +212,8 @@ def _attributes_of_local(
 ) -> set[tuple[str, ...]]:
     """Return the attribute paths in a text that use a let binding.
 
-    `inner` are the bindings inside it around the offset.
+    `inner` are the bindings inside the let binding, as far as they contain the wanted
+    offset.
     """
     paths: set[tuple[str, ...]] = set()
     # A let may bind a whole set, which later becomes a fixed point.
@@ -295,16 +296,19 @@ def _around(binding: TokenBinding) -> tuple[str, ...] | None:
 
 
 def conditions(text: str, lines: Container[str]) -> str:
-    """Return some lines of a Nix text, with the lines of the conditions around them.
+    """Return lines of a Nix text, with the lines of the conditions around them.
 
-    `lines` are the wanted lines.
+    `lines` are the contents of the wanted lines.
     """
     written = text.splitlines(keepends=True)
     return "".join(written[number] for number in around(text, lines))
 
 
 def around(text: str, lines: Container[str]) -> list[int]:
-    """Return the numbers of some lines, and of lines that open brackets around them."""
+    """Return the numbers of lines in a Nix text, and of the lines that enclose them.
+
+    A line encloses another one if it opens a bracket around it.
+    """
     written = text.splitlines(keepends=True)
     starts = [*accumulate(map(len, written), initial=0)]
     wanted = [
@@ -337,7 +341,10 @@ def around(text: str, lines: Container[str]) -> list[int]:
 
 
 def bindings_around(text: str, numbers: Collection[int]) -> set[int]:
-    """Return the numbers of all lines in the innermost binding around each line."""
+    """Return the numbers of all lines in the binding around each given line.
+
+    The innermost binding counts.
+    """
     starts = [*accumulate(map(len, text.splitlines(keepends=True)), initial=0)]
     shown: set[int] = set()
     spans = sorted((binding.start, binding.end) for binding in find(text))
@@ -368,9 +375,9 @@ def code(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def in_code(text: str, offsets: tuple[int, ...]) -> frozenset[int]:
-    """Return the offsets at which a token, or a string of one word, begins.
+    """Return the given offsets at which a name begins.
 
-    Words in comments, longer strings and paths are left out.
+    Words in comments, longer strings and paths are not names.
     """
     wanted = {*offsets}
     last = max(wanted, default=-1)

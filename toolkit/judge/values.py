@@ -15,10 +15,7 @@ _MOST_TEXT = 60
 
 
 def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
-    """Return display names of the members of a list or a set; None for other values.
-
-    A long list or set has the short form of judge.nix.
-    """
+    """Return display names of the members of a list or a set; None for other values."""
     if isinstance(value, list):
         return [_label(each) for each in cast("list[object]", value)]
     if (

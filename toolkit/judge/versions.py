@@ -93,9 +93,10 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
 def _wanted(
     names: Mapping[AttrPath, Collection[str]], found: Collection[AttrPath]
 ) -> tuple[list[AttrPath], list[AttrPath]]:
-    """Return the paths of the given attributes in other versions of a package set.
+    """Return the paths that the given attributes have in other versions of a set.
 
-    The second list is for the versions after the first _MOST.
+    For example, `python3Packages.x` is also `python312Packages.x`. The second list is
+    for the versions after the first _MOST.
     """
     own = {path[:end] for path in found for end in range(1, len(path) + 1)}
     wanted: dict[AttrPath, None] = {}

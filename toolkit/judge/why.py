@@ -57,7 +57,7 @@ class _Built(Struct, frozen=True, kw_only=True):
 
     @property
     def question(self) -> Question:
-        """The question about the attributes of the derivation."""
+        """The question to Nix about the attributes of the package's derivation."""
         return Question(path=self.path, parts=(_PART,), through=self.through)
 
 
@@ -344,7 +344,7 @@ def _package(path: str) -> str:
 
 
 def _only(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
-    """Return a value as a tuple of texts; a missing value gives an empty tuple."""
+    """Return a value as a tuple of display texts; empty if the value is missing."""
     if value is None:
         return ()
     if isinstance(value, list):

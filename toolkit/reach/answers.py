@@ -61,11 +61,11 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """The answer whether an override sets a package or a scope such as python3Packages.
+    """The answer of Nix on which attributes an override sets.
 
-    `old` and `new` are the kinds of the attribute without and with the override.
-    `members` are the attributes that the override sets in a scope, and `base` is the
-    attribute path of the scope.
+    `old` and `new` are the kinds of the attribute without and with the override. If the
+    override sets a scope such as python3Packages, `members` are the attributes in the
+    scope, and `base` is the attribute path of the scope.
     """
 
     old: str
@@ -129,7 +129,7 @@ class SetOption(Struct, frozen=True, kw_only=True):
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the value is a list member, or not in any option."""
+        """Return whether the override is a list member, or not in an option."""
         return self.is_listed or not self.option
 
 

@@ -99,7 +99,7 @@ def together(members: Sequence[Override]) -> Override:
 
 
 class Brought(Struct, frozen=True, kw_only=True):
-    """An overlay by unlet that makes a package's let-bound packages overridable.
+    """An overlay, written by unlet, that makes let-bound packages overridable.
 
     `command` is the command line that writes the overlay.
     """

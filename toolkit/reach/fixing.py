@@ -137,9 +137,9 @@ def fixes(
 def _planned(
     before: Reach, texts: dict[Path, str]
 ) -> tuple[list[_Plan], list[Refused]]:
-    """Return the edits for each override that has no effect, and a list of refusals.
+    """Return the edits for each override that has no effect.
 
-    A refusal explains why unlet cannot edit an override.
+    The second list explains why unlet cannot edit the other overrides.
     """
     plans: list[_Plan] = []
     refused: list[Refused] = []
@@ -209,10 +209,7 @@ def write(fixes: Fixes) -> None:
 
 
 def _bring(package: str, before: Reach, place: Path) -> None:
-    """Write unlet's overlay for a package, which makes its parts overridable.
-
-    The parts are the let-bound packages of the package's file.
-    """
+    """Write the overlay that makes a package's let-bound packages overridable."""
     if not proposing.bring(package, Path(before.nixpkgs), place, progress=Silence()):
         raise ToolkitError(f"{package}: unlet can no longer make an overlay of it")
 
@@ -253,7 +250,10 @@ def _place(tree: Tree, line: int | None) -> str:
 
 
 def _name(override: Override, change: Proposed) -> str:
-    """Return the name of the attribute to change, or of the package in a list."""
+    """Return the name of the attribute whose override is edited.
+
+    If the override is in a list, it is the name of the overridden package.
+    """
     names = override.attribute.split(".")
     is_other = isinstance(change, Composition) and override.replaced_by is not None
     return names[0] if is_other else names[-1]

@@ -115,7 +115,7 @@ class Way(Struct, frozen=True, kw_only=True):
 
 
 def names_at(place: Place | None) -> Names:
-    """Return the user's names for the arguments of the functions around a line.
+    """Return the argument names of the user's functions around a line.
 
     If the line is in no such function, return the usual names in nixpkgs.
     """
@@ -289,7 +289,10 @@ def _package(package: str, calls: Sequence[Call]) -> str:
 
 
 def _given(names: Sequence[str], number: int, old: str = "old") -> str:
-    """Return Nix bindings with placeholders for the values in a numbered call."""
+    """Return Nix code that sets names to placeholders for the user's values.
+
+    The values are those of the call with a number.
+    """
     return " ".join(f"{each} = ⟨{number} {old}⟩;" for each in names)
 
 
@@ -403,7 +406,7 @@ def _rehashed(
     moved: Sequence[str] = (),
     more: str = "",
 ) -> Iterator[str]:
-    """Yield bindings that give downloads a new hash.
+    """Yield Nix bindings that give downloads a new hash.
 
     `moved` are attributes that belong into passthru, and `more` is added to each call.
     """
@@ -462,7 +465,7 @@ def part(
 
 
 def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
-    """Yield alternatives that set a member of an interpreter's scope.
+    """Yield alternatives that set a package in an interpreter's package set.
 
     These alternatives remain if the interpreter is overridden again.
     """
@@ -481,9 +484,10 @@ def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
 
 
 def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
-    """Yield alternatives in which a later overlay extends a scope.
+    """Yield alternatives in which a later overlay keeps earlier extensions of a set.
 
-    Without the alternative, the later overlay replaces the scope's extensions.
+    Without the alternative, the later overlay replaces the extensions of the package
+    set.
     """
     for argument in ("overrides", "packageOverrides") if path[:-1] else ():
         added = (

@@ -152,7 +152,7 @@ class Judge:
         yield from members
 
     def _extended(self, whole: ScopedPath) -> Iterator[Override]:
-        """Yield the outcomes of the members of a package set that an option extends."""
+        """Yield the outcomes of the packages in a set that an option extends."""
         look = self._sets.ask(f"look {called(whole.scope, whole.subject)}", Look)
         if isinstance(look, EvaluationError) or look.package or not look.extended:
             return
@@ -167,7 +167,10 @@ class Judge:
             yield self._override(member, self._judged(member))
 
     def _is_known(self, asked: ScopedPath, place: Place) -> bool:
-        """Return whether another overlay, or another path, already set the package."""
+        """Return whether the same override was already judged under another path.
+
+        The override may also come from another overlay.
+        """
         subject, path = asked.subject, asked.path
         if place.file != subject.overlay.file and place.file in {
             each.file for each in subject.overlays

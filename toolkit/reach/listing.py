@@ -55,7 +55,7 @@ class Listing:
     def subjects(
         self, sources: Sequence[OverlaySource], only: Sequence[str]
     ) -> tuple[list[Override], list[Listed]]:
-        """Return unreadable overlays, and the attributes of the other overlays.
+        """Return the overlays that cannot be read, and the attributes of the others.
 
         The overlays in `sources` are used together. `only` restricts the attributes.
         """
@@ -123,7 +123,7 @@ class Listing:
         return Outcome.UNKNOWN if is_lacking else status_of(failed)
 
     def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
-        """Return the NixOS configurations and others of a flake, by kind and name.
+        """Return the configurations of a flake, such as NixOS hosts, by kind and name.
 
         Return an empty tuple if the flake cannot be read; its overlays then have the
         error.

@@ -24,7 +24,7 @@ class Mend(Struct, frozen=True, kw_only=True):
 
 
 class Extension(Struct, frozen=True, kw_only=True):
-    """A change that moves a scope's extension into a list of extensions.
+    """A change that moves an extension of a package set into a list of extensions.
 
     `attribute` is the list in nixpkgs, and `prev` the user's name for the previous set.
     """
@@ -34,7 +34,7 @@ class Extension(Struct, frozen=True, kw_only=True):
 
 
 class Composition(Struct, frozen=True, kw_only=True):
-    """A change that joins a scope's extension with that of an earlier overlay.
+    """A change that joins an extension of a package set with an earlier one.
 
     `argument` is the argument with the extension, and `prev` the user's name for the
     previous set.
@@ -45,7 +45,7 @@ class Composition(Struct, frozen=True, kw_only=True):
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """A change that adds a binding after the one with the override."""
+    """A change that adds a binding after the binding with the override."""
 
     binding: str
 

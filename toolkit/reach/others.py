@@ -229,10 +229,10 @@ class Others:
     def part(
         self, subject: Listed, part: str, package: str, names: Names
     ) -> str | None:
-        """Return an override of a let-bound package that takes effect.
+        """Return an override of a let-bound package.
 
-        The override requires unlet's overlay for the package. Return None if it has no
-        effect.
+        The override requires unlet's overlay for the package that contains the let.
+        Return None if it has no effect.
         """
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None

@@ -200,7 +200,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(one) and one == other
 
     def holders(self, path: str) -> list[str]:
-        """Return the variables of the build that contain the path of an input."""
+        """Return the variables of the build that mention an input's path."""
         places = self.store[path].outputs.values()
         return [
             name
@@ -229,7 +229,10 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return any(map(pattern.search, chain(texts, scripts)))
 
     def _hooks(self) -> set[str]:
-        """Return the inputs that may add a setup hook, including those of stdenv."""
+        """Return the paths of inputs that may add a setup hook.
+
+        The inputs of stdenv are included.
+        """
         waiting = [*self.new.inputs]
         found = set[str]()
         while waiting:

@@ -102,7 +102,10 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
 
 
 def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
-    """Yield the overlays that are used together, as a list or the path of a flake."""
+    """Yield the overlays that are used together.
+
+    A group is a list of overlays, or the path of a flake.
+    """
     if not request.paths:
         yield sources.users()
     together: list[OverlaySource] = []

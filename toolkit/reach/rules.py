@@ -97,7 +97,7 @@ def same_source(case: Overridden) -> Iterator[Left]:
 
 
 def same_source_within(case: Overridden) -> Iterator[Left]:
-    """Yield a wrapped package's source if only its version changes."""
+    """Yield the source of a wrapped package that stays although its version changes."""
     if not case.version_changes or case.source(case.old):
         return
     gone = {
@@ -274,7 +274,7 @@ def old_download(case: Overridden) -> Iterator[Left]:
 
 
 def old_package(case: Overridden) -> Iterator[Left]:
-    """Yield the package's own dependency that a variable should have replaced."""
+    """Yield a dependency that stays although a variable replaces it."""
     same = [case.store[path] for path in case.new.inputs if path in case.old.inputs]
     for name in case.changed:
         value = case.new.environment[name]

@@ -115,7 +115,7 @@ def edits(
 
 
 def _fake_hash(node: Node) -> str:
-    """Return code for nixpkgs' fake hash, or an empty text if `lib` is not in scope."""
+    """Return code for nixpkgs' fake hash; empty if `lib` is not in scope."""
     scoped = (
         prefix
         for name, prefix in _HOLDERS.items()

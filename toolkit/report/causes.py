@@ -60,7 +60,7 @@ class CauseRow(Struct, frozen=True, kw_only=True):
 
     @property
     def who(self) -> str:
-        """The names of the attributes, as many as fit in a line."""
+        """The names of the attributes, shortened to fit in a line."""
         return few(self.attributes)
 
 

@@ -101,7 +101,7 @@ def _unknown(judgement: Judgement) -> Iterator[str]:
 
 
 def _claims(claims: Sequence[Proof]) -> Iterator[str]:
-    """Yield a list item that names the failed proofs, or counts the passed ones."""
+    """Yield a list item that names failed proofs, or else counts the passed ones."""
     failed = [proof.name for proof in claims if proof.status is Status.FAILED]
     if failed:
         yield f"- failed claims: {', '.join(map(code, failed))}"

@@ -86,7 +86,7 @@ def steps(made: MadeBranch) -> dict[str, str]:
 
 
 def lines(done: PullRequest) -> Iterator[str]:
-    """Yield lines about the branch and the next steps."""
+    """Yield lines for people about the branch, and about the next steps."""
     made = done.made
     if made is None:
         yield _nothing(done)

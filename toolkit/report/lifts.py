@@ -20,7 +20,7 @@ class LiftOutcome(StrEnum):
 
 
 class LiftFault(StrEnum):
-    """The reason why a lift is not correct."""
+    """The reason why a lift of a let-bound package out of its let is not correct."""
 
     NO_FUNCTION = "no function"
     NOT_JUDGED = "not judged"
@@ -35,7 +35,7 @@ class LiftFault(StrEnum):
 
     @property
     def is_local(self) -> bool:
-        """Whether the fault may be specific to the system that was evaluated."""
+        """Whether the fault may exist only on the evaluated system."""
         return self in {LiftFault.UNREACHED, LiftFault.ABSENT}
 
     @property

@@ -54,8 +54,7 @@ def _path(attribute: str) -> str:
 def lines(judgement: Judgement, steps: NextSteps, place: BuildPlace) -> Iterator[Line]:
     """Yield the last lines of `unlet check`: rebuilds, labels and maintainers.
 
-    The last line is the command that builds packages, or the lines are the results of a
-    build.
+    After them come the results of builds, or else a command that builds packages.
     """
     if built := rebuilds(judgement):
         yield Line(text=f"rebuilds  {built}")

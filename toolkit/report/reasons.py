@@ -29,7 +29,7 @@ def whole(reasons: Sequence[Reason]) -> Iterator[str]:
 def changed_lines(reasons: Sequence[Reason]) -> Iterator[str]:
     """Yield the first changed lines of each build phase in the reasons.
 
-    If there are more than MOST_LINES, the last line is their number.
+    If there are more than MOST_LINES, a last line has the number of the others.
     """
     for reason in reasons:
         if reason.form is not Form.LINES:

@@ -117,7 +117,7 @@ def _named(request: SourceRequest) -> str | None:
 
 
 def outcome(result: Report | ToolkitError) -> dict[str, object]:
-    """Return the JSON object for one of several packages: its report or its error."""
+    """Return the JSON object about one of several packages: a report or an error."""
     if isinstance(result, ToolkitError):
         return {"error": {"message": result.message, "hint": result.hint}}
     return {"report": document(result)}

@@ -167,9 +167,9 @@ def _predicate(difference: Difference) -> str:
 
 
 def members(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
-    """Return the removed and added members of two lists or attribute sets.
+    """Return a text with the removed and added members of two lists or sets.
 
-    If two sets have the same member names, return the names of the members that differ.
+    If two sets have the same member names, the text names the members that differ.
     """
     one, other = labels(old), labels(new)
     if one is None or other is None:

@@ -47,7 +47,7 @@ class TextPart(Struct, frozen=True, kw_only=True):
 
     @property
     def introduced(self) -> str:
-        """The attribute's name, with the binding in parentheses if its name differs."""
+        """The attribute's name, with the name of the binding if it differs."""
         is_known = self.name == self.attribute or len(self.path) == 1
         return self.attribute if is_known else f"{self.attribute} ({self.name})"
 

@@ -1,4 +1,4 @@
-"""Remember what earlier runs found in files and refs, so that each is read once.
+"""Remember the facts about files and refs that earlier runs of `track` found.
 
 The cache's key covers unlet's code, so a run never uses the results of other code.
 """

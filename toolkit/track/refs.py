@@ -145,7 +145,7 @@ def _answer(
 
 
 def _used(used: Used, tree: Path | None) -> Used:
-    """Return the user's overlay, with the fact whether it does nothing in a tree."""
+    """Return the user's overlay; `is_aside` is set if it does nothing in a tree."""
     if used.directory is None or tree is None:
         return used
     places = (used.directory, used.directory / "overlay")

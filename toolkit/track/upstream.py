@@ -85,7 +85,7 @@ class TrackedPackage(Protocol):
         ...
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return the states of versions by their syntax alone; keys are blob ids."""
+        """Return the state of each version by its syntax; keys are blob ids."""
         ...
 
 

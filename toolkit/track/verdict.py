@@ -407,7 +407,7 @@ def _is_needed(ref: Ref, used: Used) -> bool | None:
 
 
 def _is_stale(ref: Ref, used: Used) -> bool:
-    """Return whether the overlay was made from another version of the file."""
+    """Return whether the overlay was made from another version of its file."""
     return (
         used.use.fact is None
         and ref.blob is not None

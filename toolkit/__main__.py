@@ -35,7 +35,7 @@ def _run() -> int:
         if sys.argv[1:] == ["--version"]:
             # The imports below would double the time of `--version`.
             return _version()
-        from toolkit.cli.commands import run  # noqa: PLC0415 - as above
+        from toolkit.cli.commands import run  # noqa: PLC0415 - an interrupt may come while modules are imported
 
         return run(sys.argv[1:])
     except KeyboardInterrupt:
@@ -52,7 +52,7 @@ def _leave(*_: object) -> NoReturn:
 
 
 def _version() -> int:
-    from toolkit import __version__  # noqa: PLC0415 - as above
+    from toolkit import __version__  # noqa: PLC0415 - only --version needs the import
     from toolkit.errors import ToolkitError  # noqa: PLC0415
 
     try:

@@ -102,7 +102,7 @@ def each(
             continue
         if done.status > 0:
             raise CommandError(done.argv, status=done.status, stderr=done.stderr)
-        # A signal ended the child at the first content that has no result.
+        # A signal ended the child at the first input that has no result.
         results.append(TOO_LARGE)
     return results
 
@@ -177,7 +177,7 @@ def main() -> None:
             sys.stdout.buffer.flush()
         except (MemoryError, RecursionError):
             os.kill(os.getpid(), signal.SIGKILL)
-        except Exception as error:  # noqa: BLE001 - one content's, and the parent goes on with the next one
+        except Exception as error:  # noqa: BLE001 - the parent reports the error and continues with the next input
             sys.stderr.write(
                 f"{type(error).__name__}: {' '.join(str(error).split())[:200]}\n"
             )

@@ -123,7 +123,7 @@ def _wrong(document: str, error: msgspec.ValidationError) -> ToolkitError:
     return ToolkitError(f"{document}: {fact[:1].lower()}{fact[1:]}")
 
 
-def _decoded(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it
+def _decoded(kind: type, value: Any) -> Any:  # noqa: ANN401 - the signature that msgspec requires
     if kind is object:
         return value
     try:

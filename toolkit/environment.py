@@ -138,4 +138,4 @@ def path() -> str:
     In an untrusted directory, a relative entry would run programs from that directory.
     """
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(entry for entry in entries if os.path.isabs(entry))  # noqa: PTH117 - no Path at the start
+    return os.pathsep.join(entry for entry in entries if os.path.isabs(entry))  # noqa: PTH117 - importing pathlib would slow down the start

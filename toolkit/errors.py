@@ -151,7 +151,7 @@ class LimitError(CommandError):
     written bytes.
     """
 
-    def __init__(  # noqa: PLR0913 - three kinds of a limit
+    def __init__(  # noqa: PLR0913 - one parameter per kind of limit
         self,
         argv: Sequence[str],
         *,

@@ -20,7 +20,7 @@ def call(number: int, *arguments: bytes | int | None) -> int:
     return result
 
 
-def function(name: str) -> Any:  # noqa: ANN401 - as ctypes has it
+def function(name: str) -> Any:  # noqa: ANN401 - ctypes gives the function no type
     """Return a function of the C library by its name, or None if it is missing."""
     return getattr(ctypes.CDLL(None, use_errno=True), name, None)
 

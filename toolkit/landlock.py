@@ -195,7 +195,7 @@ def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
             try:
-                there = rights if os.path.isdir(place) else rights & _NOT_DIRECTORY  # noqa: PTH112 - of what is open
+                there = rights if os.path.isdir(place) else rights & _NOT_DIRECTORY  # noqa: PTH112 - `place` is an open file descriptor
                 if there:
                     _done(
                         kernel.call(

@@ -217,7 +217,7 @@ def evaluation(  # noqa: PLR0913 - the arguments of the expression
     )
 
 
-def command(  # noqa: PLR0913 - as `evaluation`
+def command(  # noqa: PLR0913 - the arguments of `evaluation`
     before: Path,
     after: Path,
     system: str,
@@ -369,7 +369,7 @@ class _TrialConversation(Conversation[LiftQuestion, Derivations]):
         tries = any(
             path[0] in {"override", "table"} for path in question.methods.values()
         )
-        if not tries or len(question.methods) < 2:  # noqa: PLR2004 - one is alone
+        if not tries or len(question.methods) < 2:  # noqa: PLR2004 - a single method needs no separate trial
             return None
         (plain,) = self.ask([replace(question, methods={})])
         if plain.error is not None:
@@ -392,7 +392,7 @@ def _ended(error: CommandError) -> Derivations:
     return Derivations(methods={}, error=reason, limited=limited)
 
 
-def recall(  # noqa: PLR0913 - as `ask`
+def recall(  # noqa: PLR0913 - the arguments of `ask`
     before: Path,
     after: Path,
     system: str,

@@ -127,7 +127,7 @@ def commands(ctx: click.Context, *, version: bool) -> int:
 def _version() -> str:
     if not options.settings().json:
         return f"unlet {__version__}"
-    from toolkit import documents, landlock  # noqa: PLC0415 - for this alone
+    from toolkit import documents, landlock  # noqa: PLC0415 - only this function needs the import
 
     return (
         documents.write({"unlet": __version__, "walls": landlock.walls()})
@@ -162,7 +162,7 @@ def run(argv: Sequence[str]) -> int:
             else "unlet"
         )
         return _report(ToolkitError(f"{subject}: {reason_of(error)}"), argv)
-    except Exception as error:  # noqa: BLE001 - the one place where everything ends
+    except Exception as error:  # noqa: BLE001 - the last handler of every error
         return _unexpected(error, argv)
     return status if isinstance(status, int) else 0
 
@@ -214,7 +214,7 @@ def _unexpected(error: Exception, argv: Sequence[str]) -> int:
             ToolkitError(f"{name[0]}: is not UTF-8; unlet accepts only names that are"),
             argv,
         )
-    import traceback  # noqa: PLC0415 - not for a run that ends well
+    import traceback  # noqa: PLC0415 - only a failed run needs the import
 
     output.say(
         *"".join(traceback.format_exception(error)).splitlines(),

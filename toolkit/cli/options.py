@@ -202,7 +202,7 @@ def _show_all(ctx: click.Context, param: click.Parameter, value: bool) -> None: 
         ctx.exit()
 
 
-def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
+def asked(name: str) -> Any:  # noqa: ANN401 - the type depends on the option
     """Return the value of a shared option, or None if the user did not give it.
 
     The option may come before or after the command's name.
@@ -354,7 +354,7 @@ def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
 
 def allow() -> None:
     """Apply the limits that the user gave to all evaluations of the running command."""
-    from toolkit.nix import limits  # noqa: PLC0415 - --help does without
+    from toolkit.nix import limits  # noqa: PLC0415 - --help does not need the import
 
     given = (asked("timeout"), asked("max_memory"), asked("max_disk"))
     click.get_current_context().with_resource(limits.allowing(*given))

@@ -45,7 +45,7 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     --verbose, each step is a comment and each command a line to paste.
     """
     if settings.verbose:
-        from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
+        from toolkit.process import echoing  # noqa: PLC0415 - only --verbose needs the import
 
         with echoing(say):
             yield _Steps(lambda what: say(f"# {what}"))
@@ -56,7 +56,7 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
             yield lines
     else:
         from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than most work takes
-        from rich.text import Text  # noqa: PLC0415 - as above
+        from rich.text import Text  # noqa: PLC0415 - rich takes longer to import than most work takes
 
         with Console(stderr=True, highlight=False).status(Text("starting")) as status:
             yield _Steps(lambda what: status.update(Text(harmless(what))))
@@ -133,7 +133,7 @@ def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterat
 
 def write_json(value: object) -> None:
     """Print one JSON document."""
-    from toolkit import documents  # noqa: PLC0415 - for --json alone
+    from toolkit import documents  # noqa: PLC0415 - only --json needs the import
 
     write(documents.write(value))
 
@@ -156,7 +156,7 @@ def write_toned(lines: Iterable[Line]) -> None:
         write_lines(line.text for line in lines)
         return
     from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than most work takes
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - rich takes longer to import than most work takes
 
     console = Console(highlight=False)
     for line in lines:

@@ -190,7 +190,7 @@ def _used(given: TrackOptions) -> Used:
 
 def _write(answer: TrackAnswer, markdown: Path | None, html: Path | None) -> None:
     """Write the answer as Markdown and HTML, if the user gave a path for the format."""
-    from toolkit.track.page import to_html, to_markdown  # noqa: PLC0415 - for --markdown and --html alone
+    from toolkit.track.page import to_html, to_markdown  # noqa: PLC0415 - only --markdown and --html need the import
 
     for path, form in ((markdown, to_markdown), (html, to_html)):
         if path == _STDOUT:

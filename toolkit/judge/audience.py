@@ -177,7 +177,7 @@ class Audience:
         elif record.native not in serious and serious:
             record.compare(dict.fromkeys(serious, wanted), FEW)
         else:
-            # A difference on the native system is the same on other systems, except for
+            # A difference on the main system is the same on other systems, except for
             # packages that use the attribute only there.
             record.compare({record.native: wanted}, FEW)
             differ = {

@@ -59,7 +59,7 @@ class OptionShape(Struct, frozen=True, kw_only=True):
     type: TypeShape
     default: Mapping[str, Any] | None = None
     documentation: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    readOnly: Any = False  # noqa: N815 - as Nix writes it
+    readOnly: Any = False  # noqa: N815 - the name of the attribute in Nix
     internal: Any = False
     visible: Any = True
 

@@ -86,7 +86,7 @@ def _indexed(root: Path) -> dict[str, list[str]]:
         if literal.count("/"):
             referrers[_resolved(file, literal)][file] = None
     for link in _links(root):
-        if not (target := os.readlink(root / link)).startswith("/"):  # noqa: PTH115 - as in toolkit.sources.trees
+        if not (target := os.readlink(root / link)).startswith("/"):  # noqa: PTH115 - Path would normalise the target
             referrers[_resolved(link, target)][link] = None
     return {path: [*files] for path, files in referrers.items()}
 

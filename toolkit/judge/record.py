@@ -323,7 +323,7 @@ class Record:
         values = {part for part in unchanged if part.startswith(_VALUE)}
         both -= values
         # Few packages support the system `static`, and some need much more time than on
-        # the native system.
+        # the main system.
         is_beyond = bool(before.limits and after.limits)
         kinds = {before.kind, after.kind}
         throws = THROWS in kinds and kinds <= {THROWS, ENDS}
@@ -345,8 +345,8 @@ class Record:
             of_values = all("." in part for part in parts)
             is_known = self.is_equal or (system == STATIC and is_beyond)
             is_known |= not limits and (of_values or name in self.idle)
-            # The attribute was compared on the native system, and both sides fail in
-            # the same way here.
+            # The attribute was compared on the main system, and fails on this system
+            # in the same way before and after the change.
             is_known |= (
                 not limits and system != self.native and before.ends == after.ends
             )

@@ -109,7 +109,7 @@ def _with_setting(difference: Difference, setting: str) -> Difference:
     )
 
 
-def _nested(names: Sequence[str], value: bool | str) -> object:  # noqa: FBT001 - a setting
+def _nested(names: Sequence[str], value: bool | str) -> object:  # noqa: FBT001 - the value of a Nixpkgs setting
     """Return nested dictionaries that lead along a path of names to a value."""
     if not names:
         return value

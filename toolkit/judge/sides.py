@@ -240,7 +240,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         def part(
             system: str, questions: Callable[[], Sequence[Question]], number: int
         ) -> Sequence[Question]:
-            # A question that hits a limit on the native system is not evaluated on
+            # A question that hits a limit on the main system is not evaluated on
             # other systems.
             if limited:
                 return ()
@@ -250,7 +250,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             return found[0] if found else ()
 
         tasks: list[_Task] = []
-        # A limit on the native system counts for all systems; cross and static take the
+        # A limit on the main system counts for all systems; cross and static take the
         # longest.
         order = sorted(asked, key=lambda system: (system != NATIVE, "-" in system))
         unknown = {

@@ -426,7 +426,7 @@ def _rehashed(
         yield f"passthru = old.passthru // {{ {' '.join(inner)} }};"
 
 
-def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
+def behind(  # noqa: PLR0913, PLR0917 - an override and its context
     command: str,
     name: str,
     calls: Sequence[Call],

@@ -137,7 +137,7 @@ def _values(difference: Difference) -> str:
     if not is_short and difference.kind not in _VALUED:
         return ""
     texts = [_value(each) for each in values]
-    shared = len(os.path.commonprefix(texts)) - _AROUND  # noqa: RUF071 - of texts
+    shared = len(os.path.commonprefix(texts)) - _AROUND  # noqa: RUF071 - the texts are not paths
     if shared > 0 and max(map(len, texts)) > _SHORT:
         texts = [f"…{text[shared:]}" for text in texts]
     before, after = (

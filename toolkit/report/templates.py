@@ -72,7 +72,7 @@ def _environment(folder: str) -> "Environment":
     environment = Environment(
         loader=FileSystemLoader(patches.shipped() / folder),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - a commit message is no HTML
+        autoescape=False,  # noqa: S701 - a commit message is not HTML
     )
     filters: dict[str, Callable[..., object]] = {
         "agree": agree,

@@ -93,7 +93,7 @@ def package() -> str:
     places = dict.fromkeys((str(PACKAGE), str(patches.shipped())))
     folders = chain.from_iterable(map(os.walk, places))
     paths = (
-        os.path.join(folder, name)  # noqa: PTH118 - in half the time
+        os.path.join(folder, name)  # noqa: PTH118 - pathlib takes twice the time
         for folder, _, names in folders
         for name in names
     )

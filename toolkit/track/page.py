@@ -80,7 +80,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
 def _plain(text: str) -> Markup:
     """Return `text` escaped so that it has no Markdown and no links."""
     flat = " ".join(harmless(text).split())
-    return Markup(guarded(flat, _escaped))  # noqa: S704 - it is Markdown
+    return Markup(guarded(flat, _escaped))  # noqa: S704 - the result is Markdown, not HTML
 
 
 def _escaped(text: str) -> str:
@@ -89,7 +89,7 @@ def _escaped(text: str) -> str:
 
 def _cell(value: object) -> Markup:
     text = _plain(str(value)) or " "
-    return Markup(text.replace("|", "\\|"))  # noqa: S704 - it is Markdown
+    return Markup(text.replace("|", "\\|"))  # noqa: S704 - the result is Markdown, not HTML
 
 
 def _code(text: str) -> Markup:
@@ -97,4 +97,4 @@ def _code(text: str) -> Markup:
     shown = " ".join(harmless(text).split())
     ticks = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
-    return Markup(f"{ticks}{pad}{shown}{pad}{ticks}")  # noqa: S704 - it is Markdown
+    return Markup(f"{ticks}{pad}{shown}{pad}{ticks}")  # noqa: S704 - the result is Markdown, not HTML

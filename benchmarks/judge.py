@@ -10,8 +10,13 @@ another patch.
 
     .venv/bin/python benchmarks/judge.py ~/src/nixpkgs --all
 
-The whole set, on both sides and then with a known base, beside one evaluation of one
-side, a process after the other.
+The whole set in processes of this machine and in builds of Nix, with a store of their
+own: both sides, again, and another patch with a known base; beside one evaluation of
+one side, a process after the other.
+
+    .venv/bin/python benchmarks/judge.py ~/src/nixpkgs --builds 20 2000
+
+A patch of so many packages in processes and in builds of Nix, and both again.
 
     .venv/bin/python benchmarks/judge.py ~/src/nixpkgs --clone
 
@@ -31,14 +36,31 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 EXPRESSION = (
     Path(__file__).resolve().parent.parent / "toolkit" / "expressions" / "judge.nix"
 )
 SYSTEM = "x86_64-linux"
 _PLAIN = re.compile(r"^  meta = \{$", re.MULTILINE)
+
+
+class Bench(NamedTuple):
+    """A nixpkgs with its files that can be changed, and a directory for patches and caches."""
+
+    root: Path
+    files: list[Path]
+    chance: random.Random
+    directory: Path
+
+    def write(self, name: str, count: int) -> Path:
+        """Return a new patch of so many packages."""
+        patch = self.directory / name
+        write(patch, self.chance.sample(self.files, count), self.root)
+        return patch
 
 
 def main() -> int:
@@ -60,6 +82,13 @@ def main() -> int:
         help="processes of the bare evaluation of the whole set",
     )
     parser.add_argument(
+        "--builds",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="so many packages in processes and in builds of Nix, instead of patches",
+    )
+    parser.add_argument(
         "--clone",
         action="store_true",
         help="the first contact with a clone, instead of patches",
@@ -79,39 +108,57 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         env = {**os.environ, "UNLET_CACHE_DIR": str(directory / "cache")}
-        patch = directory / "first.diff"
+        bench = Bench(asked.nixpkgs, files, chance, directory)
         if asked.clone:
             contact(asked.nixpkgs, files, directory, env)
-            return 0
-        if asked.all:
-            alone = bare_all(asked.nixpkgs, directory, asked.parts)
-            print(f"{'bare':<12} {alone:>8.1f} s", flush=True)
-            for what in ("all", "known base"):
-                write(patch, chance.sample(files, 1), asked.nixpkgs)
-                seconds = judge(patch, asked.nixpkgs, env, "--all")
-                print(
-                    f"{what:<12} {seconds:>8.1f} s, {seconds / alone:.2f}", flush=True
-                )
-            return 0
-        write(patch, chance.sample(files, 1), asked.nixpkgs)
-        print(f"{'first':<12} {judge(patch, asked.nixpkgs, env):>8.1f} s")
-        for count in (1, asked.packages):
-            bares: list[float] = []
-            judged: list[float] = []
-            for _ in range(asked.runs):
-                chosen = chance.sample(files, count)
-                write(patch, chosen, asked.nixpkgs)
-                bares.append(bare([path.parent.name for path in chosen], asked.nixpkgs))
-                judged.append(judge(patch, asked.nixpkgs, env))
-            ratio = statistics.median(
-                one / other for one, other in zip(judged, bares, strict=True)
-            )
-            medians = (
-                f"{statistics.median(judged):>8.1f} s, bare "
-                f"{statistics.median(bares):.1f} s, {ratio:.2f}"
-            )
-            print(f"{count} packages".ljust(12), medians)
+        elif asked.all:
+            whole_set(bench, asked.parts)
+        elif asked.builds:
+            in_builds(bench, asked.builds)
+        else:
+            patches(bench, env, asked.packages, asked.runs)
     return 0
+
+
+def whole_set(bench: Bench, parts: int) -> None:
+    """Print what the whole set takes."""
+    alone = bare_all(bench.root, bench.directory, parts)
+    print(f"{'bare':<24} {alone:>8.1f} s", flush=True)
+    patch = bench.write("all.diff", 1)
+    for what in ("all", "again"):
+        both_places(what, patch, bench, "--all")
+    both_places("known base", bench.write("other.diff", 1), bench, "--all")
+
+
+def in_builds(bench: Bench, counts: list[int]) -> None:
+    """Print what patches of so many packages take in both places."""
+    both_places("1, first", bench.write("first.diff", 1), bench)
+    for count in counts:
+        patch = bench.write(f"{count}.diff", count)
+        for what in (f"{count}", f"{count}, again"):
+            both_places(what, patch, bench, "--references", "all")
+
+
+def patches(bench: Bench, env: dict[str, str], packages: int, runs: int) -> None:
+    """Print what patches take beside the bare evaluation of the same packages."""
+    patch = bench.write("first.diff", 1)
+    print(f"{'first':<12} {judge(patch, bench.root, env):>8.1f} s")
+    for count in (1, packages):
+        bares: list[float] = []
+        judged: list[float] = []
+        for _ in range(runs):
+            chosen = bench.chance.sample(bench.files, count)
+            write(patch, chosen, bench.root)
+            bares.append(bare([path.parent.name for path in chosen], bench.root))
+            judged.append(judge(patch, bench.root, env))
+        ratio = statistics.median(
+            one / other for one, other in zip(judged, bares, strict=True)
+        )
+        medians = (
+            f"{statistics.median(judged):>8.1f} s, bare "
+            f"{statistics.median(bares):.1f} s, {ratio:.2f}"
+        )
+        print(f"{count} packages".ljust(12), medians)
 
 
 def contact(
@@ -178,7 +225,15 @@ def write(patch: Path, files: list[Path], root: Path) -> None:
 
 def judge(patch: Path, root: Path, env: dict[str, str], *words: str) -> float:
     """Return how many seconds a judgement takes."""
-    argv = [
+    argv = argv_of(patch, root, *words)
+    began = time.monotonic()
+    subprocess.run(argv, env=env, check=False, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def argv_of(patch: Path, root: Path, *words: str) -> list[str]:
+    """Return the command line of a judgement."""
+    return [
         sys.executable,
         "-m",
         "toolkit",
@@ -189,11 +244,76 @@ def judge(patch: Path, root: Path, env: dict[str, str], *words: str) -> float:
         str(root),
         "--system",
         SYSTEM,
+        "--quiet",
+        *words,
     ]
-    argv += words
+
+
+def both_places(what: str, patch: Path, bench: Bench, *words: str) -> None:
+    """Print what a judgement takes in processes, and in builds of Nix with a store of their own."""
+    processor: dict[str, float] = {}
+    for place in ("here", "nix"):
+        env = {
+            **os.environ,
+            "UNLET_CACHE_DIR": str(bench.directory / f"cache-{place}"),
+            "NIX_REMOTE": f"local?root={bench.directory / f'store-{place}'}",
+        }
+        options = ("--build-args", f"--max-jobs {os.cpu_count()}")
+        given = options if place == "nix" else ()
+        argv = argv_of(patch, bench.root, *words, "--on", place, *given)
+        seconds, processor[place], memory = measured(argv, env)
+        print(
+            f"{what:<16} {place:<5} {seconds:>8.1f} s, processors "
+            f"{processor[place]:>8.1f} s, memory {memory:>6.0f} MiB, "
+            f"{processor[place] / processor['here']:.2f}",
+            flush=True,
+        )
+
+
+def measured(argv: list[str], env: dict[str, str]) -> tuple[float, float, float]:
+    """Return the seconds, the processor time and the MiB of a program with all that it starts.
+
+    They share a control group, since Nix ends without one who waits for its time.
+    """
+    group = new_group()
     began = time.monotonic()
-    subprocess.run([*argv, "--quiet"], env=env, check=False, stdout=subprocess.DEVNULL)
-    return time.monotonic() - began
+    most = 0
+    process = subprocess.Popen(
+        argv,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=partial((group / "cgroup.procs").write_text, "0"),  # noqa: PLW1509
+    )
+    while process.poll() is None:
+        members = (group / "cgroup.procs").read_text().split()
+        most = max(most, sum(map(resident, members)))
+        time.sleep(0.2)
+    if process.returncode not in {0, 1, 3}:
+        raise SystemExit(f"{argv}: status {process.returncode}")
+    seconds = time.monotonic() - began
+    if (stat := group / "cpu.stat").exists() and "usage_usec" in stat.read_text():
+        used = int(stat.read_text().split()[1]) / 1e6
+    else:
+        used = int((group / "cpuacct.usage").read_text()) / 1e9
+    group.rmdir()
+    return seconds, used, most / (1 << 20)
+
+
+def new_group() -> Path:
+    """Return a new control group with its processor time, of either version."""
+    top = Path("/sys/fs/cgroup")
+    place = top if (top / "cgroup.controllers").exists() else top / "cpuacct"
+    group = place / f"unlet-{os.getpid()}"
+    group.mkdir()
+    return group
+
+
+def resident(process: str) -> int:
+    """Return the bytes of a process in memory; 0 if it has ended."""
+    with suppress(OSError):
+        pages = Path(f"/proc/{process}/statm").read_text().split()
+        return int(pages[1]) * os.sysconf("SC_PAGESIZE")
+    return 0
 
 
 def bare(names: list[str], root: Path) -> float:

@@ -47,7 +47,7 @@ def asked(
     """Return what builds answer about attributes of the specimen with these files."""
     base = NixpkgsTree(root=specimen.path(), key="specimen")
     with ground.opened(base, progress=Silence()) as place:
-        shared = chunks.spread(place.root, base.key, options=options)
+        shared = chunks.spread(place.root, base.key, chunks.programs(options))
         with place.holding(contents) as root:
             side = chunks.side(
                 shared, root, contents, count=together, progress=steps or Silence()
@@ -151,7 +151,7 @@ def test_chunks_of_all_conversations_are_one_build_and_progress_counts_them() ->
     assert [answer.kind for answer in found] == [PACKAGE] * 3
     (build,) = (line for line in lines if BUILD in line)
     assert build.count("-unlet-chunk.drv") == 3
-    assert steps.steps[0] == "evaluating 3 chunks questions with Nix"
+    assert steps.steps[0] == "evaluating 3 chunks of questions with Nix"
     assert steps.steps[-1] == "evaluated 3 of 3 chunks of questions (3 on this machine)"
 
 
@@ -202,7 +202,7 @@ def test_a_machine_without_a_sandbox_says_so_in_one_line() -> None:
     assert caught.value.message == (
         "nix: it cannot build a part of the questions: this build has no sandbox"
     )
-    assert caught.value.hint == "without --on nix, unlet evaluates on this machine"
+    assert caught.value.hint == "with --on here, unlet evaluates on this machine"
 
 
 def test_a_file_cannot_read_what_no_answer_may_have() -> None:

@@ -146,7 +146,7 @@ def test_a_builder_that_nobody_reaches_is_named_in_one_line(
     _, errors = run(unlet, words, ok=(3,), NIX_SSHOPTS=f"-F {settings}")
     message = r"^nix: it cannot build a part of the questions: .*Connection refused$"
     assert len(re.findall(message, errors, re.MULTILINE)) == 1
-    assert "hint: without --on nix, unlet evaluates on this machine" in errors
+    assert "hint: with --on here, unlet evaluates on this machine" in errors
 
 
 def nix(*words: str | Path) -> str:

@@ -132,7 +132,7 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
         if None in results.values():
             raise ToolkitError(
                 f"nix: it cannot build a part of the questions: {reason}",
-                hint="without --on nix, unlet evaluates on this machine",
+                hint="with --on here, unlet evaluates on this machine",
             )
         return [result for each in derivations if (result := results[each.path])]
 
@@ -166,7 +166,7 @@ class ChunkBuilder(Struct, frozen=True, kw_only=True):
         log = _Log(progress=self.progress, derivations=derivations)
         argv = ("nix-store", "--realise", "--keep-going", *_LOG, *OFFLINE, *SANDBOXED)
         count = counted(len(derivations), "chunk")
-        self.progress.step(f"evaluating {count} questions with Nix")
+        self.progress.step(f"evaluating {count} of questions with Nix")
         paths = [each.path for each in derivations]
         process.execute(
             Command(

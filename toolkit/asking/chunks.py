@@ -39,6 +39,10 @@ It is not a store path: an output that contains one would depend on the whole tr
 _LONGEST = 86_400.0
 """The maximum time limit of a chunk in seconds."""
 
+_SMALLEST = ("--eval", "--expr", "{ sign }: null")
+_SMALLEST_SECONDS = 60
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
 _SCRIPT = "chunk.sh"
 _STORED = (
     "busybox",
@@ -53,10 +57,9 @@ _STORED = (
 """The attributes of a chunk's derivation that are store paths."""
 
 
-class Spread(Struct, frozen=True, kw_only=True):
-    """The store paths that all chunks of a comparison share: the tree and programs."""
+class Programs(Struct, frozen=True, kw_only=True):
+    """The programs, settings and expressions of all chunks, in the store."""
 
-    tree: str
     expressions: str
     script: str
     settings: str
@@ -65,6 +68,59 @@ class Spread(Struct, frozen=True, kw_only=True):
     nix: CarriedNix
     options: tuple[str, ...] = ()
     """The user's arguments for `nix-store --realise`."""
+
+    def builder(self, tree: str, progress: Progress) -> ChunkBuilder:
+        """Return the builder of chunks that evaluate the tree at a store path."""
+        return ChunkBuilder(
+            shared={
+                "busybox": self.busybox,
+                "expressions": self.expressions,
+                "nix": self.nix.path,
+                "script": self.script,
+                "settings": self.settings,
+                "shell": self.shell,
+                "tree": tree,
+            },
+            stored=_STORED,
+            options=self.options,
+            progress=progress,
+        )
+
+    def launch(self, program: str, heap: Mapping[str, str]) -> dict[str, str]:
+        """Return the attributes that start a program of Nix in a chunk.
+
+        `heap` has the environment variables of Nix's garbage collector.
+        """
+        variables = {**CONFIGURATION, **heap, "NIX_CONF_DIR": self.settings}
+        return {
+            "launch": " ".join(self.nix.words(program)),
+            "variables": " ".join(
+                f"{name}={value}" for name, value in variables.items()
+            ),
+        }
+
+    def require_sandbox(self, progress: Progress) -> None:
+        """Build the smallest chunk; raise ToolkitError if Nix cannot build it.
+
+        Nix builds it once for each start of this machine and for each set of options.
+        """
+        smallest: dict[str, str | int] = {
+            **self.launch("nix-instantiate", {}),
+            "attempt": " ".join((_BOOT.read_text().strip(), *self.options)),
+            "change": "",
+            "words": "\n".join(_SMALLEST),
+            "data": "unlimited",
+            "seconds": _SMALLEST_SECONDS,
+            "longest": _SMALLEST_SECONDS,
+        }
+        self.builder(self.expressions, progress).built([smallest])
+
+
+class Spread(Struct, frozen=True, kw_only=True):
+    """The tree and programs of all chunks of a comparison, in the store."""
+
+    tree: str
+    programs: Programs
 
 
 class Chunks(Struct, frozen=True, kw_only=True):
@@ -105,21 +161,17 @@ class Chunks(Struct, frozen=True, kw_only=True):
             for name, value in evaluation.arguments.items()
             if name != "sign"
         }
-        place = Path(self.spread.expressions) / evaluation.expression.relative_to(
+        programs = self.spread.programs
+        place = Path(programs.expressions) / evaluation.expression.relative_to(
             EXPRESSIONS
         )
         command = replace(evaluation, expression=place, arguments=given).command
         heap = {
             name: value for name, value in command.env.items() if name.startswith("GC_")
         }
-        words = self.spread.nix.words(command.argv[0])
-        variables = {**CONFIGURATION, **heap, "NIX_CONF_DIR": self.spread.settings}
         attributes: dict[str, str | int] = {
+            **programs.launch(command.argv[0], heap),
             "change": self.change,
-            "launch": " ".join(words),
-            "variables": " ".join(
-                f"{name}={value}" for name, value in variables.items()
-            ),
             "words": "\n".join(_without_reach(command.argv[1:])),
             "data": (command.memory or 0) << 10,
             "seconds": ceil(task.allowed.seconds),
@@ -128,14 +180,14 @@ class Chunks(Struct, frozen=True, kw_only=True):
         return ChunkRequest(attributes=attributes)
 
 
-def spread(root: Path, key: str, *, options: Sequence[str]) -> Spread:
-    """Add the tree at `root` and the needed programs to the Nix store.
+def programs(options: Sequence[str]) -> Programs:
+    """Add what chunks need besides a tree to the store, unless it has them.
 
-    Paths that the store already has are not added again.
+    `options` are the user's arguments of `nix-store --realise`. Raise ToolkitError if
+    this machine lacks a static bash or busybox, or if the store cannot be written.
     """
     tools = evaluator.tools()
-    return Spread(
-        tree=stored(f"tree {key}", lambda _: root),
+    return Programs(
         expressions=_expressions(),
         script=_same(EXPRESSIONS / _SCRIPT),
         settings=_same(SETTINGS),
@@ -144,6 +196,11 @@ def spread(root: Path, key: str, *, options: Sequence[str]) -> Spread:
         nix=carried(),
         options=tuple(options),
     )
+
+
+def spread(root: Path, key: str, programs: Programs) -> Spread:
+    """Add the tree at `root` to the store, unless the store has that of the key."""
+    return Spread(tree=stored(f"tree {key}", lambda _: root), programs=programs)
 
 
 def side(
@@ -159,20 +216,7 @@ def side(
     `count` threads use the place. `contents` are the changed files, which the tree at
     `root` contains.
     """
-    builder = ChunkBuilder(
-        shared={
-            "busybox": shared.busybox,
-            "expressions": shared.expressions,
-            "nix": shared.nix.path,
-            "script": shared.script,
-            "settings": shared.settings,
-            "shell": shared.shell,
-            "tree": shared.tree,
-        },
-        stored=_STORED,
-        options=shared.options,
-        progress=progress,
-    )
+    builder = shared.programs.builder(shared.tree, progress)
     return Chunks(
         spread=shared,
         change=exchanged(root, contents),

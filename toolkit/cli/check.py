@@ -16,7 +16,7 @@ from toolkit.cli.proofs import exit_code, show
 from toolkit.cli.proving import depth, depth_options, nix_options, systems
 from toolkit.cli.targets import OTHER
 from toolkit.errors import UsageError
-from toolkit.judge import SYSTEMS, JudgeRequest
+from toolkit.judge import SYSTEMS, ChunkBuilds, JudgeRequest
 from toolkit.judge.differences import Expectation, Judgement
 from toolkit.judge.differences import exit_code as judged_code
 from toolkit.model import Proof, Report, Server, SourceRequest
@@ -154,8 +154,10 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
 )
 @options.depth_value(
     "--on",
-    type=click.Choice(["nix"]),
-    help="Evaluate in sandboxed builds, which Nix spreads over its builders and keeps.",
+    type=click.Choice(["here", "nix"]),
+    help="nix: evaluate in sandboxed builds; Nix distributes them to its builders and "
+    "reuses their results (the default with --all, if Nix has a sandbox). here: "
+    "evaluate in processes of this machine.",
 )
 @options.own_value(
     "--build",
@@ -351,8 +353,19 @@ def _judging() -> JudgeRequest:
         bounded=True,
         every_reference=options.asked("references") == "all",
         why=str(options.asked("why") or ""),
-        builds=nix_options() if options.asked("on") == "nix" else None,
+        builds=_chunk_builds(),
     )
+
+
+def _chunk_builds() -> ChunkBuilds | None:
+    """Return the builds of Nix that evaluate; None if processes of this machine do.
+
+    The whole set is evaluated in builds by default, if that is possible.
+    """
+    place = options.asked("on")
+    if place == "here" or (place is None and not options.asked("everything")):
+        return None
+    return ChunkBuilds(options=nix_options(), required=place == "nix")
 
 
 def _show_review(

@@ -13,12 +13,13 @@ from msgspec.structs import replace
 
 from toolkit.asking import chunks
 from toolkit.asking.packages import Times, seconds
+from toolkit.errors import ToolkitError
 from toolkit.judge import ground, modules
 from toolkit.judge.differences import Judgement, StepVerdict
 from toolkit.judge.extent import Extent
 from toolkit.judge.ground import Ground
 from toolkit.judge.sides import Sides
-from toolkit.model import Progress
+from toolkit.model import Progress, Silence
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.sources.changes import Change, ChangeStep
@@ -36,6 +37,15 @@ takes 3 to 10.
 """
 
 
+class ChunkBuilds(Struct, frozen=True, kw_only=True):
+    """How Nix builds evaluate the questions; they have no common time limit."""
+
+    options: tuple[str, ...] = ()
+    """The user's arguments for `nix-store --realise`."""
+    required: bool = True
+    """If false, and if Nix cannot build in a sandbox, processes evaluate instead."""
+
+
 class JudgeRequest(Struct, frozen=True, kw_only=True):
     """The options for judging a change of nixpkgs, such as the systems to compare.
 
@@ -43,9 +53,8 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     attributes of the package set are compared, for the whole change only. With
     `bounded`, unlet gives up on attributes that have no answer after the time of one
     evaluation. With `every_reference`, all attributes that use a changed one are
-    compared. If `builds` is not None, Nix builds run the evaluations, with these
-    arguments and without a common time limit. `why` names an attribute whose rebuild is
-    explained.
+    compared. With `builds`, Nix builds run the evaluations. `why` names an attribute
+    whose rebuild is explained.
     """
 
     systems: tuple[str, ...] = SYSTEMS
@@ -53,7 +62,7 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     everything: tuple[str, ...] = ()
     bounded: bool = False
     every_reference: bool = False
-    builds: tuple[str, ...] | None = None
+    builds: ChunkBuilds | None = None
     why: str = ""
 
 
@@ -65,13 +74,14 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     """
     began = time.monotonic()
     with ground.opened(change.base, progress=progress) as place:
+        spread = _spread(change, request, place, progress)
         judging = _Judging(
             change=change,
             request=request,
             ground=place,
             progress=progress,
-            times=Times() if request.builds is None else Times(ending=inf),
-            spread=_spread(change, request, place, progress),
+            times=Times() if spread is None else Times(ending=inf),
+            spread=spread,
         )
         whole = judging.judged(
             None,
@@ -100,8 +110,17 @@ def _spread(
     """
     if request.builds is None:
         return None
+    progress.step("asking Nix for a build with a sandbox")
+    try:
+        programs = chunks.programs(request.builds.options)
+        programs.require_sandbox(Silence())
+    except ToolkitError as error:
+        if request.builds.required:
+            raise
+        progress.step(f"evaluating on this machine, without builds: {error.message}")
+        return None
     progress.step("adding the nixpkgs to the Nix store")
-    return chunks.spread(place.root, change.base.key, options=request.builds)
+    return chunks.spread(place.root, change.base.key, programs)
 
 
 class _Judging(Struct, frozen=True, kw_only=True):
@@ -165,7 +184,7 @@ class _Judging(Struct, frozen=True, kw_only=True):
         """Whether all evaluations together have a time limit."""
         request = self.request
         is_wide = request.everything or request.every_reference or request.nixos
-        return request.bounded and not is_wide and request.builds is None
+        return request.bounded and not is_wide and self.spread is None
 
     @property
     def _together(self) -> float:

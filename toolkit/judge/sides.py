@@ -382,7 +382,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             self.nixos,
             self.hashed,
             str(self.root),
-            self.spread.script if self.spread is not None else None,
+            self.spread.programs.script if self.spread is not None else None,
             sorted(contents.items()),
         )
         name = fingerprint(*facts, expression=FILES)

@@ -59,7 +59,7 @@ def ledger_tree(tree: Path) -> Path:
 
 def test_help_names_both_targets_and_their_options(second: Unlet) -> None:
     text = second("propose", "--help-all").stdout
-    assert "TARGET is docker (the default), ledger, an attribute path" in text
+    assert "TARGET is docker (the default), ledger, a package's attribute path" in text
     assert "For docker or ledger only:" in text
     assert "--rootlesskit [suffix|drop]" in text
     assert "--tests [all|offline]" in text

@@ -15,11 +15,11 @@ from toolkit.cli import options, output
 )
 @options.common
 def command(*, action: str) -> int:
-    """List what is cached, newest first, or delete what no running unlet uses.
+    """List the cache, newest entry first; or delete all entries that are not in use.
 
-    If a new tree exceeds the limit, unlet deletes the least recently used entries,
-    except those of a running unlet. UNLET_CACHE_MB sets the limit; 0 is none. Later
-    commands fetch deleted entries again.
+    If the cache exceeds its limit, unlet deletes the least recently used entries, and
+    keeps those that a running unlet uses. UNLET_CACHE_MB sets the limit in megabytes;
+    0 means no limit. Later commands fetch deleted entries again.
     """
     return _clean() if action == "clean" else _list()
 

@@ -105,80 +105,85 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     "--patch",
     type=options.PATH,
     metavar="FILE",
-    help="Judge this patch for the nixpkgs of --nixpkgs.",
+    help="Check this patch of the nixpkgs of --nixpkgs.",
 )
 @click.option(
     "--pull",
     type=_pull,
     metavar="N",
-    help="Judge this pull request: its number or address.",
+    help="Check this pull request: its number or address.",
 )
 @click.option(
-    "--uncommitted", is_flag=True, help="Judge uncommitted changes, not ./proposal."
+    "--uncommitted",
+    is_flag=True,
+    help="Check uncommitted changes, not ./proposal.",
 )
 @click.option(
     "--git-dir",
     type=options.PATH,
     metavar="DIR",
-    help="The clone that has CHANGE or the pull request.",
+    help="Read CHANGE or the pull request from this clone.",
 )
 @options.several(
     "--binding",
     "bindings",
-    help="A part that overrides must reach; repeatable.",
+    help="Prove that overrides reach this part; repeatable.",
 )
 @options.own_value(
     "--expect",
     type=click.Choice([each.value for each in Expectation]),
-    help="Exit with 1 if anything differs (same), or is built or fetched differently "
-    "(no-rebuild).",
+    help="Exit with 1 if anything differs (same), or if anything is "
+    "built or downloaded differently (no-rebuild).",
 )
 @options.depth_value(
     "--nixos",
     is_flag=True,
-    help="Evaluate all NixOS tests that read the change: 30 seconds each.",
+    help="Also evaluate all NixOS tests that read the change; each "
+    "takes about 30 seconds.",
 )
 @options.depth_value(
     "--references",
     type=click.Choice(["few", "all"]),
     default="few",
-    help="all: compare every package that references a changed one; few: the first 144 "
-    "to 180 (the default).",
+    help="few (default): of the packages that reference a changed "
+    "one, compare the first 144 to 180; all: compare all of them.",
 )
 @options.depth_value(
     "--all",
     "everything",
     is_flag=True,
-    help="Compare every package of nixpkgs, on one system by default; takes minutes "
-    "and gigabytes.",
+    help="Compare every package of nixpkgs, by default on one system. "
+    "This takes minutes and gigabytes.",
 )
 @options.depth_value(
     "--on",
     type=click.Choice(["here", "nix"]),
-    help="nix: evaluate in sandboxed builds; Nix distributes them to its builders and "
-    "reuses their results (the default with --all, if Nix has a sandbox). here: "
-    "evaluate in processes of this machine.",
+    help="nix (default with --all, if Nix has a sandbox): evaluate inside Nix's "
+    "sandboxed builds. Nix can distribute these to its builders, and keeps the "
+    "results. here: evaluate in processes on this machine.",
 )
 @options.own_value(
     "--build",
     "builds",
     deep=True,
     is_flag=True,
-    help="Build up to ten packages to rebuild, with your rights.",
+    help="Build up to ten of the packages that the change rebuilds, with your rights.",
 )
 @options.own_value(
     "--substituters",
     deep=True,
     metavar="URLS",
-    help="Ask these binary caches for the packages to rebuild.",
+    help="Ask these binary caches for the packages that the change rebuilds.",
 )
 @options.own_value(
     "--why",
     metavar="ATTR",
-    help="Explain fully why ATTR is built differently.",
+    help="Explain in full why ATTR is built differently.",
 )
 @options.own_value(
-    "--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines."
+    "--comment",
+    is_flag=True,
+    help="Print a comment in Markdown, at most 25 lines.",
 )
 @options.source
 @options.server
@@ -187,20 +192,20 @@ class CheckOptions(Struct, frozen=True, kw_only=True):
     "proofs",
     multiple=True,
     metavar="NAME",
-    help="Run only this proof; may be repeated.",
+    help="Run only the proof NAME, such as no-rebuild; may be repeated.",
 )
 @depth_options
 @options.common
 @options.gathered(CheckOptions)
 def command(given: CheckOptions) -> int:
-    """Show what a change does to each package that it touches, or prove a proposal.
+    """Show how a change affects packages, or run the proofs of a proposal again.
 
-    CHANGE is a branch or commit (with all commits since the main branch), a range A..B
-    (also commit by commit), or a directory that 'unlet propose' wrote. By default,
-    check proves ./proposal if it exists, else it judges your uncommitted changes. With
-    TARGET, check also proves that package's claims; with --proof, --tier or --file it
-    proves nothing else. Exit code 1: a regression, or not as expected. 3: something
-    could not be judged.
+    CHANGE is a commit or branch (with all its commits since the main branch), a range
+    A..B, or a directory that 'unlet propose' wrote. Without CHANGE, check proves
+    ./proposal if it exists; else it checks your uncommitted changes. If you also name a
+    package as TARGET, check proves what 'unlet propose TARGET' claims; with --proof,
+    --tier or --file, it runs only proofs. Exit code 1: a regression, or not what
+    --expect allows. 3: check could not judge something.
     """
     patch, pull, git_dir, by_option = (
         given.patch,

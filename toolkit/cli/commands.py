@@ -25,27 +25,26 @@ from toolkit.errors import (
 
 # The one-line help texts are here, so that --help need not import every command.
 COMMANDS = {
-    "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and "
+    "propose": "Write patches and an overlay that make packages overridable, and "
     "prove them.",
-    "check": "Show what a change of nixpkgs does to packages, or prove a proposal "
+    "check": "Show how a change affects packages, or run the proofs of a proposal "
     "again.",
     "pr": "Prepare a pull request in your clone of nixpkgs: a branch and its text.",
-    "overlay": "Write an overlay for your nixpkgs, and prove it there.",
-    "reach": "Show whether the overrides of your overlays reach the build.",
-    "find": "Find packages that another one's file defines in a let, where no override "
-    "reaches.",
+    "overlay": "Write an overlay that makes a package of your nixpkgs overridable.",
+    "reach": "Show for each override in your overlays whether it reaches the build.",
+    "find": "Find packages that another package's file defines in a let.",
     "doctor": "Explain why rootless docker refuses a port below 1024, or does not "
     "start.",
-    "track": "Show whether upstream has fixed a package, and whether you can remove "
-    "your overlay.",
-    "cache": "List or clean the cache.",
-    "schema": "Print the JSON Schema of a document that unlet prints or writes.",
+    "track": "Show which branches and channels have a fix, and whether to keep your "
+    "overlay.",
+    "cache": "List the cache, or delete entries.",
+    "schema": "Print the JSON Schema of unlet's output.",
 }
 
 EXIT_CODES = """\
-Exit codes: 0 success, 1 a proof failed or a check differs, 2 usage, \
-3 an error that the message explains,
-4 a bug, 130 interrupted.
+Exit codes: 0 success, 1 a proof failed or unlet found a problem, \
+2 usage, 3 an error that the
+message explains, 4 a bug, 130 interrupted.
 """
 
 UNEXPECTED = 4
@@ -103,15 +102,15 @@ class Commands(click.Group):
 @click.option(
     "--version",
     is_flag=True,
-    help="Show the version and exit; with --json also what confines Nix.",
+    help="Show the version and exit. With --json, also list the sandboxes.",
 )
 @click.pass_context
 def commands(ctx: click.Context, *, version: bool) -> int:
     """Find out why overrides of nixpkgs have no effect, and make packages overridable.
 
-    Start with reach if your override does nothing, doctor if rootless docker refuses a
-    port, find and propose to contribute to nixpkgs, check to review a change, and track
-    to wait for a fix.
+    If your override does nothing, start with reach; if rootless docker refuses a port,
+    with doctor. Use find, propose and pr to contribute to nixpkgs, check to review a
+    change, and track to wait for a fix.
     """
     if version:
         click.echo(_version())

@@ -50,8 +50,8 @@ _EXPLAINED = 3
     "--docker",
     type=options.PATH,
     metavar="PATH",
-    help="Examine this docker package or dockerd-rootless, not the one that the "
-    "service starts.",
+    help="Examine this docker package or dockerd-rootless, instead of "
+    "the one that the service starts.",
 )
 @click.option(
     "--log",
@@ -59,7 +59,7 @@ _EXPLAINED = 3
     type=options.PATH,
     multiple=True,
     metavar="FILE",
-    help="Explain a log, on any machine; - reads standard input. May be repeated.",
+    help="Explain the errors in this log; - is standard input. May be repeated.",
 )
 @click.option(
     "--elsewhere",
@@ -69,15 +69,16 @@ _EXPLAINED = 3
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    help="The port to publish; by default the one in the log, else 80.",
+    help="The port that docker should publish; by default the one in the log, else 80.",
 )
 @options.common
 def command(
     *, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, port: int | None
 ) -> int:
-    """Explain why rootless docker refuses a low port or does not start; change nothing.
+    """Explain why rootless docker refuses a port below 1024, or does not start.
 
-    Exit codes: 0 healthy, 1 found a cause, 3 could not examine something important.
+    doctor changes nothing. Exit codes: 0 healthy, 1 doctor found a cause, 3 doctor
+    could not examine something important.
     """
     settings = options.settings()
     if not logs:

@@ -42,7 +42,7 @@ _UNREAD = 20
     "--all",
     "all_kinds",
     is_flag=True,
-    help="Also show helpers, environments and variations of packages.",
+    help="Also list helpers, environments and variants of packages.",
 )
 @click.option(
     "--graph",
@@ -50,17 +50,17 @@ _UNREAD = 20
     is_flag=False,
     flag_value="mermaid",
     type=click.Choice(["mermaid"]),
-    help="Print the parts of one NAME as a Mermaid flowchart.",
+    help="Draw the parts of one NAME as a Mermaid flowchart.",
 )
 @click.option(
     "--recipe",
     metavar="RECIPE",
-    help="Show the effect of this recipe on each NAME, or on all packages.",
+    help="Show what this recipe would change in each NAME, or in all packages.",
 )
 @options.offline
 @options.bounds(
-    timeout="The time limit for each NAME, and for each process that reads files, by "
-    "default 50.",
+    timeout="The time limit of each NAME, by default 50. Without NAME, the limit of "
+    "each process that reads files.",
     memory="The memory limit of Nix for each NAME, by default 2048.",
 )
 @options.common
@@ -71,11 +71,12 @@ def command(
     picture: str | None,
     recipe: str | None,
 ) -> int:
-    """Find packages in the lets of other packages, where no override reaches them.
+    """Find packages that another package's file defines in a let.
 
-    NAME is an attribute path, or the path of a package's file; Nix tries overrides of
-    each of its parts. By default, unlet searches the whole tree; it only reads the
-    files, so treat the result as a hint.
+    Overrides often cannot reach such parts of a package. NAME is the package's
+    attribute path, or the path of its file: Nix then tries to override each part.
+    Without NAME, find lists the parts in all files of the tree; it only reads the
+    files, so treat the list as a hint.
     """
     settings = options.settings()
     options.allow()

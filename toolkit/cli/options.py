@@ -297,7 +297,7 @@ common = together(
         "--verbose",
         deep=True,
         is_flag=True,
-        help="Print each command that is run, ready to paste.",
+        help="Print each command that unlet runs, ready to paste.",
     ),
     _global_option(
         "-q", "--quiet", deep=True, is_flag=True, help="Print only problems."
@@ -310,19 +310,23 @@ their values.
 nixpkgs = source_value(
     "--nixpkgs",
     metavar="WHERE",
-    help="A directory or clone, <nixpkgs>, flake.lock, npins' sources.json, a git "
-    "URL, or 'specimen', unlet's small "
-    "tree. By default the checkout that you are in.",
+    help="A directory or clone, <nixpkgs>, flake.lock, npins' "
+    "sources.json, a git URL, or 'specimen', unlet's small "
+    "package set. By default, the checkout that you are in.",
 )
-revision = source_value("--rev", metavar="REV", help="A commit, branch or tag.")
+revision = source_value(
+    "--rev", metavar="REV", help="A commit, branch or tag of nixpkgs."
+)
 offline = source_value(
     "--offline",
     is_flag=True,
-    help="Use only the cache and this machine, not the network.",
+    help="Use only the cache and this machine, never the network.",
 )
 _FILES = (PurePosixPath(*each.file.parts[-2:]) for each in registry.named().values())
 _FILE_HELP = f"A {' or '.join(map(str, _FILES))} on its own, without a nixpkgs."
-_PIN_HELP = "A known commit; 'unlet propose --help-all' lists them."
+_PIN_HELP = (
+    "A commit that unlet knows by this name; 'unlet propose --help-all' lists them."
+)
 source = together(
     nixpkgs,
     revision,
@@ -337,7 +341,7 @@ values.
 """
 
 
-_DISK_HELP = "The limit of each sealed evaluation's files, by default 256."
+_DISK_HELP = "The most MiB that a sealed evaluation may write; by default 256."
 
 
 def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
@@ -360,10 +364,11 @@ def allow() -> None:
     click.get_current_context().with_resource(limits.allowing(*given))
 
 
-_URL_HELP = "The {} of a different GitHub server, such as https://HOST/{}."
+_URL_HELP = "The {} of another GitHub server, such as https://HOST/{}."
 _COMMAND_HELP = (
-    "A command that prints the token; by default $GITHUB_TOKEN, "
-    "$GH_TOKEN or 'gh auth token'."
+    "A command that prints your GitHub token; by default, the "
+    "token is $GITHUB_TOKEN, $GH_TOKEN or that of 'gh auth "
+    "token'."
 )
 server = together(
     _deep_source(

@@ -32,11 +32,11 @@ from toolkit.report.report import overlay_to_json
 @depth_options
 @options.common
 def command(*, target: str, kind: str | None, out: Path, force: bool) -> int:
-    """Write an overlay for your nixpkgs, and prove it there.
+    """Write an overlay that makes a package of your nixpkgs overridable, and prove it.
 
-    {gains} Any other TARGET is an attribute path, or the path of a package's file: you
-    can then override its let-bound packages. Outside a checkout and without --nixpkgs,
-    git fetches the default commit.
+    {gains} Any other TARGET is a package's attribute path, or the path of its file:
+    overrides then reach the packages in its let. Outside a checkout and without
+    --nixpkgs, unlet fetches the default commit that 'propose --help-all' lists.
     """
     settings = options.settings()
     request = proposed(target, options.source_request(), out=out, force=force)

@@ -51,7 +51,7 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, *STEPS, "--only")
 @options.own_value(
     "--maintainer",
     metavar="HANDLE",
-    help="Change the packages whose files name this maintainer.",
+    help="With --recipe, change the packages of this maintainer.",
 )
 @limit_option
 @click.option(
@@ -65,27 +65,29 @@ _MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, *STEPS, "--only")
     "--base",
     deep=True,
     metavar="NAME",
-    help="The branch to contribute to; by default master.",
+    help="The branch of nixpkgs to contribute to; by default master.",
 )
 @click.option(
     "--branch",
     metavar="NAME",
-    help="The branch's name; by default derived from TARGET.",
+    help="The name of the branch; by default derived from TARGET.",
 )
 @options.own_value(
     "--worktree",
     deep=True,
     type=options.PATH,
     metavar="DIR",
-    help="Where to check out the branch; by default next to the clone.",
+    help="Check out the branch in this directory; by default next to the clone.",
 )
 @options.own_value(
     "--fetch",
     is_flag=True,
-    help="Fetch the base branch first, with the files that a partial clone lacks.",
+    help="First fetch the base branch, and files missing in a partial clone.",
 )
 @options.own_value(
-    "--update", is_flag=True, help="Move the branch to the current base."
+    "--update",
+    is_flag=True,
+    help="Move the branch to the newest commit of its base, and prove it again.",
 )
 @options.own_value("--remove", is_flag=True, help="Remove the branch and its worktree.")
 @series_options
@@ -109,10 +111,10 @@ def command(
 ) -> int:
     """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
-    The branch gets its own worktree; nothing else in the clone changes, and nothing is
-    sent. TARGET is {targets}, an attribute path, or the path of a package's
-    file. With --recipe, several TARGETs, or a directory of packages, become one branch
-    with a commit for each package; those that are refused are listed.
+    unlet creates the branch in a new worktree, and sends nothing. TARGET is {targets},
+    a package's attribute path, or the path of its file. With --recipe,
+    name several TARGETs or a directory: each package gets its own commit, and
+    unlet lists the packages that it refuses.
     """
     settings = options.settings()
     targets = tuple(dict.fromkeys(targets))

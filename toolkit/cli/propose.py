@@ -57,11 +57,12 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
 @depth_options
 @options.common
 def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
-    """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
+    """Write patches and an overlay that make packages overridable, and prove them.
 
-    TARGET is {targets}, an attribute path, or the path of a package's file.
-    If you name several packages, each gets its own directory below --out. Outside a
-    checkout and without --nixpkgs, git fetches the default commit.
+    TARGET is {targets}, a package's attribute path, or the path of its
+    file: overrides then reach the packages in its let. If you name several packages,
+    each gets a directory of its own below --out. Outside a checkout and without
+    --nixpkgs, unlet fetches the default commit that 'propose --help-all' lists.
     """
     settings = options.settings()
     targets = tuple(dict.fromkeys(targets)) or (registry.usual(),)

@@ -16,41 +16,42 @@ from toolkit.proposal import recipes, registry
 from toolkit.proposal.requests import Request
 
 NAMES = registry.names()
-_ELSEWHERE = f"(not for {NAMES})"
 
 depth_options = options.together(
     options.depth_value(
         "--sealed",
         is_flag=True,
-        help="Run nothing from nixpkgs with your user's rights; excludes --tier build.",
+        help="Run no code from nixpkgs with your user's rights; excludes --tier build.",
     ),
     options.remembered(
         "--tier",
         group=options.DEPTH,
         type=click.Choice([tier.value for tier in Tier]),
         metavar="TIER",
-        help="tree: evaluate the proofs in a whole nixpkgs; build: also build the "
-        "packages, with your rights. By default evaluate, for "
-        f"{NAMES} with its file alone.",
+        help="tree: evaluate a whole nixpkgs (the default, except for "
+        f"{NAMES}); build: also build packages, with your rights.",
     ),
     options.depth_value(
         "--system",
         multiple=True,
         metavar="NAME",
-        help="A system to evaluate or build for; may be repeated.",
+        help="Evaluate or build for this system, such as aarch64-linux; "
+        "may be repeated.",
     ),
     options.bounds(
-        timeout="The time limit of each evaluation, by default 60; with "
-        f"{NAMES}'s file alone, of all evaluations together, by default 50.",
-        memory="The memory limit of each evaluation, by default 2048; with "
-        f"{NAMES}'s file alone, of all evaluations together.",
+        timeout="The time limit of each evaluation, by default 60. For "
+        f"{NAMES} without a whole nixpkgs: of all evaluations together, by default "
+        "50.",
+        memory="The memory limit of each evaluation, by default 2048. For "
+        f"{NAMES} without a whole nixpkgs: of all evaluations together.",
     ),
     options.remembered(
         "--build-args",
         group=options.NIX,
         deep=True,
         metavar="TEXT",
-        help="Arguments for nix-build in one pair of quotes, such as '--builders …'.",
+        help="Arguments for nix-build, all in one pair of quotes, such as "
+        "'--builders …'.",
     ),
 )
 """A decorator that adds the options for the extent of the proofs; `depth` returns their
@@ -103,37 +104,40 @@ proposal_options = options.together(
     options.own_value(
         "--recipe",
         metavar="NAME",
-        help="A recipe that 'propose --help-all' lists, or a TOML file.",
+        help="Apply a mechanical change: a name from 'propose "
+        "--help-all', or a TOML file.",
     ),
     _several(
         "--binding",
         "bindings",
         metavar="NAME",
-        help="Make only this part overridable: its name in the let "
-        f"{_ELSEWHERE}; may be repeated.",
+        help="Make only this part overridable: its name in the let. Not "
+        f"for {NAMES}; may be repeated.",
     ),
     _deep(
         "--as",
         "called",
         multiple=True,
         metavar="BINDING=NAME",
-        help=f"Call the attribute of this part NAME {_ELSEWHERE}; may be repeated.",
+        help="Call the attribute of the part BINDING by this NAME. Not "
+        f"for {NAMES}; may be repeated.",
     ),
     _deep(
         "--design",
         metavar="DESIGN",
         type=design_choice,
-        help="move: the definition becomes an attribute of the package; stay: it "
-        "stays in its let, and inner: the let "
-        f"moves into the function of finalAttrs (both not for {NAMES}); hidden: a "
-        f"parameter ({NAMES} only). By default, "
-        "unlet chooses.",
+        help="move: a part becomes an attribute of the package; stay: it "
+        "stays in the let, and the package uses it through passthru; "
+        "inner: the let moves into the function of finalAttrs; "
+        f"hidden: it becomes a parameter of the file. {NAMES} accepts "
+        "move and hidden; other packages accept all but hidden. By "
+        "default, unlet chooses.",
     ),
     _deep(
         "--follow",
         metavar="NAMES",
-        help=f"Let the parts use these attributes of the package {_ELSEWHERE}: "
-        "src, version, or src,version.",
+        help="Make the parts take src, version or both (src,version) from "
+        f"the package. Not for {NAMES}.",
     ),
 )
 """A decorator that adds the options for the rewrite of a package; `proposed` returns
@@ -145,7 +149,8 @@ limit_option = options.own_value(
     deep=True,
     type=click.IntRange(1),
     metavar="N",
-    help="Change at most N packages with a recipe: by default 25, with final-attrs 10.",
+    help="With --recipe, change at most N packages; by default 25, or "
+    "10 with final-attrs.",
 )
 """A decorator that adds the option for the number of packages that a recipe changes;
 `proposed` returns its value.

@@ -39,8 +39,9 @@ _PLURALS: dict[str, str] = {
 @options.source_value(
     "--nixpkgs",
     metavar="WHERE",
-    help="A nixpkgs, as for propose; by default the one in your flake.lock, or "
-    "<nixpkgs>. With --sealed, it must already be on this machine.",
+    help="The nixpkgs to use, as for propose; by default the one in "
+    "your flake.lock, else <nixpkgs>. With --sealed, it must "
+    "already be on this machine.",
 )
 @options.revision
 @options.offline
@@ -48,28 +49,30 @@ _PLURALS: dict[str, str] = {
     "--only",
     multiple=True,
     metavar="ATTR",
-    help="Look only at this attribute and those below it; may be repeated.",
+    help="Look only at overrides of ATTR and of attributes below it; may be repeated.",
 )
 @click.option(
     "--system",
     "systems",
     multiple=True,
     metavar="SYSTEM",
-    help="Evaluate for this system; may be repeated. By default the configuration's, "
-    "else this machine's.",
+    help="Evaluate for this system; may be repeated. By default, the "
+    "system of your configuration, else of this machine.",
 )
 @click.option(
     "--sealed",
     is_flag=True,
-    help="For a stranger's overlay: it can read only itself and nixpkgs, and download "
-    "nothing. By default, Nix evaluates it with your rights.",
+    help="For a stranger's overlay: let it read only itself and "
+    "nixpkgs, and download nothing. Without --sealed, Nix "
+    "evaluates overlays with your rights.",
 )
 @click.option(
     "--fix",
     "fixes",
     is_flag=True,
-    help="Rewrite your overrides into the form that works, if Nix confirms it for the "
-    "whole file. On a pipe, only the diff is printed.",
+    help="Rewrite each override that fails into a form that works, if "
+    "Nix confirms it for the whole file. If stdout is a pipe, "
+    "only print the diff.",
 )
 @click.option(
     "--diff",
@@ -80,12 +83,12 @@ _PLURALS: dict[str, str] = {
     "--build",
     "is_built",
     is_flag=True,
-    help="With --fix, let Nix build the downloads whose hashes are fake, and write the "
-    "real hashes. Nix may fetch.",
+    help="With --fix, replace fake hashes by real ones: Nix builds "
+    "these downloads, and may use the network.",
 )
 @options.bounds(
-    timeout="The time limit of each override: by default 120, or 60 with --sealed.",
-    memory="The memory limit of Nix: by default 4096, or 2048 with --sealed.",
+    timeout="The time limit of each override; by default 120, or 60 with --sealed.",
+    memory="The memory limit of Nix; by default 4096, or 2048 with --sealed.",
 )
 @options.common
 def command(
@@ -98,12 +101,14 @@ def command(
     diff: bool,
     is_built: bool,
 ) -> int:
-    """Show for each override of your overlays whether it reaches the build.
+    """Show for each override in your overlays whether it reaches the build.
+
+    An override reaches if the build uses only its new value. Nix evaluates packages
+    with and without each override, and builds nothing.
 
     PATH is an overlay, a directory of overlays, a flake, a NixOS configuration, a
-    shell.nix, or - for standard input; by default your overlays and config.nix in
-    ~/.config/nixpkgs. Nix evaluates packages with and without each override, and builds
-    nothing.
+    shell.nix, or - for standard input; by default, your overlays and config.nix in
+    ~/.config/nixpkgs.
     """
     settings = options.settings()
     options.allow()

@@ -13,9 +13,9 @@ NAMES = ("doctor", "find", "judgement", "overlay", "reach", "report", "track")
 @click.argument("name", required=False)
 @options.common
 def command(*, name: str | None) -> int:
-    """Print the JSON Schema NAME, or list the names.
+    """Print the JSON Schema of unlet's output, or list the names of the schemas.
 
-    NAME is a command that has --json; or judgement, for check of a change; or report,
+    NAME is a command, such as reach; or judgement, for check of a change; or report,
     for propose and for check of a proposal.
     """
     if name is None:

@@ -20,10 +20,10 @@ from toolkit.track.verdict import Used, read_overlay
 _STDOUT = Path("-")
 
 EXIT_CODES = """\
-Exit codes: 0 nothing has changed since last time, 1 something has, \
-10 there is something to do (remove
-the overlay, update nixpkgs, make the overlay again), \
-11 unknown for at least one ref; 2, 3, 4, 130 as always.
+Exit codes: 0 nothing changed since the last run, 1 something changed, \
+10 you can act (remove
+the overlay, update nixpkgs, or write the overlay again), \
+11 unknown for at least one ref; 2, 3, 4 and 130 as for every command.
 """
 
 
@@ -58,8 +58,8 @@ class TrackOptions(Struct, frozen=True, kw_only=True):
 @options.several(
     "--binding",
     "bindings",
-    help="A part that overrides must reach; may be repeated. By default all packages "
-    "in the file's let.",
+    help="Look only at this part: its name in the file's let; may be "
+    "repeated. By default, at all packages in that let.",
 )
 @options.source_option(
     "--ref",
@@ -77,34 +77,33 @@ class TrackOptions(Struct, frozen=True, kw_only=True):
 @options.source_option(
     "--nixpkgs",
     metavar="WHERE",
-    help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a "
-    "channel, <nixpkgs>.",
+    help="Also look at your own nixpkgs: a flake.lock, npins' "
+    "sources.json, a directory, a channel, or <nixpkgs>.",
 )
 @click.option(
     "--overlay",
     type=options.PATH,
     metavar="DIR",
-    help="Your overlay from 'unlet overlay' or 'unlet propose'; the verdict is about "
-    "this one.",
+    help="Show whether you still need this overlay, which unlet wrote.",
 )
 @targets.used_kind_option
 @options.output_option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Keep the answer in this file; print what changed since last time.",
+    help="Save the result in this file, and show what changed since the last run.",
 )
 @options.output_option(
     "--markdown",
     type=options.PATH,
     metavar="FILE",
-    help="Also write Markdown; - is stdout.",
+    help="Also write the result as Markdown; - is stdout.",
 )
 @options.output_option(
     "--html",
     type=options.PATH,
     metavar="FILE",
-    help="Also write an HTML page; - is stdout.",
+    help="Also write the result as an HTML page; - is stdout.",
 )
 @options.server
 @options.source_option(
@@ -114,8 +113,8 @@ class TrackOptions(Struct, frozen=True, kw_only=True):
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="The time limit of each request to a server; a value above 50 also extends "
-    "the evaluations.",
+    help="The time limit of each request to a server. A value above "
+    "50 also raises the limit of the evaluations.",
 )
 @options.source_option(
     "--max-memory",
@@ -127,13 +126,12 @@ class TrackOptions(Struct, frozen=True, kw_only=True):
 @options.common
 @options.gathered(TrackOptions)
 def command(given: TrackOptions) -> int:
-    """Show for each branch and channel whether overrides reach a package's parts.
+    """Show which branches and channels have a fix, and whether to keep your overlay.
 
-    It also shows whether to keep your overlay.
-
-    TARGET is an attribute path, by default that of --overlay, else {usual}. With
-    --git-dir, Nix evaluates each ref. From GitHub, unlet evaluates only {names}, and
-    reads the files of other packages.
+    A package is fixed if overrides reach all of its parts. TARGET is the package's
+    attribute path; by default that of --overlay, else {usual}. With --git-dir, Nix
+    evaluates each branch of your clone. Without it, unlet reads GitHub, and evaluates
+    only {names}.
     """
     settings = options.settings()
     used = _used(given)

@@ -35,23 +35,20 @@ depth_options = options.together(
         "--system",
         multiple=True,
         metavar="NAME",
-        help="Evaluate or build for this system, such as aarch64-linux; "
-        "may be repeated.",
+        help="Evaluate or build for this system; may be repeated.",
     ),
     options.bounds(
         timeout="The time limit of each evaluation, by default 60. For "
-        f"{NAMES} without a whole nixpkgs: of all evaluations together, by default "
-        "50.",
+        f"{NAMES} without a whole nixpkgs: of all together, by default 50.",
         memory="The memory limit of each evaluation, by default 2048. For "
-        f"{NAMES} without a whole nixpkgs: of all evaluations together.",
+        f"{NAMES} without a whole nixpkgs: of all together.",
     ),
     options.remembered(
         "--build-args",
         group=options.NIX,
         deep=True,
         metavar="TEXT",
-        help="Arguments for nix-build, all in one pair of quotes, such as "
-        "'--builders …'.",
+        help="Arguments for nix-build in one pair of quotes, such as '--builders …'.",
     ),
 )
 """A decorator that adds the options for the extent of the proofs; `depth` returns their

@@ -39,7 +39,7 @@ _PLURALS: dict[str, str] = {
 @options.source_value(
     "--nixpkgs",
     metavar="WHERE",
-    help="The nixpkgs to use, as for propose; by default the one in "
+    help="The nixpkgs, as for propose; by default the one in "
     "your flake.lock, else <nixpkgs>. With --sealed, it must "
     "already be on this machine.",
 )

@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -79,6 +80,23 @@ def test_patch_of_a_stranger_is_judged_in_builds_of_nix(
     assert done.returncode == 1, done.stdout + done.stderr
     assert "is forbidden in restricted mode" in done.stdout
     assert "-unlet-chunk.drv" in done.stderr
+
+
+def test_whole_set_is_evaluated_in_builds_and_named_builders_are_required(
+    unlet: Unlet, clone: Path
+) -> None:
+    edit(clone, 'version = "', f'version = "9{token_hex(4)}')
+    check = ("check", "--patch", patched(clone), "--nixpkgs", "specimen", "--all")
+    native = ("--system", "x86_64-linux", "--verbose")
+    done = unlet(*check, *native)
+    assert done.returncode == 0, done.stderr
+    assert "-unlet-chunk.drv" in done.stderr
+    here = unlet(*check, *native, "--on", "here")
+    assert here.returncode == 0, here.stderr
+    assert "-unlet-chunk.drv" not in here.stderr
+    misspelt = unlet(*check, *native, "--build-args", "--bulders x")
+    assert misspelt.returncode == 3
+    assert "unknown flag '--bulders'" in misspelt.stderr
 
 
 def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(

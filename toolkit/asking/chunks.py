@@ -102,11 +102,12 @@ class Programs(Struct, frozen=True, kw_only=True):
     def require_sandbox(self, progress: Progress) -> None:
         """Build the smallest chunk; raise ToolkitError if Nix cannot build it.
 
-        Nix builds it once for each start of this machine and for each set of options.
+        Nix builds the chunk once for each start of this machine, and for each set of
+        options.
         """
         smallest: dict[str, str | int] = {
             **self.launch("nix-instantiate", {}),
-            "attempt": " ".join((_BOOT.read_text().strip(), *self.options)),
+            "attempt": " ".join((_boot(), *self.options)),
             "change": "",
             "words": "\n".join(_SMALLEST),
             "data": "unlimited",
@@ -181,10 +182,11 @@ class Chunks(Struct, frozen=True, kw_only=True):
 
 
 def programs(options: Sequence[str]) -> Programs:
-    """Add what chunks need besides a tree to the store, unless it has them.
+    """Add the programs and expressions that chunks need to the Nix store.
 
-    `options` are the user's arguments of `nix-store --realise`. Raise ToolkitError if
-    this machine lacks a static bash or busybox, or if the store cannot be written.
+    Paths that the store already has are not added again. `options` are the user's
+    arguments for `nix-store --realise`. Raise ToolkitError if this machine lacks a
+    static bash or busybox, or if the store cannot be written.
     """
     tools = evaluator.tools()
     return Programs(
@@ -199,7 +201,10 @@ def programs(options: Sequence[str]) -> Programs:
 
 
 def spread(root: Path, key: str, programs: Programs) -> Spread:
-    """Add the tree at `root` to the store, unless the store has that of the key."""
+    """Add the nixpkgs tree at `root` to the Nix store, and return it with the programs.
+
+    `key` identifies the content of the tree. The store gets each content once.
+    """
     return Spread(tree=stored(f"tree {key}", lambda _: root), programs=programs)
 
 
@@ -271,6 +276,11 @@ def _expressions() -> str:
         return place
 
     return stored(f"expressions {contents}", lay)
+
+
+def _boot() -> str:
+    """Return the identifier of this start of the machine; empty if not on Linux."""
+    return _BOOT.read_text().strip() if _BOOT.exists() else ""
 
 
 def _same(place: Path) -> str:

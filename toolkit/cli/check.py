@@ -365,12 +365,15 @@ def _judging() -> JudgeRequest:
 def _chunk_builds() -> ChunkBuilds | None:
     """Return the builds of Nix that evaluate; None if processes of this machine do.
 
-    The whole set is evaluated in builds by default, if that is possible.
+    The whole set is evaluated in builds by default, if that is possible. It has to be
+    possible if the user names builders: processes would ignore them silently.
     """
     place = options.asked("on")
     if place == "here" or (place is None and not options.asked("everything")):
         return None
-    return ChunkBuilds(options=nix_options(), required=place == "nix")
+    words = nix_options()
+    are_for_chunks = bool(words) and not options.asked("builds")
+    return ChunkBuilds(options=words, required=place == "nix" or are_for_chunks)
 
 
 def _show_review(
